@@ -1,0 +1,204 @@
+//! One client of the hub: what an operator set, what the sender says of itself, and its sound.
+//!
+//! Always: a muted client's slots pass as those of any other, and its meter shows its sound.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::codec::CodecError;
+use crate::level::{Level, Meter, from_dbfs};
+use crate::mix;
+use crate::rtp::Packet;
+use crate::settings::{ClientSettings, Name};
+use crate::source::{Accepted, Scratch, Source, SourceStats};
+use crate::{SLOT, SLOT_SAMPLES};
+
+/// A peak above this is sound, below it is the noise of a sound card.
+pub const SOUNDING_DBFS: f32 = -60.0;
+/// A client is shown as sounding for so long after its last sound.
+pub const SOUNDING_HOLD: Duration = Duration::from_secs(1);
+
+/// How a client is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is heard (or would be, were it not muted).
+    Sounding,
+    /// Its packets arrive and are silent.
+    Connected,
+    /// Nothing arrives.
+    Offline,
+}
+
+/// A client as it was left at the last run of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownClient {
+    /// Who it is.
+    pub ssrc: u32,
+    /// What an operator set.
+    pub settings: ClientSettings,
+    /// What the sender called itself.
+    pub sender_name: Option<Name>,
+    /// How long ago its last packet came.
+    pub last_heard_ago: Option<Duration>,
+}
+
+/// Everything there is to show of one client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientView {
+    /// Who it is.
+    pub ssrc: u32,
+    /// What an operator set.
+    pub settings: ClientSettings,
+    /// What the sender calls itself (RTCP SDES).
+    pub sender_name: Option<Name>,
+    /// How it is doing.
+    pub status: Status,
+    /// Where its last packet came from; `None` for a client inside the server.
+    pub address: Option<SocketAddr>,
+    /// Before volume and mute, over the last 100 ms.
+    pub level: Level,
+    /// Time since its last packet.
+    pub last_packet_ago: Option<Duration>,
+    /// Time since it last sounded, in this run of the server.
+    pub last_sound_ago: Option<Duration>,
+    /// What its packets have suffered.
+    pub stats: SourceStats,
+}
+
+impl ClientView {
+    /// What to call it: the operator's word goes before the sender's own; empty if unknown.
+    pub fn name(&self) -> &str {
+        let name = self.settings.name.as_ref().or(self.sender_name.as_ref());
+        name.map_or("", Name::as_str)
+    }
+}
+
+pub(crate) struct Client {
+    pub(crate) settings: ClientSettings,
+    pub(crate) sender_name: Option<Name>,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) last_packet: Option<Instant>,
+    /// Made with the first packet: a client that is only remembered needs no decoder.
+    source: Option<Source>,
+    connected: bool,
+    last_sound: Option<Instant>,
+    meter: Meter,
+    /// The gain at the end of the last slot.
+    gain: f32,
+}
+
+impl Client {
+    pub(crate) fn new(settings: ClientSettings) -> Self {
+        let mut client = Self {
+            settings,
+            sender_name: None,
+            address: None,
+            last_packet: None,
+            source: None,
+            connected: false,
+            last_sound: None,
+            meter: Meter::default(),
+            gain: 0.0,
+        };
+        client.gain = client.wanted_gain();
+        client
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Takes a packet of `samples`.
+    pub(crate) fn insert(
+        &mut self,
+        arrival: Instant,
+        packet: &Packet<'_>,
+        samples: usize,
+        playout_delay: Duration,
+    ) -> Result<Accepted, CodecError> {
+        let source = match &mut self.source {
+            Some(source) => source,
+            none => none.insert(Source::new(playout_delay)?),
+        };
+        let accepted = source.insert(arrival, packet, samples);
+        if accepted == Accepted::InStream {
+            (self.connected, self.last_packet) = (true, Some(arrival));
+        }
+        Ok(accepted)
+    }
+
+    /// Adds one slot to `sum`; true when the client takes part in it.
+    pub(crate) fn play(
+        &mut self,
+        due: Instant,
+        scratch: &mut Scratch,
+        pcm: &mut [f32; SLOT_SAMPLES],
+        sum: &mut [f32; SLOT_SAMPLES],
+    ) -> bool {
+        let (from, to) = (self.gain, self.wanted_gain());
+        self.gain = to;
+        let playing = self.connected.then_some(self.source.as_mut()).flatten();
+        if !playing.is_some_and(|source| source.play(due, scratch, pcm)) {
+            self.meter.push_silence();
+            return false;
+        }
+        if self.meter.push(pcm) >= from_dbfs(SOUNDING_DBFS) {
+            self.last_sound = Some(due);
+        }
+        if from == 0.0 && to == 0.0 {
+            return false;
+        }
+        mix::add(sum, pcm, from, to);
+        true
+    }
+
+    pub(crate) fn skip_slots(&mut self, slots: u64) {
+        if let Some(source) = &mut self.source {
+            source.skip_slots(slots);
+        }
+    }
+
+    pub(crate) fn is_silent_for(&self, now: Instant, limit: Duration) -> bool {
+        self.last_packet
+            .is_none_or(|last| now.saturating_duration_since(last) >= limit)
+    }
+
+    pub(crate) fn disconnect(&mut self) {
+        self.connected = false;
+        if let Some(source) = &mut self.source {
+            source.forget_stream();
+        }
+    }
+
+    pub(crate) fn view(&self, ssrc: u32, now: Instant) -> ClientView {
+        let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let last_sound_ago = ago(self.last_sound);
+        ClientView {
+            ssrc,
+            settings: self.settings.clone(),
+            sender_name: self.sender_name.clone(),
+            status: match last_sound_ago {
+                _ if !self.connected => Status::Offline,
+                Some(ago) if ago < SOUNDING_HOLD + SLOT => Status::Sounding,
+                _ => Status::Connected,
+            },
+            address: self.address,
+            level: if self.connected {
+                self.meter.level()
+            } else {
+                Level::SILENCE
+            },
+            last_packet_ago: ago(self.last_packet),
+            last_sound_ago,
+            stats: self.source.as_ref().map(Source::stats).unwrap_or_default(),
+        }
+    }
+
+    fn wanted_gain(&self) -> f32 {
+        if self.settings.muted {
+            0.0
+        } else {
+            self.settings.volume.gain()
+        }
+    }
+}

@@ -1,0 +1,746 @@
+//! The server without sockets, threads or clocks: datagrams and commands in, mixed frames out.
+//!
+//! Contract: after every `handle_*`, call [`Hub::poll_output`] until it answers `None`; then
+//! wait for a datagram, a command, or the instant [`Hub::poll_timeout`] names.
+//!
+//! Always: one slot is exactly one frame of the mix, whatever the senders do; after a stall the
+//! missed slots are skipped and never played in a burst; no datagram panics, grows memory
+//! without a limit, or evicts a client an operator has touched.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::client::{Client, ClientView, KnownClient};
+use crate::codec::{
+    self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES,
+};
+use crate::mix::Limiter;
+use crate::refused::{Refused, RefusedCounts};
+use crate::rtcp;
+use crate::rtp::{self, Packet};
+use crate::settings::{ClientSettings, Name};
+use crate::source::Accepted;
+use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
+
+/// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
+const MAX_NEW_PER_SLOT: u32 = 50;
+
+/// What the hub is set to.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// The payload types that mean Opus, 0 to 127.
+    pub payload_types: Vec<u8>,
+    /// How long packets wait on average between arrival and play-out.
+    pub playout_delay: Duration,
+    /// A client is offline when no packet came for so long.
+    pub offline_after: Duration,
+    /// So many clients are remembered that no operator has touched.
+    pub max_unset_clients: usize,
+    /// SSRCs that are refused from the network.
+    pub reserved_ssrcs: Vec<u32>,
+    /// How the mix is encoded.
+    pub encoder: EncoderSettings,
+    /// Where the mix's own RTP stream begins; random (RFC 3550 section 5.1).
+    pub mix_stream: StreamStart,
+}
+
+/// The random first values of an RTP stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamStart {
+    /// The synchronisation source.
+    pub ssrc: u32,
+    /// The first packet's sequence number.
+    pub sequence_number: u16,
+    /// The first sample's timestamp.
+    pub timestamp: u32,
+}
+
+/// Where a datagram comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Another host, or a program on this one.
+    Network(SocketAddr),
+    /// A source inside the server.
+    Internal,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Sets all settings of a client; one that is not known becomes known, as offline.
+    Configure {
+        /// Whom.
+        ssrc: u32,
+        /// To what.
+        settings: ClientSettings,
+    },
+    /// Removes an offline client.
+    Forget {
+        /// Whom.
+        ssrc: u32,
+    },
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// No such client.
+    #[error("no client has the SSRC {0:08x}")]
+    NotFound(u32),
+    /// Only offline clients can be forgotten.
+    #[error("client {0:08x} is connected")]
+    Connected(u32),
+}
+
+/// What the shell must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send this RTP packet to every listener.
+    Mix(Bytes),
+    /// A client's first packet came, or the first one after it was offline.
+    Connected {
+        /// Who.
+        ssrc: u32,
+        /// From where.
+        from: Origin,
+    },
+    /// A client said goodbye or was not heard for too long.
+    Disconnected {
+        /// Who.
+        ssrc: u32,
+    },
+    /// A sender tells another name of itself than before.
+    SenderNamed {
+        /// Who.
+        ssrc: u32,
+        /// How it is called.
+        name: Name,
+    },
+    /// An offline client that no operator touched made room for a new one.
+    Evicted {
+        /// Who.
+        ssrc: u32,
+    },
+}
+
+/// Counters since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HubStats {
+    /// Slots played: frames of the mix.
+    pub slots: u64,
+    /// Slots left out after stalls.
+    pub skipped_slots: u64,
+    /// Clients that were in the mix in the last slot.
+    pub active: usize,
+    /// Datagrams refused, by reason.
+    pub refused: RefusedCounts,
+}
+
+/// See the module's text.
+pub struct Hub {
+    config: HubConfig,
+    clients: BTreeMap<u32, Client>,
+    next_slot: Instant,
+    new_in_slot: u32,
+    outputs: VecDeque<Output>,
+    stats: HubStats,
+    limiter: Limiter,
+    encoder: Encoder,
+    stream: StreamStart,
+    scratch: Box<[f32; MAX_PACKET_SAMPLES]>,
+}
+
+impl Hub {
+    /// The first slot is due at `start + SLOT`.
+    ///
+    /// # Errors
+    /// When a setting of the mix's encoder is out of its range.
+    pub fn new(config: HubConfig, start: Instant) -> Result<Self, CodecError> {
+        Ok(Self {
+            encoder: Encoder::new(config.encoder)?,
+            stream: config.mix_stream,
+            config,
+            clients: BTreeMap::new(),
+            next_slot: start + SLOT,
+            new_in_slot: 0,
+            outputs: VecDeque::new(),
+            stats: HubStats::default(),
+            limiter: Limiter::default(),
+            scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
+        })
+    }
+
+    /// Lists a client of an earlier run, as offline.
+    pub fn restore(&mut self, now: Instant, known: KnownClient) {
+        let mut client = Client::new(known.settings);
+        client.sender_name = known.sender_name;
+        client.last_packet = known.last_heard_ago.and_then(|ago| now.checked_sub(ago));
+        self.clients.insert(known.ssrc, client);
+    }
+
+    /// Takes one datagram of the audio port: RTP or RTCP (RFC 5761).
+    ///
+    /// # Errors
+    /// Why it was refused; that is counted already.
+    pub fn handle_packet(
+        &mut self,
+        arrival: Instant,
+        from: Origin,
+        datagram: &[u8],
+    ) -> Result<(), Refused> {
+        let taken = if rtp::is_rtcp(datagram) {
+            self.take_rtcp(arrival, from, datagram)
+        } else {
+            self.take_rtp(arrival, from, datagram)
+        };
+        taken.inspect_err(|&reason| self.stats.refused.count(reason))
+    }
+
+    /// Applies a command between two slots.
+    ///
+    /// # Errors
+    /// Why it can't be carried out; then nothing has changed.
+    pub fn handle_command(&mut self, command: Command) -> Result<(), CommandError> {
+        match command {
+            Command::Configure { ssrc, settings } => match self.clients.get_mut(&ssrc) {
+                Some(client) => client.settings = settings,
+                None => _ = self.clients.insert(ssrc, Client::new(settings)),
+            },
+            Command::Forget { ssrc } => match self.clients.get(&ssrc) {
+                None => return Err(CommandError::NotFound(ssrc)),
+                Some(client) if client.is_connected() => return Err(CommandError::Connected(ssrc)),
+                Some(_) => _ = self.clients.remove(&ssrc),
+            },
+        }
+        Ok(())
+    }
+
+    /// When to call [`Hub::handle_timeout`] next.
+    pub fn poll_timeout(&self) -> Instant {
+        self.next_slot
+    }
+
+    /// Plays the slot that is due by `now`; earlier ones that were missed are skipped.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some(late) = now.checked_duration_since(self.next_slot) else {
+            return;
+        };
+        let missed = (late.as_nanos() / SLOT.as_nanos()) as u64;
+        if missed > 0 {
+            self.skip_slots(missed);
+        }
+        self.disconnect_silent_clients(now);
+        self.play_slot();
+        self.next_slot += SLOT;
+        self.new_in_slot = 0;
+    }
+
+    /// The next thing to do, oldest first.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// All clients, by SSRC.
+    pub fn clients(&self, now: Instant) -> impl Iterator<Item = ClientView> {
+        self.clients
+            .iter()
+            .map(move |(&ssrc, client)| client.view(ssrc, now))
+    }
+
+    /// One client.
+    pub fn client(&self, ssrc: u32, now: Instant) -> Option<ClientView> {
+        self.clients.get(&ssrc).map(|client| client.view(ssrc, now))
+    }
+
+    /// All counters.
+    pub fn stats(&self) -> &HubStats {
+        &self.stats
+    }
+
+    fn take_rtp(&mut self, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
+        let packet = Packet::parse(datagram).map_err(|e| Refused::of_datagram(datagram, e))?;
+        if !self.config.payload_types.contains(&packet.payload_type) {
+            return Err(Refused::PayloadType);
+        }
+        let samples = codec::packet_samples(packet.payload).ok_or(Refused::NotOpus)?;
+        if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
+            return Err(Refused::ReservedSsrc);
+        }
+        if !self.clients.contains_key(&packet.ssrc) {
+            self.admit(packet.ssrc)?;
+        }
+        let Some(client) = self.clients.get_mut(&packet.ssrc) else {
+            return Err(Refused::TooManyClients);
+        };
+        let was_connected = client.is_connected();
+        match client.insert(arrival, &packet, samples, self.config.playout_delay) {
+            Ok(Accepted::InStream) => {}
+            Ok(Accepted::Stray) => return Err(Refused::Stray),
+            Err(_no_memory) => return Err(Refused::TooManyClients),
+        }
+        client.address = match from {
+            Origin::Network(address) => Some(address),
+            Origin::Internal => None,
+        };
+        if !was_connected {
+            self.outputs.push_back(Output::Connected {
+                ssrc: packet.ssrc,
+                from,
+            });
+        }
+        Ok(())
+    }
+
+    /// Believes only the host that a client's sound comes from.
+    fn take_rtcp(
+        &mut self,
+        arrival: Instant,
+        from: Origin,
+        datagram: &[u8],
+    ) -> Result<(), Refused> {
+        let (clients, outputs) = (&mut self.clients, &mut self.outputs);
+        let parsed = rtcp::parse(datagram, |item| {
+            let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
+            | rtcp::Item::Name { ssrc, .. }
+            | rtcp::Item::Goodbye { ssrc }) = item;
+            let Some(client) = clients.get_mut(&ssrc) else {
+                return;
+            };
+            let host = match from {
+                Origin::Network(address) => Some(address.ip()),
+                Origin::Internal => None,
+            };
+            if !client.is_connected() || client.address.map(|address| address.ip()) != host {
+                return;
+            }
+            client.last_packet = client.last_packet.max(Some(arrival));
+            match item {
+                rtcp::Item::SenderReport(_) => {}
+                rtcp::Item::Name { text, .. } => {
+                    let name = Name::from_sender(text);
+                    if client.sender_name != name && name.is_some() {
+                        client.sender_name.clone_from(&name);
+                        outputs.extend(name.map(|name| Output::SenderNamed { ssrc, name }));
+                    }
+                }
+                rtcp::Item::Goodbye { .. } => {
+                    client.disconnect();
+                    outputs.push_back(Output::Disconnected { ssrc });
+                }
+            }
+        });
+        parsed.map_err(|_| Refused::MalformedRtcp)
+    }
+
+    /// Makes room for a new client, if need be at the cost of the unset client that has been
+    /// offline for the longest time.
+    fn admit(&mut self, ssrc: u32) -> Result<(), Refused> {
+        if self.new_in_slot == MAX_NEW_PER_SLOT {
+            return Err(Refused::TooManyClients);
+        }
+        self.new_in_slot += 1;
+        let unset = || {
+            self.clients
+                .iter()
+                .filter(|(_, client)| !client.settings.is_set())
+        };
+        if unset().count() >= self.config.max_unset_clients {
+            let oldest = unset()
+                .filter(|(_, client)| !client.is_connected())
+                .min_by_key(|(_, client)| client.last_packet)
+                .map(|(&ssrc, _)| ssrc)
+                .ok_or(Refused::TooManyClients)?;
+            self.clients.remove(&oldest);
+            self.outputs.push_back(Output::Evicted { ssrc: oldest });
+        }
+        self.clients
+            .insert(ssrc, Client::new(ClientSettings::default()));
+        Ok(())
+    }
+
+    fn disconnect_silent_clients(&mut self, now: Instant) {
+        let limit = self.config.offline_after;
+        for (&ssrc, client) in &mut self.clients {
+            if client.is_connected() && client.is_silent_for(now, limit) {
+                client.disconnect();
+                self.outputs.push_back(Output::Disconnected { ssrc });
+            }
+        }
+    }
+
+    fn skip_slots(&mut self, slots: u64) {
+        self.stats.skipped_slots += slots;
+        self.next_slot += Duration::from_nanos(SLOT.as_nanos() as u64 * slots);
+        self.stream.timestamp = self
+            .stream
+            .timestamp
+            .wrapping_add((slots * SLOT_SAMPLES as u64) as u32);
+        for client in self.clients.values_mut() {
+            client.skip_slots(slots);
+        }
+    }
+
+    fn play_slot(&mut self) {
+        let mut sum = [0.0; SLOT_SAMPLES];
+        let mut pcm = [0.0; SLOT_SAMPLES];
+        self.stats.active = 0;
+        for client in self.clients.values_mut() {
+            let active = client.play(self.next_slot, &mut self.scratch, &mut pcm, &mut sum);
+            self.stats.active += usize::from(active);
+        }
+        self.limiter.process(&mut sum);
+        self.stats.slots += 1;
+        let frame = self.encode(&sum);
+        self.outputs.push_back(Output::Mix(frame));
+    }
+
+    fn encode(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> Bytes {
+        /// TOC of a mono full-band CELT frame of 20 ms without data: silence (RFC 6716 3.1).
+        const SILENCE: u8 = 31 << 3;
+        let mut payload = [SILENCE; MAX_ENCODED_LEN];
+        // The sum is finite, so libopus has no reason to refuse; a frame goes out all the same.
+        let len = self.encoder.encode(pcm, &mut payload).unwrap_or(1);
+        let mut datagram = Vec::with_capacity(rtp::HEADER_LEN + len);
+        let packet = Packet {
+            marker: false,
+            payload_type: OPUS_PAYLOAD_TYPE,
+            sequence_number: self.stream.sequence_number,
+            timestamp: self.stream.timestamp,
+            ssrc: self.stream.ssrc,
+            payload: &payload[..len],
+        };
+        packet.write(&mut datagram);
+        self.stream.sequence_number = self.stream.sequence_number.wrapping_add(1);
+        self.stream.timestamp = self.stream.timestamp.wrapping_add(SLOT_SAMPLES as u32);
+        datagram.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Status;
+    use crate::codec::Decoder;
+    use crate::level::dbfs;
+    use crate::settings::Volume;
+
+    const SSRC: u32 = 0x5f0a_11c2;
+    const FROM: Origin = Origin::Network(SocketAddr::new(
+        std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+        5000,
+    ));
+
+    fn config() -> HubConfig {
+        HubConfig {
+            payload_types: vec![111],
+            playout_delay: Duration::from_millis(40),
+            offline_after: Duration::from_secs(5),
+            max_unset_clients: 3,
+            reserved_ssrcs: vec![9],
+            encoder: EncoderSettings::default(),
+            mix_stream: StreamStart {
+                ssrc: 1,
+                sequence_number: u16::MAX,
+                timestamp: u32::MAX,
+            },
+        }
+    }
+
+    /// A hub, its clock, a listener, and senders that send one packet a slot.
+    struct Bench {
+        hub: Hub,
+        now: Instant,
+        slot: u32,
+        decoder: Decoder,
+        mix_peak: f32,
+        frames: Vec<Bytes>,
+        outputs: Vec<Output>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self {
+                hub: Hub::new(config(), now).unwrap(),
+                now,
+                slot: 0,
+                decoder: Decoder::new().unwrap(),
+                mix_peak: 0.0,
+                frames: Vec::new(),
+                outputs: Vec::new(),
+            }
+        }
+
+        fn send(&mut self, ssrc: u32, payload: &[u8]) -> Result<(), Refused> {
+            let packet = Packet {
+                marker: false,
+                payload_type: 111,
+                sequence_number: self.slot as u16,
+                timestamp: self.slot * 960,
+                ssrc,
+                payload,
+            };
+            let mut datagram = Vec::new();
+            packet.write(&mut datagram);
+            self.hub.handle_packet(self.now, FROM, &datagram)
+        }
+
+        fn play(&mut self) {
+            self.slot += 1;
+            self.now += SLOT;
+            self.hub.handle_timeout(self.now);
+            while let Some(output) = self.hub.poll_output() {
+                let Output::Mix(frame) = output else {
+                    self.outputs.push(output);
+                    continue;
+                };
+                let mut pcm = [0.0; MAX_PACKET_SAMPLES];
+                let samples = self
+                    .decoder
+                    .decode(&frame[rtp::HEADER_LEN..], &mut pcm)
+                    .unwrap();
+                self.mix_peak = pcm[..samples].iter().fold(0.0, |peak, x| peak.max(x.abs()));
+                self.frames.push(frame);
+            }
+        }
+
+        fn run_tones(&mut self, ssrcs: &[u32], slots: usize) {
+            let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+            let mut payload = [0; MAX_ENCODED_LEN];
+            for _ in 0..slots {
+                let pcm = std::array::from_fn(|i| {
+                    let t = (self.slot as usize * SLOT_SAMPLES + i) as f32 / 48_000.0;
+                    0.25 * (t * 1000.0 * std::f32::consts::TAU).sin()
+                });
+                let len = encoder.encode(&pcm, &mut payload).unwrap();
+                for &ssrc in ssrcs {
+                    self.send(ssrc, &payload[..len]).unwrap();
+                }
+                self.play();
+            }
+        }
+
+        fn mix_dbfs(&self) -> f32 {
+            dbfs(self.mix_peak)
+        }
+
+        fn configure(&mut self, ssrc: u32, settings: ClientSettings) {
+            self.hub
+                .handle_command(Command::Configure { ssrc, settings })
+                .unwrap();
+        }
+
+        fn view(&self, ssrc: u32) -> ClientView {
+            self.hub.client(ssrc, self.now).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_tone_is_heard_as_loud_as_volume_and_mute_say() {
+        let mut bench = Bench::new();
+        bench.run_tones(&[SSRC], 50);
+        let plain = bench.mix_dbfs();
+        assert!((-13.0..-11.0).contains(&plain), "{plain} dBFS");
+        for (percent, expected_db) in [(50, -6.0), (200, 6.0)] {
+            let volume = Volume::new(percent).unwrap();
+            bench.configure(
+                SSRC,
+                ClientSettings {
+                    volume,
+                    ..Default::default()
+                },
+            );
+            bench.run_tones(&[SSRC], 50);
+            let change = bench.mix_dbfs() - plain;
+            assert!(
+                (change - expected_db).abs() < 0.7,
+                "{percent} %: {change} dB"
+            );
+        }
+        bench.configure(
+            SSRC,
+            ClientSettings {
+                muted: true,
+                ..Default::default()
+            },
+        );
+        bench.run_tones(&[SSRC], 50);
+        assert!(bench.mix_dbfs() < -80.0, "{} dBFS", bench.mix_dbfs());
+        let view = bench.view(SSRC);
+        assert_eq!(
+            view.status,
+            Status::Sounding,
+            "a muted client is still seen to sound"
+        );
+        assert_eq!((view.stats.concealed, view.stats.lost), (0, 0));
+    }
+
+    #[test]
+    fn the_mix_is_one_rtp_stream_that_jumps_over_skipped_slots() {
+        let mut bench = Bench::new();
+        bench.play();
+        bench.now += SLOT * 15;
+        bench.play();
+        let packets: Vec<_> = bench
+            .frames
+            .iter()
+            .map(|f| Packet::parse(f).unwrap())
+            .collect();
+        let numbers: Vec<_> = packets
+            .iter()
+            .map(|p| (p.sequence_number, p.timestamp))
+            .collect();
+        assert_eq!(numbers, [(u16::MAX, u32::MAX), (0, 16 * 960 - 1)]);
+        assert_eq!(
+            (bench.hub.stats().slots, bench.hub.stats().skipped_slots),
+            (2, 15)
+        );
+        bench.play();
+        assert_eq!(bench.frames.len(), 3, "a stall is not followed by a burst");
+    }
+
+    #[test]
+    fn clients_come_and_go() {
+        let mut bench = Bench::new();
+        bench.run_tones(&[SSRC], 10);
+        assert_eq!(
+            bench.outputs,
+            [Output::Connected {
+                ssrc: SSRC,
+                from: FROM
+            }]
+        );
+        assert_eq!(
+            bench.hub.handle_command(Command::Forget { ssrc: SSRC }),
+            Err(CommandError::Connected(SSRC))
+        );
+        (0..251).for_each(|_| bench.play());
+        assert_eq!(
+            bench.outputs.last(),
+            Some(&Output::Disconnected { ssrc: SSRC })
+        );
+        assert_eq!(bench.view(SSRC).status, Status::Offline);
+        bench
+            .hub
+            .handle_command(Command::Forget { ssrc: SSRC })
+            .unwrap();
+        assert_eq!(
+            bench.hub.handle_command(Command::Forget { ssrc: SSRC }),
+            Err(CommandError::NotFound(SSRC))
+        );
+    }
+
+    #[test]
+    fn a_sender_names_itself_and_says_goodbye_but_only_for_itself() {
+        let mut bench = Bench::new();
+        bench.run_tones(&[SSRC], 1);
+        let report = rtcp::SenderReport {
+            ssrc: SSRC,
+            ntp: 0,
+            rtp_timestamp: 0,
+            packets: 1,
+            octets: 1,
+        };
+        let description = rtcp::Description {
+            ssrc: SSRC,
+            cname: "a@b",
+            name: "Ward 3",
+            tool: "t",
+        };
+        let mut datagram = Vec::new();
+        rtcp::write_report(&report, &description, &mut datagram);
+        rtcp::write_goodbye(SSRC, &mut datagram);
+        let stranger = Origin::Network(SocketAddr::from(([192, 0, 2, 8], 5000)));
+        bench
+            .hub
+            .handle_packet(bench.now, stranger, &datagram)
+            .unwrap();
+        assert_eq!(bench.view(SSRC).name(), "");
+        assert_eq!(bench.view(SSRC).status, Status::Connected);
+        bench.hub.handle_packet(bench.now, FROM, &datagram).unwrap();
+        assert_eq!(bench.view(SSRC).name(), "Ward 3");
+        assert_eq!(bench.view(SSRC).status, Status::Offline);
+        let name = Name::new("Boiler house").ok();
+        bench.configure(
+            SSRC,
+            ClientSettings {
+                name,
+                ..Default::default()
+            },
+        );
+        assert_eq!(bench.view(SSRC).name(), "Boiler house");
+    }
+
+    #[test]
+    fn forged_ssrcs_evict_neither_connected_nor_named_clients() {
+        let mut bench = Bench::new();
+        let named = ClientSettings {
+            name: Name::new("x").ok(),
+            ..Default::default()
+        };
+        bench.configure(100, named);
+        bench.run_tones(&[1, 2, 3], 1);
+        assert_eq!(bench.send(4, &[0xf8]), Err(Refused::TooManyClients));
+        (0..251).for_each(|_| bench.play());
+        bench.run_tones(&[2, 3], 1);
+        bench.outputs.clear();
+        assert_eq!(bench.send(4, &[0xf8]), Ok(()));
+        bench.play();
+        assert_eq!(bench.outputs[0], Output::Evicted { ssrc: 1 });
+        assert!(bench.hub.client(100, bench.now).is_some());
+        assert_eq!(bench.send(5, &[0xf8]), Err(Refused::TooManyClients));
+    }
+
+    #[test]
+    fn refusals_are_counted_by_reason() {
+        let mut bench = Bench::new();
+        let cases: [(&[u8], Refused); 6] = [
+            (b"x", Refused::TooShort),
+            (&[0; 1157], Refused::Scream),
+            (b"GET / HTTP/1.1\r\n", Refused::NotRtp),
+            (
+                &[0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0xf8],
+                Refused::PayloadType,
+            ),
+            (
+                &[0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0xff, 63],
+                Refused::NotOpus,
+            ),
+            (
+                &[0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0xf8],
+                Refused::ReservedSsrc,
+            ),
+        ];
+        for (datagram, reason) in cases {
+            assert_eq!(
+                bench.hub.handle_packet(bench.now, FROM, datagram),
+                Err(reason)
+            );
+        }
+        let counted = bench
+            .hub
+            .stats()
+            .refused
+            .iter()
+            .map(|(_, count)| count)
+            .sum::<u64>();
+        assert_eq!(counted, 6);
+        assert_eq!(bench.hub.clients(bench.now).count(), 0);
+    }
+
+    #[test]
+    fn silence_costs_listeners_two_bytes_a_slot() {
+        let mut bench = Bench::new();
+        (0..100).for_each(|_| bench.play());
+        assert!(
+            bench.frames[50..]
+                .iter()
+                .filter(|f| f.len() <= rtp::HEADER_LEN + 2)
+                .count()
+                > 45
+        );
+    }
+}

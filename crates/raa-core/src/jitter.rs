@@ -1,0 +1,652 @@
+//! Turns one source's bursty, reordered, lossy packets into one frame per slot.
+//!
+//! Holds encoded payloads only, in the order of their RTP timestamps: decoding waits for
+//! play-out, so that packets are decoded in order and a gap is concealed by the decoder that
+//! knows the past. The cursor is the timestamp of the next sample to be decoded.
+//!
+//! Always: never looks at a clock; never holds more than [`CAPACITY`] packets; the cursor goes
+//! on in every slot, heard or not, so what a stall delays is dropped and not played late; no
+//! allocation once the payload buffers have grown to the sender's packet size.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::sequence::Place;
+use crate::{SAMPLE_RATE, SLOT, SLOT_SAMPLES, samples_in, seconds_between};
+
+/// Packets held at most: over half a second of the shortest ones, 2.5 ms.
+pub(crate) const CAPACITY: usize = 256;
+/// Over how long the waiting times of packets are averaged before the delay is judged.
+const JUDGE_EVERY: Duration = Duration::from_secs(1);
+/// Fewer waiting times than this in that time say nothing.
+const JUDGE_MIN_PACKETS: u32 = 5;
+/// How far the mean wait may be off its target before it is put right.
+const TOLERANCE: Duration = SLOT;
+/// In so many judgements in a row the wait must be off before sound is cut or stretched for it.
+const JUDGEMENTS_IN_SOUND: u32 = 2;
+/// How late a packet counts at most in the mean wait.
+const MAX_LATENESS: Duration = Duration::from_millis(60);
+/// Slots in which packets arrived, but only late ones, until the sender's clock is taken anew.
+const LATE_SLOTS_TO_RESYNC: u32 = 8;
+
+/// What the decoder shall do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<'a> {
+    /// Decode this packet and leave out its first `skip` samples.
+    Packet { payload: &'a [u8], skip: usize },
+    /// Bridge this many samples: the packet is lost or late, or the sender is silent.
+    Gap(usize),
+    /// The delay was too long and a part is left out: join the two ends without a click.
+    Jump,
+    /// Nothing has been heard of this source, or not enough to begin.
+    Idle,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It waits for its slot.
+    Kept,
+    /// Its slot has passed.
+    Late,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct JitterBuffer {
+    target: Duration,
+    entries: VecDeque<Entry>,
+    spare: Vec<Vec<u8>>,
+    playout: Option<Playout>,
+    /// The payload handed out last; its buffer is reused.
+    current: Vec<u8>,
+    late: u64,
+    concealed_samples: u64,
+    mean_wait: Duration,
+}
+
+#[derive(Debug)]
+struct Entry {
+    place: Place,
+    samples: i64,
+    arrival: Instant,
+    payload: Vec<u8>,
+}
+
+/// The state while playing.
+#[derive(Debug)]
+struct Playout {
+    /// Timestamp of the next sample to decode.
+    cursor: i64,
+    /// Decoded and not yet played, in samples: the listener is so far behind the cursor.
+    decoded: i64,
+    /// When the next slot is due.
+    next_slot: Instant,
+    /// The sequence number that continues what was decoded.
+    expected: i64,
+    /// Since this timestamp nothing has been decoded; what arrives next tells whether the
+    /// sender was silent or the network lost something.
+    gap_start: Option<i64>,
+    waits: Waits,
+    arrived_in_slot: bool,
+    kept_in_slot: bool,
+    late_slots: u32,
+}
+
+/// How long packets wait between their arrival and their play-out.
+#[derive(Debug)]
+struct Waits {
+    since: Instant,
+    sum_s: f64,
+    count: u32,
+    judgements_off: u32,
+    /// Samples to leave out (positive) or to put in (negative).
+    correction: i64,
+}
+
+impl JitterBuffer {
+    /// Packets shall wait `target` on average.
+    pub(crate) fn new(target: Duration) -> Self {
+        Self {
+            target,
+            entries: VecDeque::new(),
+            spare: Vec::new(),
+            playout: None,
+            current: Vec::new(),
+            late: 0,
+            concealed_samples: 0,
+            mean_wait: Duration::ZERO,
+        }
+    }
+
+    /// Packets that arrived when their slot had passed.
+    pub(crate) fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Samples that were bridged because their packet was lost or late; silence is none.
+    pub(crate) fn concealed_samples(&self) -> u64 {
+        self.concealed_samples
+    }
+
+    /// The mean time between a packet's arrival and its play-out, of about the last second.
+    pub(crate) fn mean_wait(&self) -> Duration {
+        self.mean_wait
+    }
+
+    /// Drops everything and begins anew with the next packet.
+    pub(crate) fn restart(&mut self) {
+        while let Some(entry) = self.entries.pop_front() {
+            self.spare.push(entry.payload);
+        }
+        self.playout = None;
+    }
+
+    /// Stores a packet of `samples` (never a duplicate: the caller has told those apart).
+    pub(crate) fn insert(
+        &mut self,
+        arrival: Instant,
+        place: Place,
+        samples: usize,
+        payload: &[u8],
+    ) -> Inserted {
+        let samples = samples as i64;
+        if let Some(playout) = &mut self.playout {
+            playout.note_arrival(arrival, place.timestamp);
+            if place.timestamp + samples <= playout.cursor {
+                self.late += 1;
+                self.concealed_samples += playout.resolve_gap(place, samples);
+                return Inserted::Late;
+            }
+            playout.kept_in_slot = true;
+        }
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(payload);
+        let entry = Entry {
+            place,
+            samples,
+            arrival,
+            payload: buffer,
+        };
+        let at = self
+            .entries
+            .partition_point(|e| e.place.sequence < place.sequence);
+        self.entries.insert(at, entry);
+        if self.entries.len() > CAPACITY {
+            self.drop_oldest();
+        }
+        Inserted::Kept
+    }
+
+    /// Begins the slot that is due at `due`.
+    pub(crate) fn begin_slot(&mut self, due: Instant) {
+        if let Some(playout) = &mut self.playout {
+            playout.next_slot = due + SLOT;
+            if playout.only_late_packets() {
+                self.restart();
+            } else {
+                self.judge_wait(due);
+            }
+        } else {
+            self.start_playing(due);
+        }
+    }
+
+    /// What comes next; `wanted` samples are missing in this slot.
+    pub(crate) fn next(&mut self, wanted: usize) -> Next<'_> {
+        let Some(playout) = &mut self.playout else {
+            return Next::Idle;
+        };
+        if playout.waits.correction > 0 {
+            return self.leave_out();
+        }
+        if let Some(gap) = playout.put_in(wanted as i64) {
+            return Next::Gap(gap);
+        }
+        while self
+            .entries
+            .front()
+            .is_some_and(|e| e.is_before(playout.cursor))
+        {
+            self.spare
+                .extend(self.entries.pop_front().map(|e| e.payload));
+        }
+        match self.entries.front() {
+            Some(entry) if entry.place.timestamp <= playout.cursor => self.take_front(),
+            Some(entry) => {
+                let gap = (entry.place.timestamp - playout.cursor).min(wanted as i64);
+                Next::Gap(playout.bridge(gap))
+            }
+            None => Next::Gap(playout.bridge(wanted as i64)),
+        }
+    }
+
+    /// Ends the slot; `decoded` samples are decoded and wait for the next one.
+    pub(crate) fn end_slot(&mut self, decoded: usize) {
+        if let Some(playout) = &mut self.playout {
+            playout.decoded = decoded as i64;
+        }
+    }
+
+    /// Passes over slots that nobody heard, so that the delay stays what it was. The caller
+    /// drops as much of what it has decoded.
+    pub(crate) fn skip_samples(&mut self, samples: i64) {
+        if let Some(playout) = &mut self.playout {
+            let cursor = playout
+                .cursor
+                .max(playout.cursor - playout.decoded + samples);
+            playout.decoded = (playout.decoded - samples).max(0);
+            playout.pass_over(&self.entries, cursor);
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        self.spare
+            .extend(self.entries.pop_front().map(|e| e.payload));
+        if let (Some(playout), Some(front)) = (&mut self.playout, self.entries.front()) {
+            playout.cursor = playout.cursor.max(front.place.timestamp);
+            playout.expected = playout.expected.max(front.place.sequence);
+        }
+    }
+
+    /// Begins with the packet that has waited nearest to the target, measured by the least
+    /// delayed packet: after a burst that is not the first one.
+    fn start_playing(&mut self, due: Instant) {
+        let age = |e: &Entry| samples_in(due.saturating_duration_since(e.arrival));
+        let Some(live) = self
+            .entries
+            .iter()
+            .map(|e| e.place.timestamp + age(e))
+            .max()
+        else {
+            return;
+        };
+        let wanted = live - samples_in(self.target) - SLOT_SAMPLES as i64 / 2;
+        if self
+            .entries
+            .front()
+            .is_some_and(|e| e.place.timestamp > wanted + SLOT_SAMPLES as i64)
+        {
+            return;
+        }
+        while self.entries.len() > 1 && self.entries[0].place.timestamp < wanted {
+            self.spare
+                .extend(self.entries.pop_front().map(|e| e.payload));
+        }
+        let Place {
+            sequence,
+            timestamp,
+        } = self.entries[0].place;
+        self.playout = Some(Playout {
+            cursor: timestamp,
+            decoded: 0,
+            next_slot: due + SLOT,
+            expected: sequence,
+            gap_start: None,
+            waits: Waits::new(due),
+            arrived_in_slot: false,
+            kept_in_slot: false,
+            late_slots: 0,
+        });
+        self.mean_wait = self.target;
+    }
+
+    fn take_front(&mut self) -> Next<'_> {
+        let (Some(playout), Some(entry)) = (&mut self.playout, self.entries.pop_front()) else {
+            return Next::Idle;
+        };
+        self.concealed_samples += playout.resolve_gap(entry.place, entry.samples);
+        let skip = playout.cursor - entry.place.timestamp;
+        playout.cursor = entry.place.timestamp + entry.samples;
+        playout.gap_start = None;
+        self.spare
+            .push(std::mem::replace(&mut self.current, entry.payload));
+        Next::Packet {
+            payload: &self.current,
+            skip: skip as usize,
+        }
+    }
+
+    /// Compares the mean wait with its target; puts it right in a pause at once, in sound when
+    /// it stays wrong.
+    fn judge_wait(&mut self, due: Instant) {
+        let Some(playout) = &mut self.playout else {
+            return;
+        };
+        let in_pause = playout.gap_start.is_some() && self.entries.is_empty();
+        let Some(mean_s) = playout.waits.mean_if_due(due) else {
+            return;
+        };
+        self.mean_wait = Duration::from_secs_f64(mean_s.max(0.0));
+        let off_s = mean_s - self.target.as_secs_f64();
+        if off_s.abs() <= TOLERANCE.as_secs_f64() {
+            playout.waits.judgements_off = 0;
+            return;
+        }
+        playout.waits.judgements_off += 1;
+        if in_pause || playout.waits.judgements_off >= JUDGEMENTS_IN_SOUND {
+            // Whole slots, so that packets of one slot go on to be played whole.
+            let slots = (off_s / SLOT.as_secs_f64()).round() as i64;
+            playout.waits.correction = slots * SLOT_SAMPLES as i64;
+            playout.waits.judgements_off = 0;
+        }
+    }
+
+    fn leave_out(&mut self) -> Next<'_> {
+        if let Some(playout) = &mut self.playout {
+            let cursor = playout.cursor + std::mem::take(&mut playout.waits.correction);
+            playout.pass_over(&self.entries, cursor);
+        }
+        Next::Jump
+    }
+}
+
+impl Entry {
+    fn is_before(&self, cursor: i64) -> bool {
+        self.place.timestamp + self.samples <= cursor
+    }
+}
+
+impl Playout {
+    fn note_arrival(&mut self, arrival: Instant, timestamp: i64) {
+        self.arrived_in_slot = true;
+        let ahead = timestamp - (self.cursor - self.decoded);
+        let ahead_s = ahead as f64 / f64::from(SAMPLE_RATE);
+        self.waits
+            .add(seconds_between(arrival, self.next_slot) + ahead_s);
+    }
+
+    /// A packet has come: how much of the gap before it was sound that is missing now?
+    /// At most the packets that its sequence number shows to be missing, and the part of itself
+    /// for which it is late; the rest of the gap was the sender's silence.
+    fn resolve_gap(&mut self, place: Place, samples: i64) -> u64 {
+        if place.sequence < self.expected {
+            return 0;
+        }
+        let missing = (place.sequence - self.expected).saturating_mul(samples);
+        self.expected = place.sequence + 1;
+        let Some(gap_start) = self.gap_start else {
+            return 0;
+        };
+        let end = (place.timestamp + samples).clamp(gap_start, self.cursor);
+        let start = place.timestamp.clamp(gap_start, self.cursor);
+        self.gap_start = Some(end);
+        ((start - gap_start).min(missing) + (end - start)) as u64
+    }
+
+    /// Moves the cursor without decoding; what lies between is neither silence nor loss.
+    fn pass_over(&mut self, entries: &VecDeque<Entry>, cursor: i64) {
+        (self.cursor, self.gap_start) = (cursor, None);
+        if let Some(last) = entries.iter().take_while(|e| e.is_before(cursor)).last() {
+            self.expected = self.expected.max(last.place.sequence + 1);
+        }
+    }
+
+    fn bridge(&mut self, samples: i64) -> usize {
+        self.gap_start.get_or_insert(self.cursor);
+        self.cursor += samples;
+        samples as usize
+    }
+
+    /// Part of a correction that makes the delay longer: the cursor stays where it is.
+    fn put_in(&mut self, wanted: i64) -> Option<usize> {
+        if self.waits.correction >= 0 {
+            return None;
+        }
+        let samples = wanted.min(-self.waits.correction);
+        self.waits.correction += samples;
+        Some(samples as usize)
+    }
+
+    /// Whether for so long only late packets came that the sender's clock must have changed.
+    fn only_late_packets(&mut self) -> bool {
+        if self.kept_in_slot {
+            self.late_slots = 0;
+        } else if self.arrived_in_slot {
+            self.late_slots += 1;
+        }
+        (self.arrived_in_slot, self.kept_in_slot) = (false, false);
+        self.late_slots >= LATE_SLOTS_TO_RESYNC
+    }
+}
+
+impl Waits {
+    fn new(since: Instant) -> Self {
+        Self {
+            since,
+            sum_s: 0.0,
+            count: 0,
+            judgements_off: 0,
+            correction: 0,
+        }
+    }
+
+    fn add(&mut self, wait_s: f64) {
+        // What a stall delayed says nothing about the delay; being late for ever is not judged
+        // here but answered by taking the sender's clock anew.
+        self.sum_s += wait_s.max(-MAX_LATENESS.as_secs_f64());
+        self.count += 1;
+    }
+
+    fn mean_if_due(&mut self, now: Instant) -> Option<f64> {
+        if now.saturating_duration_since(self.since) < JUDGE_EVERY {
+            return None;
+        }
+        let mean = self.sum_s / f64::from(self.count.max(1));
+        let enough = self.count >= JUDGE_MIN_PACKETS;
+        (self.since, self.sum_s, self.count) = (now, 0.0, 0);
+        enough.then_some(mean)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Duration = Duration::from_millis(40);
+
+    /// A buffer, its slots, and a sender whose packet n is due at `start + n * 20 ms`.
+    struct Bench {
+        buffer: JitterBuffer,
+        start: Instant,
+        due: Instant,
+        on_the_way: Vec<(Instant, i64, i64)>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let start = Instant::now();
+            Self {
+                buffer: JitterBuffer::new(TARGET),
+                start,
+                due: start,
+                on_the_way: Vec::new(),
+            }
+        }
+
+        fn send(&mut self, n: i64, late_ms: u64) {
+            let arrival = self.start + SLOT * n as u32 + Duration::from_millis(late_ms);
+            self.send_at(arrival, n, n);
+        }
+
+        fn send_at(&mut self, arrival: Instant, sequence: i64, n: i64) {
+            self.on_the_way.push((arrival, sequence, n));
+        }
+
+        fn deliver(&mut self) {
+            let due = self.due;
+            for (arrival, sequence, n) in self.on_the_way.extract_if(.., |(at, ..)| *at <= due) {
+                let place = Place {
+                    sequence,
+                    timestamp: n * SLOT_SAMPLES as i64,
+                };
+                let payload = (n as u32).to_be_bytes();
+                self.buffer.insert(arrival, place, SLOT_SAMPLES, &payload);
+            }
+        }
+
+        /// Plays a slot and tells it as text: a packet's number, `~` bridged, `>` cut, `-` idle.
+        fn slot(&mut self) -> String {
+            self.deliver();
+            self.buffer.begin_slot(self.due);
+            self.due += SLOT;
+            let (mut told, mut filled) = (String::new(), 0);
+            while filled < SLOT_SAMPLES {
+                match self.buffer.next(SLOT_SAMPLES - filled) {
+                    Next::Packet { payload, skip } => {
+                        told += &u32::from_be_bytes(payload.try_into().unwrap()).to_string();
+                        filled += SLOT_SAMPLES - skip;
+                    }
+                    Next::Gap(samples) => {
+                        told += "~";
+                        filled += samples;
+                    }
+                    Next::Jump => told += ">",
+                    Next::Idle => {
+                        told += "-";
+                        filled = SLOT_SAMPLES;
+                    }
+                }
+            }
+            self.buffer.end_slot(filled - SLOT_SAMPLES);
+            told
+        }
+
+        fn slots(&mut self, count: usize) -> String {
+            (0..count)
+                .map(|_| self.slot())
+                .collect::<Vec<_>>()
+                .join(" ")
+        }
+
+        fn concealed_slots(&self) -> u64 {
+            self.buffer.concealed_samples() / SLOT_SAMPLES as u64
+        }
+    }
+
+    #[test]
+    fn a_packet_waits_its_target_and_packets_come_in_order() {
+        let mut bench = Bench::new();
+        for (n, late_ms) in [(0, 0), (1, 30), (2, 0), (3, 0)] {
+            bench.send(n, late_ms);
+        }
+        assert_eq!(bench.slots(6), "- - 0 1 2 3");
+    }
+
+    #[test]
+    fn a_lost_packet_is_one_bridged_slot_and_counted_when_the_next_one_plays() {
+        let mut bench = Bench::new();
+        for n in [0, 2] {
+            bench.send(n, 0);
+        }
+        assert_eq!(bench.slots(5), "- - 0 ~ 2");
+        assert_eq!(bench.concealed_slots(), 1);
+    }
+
+    #[test]
+    fn silence_of_the_sender_is_not_concealment() {
+        let mut bench = Bench::new();
+        bench.send(0, 0);
+        assert_eq!(bench.slots(50).matches('~').count(), 47);
+        // Its sequence number follows on, its timestamp tells of the pause.
+        bench.send_at(bench.start + SLOT * 50, 1, 50);
+        assert_eq!(bench.slots(3), "~ ~ 50");
+        assert_eq!(bench.concealed_slots(), 0);
+    }
+
+    #[test]
+    fn a_late_packet_is_dropped_and_what_it_should_have_filled_was_concealed() {
+        let mut bench = Bench::new();
+        for (n, late_ms) in [(0, 0), (1, 45), (2, 30)] {
+            bench.send(n, late_ms);
+        }
+        assert_eq!(bench.slots(5), "- - 0 ~ 2");
+        assert_eq!((bench.buffer.late(), bench.concealed_slots()), (1, 1));
+    }
+
+    #[test]
+    fn a_lost_packet_in_a_pause_counts_as_one_and_not_as_the_pause() {
+        let mut bench = Bench::new();
+        bench.send(0, 0);
+        bench.slots(60);
+        bench.send_at(bench.start + SLOT * 60, 2, 60);
+        bench.slots(3);
+        assert_eq!(bench.concealed_slots(), 1);
+    }
+
+    #[test]
+    fn after_a_burst_the_newest_packets_are_played_and_not_the_oldest() {
+        let mut bench = Bench::new();
+        let burst_at = bench.start + SLOT;
+        for n in 0..100 {
+            bench.send_at(burst_at, n, n);
+        }
+        for n in 100..110 {
+            bench.send_at(burst_at + SLOT * (n - 99) as u32, n, n);
+        }
+        assert_eq!(bench.slots(6), "- 97 98 99 100 101");
+    }
+
+    #[test]
+    fn a_permanent_change_of_the_way_is_followed_within_200_ms_of_late_packets() {
+        let mut bench = Bench::new();
+        (0..20).for_each(|n| bench.send(n, 0));
+        bench.slots(22);
+        let mut told = Vec::new();
+        for n in 20..40 {
+            // Everything is 300 ms later from now on, in the buffer just before its slot.
+            bench.send_at(bench.due, n, n);
+            told.push(bench.slot());
+        }
+        let heard_again = told
+            .iter()
+            .position(|slot| !slot.contains(['~', '-']))
+            .unwrap();
+        assert!(heard_again <= 12, "{told:?}");
+    }
+
+    #[test]
+    fn too_long_a_delay_is_cut() {
+        let mut bench = Bench::new();
+        for n in 0..400 {
+            bench.send(n, if n < 100 { 200 } else { 0 });
+        }
+        let told = bench.slots(350);
+        assert_eq!(told.matches('>').count(), 1, "{told}");
+        assert!(told.ends_with("345 346 347"), "{told}");
+        assert_eq!(bench.buffer.mean_wait(), TARGET);
+        assert_eq!(bench.concealed_slots(), 0);
+    }
+
+    #[test]
+    fn too_short_a_delay_is_stretched() {
+        let mut bench = Bench::new();
+        for n in 0..300 {
+            bench.send(n, if n == 0 { 0 } else { 35 });
+        }
+        let told = bench.slots(250);
+        assert_eq!(told.matches('~').count(), 2, "{told}");
+        assert!(told.ends_with("243 244 245"), "{told}");
+    }
+
+    #[test]
+    fn skipped_slots_leave_the_delay_as_it_was() {
+        let mut bench = Bench::new();
+        (0..40).for_each(|n| bench.send(n, 0));
+        assert_eq!(bench.slots(10), "- - 0 1 2 3 4 5 6 7");
+        bench.buffer.skip_samples(15 * SLOT_SAMPLES as i64);
+        bench.due += SLOT * 15;
+        assert_eq!(bench.slots(3), "23 24 25");
+        assert_eq!(bench.concealed_slots(), 0);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_buffers_are_reused() {
+        let mut bench = Bench::new();
+        (0..10_000).for_each(|n| bench.send_at(bench.start, n, n));
+        bench.deliver();
+        assert_eq!(bench.buffer.entries.len(), CAPACITY);
+        assert!(bench.buffer.spare.len() <= CAPACITY);
+    }
+}

@@ -1,0 +1,173 @@
+//! Gains, the sum, and the limiter that keeps many loud sources from crackling.
+//!
+//! Always: below the limiter's threshold with a gain of one, what goes in comes out bit for
+//! bit; what comes out never exceeds full scale; no step of a gain is heard as a click.
+
+use crate::SLOT_SAMPLES;
+
+/// Samples over which the limiter's gain moves in a straight line: 1 ms.
+const BLOCK: usize = 48;
+const BLOCKS: usize = SLOT_SAMPLES / BLOCK;
+/// Peaks above this are turned down: -1 dBFS.
+const CEILING: f32 = 0.891;
+/// The gain rises by this factor in a block: 40 dB in a second. In equal steps of dB, so that a
+/// gain that is far down does not swing up between two peaks of one sound.
+const RELEASE: f32 = 1.004_616;
+
+/// Adds one source to the sum; its gain goes from `from` to `to` in a straight line.
+pub fn add(sum: &mut [f32; SLOT_SAMPLES], source: &[f32; SLOT_SAMPLES], from: f32, to: f32) {
+    if from == to {
+        for (sum, x) in sum.iter_mut().zip(source) {
+            *sum += x * to;
+        }
+    } else {
+        let step = (to - from) / SLOT_SAMPLES as f32;
+        for (i, (sum, x)) in sum.iter_mut().zip(source).enumerate() {
+            *sum += x * (from + step * (i + 1) as f32);
+        }
+    }
+}
+
+/// A limiter that adds no delay: it sees the whole slot before it gives any of it away, so its
+/// gain is down before a peak comes. The first millisecond of a slot, which it could not foresee,
+/// is shaped by a soft knee.
+#[derive(Debug, Clone, Copy)]
+pub struct Limiter {
+    gain: f32,
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Self { gain: 1.0 }
+    }
+}
+
+impl Limiter {
+    /// Limits one slot in place.
+    pub fn process(&mut self, pcm: &mut [f32; SLOT_SAMPLES]) {
+        let targets = self.gains_at_block_ends(pcm);
+        let mut from = self.gain;
+        for (block, to) in pcm.chunks_exact_mut(BLOCK).zip(targets) {
+            if from != 1.0 || to != 1.0 {
+                let step = (to - from) / BLOCK as f32;
+                for (i, x) in block.iter_mut().enumerate() {
+                    *x = soft_knee(*x * (from + step * i as f32));
+                }
+            } else {
+                // A block within the ceiling stays as it is.
+                block.iter_mut().for_each(|x| *x = soft_knee(*x));
+            }
+            from = to;
+        }
+        self.gain = from;
+    }
+
+    /// The gain at the end of each block is low enough for that block and for the next one, and
+    /// rises no faster than the release allows.
+    fn gains_at_block_ends(&self, pcm: &[f32; SLOT_SAMPLES]) -> [f32; BLOCKS] {
+        let mut allowed = [1.0f32; BLOCKS];
+        for (allowed, block) in allowed.iter_mut().zip(pcm.chunks_exact(BLOCK)) {
+            let peak = block.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+            if peak > CEILING {
+                *allowed = CEILING / peak;
+            }
+        }
+        let mut gain = self.gain;
+        std::array::from_fn(|i| {
+            let ceiling = allowed[i].min(*allowed.get(i + 1).unwrap_or(&1.0));
+            gain = ceiling.min((gain * RELEASE).min(1.0));
+            gain
+        })
+    }
+}
+
+/// The identity up to the ceiling, then a curve that nears full scale and never reaches it.
+fn soft_knee(x: f32) -> f32 {
+    let over = x.abs() - CEILING;
+    if over <= 0.0 {
+        return x;
+    }
+    let room = 1.0 - CEILING;
+    (CEILING + room * over / (over + room)).copysign(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(frequency: f32, amplitude: f32, slot: usize) -> [f32; SLOT_SAMPLES] {
+        std::array::from_fn(|i| {
+            let t = (slot * SLOT_SAMPLES + i) as f32 / 48_000.0;
+            amplitude * (t * frequency * std::f32::consts::TAU).sin()
+        })
+    }
+
+    #[test]
+    fn quiet_sound_passes_bit_for_bit() {
+        let mut limiter = Limiter::default();
+        let before = tone(440.0, 0.89, 0);
+        let mut after = before;
+        limiter.process(&mut after);
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn twenty_loud_sources_stay_below_full_scale_and_clean() {
+        let mut limiter = Limiter::default();
+        let mut residual = 0.0f32;
+        let mut energy = 0.0f32;
+        for slot in 0..100 {
+            let mut sum = [0.0; SLOT_SAMPLES];
+            for n in 0..20 {
+                add(
+                    &mut sum,
+                    &tone(200.0 + 37.0 * n as f32, 0.5, slot),
+                    1.0,
+                    1.0,
+                );
+            }
+            let dry = sum;
+            limiter.process(&mut sum);
+            assert!(sum.iter().all(|x| x.abs() < 1.0));
+            if slot >= 50 {
+                // A limiter that turns down without distorting gives back a scaled copy.
+                let dot: f32 = sum.iter().zip(&dry).map(|(a, b)| a * b).sum();
+                let scale = dot / dry.iter().map(|x| x * x).sum::<f32>();
+                residual += sum
+                    .iter()
+                    .zip(&dry)
+                    .map(|(a, b)| (a - b * scale).powi(2))
+                    .sum::<f32>();
+                energy += sum.iter().map(|x| x * x).sum::<f32>();
+            }
+        }
+        let residual_db = 10.0 * (residual / energy).log10();
+        assert!(residual_db < -20.0, "residual {residual_db} dB");
+    }
+
+    #[test]
+    fn the_gain_comes_back_after_a_peak() {
+        let mut limiter = Limiter::default();
+        limiter.process(&mut tone(440.0, 4.0, 0));
+        let mut last = [0.0; SLOT_SAMPLES];
+        for slot in 1..150 {
+            last = tone(440.0, 0.5, slot);
+            limiter.process(&mut last);
+        }
+        assert_eq!(last, tone(440.0, 0.5, 149));
+    }
+
+    #[test]
+    fn a_change_of_gain_is_a_ramp() {
+        let mut sum = [0.0; SLOT_SAMPLES];
+        add(&mut sum, &[1.0; SLOT_SAMPLES], 0.0, 1.0);
+        let largest_step = sum
+            .windows(2)
+            .map(|w| (w[1] - w[0]).abs())
+            .fold(0.0, f32::max);
+        assert!(
+            largest_step < 0.002 && sum[SLOT_SAMPLES - 1] == 1.0,
+            "{largest_step}"
+        );
+    }
+}

@@ -1,0 +1,342 @@
+//! Which place in its stream a packet has, and what the stream has suffered so far.
+//!
+//! Sequence numbers and timestamps are unwrapped to 64 bits, so that nothing behind this file
+//! meets a wrap. Counting follows RFC 3550 appendices A.1, A.3 and A.8.
+//! Always: a packet that does not continue the stream changes nothing until a second one
+//! continues *it*, so one forged or stray packet cannot move an established stream.
+
+use std::time::Instant;
+
+use crate::rtp::Packet;
+use crate::{SAMPLE_RATE, samples_in, seconds_between};
+
+/// RFC 3550 appendix A.1: a larger step forward is a restart, not loss.
+const MAX_DROPOUT: i64 = 3000;
+/// RFC 3550 appendix A.1: a larger step back is a restart, not reordering. Also how far back
+/// duplicates are recognised.
+const MAX_MISORDER: i64 = 100;
+/// How far a timestamp may run ahead of, or fall behind, what the elapsed time allows.
+const MAX_TIMESTAMP_SKEW: i64 = 2 * SAMPLE_RATE as i64;
+
+/// Where a packet belongs in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Unwrapped sequence number.
+    pub sequence: i64,
+    /// Unwrapped RTP timestamp, in samples.
+    pub timestamp: i64,
+}
+
+/// What a packet is to the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It continues the stream.
+    Continues(Place),
+    /// The sender started anew (or is heard for the first time): forget what is buffered.
+    Restarts(Place),
+    /// It arrived before.
+    Duplicate,
+    /// It does not fit; perhaps the first packet of a restarted sender.
+    Stray,
+}
+
+/// What a stream has suffered since it was first heard, in packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Reception {
+    pub received: u64,
+    pub duplicate: u64,
+    pub reordered: u64,
+    /// Expected and not arrived (RFC 3550 appendix A.3), over all restarts.
+    pub lost: u64,
+    /// Interarrival jitter (RFC 3550 appendix A.8), in samples.
+    pub jitter: f64,
+}
+
+/// Follows one SSRC through wraps, reordering, duplicates and restarts.
+#[derive(Debug, Default)]
+pub(crate) struct Sequence {
+    stream: Option<Stream>,
+    candidate: Option<Candidate>,
+    reception: Reception,
+}
+
+#[derive(Debug)]
+struct Stream {
+    newest: Place,
+    newest_arrival: Instant,
+    /// Bit n is set when the packet n before the newest has arrived.
+    arrived: u128,
+    transit: Transit,
+}
+
+/// The last packet whose transit time entered the jitter.
+#[derive(Debug, Clone, Copy)]
+struct Transit {
+    timestamp: i64,
+    arrival: Instant,
+}
+
+/// A packet that may be the first one of a restarted sender.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    sequence_number: u16,
+    timestamp: u32,
+}
+
+impl Sequence {
+    pub(crate) fn reception(&self) -> Reception {
+        self.reception
+    }
+
+    /// Takes note of one packet and tells what it is.
+    pub(crate) fn receive(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
+        self.reception.received += 1;
+        let Some(stream) = &mut self.stream else {
+            return Verdict::Restarts(self.restart(arrival, packet));
+        };
+        let step = i64::from(
+            packet
+                .sequence_number
+                .wrapping_sub(stream.newest.sequence as u16) as i16,
+        );
+        let advance = i64::from(
+            packet
+                .timestamp
+                .wrapping_sub(stream.newest.timestamp as u32) as i32,
+        );
+        if !stream.is_continued_by(arrival, step, advance) {
+            return self.consider_restart(arrival, packet);
+        }
+        self.candidate = None;
+        let place = stream.newest.moved(step, advance);
+        if step > 0 {
+            self.reception.lost += step as u64 - 1;
+            stream.advance_to(place, arrival, step);
+            stream.update_jitter(&mut self.reception.jitter, place.timestamp, arrival);
+            return Verdict::Continues(place);
+        }
+        let bit = 1 << -step;
+        if stream.arrived & bit != 0 {
+            self.reception.duplicate += 1;
+            return Verdict::Duplicate;
+        }
+        stream.arrived |= bit;
+        self.reception.reordered += 1;
+        self.reception.lost = self.reception.lost.saturating_sub(1);
+        Verdict::Continues(place)
+    }
+
+    /// The next packet starts a new stream, whatever it is; counts go on.
+    pub(crate) fn forget_stream(&mut self) {
+        (self.stream, self.candidate) = (None, None);
+    }
+
+    fn consider_restart(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
+        let now = Candidate {
+            sequence_number: packet.sequence_number,
+            timestamp: packet.timestamp,
+        };
+        match self.candidate.replace(now) {
+            Some(before) if now.follows(before) => Verdict::Restarts(self.restart(arrival, packet)),
+            _ => Verdict::Stray,
+        }
+    }
+
+    fn restart(&mut self, arrival: Instant, packet: &Packet<'_>) -> Place {
+        let place = Place {
+            sequence: i64::from(packet.sequence_number),
+            timestamp: i64::from(packet.timestamp),
+        };
+        self.candidate = None;
+        self.stream = Some(Stream {
+            newest: place,
+            newest_arrival: arrival,
+            arrived: 1,
+            transit: Transit {
+                timestamp: place.timestamp,
+                arrival,
+            },
+        });
+        place
+    }
+}
+
+impl Stream {
+    /// `step` in packets and `advance` in samples, both from the newest packet.
+    fn is_continued_by(&self, arrival: Instant, step: i64, advance: i64) -> bool {
+        let elapsed = samples_in(arrival.saturating_duration_since(self.newest_arrival));
+        match step {
+            0 => advance == 0,
+            1..=MAX_DROPOUT => 0 < advance && advance <= elapsed + MAX_TIMESTAMP_SKEW,
+            _ if -MAX_MISORDER <= step && step < 0 => -MAX_TIMESTAMP_SKEW <= advance && advance < 0,
+            _ => false,
+        }
+    }
+
+    fn advance_to(&mut self, place: Place, arrival: Instant, step: i64) {
+        self.arrived = self.arrived.checked_shl(step as u32).unwrap_or(0) | 1;
+        (self.newest, self.newest_arrival) = (place, arrival);
+    }
+
+    fn update_jitter(&mut self, jitter: &mut f64, timestamp: i64, arrival: Instant) {
+        let before = std::mem::replace(&mut self.transit, Transit { timestamp, arrival });
+        let sent_apart = (timestamp - before.timestamp) as f64;
+        let arrived_apart = seconds_between(before.arrival, arrival) * f64::from(SAMPLE_RATE);
+        *jitter += ((arrived_apart - sent_apart).abs() - *jitter) / 16.0;
+    }
+}
+
+impl Place {
+    fn moved(self, step: i64, advance: i64) -> Self {
+        Self {
+            sequence: self.sequence + step,
+            timestamp: self.timestamp + advance,
+        }
+    }
+}
+
+impl Candidate {
+    /// Up to three packets between the two may be lost.
+    fn follows(self, before: Self) -> bool {
+        let step = self.sequence_number.wrapping_sub(before.sequence_number);
+        let advance = self.timestamp.wrapping_sub(before.timestamp);
+        (1..=4).contains(&step) && (1..=SAMPLE_RATE).contains(&advance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use Verdict::{Continues, Duplicate, Restarts, Stray};
+
+    struct Sender {
+        sequence: Sequence,
+        now: Instant,
+    }
+
+    impl Sender {
+        fn new() -> Self {
+            Self {
+                sequence: Sequence::default(),
+                now: Instant::now(),
+            }
+        }
+
+        fn send_after(&mut self, ms: u64, sequence_number: u16, timestamp: u32) -> Verdict {
+            self.now += Duration::from_millis(ms);
+            let packet = Packet {
+                marker: false,
+                payload_type: 111,
+                sequence_number,
+                timestamp,
+                ssrc: 1,
+                payload: &[0],
+            };
+            self.sequence.receive(self.now, &packet)
+        }
+
+        fn send(&mut self, sequence_number: u16, timestamp: u32) -> Verdict {
+            self.send_after(20, sequence_number, timestamp)
+        }
+    }
+
+    fn place(sequence: i64, timestamp: i64) -> Place {
+        Place {
+            sequence,
+            timestamp,
+        }
+    }
+
+    #[test]
+    fn both_counters_wrap_without_a_trace() {
+        let mut sender = Sender::new();
+        let (sequence_number, timestamp) = (u16::MAX, u32::MAX - 400);
+        assert!(matches!(
+            sender.send(sequence_number, timestamp),
+            Restarts(_)
+        ));
+        let next = sender.send(0, timestamp.wrapping_add(960));
+        assert_eq!(next, Continues(place(65_536, i64::from(timestamp) + 960)));
+        assert_eq!(sender.sequence.reception().lost, 0);
+    }
+
+    #[test]
+    fn loss_reordering_and_duplicates_are_counted_apart() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        assert_eq!(sender.send(13, 2880), Continues(place(13, 2880)));
+        assert_eq!(sender.sequence.reception().lost, 2);
+        assert_eq!(sender.send(11, 960), Continues(place(11, 960)));
+        assert_eq!(sender.send(11, 960), Duplicate);
+        assert_eq!(sender.send(13, 2880), Duplicate);
+        let reception = sender.sequence.reception();
+        assert_eq!(
+            (reception.lost, reception.reordered, reception.duplicate),
+            (1, 1, 2)
+        );
+        assert_eq!(reception.received, 5);
+    }
+
+    #[test]
+    fn a_restarted_sender_is_believed_at_its_second_packet() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        assert_eq!(sender.send(40_000, 7_000_000), Stray);
+        assert_eq!(
+            sender.send(40_001, 7_000_960),
+            Restarts(place(40_001, 7_000_960))
+        );
+        assert_eq!(
+            sender.send(40_002, 7_001_920),
+            Continues(place(40_002, 7_001_920))
+        );
+    }
+
+    #[test]
+    fn of_two_senders_with_one_ssrc_the_established_one_stays() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        for n in 1..100 {
+            assert_eq!(
+                sender.send(30_000 + n, 9_000_000 + u32::from(n) * 960),
+                Stray
+            );
+            assert!(matches!(
+                sender.send_after(0, 10 + n, u32::from(n) * 960),
+                Continues(_)
+            ));
+        }
+    }
+
+    #[test]
+    fn a_pause_of_an_hour_continues_the_stream() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        let hour = 3600 * SAMPLE_RATE;
+        assert_eq!(
+            sender.send_after(3_600_000, 11, hour),
+            Continues(place(11, i64::from(hour)))
+        );
+        assert_eq!(sender.sequence.reception().lost, 0);
+    }
+
+    #[test]
+    fn a_timestamp_from_the_future_is_stray() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        assert_eq!(sender.send(11, 10 * SAMPLE_RATE), Stray);
+        assert_eq!(sender.send(11, 960), Continues(place(11, 960)));
+    }
+
+    #[test]
+    fn jitter_follows_rfc_3550() {
+        let mut sender = Sender::new();
+        for n in 0..1000 {
+            sender.send_after(if n % 2 == 0 { 10 } else { 30 }, n, u32::from(n) * 960);
+        }
+        let jitter_ms = sender.sequence.reception().jitter / 48.0;
+        assert!((9.9..10.1).contains(&jitter_ms), "{jitter_ms}");
+    }
+}
