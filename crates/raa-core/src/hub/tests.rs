@@ -1,0 +1,324 @@
+//! The hub as its shell sees it: what is sent, what is heard, what is refused.
+
+use super::*;
+use crate::client::Status;
+use crate::codec::Decoder;
+use crate::level::dbfs;
+use crate::settings::Volume;
+
+const SSRC: u32 = 0x5f0a_11c2;
+const FROM: Origin = Origin::Network(SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+    5000,
+));
+
+fn config() -> HubConfig {
+    HubConfig {
+        payload_types: vec![111],
+        playout_delay: Duration::from_millis(40),
+        offline_after: Duration::from_secs(5),
+        max_unset_clients: 3,
+        reserved_ssrcs: vec![9],
+        encoder: EncoderSettings::default(),
+        mix_stream: StreamStart {
+            ssrc: 1,
+            sequence_number: u16::MAX,
+            timestamp: u32::MAX,
+        },
+    }
+}
+
+/// A hub, its clock, a listener, and senders that send one packet a slot.
+struct Bench {
+    hub: Hub,
+    now: Instant,
+    slot: u32,
+    decoder: Decoder,
+    mix_peak: f32,
+    frames: Vec<Bytes>,
+    outputs: Vec<Output>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            hub: Hub::new(config(), now).unwrap(),
+            now,
+            slot: 0,
+            decoder: Decoder::new().unwrap(),
+            mix_peak: 0.0,
+            frames: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    fn send(&mut self, ssrc: u32, payload: &[u8]) -> Result<(), Refused> {
+        let packet = Packet {
+            marker: false,
+            payload_type: 111,
+            sequence_number: self.slot as u16,
+            timestamp: self.slot * 960,
+            ssrc,
+            payload,
+        };
+        let mut datagram = Vec::new();
+        packet.write(&mut datagram);
+        self.hub.handle_packet(self.now, FROM, &datagram)
+    }
+
+    fn play(&mut self) {
+        self.slot += 1;
+        self.now += SLOT;
+        self.hub.handle_timeout(self.now);
+        while let Some(output) = self.hub.poll_output() {
+            let Output::Mix(frame) = output else {
+                self.outputs.push(output);
+                continue;
+            };
+            let mut pcm = [0.0; MAX_PACKET_SAMPLES];
+            let samples = self
+                .decoder
+                .decode(&frame[rtp::HEADER_LEN..], &mut pcm)
+                .unwrap();
+            self.mix_peak = pcm[..samples].iter().fold(0.0, |peak, x| peak.max(x.abs()));
+            self.frames.push(frame);
+        }
+    }
+
+    fn run_tones(&mut self, ssrcs: &[u32], slots: usize) {
+        let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+        let mut payload = [0; MAX_ENCODED_LEN];
+        for _ in 0..slots {
+            let pcm = std::array::from_fn(|i| {
+                let t = (self.slot as usize * SLOT_SAMPLES + i) as f32 / 48_000.0;
+                0.25 * (t * 1000.0 * std::f32::consts::TAU).sin()
+            });
+            let len = encoder.encode(&pcm, &mut payload).unwrap();
+            for &ssrc in ssrcs {
+                self.send(ssrc, &payload[..len]).unwrap();
+            }
+            self.play();
+        }
+    }
+
+    fn mix_dbfs(&self) -> f32 {
+        dbfs(self.mix_peak)
+    }
+
+    fn configure(&mut self, ssrc: u32, settings: ClientSettings) {
+        self.hub
+            .handle_command(Command::Configure { ssrc, settings })
+            .unwrap();
+    }
+
+    fn view(&self, ssrc: u32) -> ClientView {
+        self.hub.client(ssrc, self.now).unwrap()
+    }
+}
+
+#[test]
+fn a_tone_is_heard_as_loud_as_volume_and_mute_say() {
+    let mut bench = Bench::new();
+    bench.run_tones(&[SSRC], 50);
+    let plain = bench.mix_dbfs();
+    assert!((-13.0..-11.0).contains(&plain), "{plain} dBFS");
+    for (percent, expected_db) in [(50, -6.0), (200, 6.0)] {
+        let volume = Volume::new(percent).unwrap();
+        bench.configure(
+            SSRC,
+            ClientSettings {
+                volume,
+                ..Default::default()
+            },
+        );
+        bench.run_tones(&[SSRC], 50);
+        let change = bench.mix_dbfs() - plain;
+        assert!(
+            (change - expected_db).abs() < 0.7,
+            "{percent} %: {change} dB"
+        );
+    }
+    bench.configure(
+        SSRC,
+        ClientSettings {
+            muted: true,
+            ..Default::default()
+        },
+    );
+    bench.run_tones(&[SSRC], 50);
+    assert!(bench.mix_dbfs() < -80.0, "{} dBFS", bench.mix_dbfs());
+    let view = bench.view(SSRC);
+    assert_eq!(
+        view.status,
+        Status::Sounding,
+        "a muted client is still seen to sound"
+    );
+    assert_eq!((view.stats.concealed, view.stats.lost), (0, 0));
+}
+
+#[test]
+fn the_mix_is_one_rtp_stream_that_jumps_over_skipped_slots() {
+    let mut bench = Bench::new();
+    bench.play();
+    bench.now += SLOT * 15;
+    bench.play();
+    let packets: Vec<_> = bench
+        .frames
+        .iter()
+        .map(|f| Packet::parse(f).unwrap())
+        .collect();
+    let numbers: Vec<_> = packets
+        .iter()
+        .map(|p| (p.sequence_number, p.timestamp))
+        .collect();
+    assert_eq!(numbers, [(u16::MAX, u32::MAX), (0, 16 * 960 - 1)]);
+    assert_eq!(
+        (bench.hub.stats().slots, bench.hub.stats().skipped_slots),
+        (2, 15)
+    );
+    bench.play();
+    assert_eq!(bench.frames.len(), 3, "a stall is not followed by a burst");
+}
+
+#[test]
+fn clients_come_and_go() {
+    let mut bench = Bench::new();
+    bench.run_tones(&[SSRC], 10);
+    assert_eq!(
+        bench.outputs,
+        [Output::Connected {
+            ssrc: SSRC,
+            from: FROM
+        }]
+    );
+    assert_eq!(
+        bench.hub.handle_command(Command::Forget { ssrc: SSRC }),
+        Err(CommandError::Connected(SSRC))
+    );
+    (0..251).for_each(|_| bench.play());
+    assert_eq!(
+        bench.outputs.last(),
+        Some(&Output::Disconnected { ssrc: SSRC })
+    );
+    assert_eq!(bench.view(SSRC).status, Status::Offline);
+    bench
+        .hub
+        .handle_command(Command::Forget { ssrc: SSRC })
+        .unwrap();
+    assert_eq!(
+        bench.hub.handle_command(Command::Forget { ssrc: SSRC }),
+        Err(CommandError::NotFound(SSRC))
+    );
+}
+
+#[test]
+fn a_sender_names_itself_and_says_goodbye_but_only_for_itself() {
+    let mut bench = Bench::new();
+    bench.run_tones(&[SSRC], 1);
+    let report = rtcp::SenderReport {
+        ssrc: SSRC,
+        ntp: 0,
+        rtp_timestamp: 0,
+        packets: 1,
+        octets: 1,
+    };
+    let description = rtcp::Description {
+        ssrc: SSRC,
+        cname: "a@b",
+        name: "Ward 3",
+        tool: "t",
+    };
+    let mut datagram = Vec::new();
+    rtcp::write_report(&report, &description, &mut datagram);
+    rtcp::write_goodbye(SSRC, &mut datagram);
+    let stranger = Origin::Network(SocketAddr::from(([192, 0, 2, 8], 5000)));
+    bench
+        .hub
+        .handle_packet(bench.now, stranger, &datagram)
+        .unwrap();
+    assert_eq!(bench.view(SSRC).name(), "");
+    assert_eq!(bench.view(SSRC).status, Status::Connected);
+    bench.hub.handle_packet(bench.now, FROM, &datagram).unwrap();
+    assert_eq!(bench.view(SSRC).name(), "Ward 3");
+    assert_eq!(bench.view(SSRC).status, Status::Offline);
+    let name = Name::new("Boiler house").ok();
+    bench.configure(
+        SSRC,
+        ClientSettings {
+            name,
+            ..Default::default()
+        },
+    );
+    assert_eq!(bench.view(SSRC).name(), "Boiler house");
+}
+
+#[test]
+fn forged_ssrcs_evict_neither_connected_nor_named_clients() {
+    let mut bench = Bench::new();
+    let named = ClientSettings {
+        name: Name::new("x").ok(),
+        ..Default::default()
+    };
+    bench.configure(100, named);
+    bench.run_tones(&[1, 2, 3], 1);
+    assert_eq!(bench.send(4, &[0xf8]), Err(Refused::TooManyClients));
+    (0..251).for_each(|_| bench.play());
+    bench.run_tones(&[2, 3], 1);
+    bench.outputs.clear();
+    assert_eq!(bench.send(4, &[0xf8]), Ok(()));
+    bench.play();
+    assert_eq!(bench.outputs[0], Output::Evicted { ssrc: 1 });
+    assert!(bench.hub.client(100, bench.now).is_some());
+    assert_eq!(bench.send(5, &[0xf8]), Err(Refused::TooManyClients));
+}
+
+#[test]
+fn refusals_are_counted_by_reason() {
+    let mut bench = Bench::new();
+    let cases: [(&[u8], Refused); 6] = [
+        (b"x", Refused::TooShort),
+        (&[0; 1157], Refused::Scream),
+        (b"GET / HTTP/1.1\r\n", Refused::NotRtp),
+        (
+            &[0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0xf8],
+            Refused::PayloadType,
+        ),
+        (
+            &[0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0xff, 63],
+            Refused::NotOpus,
+        ),
+        (
+            &[0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0xf8],
+            Refused::ReservedSsrc,
+        ),
+    ];
+    for (datagram, reason) in cases {
+        assert_eq!(
+            bench.hub.handle_packet(bench.now, FROM, datagram),
+            Err(reason)
+        );
+    }
+    let counted = bench
+        .hub
+        .stats()
+        .refused
+        .iter()
+        .map(|(_, count)| count)
+        .sum::<u64>();
+    assert_eq!(counted, 6);
+    assert_eq!(bench.hub.clients(bench.now).count(), 0);
+}
+
+#[test]
+fn silence_costs_listeners_two_bytes_a_slot() {
+    let mut bench = Bench::new();
+    (0..100).for_each(|_| bench.play());
+    assert!(
+        bench.frames[50..]
+            .iter()
+            .filter(|f| f.len() <= rtp::HEADER_LEN + 2)
+            .count()
+            > 45
+    );
+}
