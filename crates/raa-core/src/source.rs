@@ -280,3 +280,157 @@ fn crossfade(old: &[f32; CLICK_FREE], new: &mut [f32]) {
         *new = old * (1.0 - share) + *new * share;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SLOT;
+    use crate::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
+
+    /// A source and a sender of a tone whose packets arrive at once.
+    struct Bench {
+        source: Source,
+        encoder: Encoder,
+        start: Instant,
+        slot: u32,
+        sequence_number: u16,
+        scratch: Box<Scratch>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self {
+                source: Source::new(Duration::from_millis(40)).unwrap(),
+                encoder: Encoder::new(EncoderSettings::default()).unwrap(),
+                start: Instant::now(),
+                slot: 0,
+                sequence_number: 0,
+                scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
+            }
+        }
+
+        fn send(&mut self, payload: &[u8]) {
+            let packet = Packet {
+                marker: false,
+                payload_type: 111,
+                sequence_number: self.sequence_number,
+                timestamp: self.slot * SLOT_SAMPLES as u32,
+                ssrc: 1,
+                payload,
+            };
+            self.sequence_number += 1;
+            let samples = codec::packet_samples(payload).unwrap();
+            self.source
+                .insert(self.start + SLOT * self.slot, &packet, samples);
+        }
+
+        fn send_tone(&mut self) {
+            let pcm = std::array::from_fn(|i| {
+                let t = (self.slot as usize * SLOT_SAMPLES + i) as f32 / 48_000.0;
+                0.25 * (t * 1000.0 * std::f32::consts::TAU).sin()
+            });
+            let mut payload = [0; MAX_ENCODED_LEN];
+            let len = self.encoder.encode(&pcm, &mut payload).unwrap();
+            self.send(&payload[..len]);
+        }
+
+        /// The slot's samples, `None` when it is silent.
+        fn play(&mut self) -> Option<[f32; SLOT_SAMPLES]> {
+            let mut out = [f32::NAN; SLOT_SAMPLES];
+            let due = self.start + SLOT * self.slot;
+            self.slot += 1;
+            self.source
+                .play(due, &mut self.scratch, &mut out)
+                .then_some(out)
+        }
+
+        fn run_tone(&mut self, slots: usize) {
+            for _ in 0..slots {
+                self.send_tone();
+                self.play();
+            }
+        }
+    }
+
+    fn peak(pcm: &[f32]) -> f32 {
+        pcm.iter().fold(0.0, |peak, x| peak.max(x.abs()))
+    }
+
+    #[test]
+    fn concealment_fades_to_silence_without_a_step() {
+        let mut bench = Bench::new();
+        bench.run_tone(50);
+        let heard: Vec<f32> = (0..10).filter_map(|_| bench.play()).flatten().collect();
+        // Two slots still wait, five are concealed.
+        assert_eq!(heard.len(), 7 * SLOT_SAMPLES);
+        assert!(peak(&heard[..2 * SLOT_SAMPLES]) > 0.2);
+        assert!(peak(&heard[heard.len() - 100..]) < 0.01);
+        // The largest step of a 1 kHz sine of 0.25 is 0.033.
+        let step = heard
+            .windows(2)
+            .map(|w| (w[1] - w[0]).abs())
+            .fold(0.0, f32::max);
+        assert!(step < 0.05, "{step}");
+    }
+
+    #[test]
+    fn a_talkspurt_is_whole_from_its_first_packet() {
+        let mut bench = Bench::new();
+        bench.run_tone(50);
+        (0..100).for_each(|_| _ = bench.play());
+        bench.encoder.reset();
+        let first: Vec<_> = (0..4)
+            .map(|_| {
+                bench.send_tone();
+                bench.play()
+            })
+            .collect();
+        assert_eq!(
+            first.iter().map(Option::is_some).collect::<Vec<_>>(),
+            [false, false, true, true]
+        );
+        assert!(
+            peak(&first[2].unwrap()) > 0.2,
+            "the onset is heard in its first slot"
+        );
+        assert_eq!(bench.source.stats().concealed, 0);
+    }
+
+    #[test]
+    fn keep_alives_in_silence_are_silent() {
+        let mut bench = Bench::new();
+        bench.run_tone(50);
+        bench.send(&[0xf8]);
+        (0..20).for_each(|_| _ = bench.play());
+        for _ in 0..5 {
+            bench.send(&[0xf8]);
+            assert!((0..20).all(|_| bench.play().is_none()));
+        }
+        assert_eq!(bench.source.stats().concealed, 0);
+    }
+
+    #[test]
+    fn a_cut_of_the_delay_does_not_click() {
+        let mut bench = Bench::new();
+        bench.run_tone(50);
+        // The way becomes 200 ms shorter: ten packets come at once.
+        for _ in 0..10 {
+            bench.send_tone();
+            bench.slot += 1;
+        }
+        bench.slot -= 10;
+        let mut last = None;
+        let mut largest_step = 0.0f32;
+        for _ in 0..200 {
+            bench.slot += 10;
+            bench.send_tone();
+            bench.slot -= 10;
+            for x in bench.play().unwrap() {
+                largest_step = largest_step.max((x - last.replace(x).unwrap_or(x)).abs());
+            }
+        }
+        assert!((20.0..60.0).contains(&bench.source.stats().delay_ms));
+        assert!(largest_step < 0.05, "{largest_step}");
+        assert_eq!(bench.source.stats().concealed, 0);
+    }
+}
