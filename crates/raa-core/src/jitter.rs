@@ -16,9 +16,10 @@ use crate::{SAMPLE_RATE, SLOT, SLOT_SAMPLES, samples_in, seconds_between};
 
 /// Packets held at most: over half a second of the shortest ones, 2.5 ms.
 pub(crate) const CAPACITY: usize = 256;
-/// Over how long the waiting times of packets are averaged before the delay is judged.
+/// Over how long the waiting times of packets are averaged before the delay is judged,
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
-/// Fewer waiting times than this in that time say nothing.
+/// and over how many at least: in a pause, whose few packets show a drift all the same, that
+/// takes longer.
 const JUDGE_MIN_PACKETS: u32 = 5;
 /// How far the mean wait may be off its target before it is put right.
 const TOLERANCE: Duration = SLOT;
@@ -430,13 +431,13 @@ impl Waits {
     }
 
     fn mean_if_due(&mut self, now: Instant) -> Option<f64> {
-        if now.saturating_duration_since(self.since) < JUDGE_EVERY {
+        let long_enough = now.saturating_duration_since(self.since) >= JUDGE_EVERY;
+        if !long_enough || self.count < JUDGE_MIN_PACKETS {
             return None;
         }
-        let mean = self.sum_s / f64::from(self.count.max(1));
-        let enough = self.count >= JUDGE_MIN_PACKETS;
+        let mean = self.sum_s / f64::from(self.count);
         (self.since, self.sum_s, self.count) = (now, 0.0, 0);
-        enough.then_some(mean)
+        Some(mean)
     }
 }
 

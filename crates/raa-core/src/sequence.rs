@@ -3,9 +3,10 @@
 //! Sequence numbers and timestamps are unwrapped to 64 bits, so that nothing behind this file
 //! meets a wrap. Counting follows RFC 3550 appendices A.1, A.3 and A.8.
 //! Always: a packet that does not continue the stream changes nothing until a second one
-//! continues *it*, so one forged or stray packet cannot move an established stream.
+//! continues *it* and the stream itself has fallen silent, so neither a forged packet nor a
+//! second sender with the same SSRC can move an established stream.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::rtp::Packet;
 use crate::{SAMPLE_RATE, samples_in, seconds_between};
@@ -15,6 +16,9 @@ const MAX_DROPOUT: i64 = 3000;
 /// RFC 3550 appendix A.1: a larger step back is a restart, not reordering. Also how far back
 /// duplicates are recognised.
 const MAX_MISORDER: i64 = 100;
+/// A stream that was heard so recently has not been restarted: longer than a few lost packets,
+/// and short enough for a restarted sender to be heard within 200 ms.
+const STILL_HEARD: Duration = Duration::from_millis(80);
 /// How far a timestamp may run ahead of, or fall behind, what the elapsed time allows.
 const MAX_TIMESTAMP_SKEW: i64 = 2 * SAMPLE_RATE as i64;
 
@@ -136,10 +140,14 @@ impl Sequence {
             sequence_number: packet.sequence_number,
             timestamp: packet.timestamp,
         };
-        match self.candidate.replace(now) {
-            Some(before) if now.follows(before) => Verdict::Restarts(self.restart(arrival, packet)),
-            _ => Verdict::Stray,
+        let before = self.candidate.replace(now);
+        let stream = self.stream.as_ref();
+        if before.is_some_and(|before| now.follows(before))
+            && !stream.is_some_and(|stream| stream.is_still_heard(arrival))
+        {
+            return Verdict::Restarts(self.restart(arrival, packet));
         }
+        Verdict::Stray
     }
 
     fn restart(&mut self, arrival: Instant, packet: &Packet<'_>) -> Place {
@@ -168,9 +176,12 @@ impl Stream {
         match step {
             0 => advance == 0,
             1..=MAX_DROPOUT => 0 < advance && advance <= elapsed + MAX_TIMESTAMP_SKEW,
-            _ if -MAX_MISORDER <= step && step < 0 => -MAX_TIMESTAMP_SKEW <= advance && advance < 0,
-            _ => false,
+            _ => (-MAX_MISORDER..0).contains(&step) && (-MAX_TIMESTAMP_SKEW..0).contains(&advance),
         }
+    }
+
+    fn is_still_heard(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.newest_arrival) < STILL_HEARD
     }
 
     fn advance_to(&mut self, place: Place, arrival: Instant, step: i64) {
@@ -283,7 +294,7 @@ mod tests {
     fn a_restarted_sender_is_believed_at_its_second_packet() {
         let mut sender = Sender::new();
         sender.send(10, 0);
-        assert_eq!(sender.send(40_000, 7_000_000), Stray);
+        assert_eq!(sender.send_after(80, 40_000, 7_000_000), Stray);
         assert_eq!(
             sender.send(40_001, 7_000_960),
             Restarts(place(40_001, 7_000_960))
@@ -308,6 +319,17 @@ mod tests {
                 Continues(_)
             ));
         }
+    }
+
+    #[test]
+    fn a_second_sender_does_not_win_when_packets_of_the_first_one_are_lost() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        for n in 1..4 {
+            let verdict = sender.send(30_000 + n, 9_000_000 + u32::from(n) * 960);
+            assert_eq!(verdict, Stray);
+        }
+        assert!(matches!(sender.send_after(0, 13, 2880), Continues(_)));
     }
 
     #[test]

@@ -178,6 +178,21 @@ fn too_long_a_delay_is_cut() {
 }
 
 #[test]
+fn the_few_packets_of_a_pause_are_enough_to_judge_the_wait() {
+    let mut bench = Bench::new();
+    // A sender that says every 400 ms that it is silent, and whose clock is 5 % fast.
+    for n in 0..50 {
+        bench.send_at(bench.start + SLOT * 20 * n, n.into(), (21 * n).into());
+    }
+    let cuts = bench.slots(1000).matches('>').count();
+    assert!((3..=6).contains(&cuts), "{cuts} cuts of 1 s in all");
+    assert!(
+        bench.buffer.entries.is_empty(),
+        "the last packet, 380 ms old, has been played"
+    );
+}
+
+#[test]
 fn too_short_a_delay_is_stretched() {
     let mut bench = Bench::new();
     for n in 0..300 {

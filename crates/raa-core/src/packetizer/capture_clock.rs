@@ -1,0 +1,85 @@
+//! Tells which sample is being captured at an instant, by a clock that follows the sound card's.
+//!
+//! The system's clock alone would drift away from the samples, the samples alone stop whenever
+//! capture does. So the system's clock is slewed to where capture is, like a clock under NTP.
+//! Always: moves at most 0.1 % faster or slower than the system's clock, which is more than any
+//! sound card drifts and too little for the lateness of a single block to matter.
+
+use std::time::{Duration, Instant};
+
+use super::CAPTURE_GAP;
+use crate::SAMPLE_RATE;
+
+/// Share of the elapsed time by which the clock may be put right.
+const MAX_SLEW: f64 = 0.001;
+
+#[derive(Debug)]
+pub(super) struct CaptureClock {
+    start: Instant,
+    followed: Instant,
+    /// How far capture is ahead of the system's clock, in samples.
+    ahead: f64,
+}
+
+impl CaptureClock {
+    /// Sample 0 is captured at `start`.
+    pub(super) fn new(start: Instant) -> Self {
+        Self {
+            start,
+            followed: start,
+            ahead: 0.0,
+        }
+    }
+
+    /// The sample that is being captured at `now`.
+    pub(super) fn position(&self, now: Instant) -> i64 {
+        let elapsed = now.saturating_duration_since(self.start);
+        (elapsed.as_secs_f64() * f64::from(SAMPLE_RATE) + self.ahead).round() as i64
+    }
+
+    /// When `position` is being captured: [`CaptureClock::position`] turned round.
+    pub(super) fn instant_at(&self, position: i64) -> Instant {
+        let elapsed = (position as f64 - self.ahead) / f64::from(SAMPLE_RATE);
+        self.start + Duration::from_secs_f64(elapsed.max(0.0))
+    }
+
+    /// Takes note that at `now` capture has reached `position`.
+    pub(super) fn follow(&mut self, now: Instant, position: i64) {
+        // A pause of capture says nothing about its speed.
+        let elapsed = now
+            .saturating_duration_since(self.followed)
+            .min(CAPTURE_GAP);
+        let allowed = elapsed.as_secs_f64() * f64::from(SAMPLE_RATE) * MAX_SLEW;
+        let off = (position - self.position(now)) as f64;
+        self.ahead += off.clamp(-allowed, allowed);
+        self.followed = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_and_its_position_belong_together() {
+        let mut clock = CaptureClock::new(Instant::now());
+        clock.ahead = 12.34;
+        for position in (100..10_000_000_000).step_by(99_999_937) {
+            assert_eq!(clock.position(clock.instant_at(position)), position);
+        }
+    }
+
+    #[test]
+    fn lateness_of_single_blocks_hardly_moves_it() {
+        let start = Instant::now();
+        let mut clock = CaptureClock::new(start);
+        for block in 1..=1000 {
+            let late = Duration::from_millis(if block % 10 == 0 { 40 } else { 0 });
+            clock.follow(
+                start + Duration::from_millis(20 * block) + late,
+                960 * block as i64,
+            );
+        }
+        assert!(clock.ahead.abs() < 20.0, "{} samples", clock.ahead);
+    }
+}

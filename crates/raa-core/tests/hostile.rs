@@ -1,0 +1,420 @@
+//! Whatever any host sends, the hub keeps its promises: it does not panic, it grows no further
+//! than it was told to, and every slot is exactly one frame of finite sound.
+//!
+//! The dice are seeded, so a failure is the same on every machine; proptest shrinks it and keeps
+//! it in `proptest-regressions/`, from where it is replayed for ever.
+
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::RngSeed;
+use raa_core::client::ClientView;
+use raa_core::codec::{Decoder, EncoderSettings, MAX_PACKET_SAMPLES};
+use raa_core::hub::{Command, Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::rtcp::{self, Description, SenderReport};
+use raa_core::rtp::Packet;
+use raa_core::settings::{ClientSettings, Volume};
+use raa_core::{SLOT, SLOT_SAMPLES};
+
+const MAX_CLIENTS: usize = 20;
+const RESERVED: u32 = 0xffff_0001;
+
+/// What happens to a hub.
+#[derive(Debug, Clone)]
+enum Event {
+    /// A datagram, which arrived so many milliseconds before (or after) it is handed over.
+    Datagram {
+        host: u8,
+        age_ms: i64,
+        bytes: Vec<u8>,
+    },
+    /// A sender that keeps to the rules for a while, apart from its payloads.
+    Stream {
+        ssrc: u32,
+        sequence_number: u16,
+        timestamp: u32,
+        step: u32,
+        payloads: Vec<Vec<u8>>,
+    },
+    /// An operator.
+    Configure {
+        ssrc: u32,
+        percent: i64,
+        muted: bool,
+    },
+    Forget {
+        ssrc: u32,
+    },
+    /// Time passes, and the engine keeps its slots.
+    Slots(u8),
+    /// Time passes, and it does not.
+    Stall {
+        ms: u32,
+    },
+}
+
+fn ssrc() -> impl Strategy<Value = u32> {
+    prop_oneof![8 => 0..6u32, 1 => Just(RESERVED), 2 => any::<u32>()]
+}
+
+/// Often legal, often long, often nonsense.
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    let toc_and_noise = (any::<u8>(), vec(any::<u8>(), 0..200));
+    prop_oneof![
+        6 => toc_and_noise.prop_map(|(toc, mut noise)| { noise.insert(0, toc); noise }),
+        1 => any::<u8>().prop_map(|toc| vec![toc]),
+        1 => vec(any::<u8>(), 1..1500),
+    ]
+}
+
+fn rtp() -> impl Strategy<Value = Vec<u8>> {
+    let fields = (
+        any::<bool>(),
+        prop_oneof![9 => Just(111), 1 => 0..128u8],
+        any::<u16>(),
+        any::<u32>(),
+    );
+    (fields, ssrc(), payload()).prop_map(|(fields, ssrc, payload)| {
+        let (marker, payload_type, sequence_number, timestamp) = fields;
+        let mut datagram = Vec::new();
+        Packet {
+            marker,
+            payload_type,
+            sequence_number,
+            timestamp,
+            ssrc,
+            payload: &payload,
+        }
+        .write(&mut datagram);
+        datagram
+    })
+}
+
+fn rtcp() -> impl Strategy<Value = Vec<u8>> {
+    (ssrc(), ".{0,80}", any::<bool>()).prop_map(|(ssrc, name, leaves)| {
+        let report = SenderReport {
+            ssrc,
+            ntp: 1,
+            rtp_timestamp: 2,
+            packets: 3,
+            octets: 4,
+        };
+        let mut datagram = Vec::new();
+        let description = Description {
+            ssrc,
+            cname: "a@b",
+            name: &name,
+            tool: "t",
+        };
+        rtcp::write_report(&report, &description, &mut datagram);
+        if leaves {
+            rtcp::write_goodbye(ssrc, &mut datagram);
+        }
+        datagram
+    })
+}
+
+/// A valid datagram with a few bytes changed, and perhaps its end cut off.
+fn mutated(valid: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    (
+        valid,
+        vec((any::<Index>(), any::<u8>()), 0..4),
+        any::<Index>(),
+        any::<bool>(),
+    )
+        .prop_map(|(mut datagram, changes, end, cut)| {
+            for (at, byte) in changes {
+                let at = at.index(datagram.len());
+                datagram[at] = byte;
+            }
+            if cut {
+                datagram.truncate(end.index(datagram.len()));
+            }
+            datagram
+        })
+}
+
+fn datagram() -> impl Strategy<Value = Event> {
+    let bytes = prop_oneof![
+        1 => vec(any::<u8>(), 0..1500),
+        4 => rtp(),
+        4 => mutated(rtp()),
+        2 => rtcp(),
+        2 => mutated(rtcp()),
+    ];
+    let age_ms = prop_oneof![8 => 0..20i64, 1 => -2000..2000i64];
+    (0..4u8, age_ms, bytes).prop_map(|(host, age_ms, bytes)| Event::Datagram {
+        host,
+        age_ms,
+        bytes,
+    })
+}
+
+fn stream() -> impl Strategy<Value = Event> {
+    let step = prop_oneof![4 => Just(960u32), 2 => 0..6000u32, 1 => any::<u32>()];
+    (
+        ssrc(),
+        any::<u16>(),
+        any::<u32>(),
+        step,
+        vec(payload(), 1..40),
+    )
+        .prop_map(
+            |(ssrc, sequence_number, timestamp, step, payloads)| Event::Stream {
+                ssrc,
+                sequence_number,
+                timestamp,
+                step,
+                payloads,
+            },
+        )
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => datagram(),
+        4 => stream(),
+        1 => (ssrc(), 0..=200i64, any::<bool>())
+            .prop_map(|(ssrc, percent, muted)| Event::Configure { ssrc, percent, muted }),
+        1 => ssrc().prop_map(|ssrc| Event::Forget { ssrc }),
+        4 => (1..10u8).prop_map(Event::Slots),
+        1 => prop_oneof![4 => 0..5000u32, 1 => any::<u32>()].prop_map(|ms| Event::Stall { ms }),
+    ]
+}
+
+/// A hub, its clock, and what must hold of it at any time.
+struct Bench {
+    hub: Hub,
+    start: Instant,
+    now: Instant,
+    datagrams: u64,
+    accepted: u64,
+    frames: u64,
+    configured: Vec<u32>,
+    decoder: Decoder,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = HubConfig {
+            payload_types: vec![111],
+            playout_delay: Duration::from_millis(40),
+            offline_after: Duration::from_secs(10),
+            max_unset_clients: MAX_CLIENTS,
+            reserved_ssrcs: vec![RESERVED],
+            encoder: EncoderSettings {
+                bitrate: 64_000,
+                complexity: 0,
+            },
+            mix_stream: StreamStart {
+                ssrc: 1,
+                sequence_number: 65_530,
+                timestamp: u32::MAX - 5000,
+            },
+        };
+        // A little later than the clock's beginning, so that a datagram can be older.
+        let start = Instant::now() + Duration::from_secs(3600);
+        Self {
+            hub: Hub::new(config, start).unwrap(),
+            start,
+            now: start,
+            datagrams: 0,
+            accepted: 0,
+            frames: 0,
+            configured: Vec::new(),
+            decoder: Decoder::new().unwrap(),
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Datagram {
+                host,
+                age_ms,
+                bytes,
+            } => self.receive(host, age_ms, &bytes),
+            Event::Stream {
+                ssrc,
+                sequence_number,
+                timestamp,
+                step,
+                payloads,
+            } => {
+                for (n, payload) in (0u32..).zip(payloads) {
+                    let mut datagram = Vec::new();
+                    let packet = Packet {
+                        marker: n == 0,
+                        payload_type: 111,
+                        sequence_number: sequence_number.wrapping_add(n as u16),
+                        timestamp: timestamp.wrapping_add(n.wrapping_mul(step)),
+                        ssrc,
+                        payload: &payload,
+                    };
+                    packet.write(&mut datagram);
+                    self.receive(9, 0, &datagram);
+                    self.play();
+                }
+            }
+            Event::Configure {
+                ssrc,
+                percent,
+                muted,
+            } => self.configure(ssrc, percent, muted),
+            Event::Forget { ssrc } => {
+                if self.hub.handle_command(Command::Forget { ssrc }).is_ok() {
+                    self.configured.retain(|each| *each != ssrc);
+                }
+            }
+            Event::Slots(count) => (0..count).for_each(|_| self.play()),
+            Event::Stall { ms } => {
+                self.now += Duration::from_millis(ms.into());
+                self.play();
+            }
+        }
+        self.check_bounds();
+    }
+
+    fn configure(&mut self, ssrc: u32, percent: i64, muted: bool) {
+        let volume = Volume::new(percent).unwrap();
+        let settings = ClientSettings {
+            name: None,
+            volume,
+            muted,
+        };
+        if settings.is_set() {
+            self.configured.push(ssrc);
+        } else {
+            self.configured.retain(|each| *each != ssrc);
+        }
+        self.hub
+            .handle_command(Command::Configure { ssrc, settings })
+            .unwrap();
+    }
+
+    fn receive(&mut self, host: u8, age_ms: i64, bytes: &[u8]) {
+        let age = Duration::from_millis(age_ms.unsigned_abs());
+        let arrival = if age_ms < 0 {
+            self.now + age
+        } else {
+            self.now - age
+        };
+        let from = Origin::Network(SocketAddr::from(([192, 0, 2, host], 5000)));
+        self.datagrams += 1;
+        self.accepted += u64::from(self.hub.handle_packet(arrival, from, bytes).is_ok());
+    }
+
+    /// Goes to the next slot and plays it: exactly one frame comes, and it decodes to sound.
+    fn play(&mut self) {
+        self.now = self.now.max(self.hub.poll_timeout());
+        self.hub.handle_timeout(self.now);
+        let mut frames = 0;
+        while let Some(output) = self.hub.poll_output() {
+            if let Output::Mix(frame) = output {
+                frames += 1;
+                self.hear(&frame);
+            }
+        }
+        assert_eq!(frames, 1, "one slot is one frame");
+        self.frames += 1;
+        assert!(
+            self.hub.poll_timeout() > self.now,
+            "the next slot lies ahead"
+        );
+    }
+
+    fn hear(&mut self, frame: &[u8]) {
+        let packet = Packet::parse(frame).unwrap();
+        let mut pcm = [0.0; MAX_PACKET_SAMPLES];
+        assert_eq!(
+            self.decoder.decode(packet.payload, &mut pcm),
+            Ok(SLOT_SAMPLES)
+        );
+        assert!(pcm[..SLOT_SAMPLES].iter().all(|x| x.is_finite()));
+    }
+
+    fn check_bounds(&self) {
+        let stats = self.hub.stats();
+        assert_eq!(stats.slots, self.frames);
+        let due = self.now.duration_since(self.start).as_nanos() / SLOT.as_nanos();
+        assert_eq!(u128::from(stats.slots + stats.skipped_slots), due);
+        let refused: u64 = stats.refused.iter().map(|(_, count)| count).sum();
+        assert_eq!(
+            refused + self.accepted,
+            self.datagrams,
+            "refused is counted"
+        );
+        let clients: Vec<ClientView> = self.hub.clients(self.now).collect();
+        let set = |client: &&ClientView| client.settings.is_set();
+        assert!(clients.iter().filter(|client| !set(client)).count() <= MAX_CLIENTS + 6);
+        for ssrc in &self.configured {
+            assert!(
+                clients.iter().any(|client| client.ssrc == *ssrc),
+                "{ssrc} was set and is gone"
+            );
+        }
+        clients.iter().for_each(check_view);
+    }
+}
+
+fn check_view(client: &ClientView) {
+    let stats = client.stats;
+    assert!((0.0..1e9).contains(&stats.delay_ms), "{stats:?}");
+    assert!((0.0..1e9).contains(&stats.jitter_ms), "{stats:?}");
+    let levels = [client.level.rms_dbfs, client.level.peak_dbfs];
+    assert!(
+        levels.iter().all(|level| (-120.0..=10.0).contains(level)),
+        "{levels:?}"
+    );
+    assert!(client.name().chars().count() <= 64);
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 200,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_hub_keeps_its_promises_whatever_arrives(events in vec(event(), 1..40)) {
+        let mut bench = Bench::new();
+        events.into_iter().for_each(|event| bench.apply(event));
+        (0..20).for_each(|_| bench.play());
+    }
+
+    #[test]
+    fn rtp_that_is_written_is_read_again(
+        marker: bool,
+        payload_type in 0..128u8,
+        sequence_number: u16,
+        timestamp: u32,
+        ssrc: u32,
+        payload in vec(any::<u8>(), 1..300),
+    ) {
+        let packet = Packet { marker, payload_type, sequence_number, timestamp, ssrc, payload: &payload };
+        let mut datagram = Vec::new();
+        packet.write(&mut datagram);
+        prop_assert_eq!(Packet::parse(&datagram), Ok(packet));
+    }
+
+    #[test]
+    fn rtcp_names_are_read_as_they_were_written(ssrc: u32, name in ".{1,60}") {
+        let report = SenderReport { ssrc, ntp: 1, rtp_timestamp: 2, packets: 3, octets: 4 };
+        let mut datagram = Vec::new();
+        let description = Description { ssrc, cname: "a@b", name: &name, tool: "t" };
+        rtcp::write_report(&report, &description, &mut datagram);
+        let mut read = Vec::new();
+        rtcp::parse(&datagram, |item| read.push(item)).unwrap();
+        let expected = rtcp::Item::Name { ssrc, text: name.as_bytes() };
+        prop_assert_eq!(read, [rtcp::Item::SenderReport(report), expected]);
+    }
+}

@@ -1,0 +1,157 @@
+// The mixer page: ties the player, the rows and the server's events together.
+//
+// Always: rows are made once and moved only when their order changes and no hand is on one; what
+// a person chose here (volume, order, that it played) is remembered by this browser.
+
+import { followEvents } from './api.js';
+import { GROUPS, SORTS, arrange } from './model.js';
+import { Player } from './player.js';
+import { Row } from './row.js';
+import { pickLanguage, texts } from './texts.js';
+
+const $ = (id) => document.getElementById(id);
+const language = pickLanguage(navigator.languages ?? ['en']);
+const text = texts(language);
+const remembered = {
+  get: (key, fallback) => { try { return localStorage.getItem(`raa.${key}`) ?? fallback; } catch { return fallback; } },
+  set: (key, value) => { try { localStorage.setItem(`raa.${key}`, value); } catch { /* a private window forgets */ } },
+};
+
+translate();
+startPlayer();
+startMixer();
+
+function translate() {
+  document.documentElement.lang = language;
+  document.title = text('title');
+  for (const element of document.querySelectorAll('[data-text]')) element.textContent = text(element.dataset.text);
+  $('player-volume').setAttribute('aria-label', text('playerVolume'));
+  $('search').placeholder = text('search');
+  $('search').setAttribute('aria-label', text('search'));
+  $('sort').setAttribute('aria-label', text('sort'));
+  for (const sort of SORTS) $('sort').add(new Option(text(`sort_${sort}`), sort));
+}
+
+function startPlayer() {
+  const volume = $('player-volume');
+  volume.value = remembered.get('volume', '80');
+  const player = new Player({ url: document.baseURI, volume: volume.value / 100 });
+  const showVolume = () => { $('player-percent').textContent = `${volume.value} %`; };
+  const details = {
+    stopped: () => text('stoppedDetail'),
+    'needs-click': () => text('needsClickDetail'),
+    playing: () => text('delay', Math.round(player.delayMs)),
+    offline: () => text('offlineDetail'),
+  };
+  const show = () => {
+    $('player').dataset.state = player.state;
+    $('player-title').textContent = text(player.state);
+    $('play').title = text(player.state === 'stopped' ? 'play' : 'stop');
+    $('player-detail').textContent = details[player.state]?.() ?? '';
+  };
+  const toggle = (state) => {
+    // In 'needs-click' this very click is what the browser waits for.
+    if (state === 'stopped' || state === 'needs-click') player.play();
+    else player.stop();
+    remembered.set('playing', String(player.state !== 'stopped'));
+  };
+  // What counts is what the button said when it was pressed: the press itself may start the sound.
+  let pressedIn = player.state;
+  for (const event of ['pointerdown', 'keydown']) $('play').addEventListener(event, () => { pressedIn = player.state; });
+  $('play').addEventListener('click', () => toggle(pressedIn));
+  volume.addEventListener('input', () => {
+    player.volume = volume.value / 100;
+    remembered.set('volume', volume.value);
+    showVolume();
+  });
+  addEventListener('keydown', (event) => {
+    if (event.key !== ' ' || event.target.closest('input, select, button')) return;
+    event.preventDefault();
+    toggle(player.state);
+  });
+  player.addEventListener('state', show);
+  setInterval(() => player.state === 'playing' && show(), 1000);
+  showVolume();
+  show();
+  // A wall display that reloads at night goes on by itself where the browser allows it.
+  if (remembered.get('playing', 'false') === 'true') player.play();
+}
+
+function startMixer() {
+  const rows = new Map();
+  const lists = Object.fromEntries(GROUPS.map((group) => [group, makeGroup(group)]));
+  let clients = [];
+  $('sort').value = SORTS.includes(remembered.get('sort', 'name')) ? remembered.get('sort', 'name') : 'name';
+  $('command').textContent = `raa-client --server ${location.hostname.includes(':') ? `[${location.hostname}]` : location.hostname}`;
+
+  const isHeld = () => [...rows.values()].some((row) => row.isHeld);
+  const place = () => {
+    const focused = document.activeElement;
+    const groups = arrange(clients, { search: $('search').value, sort: $('sort').value });
+    for (const group of GROUPS) {
+      const { section, count, list } = lists[group];
+      const wanted = groups[group].map((client) => rows.get(client.id).element);
+      section.hidden = wanted.length === 0;
+      count.textContent = String(wanted.length);
+      wanted.forEach((element, i) => {
+        if (list.children[i] !== element) list.insertBefore(element, list.children[i] ?? null);
+      });
+      while (list.children.length > wanted.length) list.lastChild.remove();
+    }
+    // A row that moved has lost the keyboard's focus.
+    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    $('empty').hidden = clients.length > 0;
+    $('nothing').hidden = clients.length === 0 || GROUPS.some((group) => groups[group].length > 0);
+  };
+
+  const onState = (state) => {
+    clients = state.clients;
+    const known = new Set(clients.map((client) => client.id));
+    for (const [id, row] of rows) {
+      if (!known.has(id)) {
+        row.element.remove();
+        rows.delete(id);
+      }
+    }
+    for (const client of clients) {
+      if (!rows.has(client.id)) rows.set(client.id, new Row(text));
+      rows.get(client.id).update(client);
+    }
+    $('summary').textContent = `${location.host} · ${text('computers', clients.length)} · ${text('listening', state.status.listeners)}`;
+    if (!isHeld()) place();
+  };
+  const onLevels = (levels) => {
+    for (const [id, row] of rows) {
+      if (row.client.status !== 'offline') row.level(levels[id] ?? null);
+    }
+  };
+  let bannerTimer = 0;
+  const onConnection = (isUp) => {
+    clearTimeout(bannerTimer);
+    // A short break is mended before anybody needs to know of it.
+    if (isUp) $('banner').hidden = true;
+    else bannerTimer = setTimeout(() => { $('banner').hidden = false; }, 1500);
+  };
+
+  $('search').addEventListener('input', place);
+  $('sort').addEventListener('change', () => {
+    remembered.set('sort', $('sort').value);
+    place();
+  });
+  followEvents({ onState, onLevels, onConnection });
+}
+
+function makeGroup(group) {
+  const section = document.createElement('section');
+  section.className = 'group';
+  section.dataset.group = group;
+  section.hidden = true;
+  const heading = document.createElement('h2');
+  const count = document.createElement('b');
+  heading.append(`${text(`group_${group}`)} `, count);
+  const list = document.createElement('div');
+  list.className = 'list';
+  section.append(heading, list);
+  $('main').append(section);
+  return { section, count, list };
+}

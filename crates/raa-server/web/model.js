@@ -1,0 +1,88 @@
+// What the page shows of the clients, as pure functions: groups, order, words and widths.
+// Always: no DOM, no clock, no language of its own (texts come in through `text`).
+
+export const GROUPS = ['sounding', 'connected', 'offline'];
+export const SORTS = ['name', 'heard', 'loudest'];
+/** The left end of the meters, in dBFS; the right end is 0. */
+export const METER_FLOOR_DBFS = -60;
+/** From this share of concealed frames on a client is shown as losing sound, in percent. */
+const LOSING_PERCENT = 1;
+
+/** What to call a client: its name, else its id. */
+export function title(client) {
+  return client.name || client.id;
+}
+
+/** Whether a client is what a person typed to find: in its name, id or address. */
+export function matches(client, search) {
+  const wanted = search.trim().toLowerCase();
+  return [client.name, client.id, client.address ?? ''].some((text) => text.toLowerCase().includes(wanted));
+}
+
+/**
+ * The clients that match, in groups by status, each in order.
+ * @returns {Record<'sounding' | 'connected' | 'offline', object[]>}
+ */
+export function arrange(clients, { search = '', sort = 'name' } = {}) {
+  const byName = (a, b) => title(a).localeCompare(title(b), undefined, { numeric: true }) || (a.id < b.id ? -1 : 1);
+  const never = Number.POSITIVE_INFINITY;
+  const order = {
+    name: byName,
+    heard: (a, b) => coarse(heardMsAgo(a) ?? never) - coarse(heardMsAgo(b) ?? never) || byName(a, b),
+    loudest: (a, b) => b.level.rms_dbfs - a.level.rms_dbfs || byName(a, b),
+  }[sort];
+  const found = clients.filter((client) => matches(client, search));
+  return Object.fromEntries(GROUPS.map((group) => [
+    group, found.filter((client) => client.status === group).sort(order)]));
+}
+
+/** How long ago a client was heard; an offline one of an earlier run by its last packet. */
+export function heardMsAgo(client) {
+  return client.last_sound_ms_ago ?? (client.status === 'offline' ? client.last_packet_ms_ago : null);
+}
+
+/** Who sounds now was heard at the same time; seconds that tick must not shuffle the rows. */
+function coarse(msAgo) {
+  return msAgo < 2000 ? 0 : msAgo === Number.POSITIVE_INFINITY ? Number.MAX_SAFE_INTEGER : Math.floor(msAgo / 10000);
+}
+
+/** A level's place on the meter, 0 to 1. */
+export function meterShare(dbfs) {
+  return Math.min(1, Math.max(0, 1 - dbfs / METER_FLOOR_DBFS));
+}
+
+/** A time span in the largest unit that fits: 'now', '12 s ago', '3 min ago'. */
+export function ago(msAgo, text) {
+  if (msAgo === null || msAgo === undefined) return text('never');
+  const seconds = Math.floor(msAgo / 1000);
+  if (seconds < 2) return text('now');
+  const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+  const [unit, length] = units.find(([, unitLength]) => seconds >= unitLength);
+  return text(`${unit}sAgo`, Math.floor(seconds / length));
+}
+
+/**
+ * The share of frames concealed between two readings of a client's counters, in percent.
+ * Null when too few packets came to say.
+ */
+export function losingPercent(before, now) {
+  if (!before) return null;
+  const concealed = now.concealed - before.concealed;
+  const frames = now.received - before.received + concealed;
+  return frames < 50 ? null : (100 * concealed) / frames;
+}
+
+/** What the row says beside the level. */
+export function condition(client, losing, text) {
+  if (losing !== null && losing >= LOSING_PERCENT && client.status !== 'offline') {
+    return { text: text('losing', Math.round(losing)), isPoor: true };
+  }
+  if (client.status === 'offline') return { text: ago(client.last_packet_ms_ago, text), isPoor: false };
+  return { text: ago(client.last_sound_ms_ago, text), isPoor: false };
+}
+
+/** Names are 1 to 64 characters, counted as a person counts them, without space around. */
+export function checkName(name) {
+  const characters = [...name.trim()].length;
+  return characters >= 1 && characters <= 64;
+}

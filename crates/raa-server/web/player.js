@@ -1,0 +1,219 @@
+// RAA's player: hears a mix of an RAA server on any page. This is a public API.
+//
+//   import { Player } from 'http://SERVER:4011/player.js';
+//   const player = new Player({ url: 'http://SERVER:4011/' });
+//   player.addEventListener('state', () => { label.textContent = player.state; });
+//   button.onclick = () => (player.state === 'stopped' ? player.play() : player.stop());
+//   ...
+//   player.close();                       // for good: gives socket and sound card back
+//
+// States, each told by a 'state' event:
+//   'stopped'       nothing is wanted
+//   'needs-click'   the browser allows sound only after a click or a key; any on the page will do
+//   'connecting'    the first connection is being made
+//   'playing'       the mix is heard, delayMs behind its arrival here
+//   'reconnecting'  the connection was lost, or nothing came for two seconds; trying again
+//   'offline'       several attempts have failed; still trying, for ever
+//
+// Always: plays on by itself after a restart of the server or the network, until stop() or
+// close(); at most one connection; no timers are needed while it plays.
+
+import { parseRtp } from './rtp.js';
+import { Sound } from './sound.js';
+
+/** The server sends every 20 ms; silence of the connection for this long is a dead connection. */
+const DEAD_AFTER_MS = 2000;
+/** Time between attempts: the first, and at most; a random part keeps a room's walls apart. */
+const RETRY_MIN_MS = 250;
+const RETRY_MAX_MS = 5000;
+/** Failed attempts in a row until the state says 'offline'. */
+const OFFLINE_AFTER = 3;
+/** Sound that has not started by then waits for a click. */
+const ALLOWED_WITHIN_MS = 500;
+/** How much of the shown delay each frame's own delay moves. */
+const DELAY_SMOOTHING = 0.05;
+
+export class Player extends EventTarget {
+  #url;
+  #volume;
+  #state = 'stopped';
+  #wanted = false;
+  #sound = null;
+  #socket = null;
+  #failures = 0;
+  #retryTimer = 0;
+  #watchTimer = 0;
+  #lastMessage = 0;
+  #delayMs = 0;
+  #frames = 0;
+  #wake = () => this.#retryNow();
+  #gesture = () => this.#sound?.resume();
+
+  /**
+   * @param {object} [options]
+   * @param {string} [options.url] the server's page, as 'http://host:4011/' or 'https://host/raa/';
+   *   by default where this file came from
+   * @param {string} [options.mix] which mix, 'main' by default
+   * @param {number} [options.volume] 0 to 1, 1 by default
+   */
+  constructor({ url = new URL('./', import.meta.url).href, mix = 'main', volume = 1 } = {}) {
+    super();
+    this.#url = socketUrl(url, mix);
+    this.#volume = clampVolume(volume);
+    addEventListener('online', this.#wake);
+    document.addEventListener('visibilitychange', this.#wake);
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** 0 to 1, as amplitude. */
+  get volume() {
+    return this.#volume;
+  }
+
+  set volume(volume) {
+    this.#volume = clampVolume(volume);
+    if (this.#sound) this.#sound.volume = this.#volume;
+  }
+
+  /** From the arrival of sound here to the loudspeaker, in ms, smoothed; 0 while nothing plays. */
+  get delayMs() {
+    return this.#state === 'playing' ? this.#delayMs : 0;
+  }
+
+  /** Counts since play(): frames, underruns, concealed, cut, stretched, dropped. */
+  get stats() {
+    return this.#sound?.counters ?? { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
+  }
+
+  /** Plays until stop(). Call it in a click handler, or be told 'needs-click'. */
+  play() {
+    if (this.#wanted) {
+      this.#sound?.resume();
+      return;
+    }
+    this.#wanted = true;
+    this.#failures = 0;
+    this.#sound = new Sound(this.#volume, () => this.#soundChanged());
+    for (const event of ['pointerdown', 'keydown']) addEventListener(event, this.#gesture);
+    this.#sound.resume();
+    this.#setState('connecting');
+    // Also a sound that is allowed takes a moment to start.
+    setTimeout(() => this.#soundChanged(), ALLOWED_WITHIN_MS);
+    this.#connect();
+  }
+
+  /** Stops, without a click, and gives the sound card back. */
+  stop() {
+    this.#wanted = false;
+    for (const event of ['pointerdown', 'keydown']) removeEventListener(event, this.#gesture);
+    this.#dropSocket();
+    clearTimeout(this.#retryTimer);
+    this.#sound?.close();
+    this.#sound = null;
+    this.#setState('stopped');
+  }
+
+  /** Stops for good. */
+  close() {
+    this.stop();
+    removeEventListener('online', this.#wake);
+    document.removeEventListener('visibilitychange', this.#wake);
+  }
+
+  async #connect() {
+    const sound = this.#sound;
+    try {
+      await sound.ready();
+    } catch {
+      if (sound === this.#sound) this.#retryLater();
+      return;
+    }
+    // stop(), or another play(), may have come meanwhile.
+    if (sound !== this.#sound || this.#socket) return;
+    sound.restart();
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    this.#lastMessage = performance.now();
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = () => this.#retryLater();
+    this.#watchTimer = setInterval(() => this.#watch(), DEAD_AFTER_MS / 4);
+  }
+
+  #receive(data) {
+    this.#lastMessage = performance.now();
+    const packet = parseRtp(data);
+    if (!packet || !this.#sound.isAllowed) return;
+    this.#failures = 0;
+    this.#sound.play(packet);
+    this.#follow(this.#sound.delayMs);
+    this.#setState('playing');
+  }
+
+  #follow(delayMs) {
+    const fresh = this.#state !== 'playing';
+    this.#delayMs = fresh ? delayMs : this.#delayMs + (delayMs - this.#delayMs) * DELAY_SMOOTHING;
+  }
+
+  #watch() {
+    if (performance.now() - this.#lastMessage > DEAD_AFTER_MS) this.#retryLater();
+  }
+
+  #retryLater() {
+    this.#dropSocket();
+    this.#failures += 1;
+    if (this.#state !== 'needs-click') {
+      const trying = this.#state === 'connecting' ? 'connecting' : 'reconnecting';
+      this.#setState(this.#failures > OFFLINE_AFTER ? 'offline' : trying);
+    }
+    const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (this.#failures - 1));
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.#connect(), wait * (0.5 + Math.random()));
+  }
+
+  /** The network or the page is back: no use in waiting longer. */
+  #retryNow() {
+    if (!this.#wanted || document.visibilityState === 'hidden') return;
+    if (this.#socket) {
+      this.#watch();
+    } else {
+      clearTimeout(this.#retryTimer);
+      this.#connect();
+    }
+  }
+
+  #soundChanged() {
+    if (!this.#sound) return;
+    if (!this.#sound.isAllowed) this.#setState('needs-click');
+    else if (this.#state === 'needs-click') this.#setState(this.#failures ? 'reconnecting' : 'connecting');
+  }
+
+  #dropSocket() {
+    clearInterval(this.#watchTimer);
+    if (!this.#socket) return;
+    this.#socket.onmessage = null;
+    this.#socket.onclose = null;
+    this.#socket.close();
+    this.#socket = null;
+  }
+
+  #setState(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.dispatchEvent(new Event('state'));
+  }
+}
+
+function socketUrl(base, mix) {
+  const url = new URL('ws', new URL(base, location.href));
+  url.protocol = url.protocol.replace('http', 'ws');
+  url.searchParams.set('mix', mix);
+  return url.href;
+}
+
+function clampVolume(volume) {
+  return Number.isFinite(volume) ? Math.min(1, Math.max(0, volume)) : 1;
+}

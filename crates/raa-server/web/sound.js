@@ -1,0 +1,156 @@
+// The audio half of the player: decodes frames and schedules them as the play-out policy says.
+//
+// The output is started, on silence, before the first frame is asked for: a browser needs up to a
+// second for it, and what arrives meanwhile would stay behind as delay for good.
+// Always: works on plain http (no AudioWorklet, no WebCodecs); nothing here waits on a timer, so a
+// page in the background plays on.
+
+import { FRAME, Playout, SAMPLE_RATE } from './playout.js';
+
+const DECODER = new URL('./vendor/opus-decoder/opus-decoder.min.js', import.meta.url).href;
+/** Output counts as running when its clock has come so far, in seconds. */
+const STARTED_S = 0.2;
+/** Fades that are too short to be heard and long enough not to click: 5 ms. */
+const FADE = 240;
+/** TOC of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
+const CONCEAL = new Uint8Array([31 << 3]);
+
+let decoderModule = null;
+
+async function newDecoder() {
+  decoderModule ??= import(DECODER).then(() => globalThis['opus-decoder'].OpusDecoder);
+  try {
+    const OpusDecoder = await decoderModule;
+    const decoder = new OpusDecoder({ sampleRate: SAMPLE_RATE, channels: 1, streamCount: 1,
+      coupledStreamCount: 0, channelMappingTable: [0] });
+    await decoder.ready;
+    return decoder;
+  } catch (error) {
+    decoderModule = null; // the next attempt loads it again
+    throw error;
+  }
+}
+
+export class Sound {
+  #context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: 'interactive' });
+  #gain = this.#context.createGain();
+  #playout = new Playout();
+  #decoder = null;
+  #cutFrame = null; // decoded and left out: the next frame is crossfaded from it
+  #playing = new Set(); // scheduled nodes
+
+  /** @param {number} volume 0 to 1 @param {() => void} onstate the context was suspended or resumed */
+  constructor(volume, onstate) {
+    this.#gain.gain.value = volume;
+    this.#gain.connect(this.#context.destination);
+    const silence = this.#context.createConstantSource();
+    silence.offset.value = 0;
+    silence.connect(this.#context.destination);
+    silence.start();
+    this.#context.onstatechange = onstate;
+  }
+
+  /** Whether the browser plays sound now; before a person's first click on a page it may refuse. */
+  get isAllowed() {
+    return this.#context.state === 'running';
+  }
+
+  /** Asks the browser to play; has an effect inside a click or key handler at the latest. */
+  resume() {
+    return this.#context.resume();
+  }
+
+  /** Resolves when decoder and output run. */
+  async ready() {
+    this.#decoder ??= await newDecoder();
+    while (this.#context.state !== 'closed' && this.#context.currentTime < STARTED_S) {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  set volume(volume) {
+    this.#gain.gain.setTargetAtTime(volume, this.#context.currentTime, 0.02);
+  }
+
+  /** From a frame's arrival to the loudspeaker, in ms, as far as the browser knows. */
+  get delayMs() {
+    const output = this.#context.outputLatency || this.#context.baseLatency || 0;
+    return 1000 * (this.#playout.leadS(this.#context.currentTime) + output);
+  }
+
+  get counters() {
+    return this.#playout.counters;
+  }
+
+  /** The next frame begins a new connection. */
+  restart() {
+    this.#playout.restart();
+    this.#cutFrame = null;
+  }
+
+  /** Plays one frame. @param {{sequence: number, payload: Uint8Array}} packet */
+  play({ sequence, payload }) {
+    const plan = this.#playout.frame(this.#context.currentTime, sequence);
+    if (plan.action === 'drop') return;
+    let at = plan.at;
+    for (let n = 0; n < plan.conceal; n += 1, at += FRAME) this.#schedule(this.#decode(CONCEAL), at);
+    const pcm = this.#decode(payload);
+    if (plan.action === 'cut') {
+      this.#cutFrame ??= pcm;
+      return;
+    }
+    const stretched = stretch(pcm, plan.samples);
+    if (this.#cutFrame) crossfade(this.#cutFrame, stretched);
+    else if (plan.fresh) fadeIn(stretched);
+    this.#cutFrame = null;
+    this.#schedule(stretched, at);
+  }
+
+  /** Fades out and gives everything back. */
+  async close() {
+    this.#gain.gain.setTargetAtTime(0, this.#context.currentTime, 0.01);
+    await new Promise((done) => setTimeout(done, 60));
+    for (const node of this.#playing) node.stop();
+    this.#decoder?.free();
+    this.#decoder = null;
+    if (this.#context.state !== 'closed') await this.#context.close();
+  }
+
+  #decode(payload) {
+    const { channelData, samplesDecoded } = this.#decoder.decodeFrame(payload);
+    // A frame the decoder refuses is as good as lost, and silence is better than a shift in time.
+    return samplesDecoded === FRAME ? channelData[0] : new Float32Array(FRAME);
+  }
+
+  #schedule(pcm, at) {
+    const buffer = this.#context.createBuffer(1, pcm.length, SAMPLE_RATE);
+    buffer.copyToChannel(pcm, 0);
+    const node = this.#context.createBufferSource();
+    node.buffer = buffer;
+    node.connect(this.#gain);
+    node.onended = () => this.#playing.delete(node);
+    this.#playing.add(node);
+    node.start(at / SAMPLE_RATE);
+  }
+}
+
+/** Resamples a frame by a sample more or less; at 0.1 % straight lines between samples suffice. */
+function stretch(pcm, samples) {
+  if (samples === pcm.length) return pcm.slice();
+  const out = new Float32Array(samples);
+  const step = (pcm.length - 1) / (samples - 1);
+  for (let i = 0; i < samples; i += 1) {
+    const at = Math.min(Math.floor(i * step), pcm.length - 2);
+    const share = i * step - at;
+    out[i] = pcm[at] * (1 - share) + pcm[at + 1] * share;
+  }
+  return out;
+}
+
+function crossfade(old, pcm) {
+  for (let i = 0; i < FADE; i += 1) pcm[i] = (old[i] * (FADE - i) + pcm[i] * i) / FADE;
+}
+
+function fadeIn(pcm) {
+  for (let i = 0; i < FADE; i += 1) pcm[i] *= i / FADE;
+}

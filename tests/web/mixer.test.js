@@ -1,0 +1,91 @@
+// The pure parts of the mixer page: groups and order, words, slider requests, RTP, both languages.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Latest } from '../../crates/raa-server/web/latest.js';
+import { ago, arrange, checkName, condition, losingPercent, meterShare } from '../../crates/raa-server/web/model.js';
+import { parseRtp } from '../../crates/raa-server/web/rtp.js';
+import { TEXTS, pickLanguage, texts } from '../../crates/raa-server/web/texts.js';
+
+const en = texts('en');
+
+function client(id, change = {}) {
+  return { id, name: '', status: 'connected', address: '192.0.2.7:5000', level: { rms_dbfs: -120, peak_dbfs: -120 },
+    last_packet_ms_ago: 10, last_sound_ms_ago: null, ...change };
+}
+
+const ids = (list) => list.map(({ id }) => id);
+
+test('clients are grouped by status and ordered by name as a person counts', () => {
+  const groups = arrange([client('c', { name: 'PC 10' }), client('a', { name: 'PC 9' }), client('b', { status: 'sounding' }),
+    client('d', { status: 'offline' })]);
+  assert.deepEqual([ids(groups.sounding), ids(groups.connected), ids(groups.offline)], [['b'], ['a', 'c'], ['d']]);
+});
+
+test('the last heard comes first, and ticking seconds do not shuffle', () => {
+  const heard = (id, ms) => client(id, { last_sound_ms_ago: ms });
+  const order = (clients) => ids(arrange(clients, { sort: 'heard' }).connected);
+  assert.deepEqual(order([client('never'), heard('old', 60000), heard('new', 100)]), ['new', 'old', 'never']);
+  assert.deepEqual(order([heard('b', 61000), heard('a', 62000)]), ['a', 'b']);
+});
+
+test('the loudest comes first', () => {
+  const loud = (id, rms_dbfs) => client(id, { level: { rms_dbfs, peak_dbfs: 0 } });
+  assert.deepEqual(ids(arrange([loud('a', -40), loud('b', -10)], { sort: 'loudest' }).connected), ['b', 'a']);
+});
+
+test('a computer is found by name, id or address', () => {
+  const all = [client('5f0a11c2', { name: 'Ward 3' }), client('00000001', { address: null })];
+  for (const search of ['ward', '5f0A', '192.0.2', ' ward 3 ']) assert.deepEqual(ids(arrange(all, { search }).connected), ['5f0a11c2']);
+  assert.deepEqual(ids(arrange(all, { search: 'x' }).connected), []);
+});
+
+test('spans of time are told in the largest unit that fits', () => {
+  const told = [null, 0, 1999, 12000, 60000, 3 * 3600e3, 86400e3, 3 * 86400e3].map((ms) => ago(ms, en));
+  assert.deepEqual(told, ['not heard yet', 'now', 'now', '12 s ago', '1 min ago', '3 h ago', '1 day ago', '3 days ago']);
+});
+
+test('a client that loses sound says so before anything else', () => {
+  const before = { received: 1000, concealed: 0 };
+  const losing = losingPercent(before, { received: 1460, concealed: 40 });
+  assert.equal(losing, 8);
+  assert.deepEqual(condition(client('a'), losing, en), { text: 'losing 8 %', isPoor: true });
+  assert.equal(losingPercent(before, { received: 1010, concealed: 1 }), null, 'too few packets to say');
+  assert.deepEqual(condition(client('a', { last_sound_ms_ago: 0 }), 0.5, en), { text: 'now', isPoor: false });
+});
+
+test('the meter runs from -60 dBFS to 0', () => {
+  assert.deepEqual([-120, -60, -30, 0, 6].map(meterShare), [0, 0, 0.5, 1, 1]);
+});
+
+test('names have 1 to 64 characters', () => {
+  assert.deepEqual(['', '  ', 'a', '監'.repeat(64), 'x'.repeat(65)].map(checkName), [false, false, true, true, false]);
+});
+
+test('a dragged slider sends the first and the last value, one request at a time', async () => {
+  const sent = [];
+  const timers = [];
+  const latest = new Latest(async (value) => { sent.push(value); }, 100, (run) => timers.push(run));
+  for (let value = 0; value <= 50; value += 1) latest.give(value);
+  assert.deepEqual(sent, [0]);
+  timers.shift()();
+  await new Promise(setImmediate);
+  assert.deepEqual([sent, latest.isBusy], [[0, 50], true]);
+  timers.shift()();
+  await new Promise(setImmediate);
+  assert.deepEqual([sent, latest.isBusy], [[0, 50], false]);
+});
+
+test('RTP is read, and nothing else is', () => {
+  const bytes = Uint8Array.from([0x80, 111, 0xff, 0xfe, 0, 0, 3, 0xc0, 0, 0, 0, 9, 7]);
+  assert.deepEqual(parseRtp(bytes.buffer), { sequence: 0xfffe, timestamp: 960, ssrc: 9, payload: Uint8Array.from([7]) });
+  for (const wrong of ['text', new ArrayBuffer(12), new ArrayBuffer(20)]) assert.equal(parseRtp(wrong), null);
+});
+
+test('both languages have the same words, and take the same values', () => {
+  const shape = (language) => Object.entries(TEXTS[language]).map(([key, entry]) => [key, typeof entry, entry.length * (typeof entry === 'function')]);
+  assert.deepEqual(shape('ja'), shape('en'));
+  assert.equal(pickLanguage(['fr-FR', 'ja-JP', 'en']), 'ja');
+  assert.equal(pickLanguage(['fr']), 'en');
+});

@@ -1,0 +1,121 @@
+// The play-out policy against simulated networks and clocks: hours pass in milliseconds.
+// A run is seeded: the same seed tells the same story.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { FRAME, Playout, SAMPLE_RATE } from '../../crates/raa-server/web/playout.js';
+
+const HOUR_S = 3600;
+
+function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/**
+ * Sends one frame every 20 ms of the server's clock and plays what the policy says.
+ * `arrivalS(n, sentS)` tells when frame n is here, by this computer's clock; null when it is lost.
+ */
+function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS }) {
+  const playout = new Playout();
+  const arrivals = [];
+  for (let n = 0; n < seconds * 50; n += 1) {
+    const at = arrivalS(n, (n * 0.02) / (1 + ppm / 1e6));
+    if (at !== null) arrivals.push({ n, at });
+  }
+  arrivals.sort((a, b) => a.at - b.at || a.n - b.n);
+  const heard = []; // { at, end, lead }
+  for (const { n, at } of arrivals) {
+    const plan = playout.frame(at, (first + n) & 0xffff);
+    if (plan.action !== 'play') continue;
+    const now = at * SAMPLE_RATE;
+    assert.ok(plan.at >= now - 1, `frame ${n} is scheduled ${now - plan.at} samples in the past`);
+    const before = heard.at(-1);
+    if (before) assert.ok(plan.at >= before.end, `frame ${n} overlaps the one before it`);
+    if (before && !plan.fresh) assert.equal(plan.at, before.end, `a hole before frame ${n}`);
+    heard.push({ n, at: plan.at, end: plan.at + plan.conceal * FRAME + plan.samples, leadMs: (plan.at - now) / 48 });
+  }
+  return { counters: playout.counters, heard };
+}
+
+const maxLead = (heard) => heard.reduce((max, { leadMs }) => Math.max(max, leadMs), 0);
+
+test('on a steady network every frame plays, unstretched once settled, 10 ms ahead', () => {
+  const { counters, heard } = simulate({ seconds: 60 });
+  assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0]);
+  assert.ok(heard.at(-1).leadMs < 15 && heard.at(-1).leadMs > 5, `${heard.at(-1).leadMs} ms`);
+});
+
+for (const ppm of [-500, 500]) {
+  test(`an hour of a clock that is off by ${ppm} ppm costs no glitch and no growing delay`, () => {
+    const random = seeded(7);
+    const { counters, heard } = simulate({ seconds: HOUR_S, ppm, arrivalS: (n, sent) => sent + 0.01 * random() });
+    assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0]);
+    assert.ok(maxLead(heard.slice(3000)) < 35, `${maxLead(heard.slice(3000))} ms`);
+  });
+}
+
+test('jitter of 60 ms is learnt and then passes without a glitch', () => {
+  const random = seeded(3);
+  let last = 0;
+  // TCP keeps the order: a frame that is held up holds up the ones behind it.
+  const arrivalS = (n, sent) => (last = Math.max(last, sent + (random() < 0.02 ? 0.06 * random() : 0)));
+  const { counters, heard } = simulate({ seconds: 600, arrivalS });
+  assert.ok(counters.underruns < 12, `${counters.underruns} underruns in ten minutes`);
+  assert.ok(maxLead(heard) < 120, `${maxLead(heard)} ms`);
+});
+
+test('a stall of three seconds is forgotten two seconds later', () => {
+  const arrivalS = (n, sent) => (n >= 500 && n < 650 ? 13 : sent);
+  const { counters, heard } = simulate({ seconds: 20, arrivalS });
+  assert.equal(counters.underruns, 1);
+  const later = heard.filter(({ n }) => n > 650 + 100);
+  assert.ok(maxLead(later) < 65, `${maxLead(later)} ms`);
+  const end = heard.at(-1);
+  assert.ok(end.leadMs < 65, `${end.leadMs} ms`);
+});
+
+test('a start that comes as a burst does not stay as delay', () => {
+  const { heard } = simulate({ seconds: 10, arrivalS: (n, sent) => Math.max(sent, 0.5) });
+  assert.ok(heard.at(-1).leadMs < 60, `${heard.at(-1).leadMs} ms`);
+});
+
+test('lost frames are concealed while there is lead for them, up to three', () => {
+  for (const [lost, concealed] of [[1, 1], [3, 3], [4, 0]]) {
+    const playout = new Playout();
+    // Six frames at once are a lead of 150 ms.
+    for (let n = 0; n < 6; n += 1) playout.frame(1, n);
+    assert.equal(playout.frame(1.01, 6 + lost).conceal, concealed);
+    assert.deepEqual([playout.counters.concealed, playout.counters.underruns], [concealed, 0]);
+  }
+});
+
+test('a lost frame whose time has passed is a break and not concealed afterwards', () => {
+  const { counters } = simulate({ seconds: 60, arrivalS: (n, sent) => (n === 2500 ? null : sent) });
+  assert.deepEqual([counters.concealed, counters.underruns], [0, 1]);
+});
+
+test('sequence numbers wrap without a trace', () => {
+  const { counters } = simulate({ seconds: 60, first: 65000 });
+  assert.deepEqual([counters.underruns, counters.concealed, counters.dropped], [0, 0, 0]);
+});
+
+test('a frame that comes twice or late is forgotten', () => {
+  const playout = new Playout();
+  playout.frame(1, 10);
+  playout.frame(1.02, 11);
+  assert.equal(playout.frame(1.021, 11).action, 'drop');
+  assert.equal(playout.frame(1.022, 10).action, 'drop');
+  assert.equal(playout.frame(1.04, 12).action, 'play');
+});
+
+test('after a restart any number comes first', () => {
+  const playout = new Playout();
+  playout.frame(1, 10);
+  playout.restart();
+  assert.deepEqual([playout.frame(5, 3).action, playout.counters.underruns], ['play', 0]);
+});
