@@ -4,18 +4,20 @@
 //! play-out, so that packets are decoded in order and a gap is concealed by the decoder that
 //! knows the past. The cursor is the timestamp of the next sample to be decoded.
 //!
-//! Always: never looks at a clock; never holds more than [`CAPACITY`] packets; the cursor goes
+//! Always: never looks at a clock; never holds more than the queue's capacity; the cursor goes
 //! on in every slot, heard or not, so what a stall delays is dropped and not played late; no
 //! allocation once the payload buffers have grown to the sender's packet size.
 
-use std::collections::VecDeque;
+mod queue;
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
+use self::queue::{Entry, Queue};
 use crate::sequence::Place;
 use crate::{SAMPLE_RATE, SLOT, SLOT_SAMPLES, samples_in, seconds_between};
 
-/// Packets held at most: over half a second of the shortest ones, 2.5 ms.
-pub(crate) const CAPACITY: usize = 256;
 /// Over how long the waiting times of packets are averaged before the delay is judged,
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
 /// and over how many at least: in a pause, whose few packets show a drift all the same, that
@@ -56,22 +58,13 @@ pub(crate) enum Inserted {
 #[derive(Debug)]
 pub(crate) struct JitterBuffer {
     target: Duration,
-    entries: VecDeque<Entry>,
-    spare: Vec<Vec<u8>>,
+    queue: Queue,
     playout: Option<Playout>,
     /// The payload handed out last; its buffer is reused.
     current: Vec<u8>,
     late: u64,
     concealed_samples: u64,
     mean_wait: Duration,
-}
-
-#[derive(Debug)]
-struct Entry {
-    place: Place,
-    samples: i64,
-    arrival: Instant,
-    payload: Vec<u8>,
 }
 
 /// The state while playing.
@@ -110,8 +103,7 @@ impl JitterBuffer {
     pub(crate) fn new(target: Duration) -> Self {
         Self {
             target,
-            entries: VecDeque::new(),
-            spare: Vec::new(),
+            queue: Queue::default(),
             playout: None,
             current: Vec::new(),
             late: 0,
@@ -137,9 +129,7 @@ impl JitterBuffer {
 
     /// Drops everything and begins anew with the next packet.
     pub(crate) fn restart(&mut self) {
-        while let Some(entry) = self.entries.pop_front() {
-            self.spare.push(entry.payload);
-        }
+        self.queue.clear();
         self.playout = None;
     }
 
@@ -161,20 +151,8 @@ impl JitterBuffer {
             }
             playout.kept_in_slot = true;
         }
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
-        buffer.extend_from_slice(payload);
-        let entry = Entry {
-            place,
-            samples,
-            arrival,
-            payload: buffer,
-        };
-        let at = self
-            .entries
-            .partition_point(|e| e.place.sequence < place.sequence);
-        self.entries.insert(at, entry);
-        if self.entries.len() > CAPACITY {
+        self.queue.insert(arrival, place, samples, payload);
+        while self.queue.is_overfull() {
             self.drop_oldest();
         }
         Inserted::Kept
@@ -206,14 +184,13 @@ impl JitterBuffer {
             return Next::Gap(gap);
         }
         while self
-            .entries
+            .queue
             .front()
             .is_some_and(|e| e.is_before(playout.cursor))
         {
-            self.spare
-                .extend(self.entries.pop_front().map(|e| e.payload));
+            self.queue.drop_front();
         }
-        match self.entries.front() {
+        match self.queue.front() {
             Some(entry) if entry.place.timestamp <= playout.cursor => self.take_front(),
             Some(entry) => {
                 let gap = (entry.place.timestamp - playout.cursor).min(wanted as i64);
@@ -238,14 +215,13 @@ impl JitterBuffer {
                 .cursor
                 .max(playout.cursor - playout.decoded + samples);
             playout.decoded = (playout.decoded - samples).max(0);
-            playout.pass_over(&self.entries, cursor);
+            playout.pass_over(&self.queue, cursor);
         }
     }
 
     fn drop_oldest(&mut self) {
-        self.spare
-            .extend(self.entries.pop_front().map(|e| e.payload));
-        if let (Some(playout), Some(front)) = (&mut self.playout, self.entries.front()) {
+        self.queue.drop_front();
+        if let (Some(playout), Some(front)) = (&mut self.playout, self.queue.front()) {
             playout.cursor = playout.cursor.max(front.place.timestamp);
             playout.expected = playout.expected.max(front.place.sequence);
         }
@@ -255,30 +231,32 @@ impl JitterBuffer {
     /// delayed packet: after a burst that is not the first one.
     fn start_playing(&mut self, due: Instant) {
         let age = |e: &Entry| samples_in(due.saturating_duration_since(e.arrival));
-        let Some(live) = self
-            .entries
-            .iter()
-            .map(|e| e.place.timestamp + age(e))
-            .max()
-        else {
+        let Some(live) = self.queue.iter().map(|e| e.place.timestamp + age(e)).max() else {
             return;
         };
         let wanted = live - samples_in(self.target) - SLOT_SAMPLES as i64 / 2;
         if self
-            .entries
+            .queue
             .front()
             .is_some_and(|e| e.place.timestamp > wanted + SLOT_SAMPLES as i64)
         {
             return;
         }
-        while self.entries.len() > 1 && self.entries[0].place.timestamp < wanted {
-            self.spare
-                .extend(self.entries.pop_front().map(|e| e.payload));
+        while self.queue.len() > 1
+            && self
+                .queue
+                .front()
+                .is_some_and(|e| e.place.timestamp < wanted)
+        {
+            self.queue.drop_front();
         }
-        let Place {
+        let Some(&Place {
             sequence,
             timestamp,
-        } = self.entries[0].place;
+        }) = self.queue.front().map(|e| &e.place)
+        else {
+            return;
+        };
         self.playout = Some(Playout {
             cursor: timestamp,
             decoded: 0,
@@ -294,15 +272,15 @@ impl JitterBuffer {
     }
 
     fn take_front(&mut self) -> Next<'_> {
-        let (Some(playout), Some(entry)) = (&mut self.playout, self.entries.pop_front()) else {
+        let (Some(playout), Some(entry)) = (&mut self.playout, self.queue.pop_front()) else {
             return Next::Idle;
         };
         self.concealed_samples += playout.resolve_gap(entry.place, entry.samples);
         let skip = playout.cursor - entry.place.timestamp;
         playout.cursor = entry.place.timestamp + entry.samples;
         playout.gap_start = None;
-        self.spare
-            .push(std::mem::replace(&mut self.current, entry.payload));
+        let played = std::mem::replace(&mut self.current, entry.payload);
+        self.queue.recycle(played);
         Next::Packet {
             payload: &self.current,
             skip: skip as usize,
@@ -315,7 +293,7 @@ impl JitterBuffer {
         let Some(playout) = &mut self.playout else {
             return;
         };
-        let in_pause = playout.gap_start.is_some() && self.entries.is_empty();
+        let in_pause = playout.gap_start.is_some() && self.queue.is_empty();
         let Some(mean_s) = playout.waits.mean_if_due(due) else {
             return;
         };
@@ -337,15 +315,9 @@ impl JitterBuffer {
     fn leave_out(&mut self) -> Next<'_> {
         if let Some(playout) = &mut self.playout {
             let cursor = playout.cursor + std::mem::take(&mut playout.waits.correction);
-            playout.pass_over(&self.entries, cursor);
+            playout.pass_over(&self.queue, cursor);
         }
         Next::Jump
-    }
-}
-
-impl Entry {
-    fn is_before(&self, cursor: i64) -> bool {
-        self.place.timestamp + self.samples <= cursor
     }
 }
 
@@ -377,9 +349,9 @@ impl Playout {
     }
 
     /// Moves the cursor without decoding; what lies between is neither silence nor loss.
-    fn pass_over(&mut self, entries: &VecDeque<Entry>, cursor: i64) {
+    fn pass_over(&mut self, queue: &Queue, cursor: i64) {
         (self.cursor, self.gap_start) = (cursor, None);
-        if let Some(last) = entries.iter().take_while(|e| e.is_before(cursor)).last() {
+        if let Some(last) = queue.iter().take_while(|e| e.is_before(cursor)).last() {
             self.expected = self.expected.max(last.place.sequence + 1);
         }
     }
@@ -440,6 +412,3 @@ impl Waits {
         Some(mean)
     }
 }
-
-#[cfg(test)]
-mod tests;

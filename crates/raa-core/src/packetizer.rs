@@ -9,22 +9,22 @@
 //! sound card makes no jumps; a pause of capture (loopback capture delivers nothing while nothing
 //! plays) is measured by `now`. Timestamps go on through silence either way.
 //!
-//! Always: never looks at a clock; holds at most [`MAX_PENDING`] samples, the oldest give way;
-//! what capture delivers late is dropped and not sent late; silence costs one packet of one
-//! payload byte per [`KEEP_ALIVE`]; no allocation in the steady state.
+//! Always: never looks at a clock; no queue grows beyond [`MAX_PENDING`] samples; what capture
+//! delivers far too late is dropped and not sent late; silence costs one packet of one payload
+//! byte per [`KEEP_ALIVE`]; no allocation in the steady state.
 
 mod capture_clock;
 mod gate;
 mod reports;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::capture_clock::CaptureClock;
 use self::gate::{Gate, Passage};
 use self::reports::Reports;
+use self::timeline::{Place, Timeline};
 use crate::codec::{self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use crate::hub::StreamStart;
 use crate::level::{Level, Meter};
@@ -35,18 +35,10 @@ use crate::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT_SAMPLES};
 pub const MAX_PENDING: usize = 9600;
 /// How often silence is said again, so that the receiver knows that the sender is alive.
 pub const KEEP_ALIVE: Duration = Duration::from_millis(400);
-/// After so long without PCM capture counts as paused.
-pub const CAPTURE_GAP: Duration = Duration::from_millis(60);
+/// After so long without PCM capture counts as paused. A busy machine is often late by 60 ms.
+pub const CAPTURE_GAP: Duration = Duration::from_millis(100);
 
-const FRAME: i64 = SLOT_SAMPLES as i64;
 const KEEP_ALIVE_SAMPLES: i64 = KEEP_ALIVE.as_millis() as i64 * SAMPLE_RATE as i64 / 1000;
-/// How far capture may run ahead of time before it is held to be a backlog: 60 ms.
-const MAX_LEAD: i64 = 2880;
-/// How far it may fall behind before samples are held to be lost: 100 ms.
-const MAX_LAG: i64 = 4800;
-/// While capture pauses, silence is declared only so far behind time that a block of up to 20 ms
-/// which arrives next finds its place: a frame is complete 20 ms after it began, and 20 ms more.
-const SILENCE_BEHIND: i64 = 2 * FRAME;
 /// TOC of a mono full-band CELT frame of 20 ms (RFC 6716 section 3.1): what the encoder makes of
 /// sound, and what silence is said with before there was any.
 const DEFAULT_TOC: u8 = 31 << 3;
@@ -110,14 +102,7 @@ enum Told {
 pub struct Packetizer {
     stream: StreamStart,
     now: Instant,
-    clock: CaptureClock,
-    /// When PCM came last; `None` while capture pauses.
-    last_capture: Option<Instant>,
-    /// Captured and not yet sent; begins at `head`.
-    pending: VecDeque<f32>,
-    /// Where the next frame begins, in samples since the start: a multiple of [`FRAME`], beyond
-    /// everything sent.
-    head: i64,
+    timeline: Timeline,
     meter: Meter,
     gate: Gate,
     encoder: Encoder,
@@ -129,8 +114,6 @@ pub struct Packetizer {
     packets: u64,
     octets: u64,
     talkspurts: u64,
-    capture_gaps: u64,
-    dropped_samples: u64,
 }
 
 impl Packetizer {
@@ -142,11 +125,7 @@ impl Packetizer {
         Ok(Self {
             stream: config.stream,
             now: start,
-            clock: CaptureClock::new(start),
-            last_capture: None,
-            // A block joins before the oldest gives way.
-            pending: VecDeque::with_capacity(2 * MAX_PENDING),
-            head: 0,
+            timeline: Timeline::new(start),
             meter: Meter::default(),
             gate: Gate::default(),
             encoder: Encoder::new(config.encoder)?,
@@ -157,46 +136,27 @@ impl Packetizer {
             packets: 0,
             octets: 0,
             talkspurts: 0,
-            capture_gaps: 0,
-            dropped_samples: 0,
         })
     }
 
     /// Takes 48 kHz mono PCM whose last sample was captured at `now`.
     pub fn push_pcm(&mut self, now: Instant, pcm: &[f32]) {
-        if pcm.is_empty() {
-            return;
+        self.now = now;
+        if !pcm.is_empty() {
+            self.timeline.push(now, pcm);
         }
-        self.handle_timeout(now);
-        let paused = self.last_capture.replace(now).is_none();
-        let (old, pcm) = pcm.split_at(pcm.len().saturating_sub(MAX_PENDING));
-        self.dropped_samples += old.len() as u64;
-        let pcm = self.place(paused, pcm);
-        self.pending.extend(pcm);
-        self.bound_pending();
     }
 
     /// Lets time pass.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        let gap = |last| now.saturating_duration_since(last) >= CAPTURE_GAP;
-        if self.last_capture.is_some_and(gap) {
-            self.last_capture = None;
-            self.capture_gaps += 1;
-        }
+        self.timeline.handle_timeout(now);
     }
 
     /// When to call [`Packetizer::handle_timeout`] next, if no PCM comes before.
     pub fn poll_timeout(&self) -> Instant {
-        let silence = match self.last_capture {
-            Some(last) => last + CAPTURE_GAP,
-            None => self
-                .clock
-                .instant_at(self.next_declared_silence() + SILENCE_BEHIND),
-        };
-        self.reports
-            .due()
-            .map_or(silence, |report| report.min(silence))
+        let due = self.timeline.due(self.next_silence());
+        self.reports.due().map_or(due, |report| report.min(due))
     }
 
     /// The next datagram to send, oldest first.
@@ -232,90 +192,33 @@ impl Packetizer {
             packets: self.packets,
             octets: self.octets,
             talkspurts: self.talkspurts,
-            capture_gaps: self.capture_gaps,
-            dropped_samples: self.dropped_samples,
+            capture_gaps: self.timeline.gaps(),
+            dropped_samples: self.timeline.dropped(),
             sending: self.told == Told::Sound,
-            level: if self.last_capture.is_some() {
-                self.meter.level()
-            } else {
+            level: if self.timeline.is_paused() {
                 Level::SILENCE
+            } else {
+                self.meter.level()
             },
-        }
-    }
-
-    /// Where the next captured sample belongs while capture flows.
-    fn end(&self) -> i64 {
-        self.head + self.pending.len() as i64
-    }
-
-    /// Makes the place for a block in time and returns what of it is to be sent.
-    fn place<'a>(&mut self, paused: bool, pcm: &'a [f32]) -> &'a [f32] {
-        let len = pcm.len() as i64;
-        let live = self.clock.position(self.now);
-        let lead = self.end() + len - live;
-        if paused || lead < -MAX_LAG {
-            self.capture_gaps += u64::from(!paused);
-            self.gate.close();
-            self.pass_silence(live - len);
-            // What begins before `head` has been declared silent already.
-            let overlap = (self.end() - (live - len)).clamp(0, len);
-            self.dropped_samples += overlap as u64;
-            &pcm[overlap as usize..]
-        } else if lead > MAX_LEAD {
-            self.drop_backlog(lead as usize, pcm)
-        } else {
-            self.clock.follow(self.now, self.end() + len);
-            pcm
-        }
-    }
-
-    /// Puts silence up to `to`, to the sample; frames that would be nothing else are left out.
-    fn pass_silence(&mut self, to: i64) {
-        let frame_start = to - to.rem_euclid(FRAME);
-        if frame_start > self.head {
-            // The begun frame cannot arrive in time any more.
-            self.pending.clear();
-            self.head = frame_start;
-        }
-        if to > self.end() {
-            self.pending.resize((to - self.head) as usize, 0.0);
-        }
-    }
-
-    /// Drops the oldest `samples` of what is not sent yet, so that the rest is live again.
-    fn drop_backlog<'a>(&mut self, samples: usize, pcm: &'a [f32]) -> &'a [f32] {
-        let waiting = samples.min(self.pending.len());
-        self.pending.drain(..waiting);
-        let fresh = (samples - waiting).min(pcm.len());
-        self.dropped_samples += (waiting + fresh) as u64;
-        &pcm[fresh..]
-    }
-
-    fn bound_pending(&mut self) {
-        while self.pending.len() > MAX_PENDING {
-            self.pending.drain(..SLOT_SAMPLES);
-            self.head += FRAME;
-            self.dropped_samples += SLOT_SAMPLES as u64;
         }
     }
 
     /// Takes whole frames until one makes a datagram.
     fn write_frame(&mut self) -> bool {
-        while self.pending.len() >= SLOT_SAMPLES {
-            let mut frame = [0.0; SLOT_SAMPLES];
-            for (sample, captured) in frame.iter_mut().zip(self.pending.drain(..SLOT_SAMPLES)) {
-                *sample = captured;
-            }
-            let at = self.head;
-            self.head += FRAME;
-            if self.write_sound_or_silence(at, &frame) {
+        let mut frame = [0.0; SLOT_SAMPLES];
+        while let Some(place) = self.timeline.next_frame(&mut frame) {
+            if self.write_sound_or_silence(place, &frame) {
                 return true;
             }
         }
         false
     }
 
-    fn write_sound_or_silence(&mut self, at: i64, frame: &[f32; SLOT_SAMPLES]) -> bool {
+    fn write_sound_or_silence(&mut self, place: Place, frame: &[f32; SLOT_SAMPLES]) -> bool {
+        let Place { at, after_gap } = place;
+        if after_gap {
+            self.gate.close();
+        }
         let passage = self.gate.pass(self.meter.push(frame));
         if passage == Passage::Closed {
             return self.write_silence(at);
@@ -339,7 +242,7 @@ impl Packetizer {
 
     /// Says silence when it begins, and again when the receiver has not heard so for a while.
     fn write_silence(&mut self, at: i64) -> bool {
-        if matches!(self.told, Told::Silence { at: before } if at - before < KEEP_ALIVE_SAMPLES) {
+        if at < self.next_silence() {
             return false;
         }
         self.told = Told::Silence { at };
@@ -349,26 +252,18 @@ impl Packetizer {
 
     /// Says silence in capture's stead while it pauses.
     fn write_declared_silence(&mut self) -> bool {
-        let behind = self.clock.position(self.now) - SILENCE_BEHIND;
-        if self.last_capture.is_some() || behind < self.next_declared_silence() {
-            return false;
+        let not_before = self.next_silence();
+        match self.timeline.declare_silence(self.now, not_before) {
+            Some(at) => self.write_silence(at),
+            None => false,
         }
-        let at = behind - behind.rem_euclid(FRAME);
-        self.pending.clear();
-        self.head = at + FRAME;
-        self.write_silence(at)
     }
 
-    /// While capture pauses: where silence is to be said next.
-    fn next_declared_silence(&self) -> i64 {
-        let unsaid = if self.pending.is_empty() {
-            self.head
-        } else {
-            self.head + FRAME
-        };
+    /// Where silence is to be said next, if it is silent there.
+    fn next_silence(&self) -> i64 {
         match self.told {
-            Told::Silence { at } => unsaid.max(at + KEEP_ALIVE_SAMPLES),
-            Told::Nothing | Told::Sound => unsaid,
+            Told::Silence { at } => at + KEEP_ALIVE_SAMPLES,
+            Told::Nothing | Told::Sound => 0,
         }
     }
 
@@ -404,7 +299,7 @@ impl Packetizer {
         reports::SenderState {
             now: self.now,
             ssrc: self.stream.ssrc,
-            rtp_timestamp: self.timestamp(self.clock.position(self.now)),
+            rtp_timestamp: self.timestamp(self.timeline.position(self.now)),
             packets: self.packets,
             octets: self.octets,
         }

@@ -1,0 +1,125 @@
+//! The packets a jitter buffer holds, in the order of their sequence numbers.
+//!
+//! Always: no more than [`CAPACITY`] packets and [`CAPACITY_BYTES`] bytes, the oldest give way;
+//! payload buffers are reused, so that in the steady state nothing is allocated.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::sequence::Place;
+
+/// Packets held at most: over half a second of the shortest ones, 2.5 ms.
+pub(super) const CAPACITY: usize = 256;
+/// Bytes held at most: a second at the highest bitrate of Opus.
+pub(super) const CAPACITY_BYTES: usize = 64 << 10;
+/// Larger buffers are not kept for reuse, so that a few huge packets do not stay in memory.
+const REUSED_BUFFER_BYTES: usize = 1500;
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) samples: i64,
+    pub(super) arrival: Instant,
+    pub(super) payload: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Entry {
+    /// Whether all of it lies before `cursor`.
+    pub(super) fn is_before(&self, cursor: i64) -> bool {
+        self.place.timestamp + self.samples <= cursor
+    }
+}
+
+impl Queue {
+    pub(super) fn insert(&mut self, arrival: Instant, place: Place, samples: i64, payload: &[u8]) {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(payload);
+        let entry = Entry {
+            place,
+            samples,
+            arrival,
+            payload: buffer,
+        };
+        let at = self
+            .entries
+            .partition_point(|e| e.place.sequence < place.sequence);
+        self.entries.insert(at, entry);
+        self.bytes += payload.len();
+    }
+
+    pub(super) fn is_overfull(&self) -> bool {
+        self.entries.len() > CAPACITY || self.bytes > CAPACITY_BYTES
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn front(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// Takes the oldest packet; its buffer comes back by [`Queue::recycle`].
+    pub(super) fn pop_front(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.payload.len();
+        Some(entry)
+    }
+
+    pub(super) fn drop_front(&mut self) {
+        if let Some(entry) = self.pop_front() {
+            self.recycle(entry.payload);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        while !self.is_empty() {
+            self.drop_front();
+        }
+    }
+
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= REUSED_BUFFER_BYTES && self.spare.len() < CAPACITY {
+            self.spare.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_packets_are_bounded_by_their_bytes_and_leave_nothing_behind() {
+        let mut queue = Queue::default();
+        for n in 0..100 {
+            let place = Place {
+                sequence: n,
+                timestamp: n * 960,
+            };
+            queue.insert(Instant::now(), place, 960, &[0; 8000]);
+            if queue.is_overfull() {
+                queue.drop_front();
+            }
+        }
+        assert_eq!(queue.len(), 8);
+        queue.clear();
+        assert_eq!((queue.bytes, queue.spare.len()), (0, 0));
+    }
+}

@@ -1,0 +1,297 @@
+//! Puts captured PCM in its place in time and cuts it into frames.
+//!
+//! While capture flows, every sample follows the one before. A pause is measured by the clock,
+//! to the sample, and filled with silence. After a pause the first blocks are held for a moment:
+//! they may be the backlog of a busy machine, which fills the pause, or the first sound after
+//! silence, which does not.
+//!
+//! Always: frames lie on a grid of 20 ms, and each lies behind everything given out before; at
+//! most [`MAX_PENDING`] samples wait, and as many are held; of what is more the oldest go.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::capture_clock::CaptureClock;
+use super::{CAPTURE_GAP, MAX_PENDING};
+use crate::SLOT_SAMPLES;
+
+pub(super) const FRAME: i64 = SLOT_SAMPLES as i64;
+/// How long blocks are held after a pause, to see whether they are a backlog.
+const HOLD: Duration = Duration::from_millis(10);
+/// How much of a pause may stay unfilled for capture to count as late and not as paused.
+const SPLICE: i64 = FRAME;
+/// How far capture may run ahead of time before it is held to be a backlog: 60 ms.
+const MAX_LEAD: i64 = 2880;
+/// How far it may fall behind before samples are held to be lost: 150 ms.
+const MAX_LAG: i64 = 7200;
+/// While capture pauses, silence is declared only so far behind time that a block of up to 20 ms
+/// which arrives next finds its place: a frame is complete 20 ms after it began, and 20 ms more.
+const SILENCE_BEHIND: i64 = 2 * FRAME;
+
+/// How capture is doing. `declared`: in this pause silence was given out in its stead.
+#[derive(Debug, Clone, Copy)]
+enum Capture {
+    Paused {
+        declared: bool,
+    },
+    Resuming {
+        since: Instant,
+        last: Instant,
+        declared: bool,
+    },
+    Flowing {
+        last: Instant,
+    },
+}
+
+/// Where a frame begins, in samples since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub at: i64,
+    /// What was captured before it is not what came before it.
+    pub after_gap: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Timeline {
+    clock: CaptureClock,
+    capture: Capture,
+    /// Captured and in its place; begins at `head`.
+    pending: VecDeque<f32>,
+    /// Where the next frame begins: a multiple of [`FRAME`], behind everything given out.
+    head: i64,
+    /// Captured since the pause that is just ending.
+    held: VecDeque<f32>,
+    after_gap: bool,
+    gaps: u64,
+    dropped: u64,
+}
+
+impl Timeline {
+    /// Sample 0 is captured at `start`.
+    pub(super) fn new(start: Instant) -> Self {
+        Self {
+            clock: CaptureClock::new(start),
+            // Nothing was captured before the start, and nothing is awaited from there.
+            capture: Capture::Paused { declared: true },
+            // A block joins before the oldest samples go.
+            pending: VecDeque::with_capacity(3 * MAX_PENDING),
+            head: 0,
+            held: VecDeque::with_capacity(2 * MAX_PENDING),
+            after_gap: false,
+            gaps: 0,
+            dropped: 0,
+        }
+    }
+
+    /// The sample that is being captured at `now`.
+    pub(super) fn position(&self, now: Instant) -> i64 {
+        self.clock.position(now)
+    }
+
+    /// Pauses of capture, and losses in it.
+    pub(super) fn gaps(&self) -> u64 {
+        self.gaps
+    }
+
+    /// Samples that came too late or too many at once.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.capture, Capture::Paused { .. })
+    }
+
+    /// Takes a block whose last sample was captured at `now`.
+    pub(super) fn push(&mut self, now: Instant, pcm: &[f32]) {
+        self.handle_timeout(now);
+        let (old, pcm) = pcm.split_at(pcm.len().saturating_sub(MAX_PENDING));
+        self.dropped += old.len() as u64;
+        match self.capture {
+            Capture::Paused { declared } => {
+                self.capture = Capture::Resuming {
+                    since: now,
+                    last: now,
+                    declared,
+                };
+                self.hold(pcm);
+            }
+            Capture::Resuming {
+                since, declared, ..
+            } => {
+                self.capture = Capture::Resuming {
+                    since,
+                    last: now,
+                    declared,
+                };
+                self.hold(pcm);
+            }
+            Capture::Flowing { .. } => {
+                self.capture = Capture::Flowing { last: now };
+                self.append(now, pcm);
+            }
+        }
+        self.bound_pending();
+    }
+
+    /// Lets time pass.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let since = |then| now.saturating_duration_since(then);
+        if let Capture::Resuming {
+            since: began,
+            last,
+            declared,
+        } = self.capture
+            && since(began) >= HOLD
+        {
+            self.capture = Capture::Flowing { last };
+            self.resume(last, declared);
+            self.bound_pending();
+        }
+        if let Capture::Flowing { last } = self.capture
+            && since(last) >= CAPTURE_GAP
+        {
+            self.capture = Capture::Paused { declared: false };
+        }
+    }
+
+    /// When something happens without PCM; silence is declared no earlier than at `not_before`.
+    pub(super) fn due(&self, not_before: i64) -> Instant {
+        match self.capture {
+            Capture::Paused { .. } => {
+                let at = self.first_free().max(not_before);
+                self.clock.instant_at(at + SILENCE_BEHIND)
+            }
+            Capture::Resuming { since, .. } => since + HOLD,
+            Capture::Flowing { last } => last + CAPTURE_GAP,
+        }
+    }
+
+    /// Moves the next whole frame into `frame`.
+    pub(super) fn next_frame(&mut self, frame: &mut [f32; SLOT_SAMPLES]) -> Option<Place> {
+        if self.pending.len() < SLOT_SAMPLES {
+            return None;
+        }
+        for (sample, captured) in frame.iter_mut().zip(self.pending.drain(..SLOT_SAMPLES)) {
+            *sample = captured;
+        }
+        let at = self.head;
+        self.head += FRAME;
+        Some(Place {
+            at,
+            after_gap: std::mem::take(&mut self.after_gap),
+        })
+    }
+
+    /// While capture pauses: the latest frame that nothing will be captured for, if it lies at
+    /// `not_before` or behind it.
+    pub(super) fn declare_silence(&mut self, now: Instant, not_before: i64) -> Option<i64> {
+        let Capture::Paused { declared } = self.capture else {
+            return None;
+        };
+        let latest = self.clock.position(now) - SILENCE_BEHIND;
+        if latest < self.first_free().max(not_before) {
+            return None;
+        }
+        self.gaps += u64::from(!declared);
+        self.capture = Capture::Paused { declared: true };
+        let at = frame_start(latest);
+        // What was begun cannot arrive in time any more.
+        self.pending.clear();
+        self.head = at + FRAME;
+        Some(at)
+    }
+
+    /// Where the next captured sample belongs while capture flows.
+    fn end(&self) -> i64 {
+        self.head + self.pending.len() as i64
+    }
+
+    /// The first frame that nothing has been captured for.
+    fn first_free(&self) -> i64 {
+        if self.pending.is_empty() {
+            self.head
+        } else {
+            self.head + FRAME
+        }
+    }
+
+    fn hold(&mut self, pcm: &[f32]) {
+        self.held.extend(pcm);
+        let old = self.held.len().saturating_sub(MAX_PENDING);
+        self.drop_held(old);
+    }
+
+    /// Places what was held, the last of which came at `last`.
+    fn resume(&mut self, last: Instant, declared: bool) {
+        let start = self.clock.position(last) - self.held.len() as i64;
+        let ahead = self.end() - start;
+        if declared || ahead < -SPLICE {
+            self.gaps += u64::from(!declared);
+            self.pass_silence(start);
+            // What lies before has been declared silent already.
+            self.drop_held((self.end() - start).max(0) as usize);
+        } else if ahead > MAX_LEAD {
+            self.drop_held(ahead as usize);
+        }
+        self.pending.append(&mut self.held);
+    }
+
+    /// Takes a block of the flow.
+    fn append(&mut self, now: Instant, pcm: &[f32]) {
+        let len = pcm.len() as i64;
+        let live = self.clock.position(now);
+        let lead = self.end() + len - live;
+        let mut fresh = pcm;
+        if lead < -MAX_LAG {
+            self.gaps += 1;
+            self.pass_silence(live - len);
+        } else if lead > MAX_LEAD {
+            fresh = self.drop_backlog(lead as usize, pcm);
+        } else {
+            self.clock.follow(now, self.end() + len);
+        }
+        self.pending.extend(fresh);
+    }
+
+    /// Puts silence up to `to`, to the sample; frames that would be nothing else are left out.
+    fn pass_silence(&mut self, to: i64) {
+        self.after_gap = true;
+        let start = frame_start(to);
+        if start > self.head {
+            self.pending.clear();
+            self.head = start;
+        }
+        if to > self.end() {
+            self.pending.resize((to - self.head) as usize, 0.0);
+        }
+    }
+
+    /// Drops the oldest `samples` of what is not given out yet, so that the rest is live again.
+    fn drop_backlog<'a>(&mut self, samples: usize, pcm: &'a [f32]) -> &'a [f32] {
+        let waiting = samples.min(self.pending.len());
+        self.pending.drain(..waiting);
+        let fresh = (samples - waiting).min(pcm.len());
+        self.dropped += (waiting + fresh) as u64;
+        &pcm[fresh..]
+    }
+
+    fn drop_held(&mut self, samples: usize) {
+        let samples = samples.min(self.held.len());
+        self.held.drain(..samples);
+        self.dropped += samples as u64;
+    }
+
+    fn bound_pending(&mut self) {
+        while self.pending.len() > MAX_PENDING {
+            self.pending.drain(..SLOT_SAMPLES);
+            self.head += FRAME;
+            self.dropped += SLOT_SAMPLES as u64;
+        }
+    }
+}
+
+fn frame_start(position: i64) -> i64 {
+    position - position.rem_euclid(FRAME)
+}

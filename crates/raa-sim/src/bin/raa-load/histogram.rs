@@ -1,0 +1,86 @@
+//! Percentiles of many durations in a fixed amount of memory.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Width of a bin: what is reported is exact to this.
+const BIN: Duration = Duration::from_micros(100);
+/// The last bin takes all that is longer: 2 s.
+const BINS: usize = 20_000;
+
+/// See the module's text.
+#[derive(Debug, Clone)]
+pub(crate) struct Histogram {
+    bins: Vec<u64>,
+    count: u64,
+}
+
+/// Percentiles, in ms.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Percentiles {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            bins: vec![0; BINS],
+            count: 0,
+        }
+    }
+}
+
+impl Histogram {
+    pub(crate) fn push(&mut self, duration: Duration) {
+        let bin = (duration.as_micros() / BIN.as_micros()) as usize;
+        self.bins[bin.min(BINS - 1)] += 1;
+        self.count += 1;
+    }
+
+    pub(crate) fn percentiles(&self) -> Percentiles {
+        Percentiles {
+            p50_ms: self.percentile(0.5),
+            p99_ms: self.percentile(0.99),
+            max_ms: self.percentile(1.0),
+        }
+    }
+
+    /// The upper end of the bin that `share` of all durations do not go beyond.
+    fn percentile(&self, share: f64) -> f64 {
+        let rank = (self.count as f64 * share).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        let bin = self.bins.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        });
+        bin.map_or(0.0, |bin| {
+            (BIN * (bin as u32 + 1)).as_micros() as f64 / 1000.0
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_exact_to_a_bin() {
+        let mut histogram = Histogram::default();
+        (0..1000).for_each(|n| histogram.push(Duration::from_micros(100 * n + 50)));
+        histogram.push(Duration::from_secs(9));
+        let Percentiles {
+            p50_ms,
+            p99_ms,
+            max_ms,
+        } = histogram.percentiles();
+        assert!(
+            (p50_ms - 50.1).abs() < 0.11 && (p99_ms - 99.1).abs() < 0.11,
+            "{p50_ms} {p99_ms}"
+        );
+        assert!((max_ms - 2000.0).abs() < 0.01);
+        assert!(Histogram::default().percentiles().max_ms < 1e-9);
+    }
+}

@@ -1,0 +1,17 @@
+//! A bad network, and everybody on it, around RAA's core: seeded, on a simulated clock.
+//!
+//! [`World`] has one [`Hub`](raa_core::hub::Hub), senders behind links that lose, delay, repeat
+//! and reorder, and one listener of the mix. It jumps from slot to slot, so nothing sleeps and
+//! an hour passes in about a second. What a failed simulation needs to be told again is its seed.
+
+pub mod clip;
+pub mod ear;
+pub mod link;
+pub mod random;
+pub mod sender;
+pub mod world;
+
+pub use clip::Clip;
+pub use link::{Jitter, Link};
+pub use sender::{Pause, Sender};
+pub use world::World;

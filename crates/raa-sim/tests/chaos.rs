@@ -1,0 +1,100 @@
+//! Everything at once, by the dice: whatever happens, the promises hold, and afterwards all is
+//! well again. The seed in a failure's message tells the whole story again, and
+//! `CHAOS_SEEDS=100..500 cargo test -p raa-sim --test chaos` tells others.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use raa_core::source::SourceStats;
+use raa_sim::clip::Packing;
+use raa_sim::random::Random;
+use raa_sim::{Jitter, Link, Pause, World};
+
+const PACKETS: [usize; 6] = [120, 480, 960, 960, 1920, 5760];
+
+fn any_link(random: &mut Random) -> Link {
+    let jitter = Duration::from_secs_f64(0.05 * random.unit());
+    Link {
+        delay: Duration::from_secs_f64(0.2 * random.unit()),
+        jitter: if random.chance(0.5) {
+            Jitter::Uniform(jitter)
+        } else {
+            Jitter::Exponential(jitter)
+        },
+        loss: 0.3 * random.unit(),
+        duplicate: 0.1 * random.unit(),
+        reorder: 0.1 * random.unit(),
+    }
+}
+
+/// One of the things that happen to a sender, its network or the server.
+fn misfortune(world: &mut World, random: &mut Random) {
+    let length = Duration::from_secs_f64(4.0 * random.unit());
+    let until = world.now() + length;
+    match random.next_u64() % 8 {
+        0 => world.stall_server(length),
+        1 => world.path(0).hold(until),
+        2 => world.sender(0).stall(until),
+        3 => world.path(0).link = any_link(random),
+        4 => world
+            .sender(0)
+            .restart(random.next_u64() as u16, random.next_u64() as u32),
+        5 => world.sender(0).pause(Pause::Nothing),
+        6 => world.sender(0).pause(Pause::KeepAlive),
+        _ => world.sender(0).pause(Pause::TimeStops),
+    }
+    world.run_for(length);
+    world.sender(0).speak();
+}
+
+fn check(seed: u64) {
+    let mut random = Random::new(seed);
+    let packet_samples = PACKETS[random.next_u64() as usize % PACKETS.len()];
+    let packing = Packing {
+        packet_samples,
+        ..Packing::default()
+    };
+    let link = any_link(&mut random);
+    let mut world = hearing(seed, alice_packed(packing), link);
+    for _ in 0..12 {
+        world.run_for(Duration::from_secs_f64(2.0 * random.unit()));
+        misfortune(&mut world, &mut random);
+    }
+    world.path(0).link = Link {
+        delay: 20 * MS,
+        ..Link::default()
+    };
+    world.run_for(5 * SECOND);
+    let mended = world.now();
+    let before = view(&world, ALICE).stats;
+    world.run_for(3 * SECOND);
+    let after = view(&world, ALICE).stats;
+    let what = format!("seed {seed}, {packet_samples} samples, {after:?}");
+    assert_eq!(
+        world.ear.heard(ALICE_HZ, mended, world.now() - 50 * MS),
+        2950 * MS,
+        "{what}"
+    );
+    assert!((after.delay_ms - 40.0).abs() < 30.0, "{what}");
+    let trouble = |stats: SourceStats| (stats.lost, stats.late, stats.concealed);
+    assert_eq!(trouble(before), trouble(after), "{what}");
+    assert_eq!(
+        world.ear.frames + world.ear.skipped_slots,
+        world.slots_due(),
+        "{what}"
+    );
+    assert_eq!(world.ear.breaks, 0, "{what}");
+}
+
+#[test]
+fn after_any_misfortunes_all_is_well_within_five_seconds() {
+    let seeds = std::env::var("CHAOS_SEEDS").map_or(0..20, |range| {
+        let (from, to) = range.split_once("..").unwrap();
+        from.parse().unwrap()..to.parse().unwrap()
+    });
+    seeds.for_each(check);
+}

@@ -1,0 +1,118 @@
+//! The server, the network or the sender stands still for a while: it must be forgotten.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use raa_sim::clip::Packing;
+use raa_sim::{Jitter, Link, World};
+
+fn steady_link() -> Link {
+    Link {
+        delay: 20 * MS,
+        jitter: Jitter::Uniform(5 * MS),
+        ..Link::default()
+    }
+}
+
+/// Ten seconds of tone, a stall, and ten seconds more: the delay is back at most 5 s later, the
+/// tone is whole again, and every slot since has had its frame.
+#[track_caller]
+fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> World {
+    let mut world = hearing(21, alice(), steady_link());
+    world.run_for(10 * SECOND);
+    let before_ms = view(&world, ALICE).stats.delay_ms;
+    stall(&mut world, length);
+    world.run_for(length + 5 * SECOND);
+    let stats = view(&world, ALICE).stats;
+    let off_ms = (stats.delay_ms - 40.0).abs();
+    assert!(
+        off_ms < 25.0,
+        "{what} {length:?}: delay {} ms, was {before_ms}",
+        stats.delay_ms
+    );
+    let whole_from = world.now();
+    world.run_for(5 * SECOND);
+    let heard = world
+        .ear
+        .heard(ALICE_HZ, whole_from, world.now() - 100 * MS);
+    assert!(
+        heard >= 4890 * MS,
+        "{what} {length:?}: heard {heard:?}, {stats:?}"
+    );
+    assert_eq!(
+        world.ear.frames + world.ear.skipped_slots,
+        world.slots_due(),
+        "{what} {length:?}"
+    );
+    assert_eq!(world.ear.breaks, 0);
+    world
+}
+
+#[test]
+fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
+    for length in [300 * MS, 3 * SECOND] {
+        let world = check("server", length, World::stall_server);
+        let skipped = (length.as_millis() / 20) as u64;
+        assert!(
+            (skipped - 1..=skipped).contains(&world.ear.skipped_slots),
+            "{}",
+            world.ear.skipped_slots
+        );
+        let again = world.ear.onset(ALICE_HZ, 10 * SECOND + length).unwrap();
+        assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
+        assert_eq!(view(&world, ALICE).stats.lost, 0);
+    }
+}
+
+#[test]
+fn a_stall_of_the_network_and_the_burst_after_it_are_forgotten() {
+    for length in [300 * MS, 3 * SECOND] {
+        let world = check("network", length, |world, length| {
+            let until = world.now() + length;
+            world.path(0).hold(until);
+        });
+        let again = world.ear.onset(ALICE_HZ, 10 * SECOND + length).unwrap();
+        assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
+        assert_eq!(
+            (world.ear.skipped_slots, view(&world, ALICE).stats.lost),
+            (0, 0)
+        );
+    }
+}
+
+#[test]
+fn a_stall_of_the_sender_and_the_burst_after_it_are_forgotten() {
+    for length in [300 * MS, 3 * SECOND] {
+        let world = check("sender", length, |world, length| {
+            let until = world.now() + length;
+            world.sender(0).stall(until);
+        });
+        let again = world.ear.onset(ALICE_HZ, 10 * SECOND + length).unwrap();
+        assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
+        assert_eq!(world.ear.skipped_slots, 0);
+    }
+}
+
+#[test]
+fn short_packets_and_a_long_stall_of_the_server() {
+    // More packets wait in the socket than a jitter buffer holds.
+    let mut world = hearing(
+        22,
+        alice_packed(Packing {
+            packet_samples: 120,
+            ..Packing::default()
+        }),
+        steady_link(),
+    );
+    world.run_for(5 * SECOND);
+    world.stall_server(10 * SECOND);
+    world.run_for(15 * SECOND);
+    let stats = view(&world, ALICE).stats;
+    assert!((stats.delay_ms - 40.0).abs() < 25.0, "{stats:?}");
+    let again = world.ear.onset(ALICE_HZ, 15 * SECOND).unwrap();
+    assert!(again <= 200 * MS, "heard again after {again:?}");
+}

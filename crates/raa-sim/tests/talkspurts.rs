@@ -1,0 +1,133 @@
+//! A sender that pauses is silent, not lost, and not one millisecond of its next word is cut off.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use raa_core::SLOT;
+use raa_sim::{Jitter, Link, Pause, World};
+
+fn link() -> Link {
+    Link {
+        delay: 20 * MS,
+        jitter: Jitter::Uniform(5 * MS),
+        ..Link::default()
+    }
+}
+
+fn assert_nothing_was_lost(world: &World, what: &str) {
+    let stats = view(world, ALICE).stats;
+    assert_eq!(
+        (stats.lost, stats.late, stats.concealed),
+        (0, 0, 0),
+        "{what}: {stats:?}"
+    );
+}
+
+/// Speaks for 3 s, pauses, and speaks for 3 s again; the listener of the mix hears all of it.
+#[track_caller]
+fn check(length: Duration, pause: Pause, marks_talkspurts: bool) {
+    let what = format!("{length:?} of {pause:?}, marker {marks_talkspurts}");
+    let mut alice = alice();
+    alice.marks_talkspurts = marks_talkspurts;
+    let mut world = hearing(31, alice, link());
+    world.run_for(3 * SECOND);
+    world.sender(0).pause(pause);
+    world.run_for(length);
+    world.sender(0).speak();
+    let resumed = world.now();
+    world.run_for(3 * SECOND);
+    world.sender(0).pause(Pause::Nothing);
+    world.run_for(SECOND);
+    assert_nothing_was_lost(&world, &what);
+    // 20 ms of capture, 20 to 25 of network, 40 of buffer, up to 20 until the slot; until then
+    // the last word may still fade out.
+    let earliest = resumed + 70 * MS;
+    let onset = earliest - resumed + world.ear.onset(ALICE_HZ, earliest).unwrap();
+    assert!(onset <= 130 * MS, "{what}: onset after {onset:?}");
+    let heard = world.ear.heard(ALICE_HZ, earliest, world.now());
+    // The concealment after the last packet is heard for 70 ms at half its level.
+    let expected = 3000 * MS..=3100 * MS;
+    assert!(
+        expected.contains(&(heard + 10 * MS)),
+        "{what}: heard {heard:?}"
+    );
+}
+
+#[test]
+fn pauses_are_silence_whatever_their_length_and_marking() {
+    for length in [100 * MS, 400 * MS, 3 * SECOND, 15 * SECOND] {
+        for pause in [Pause::Nothing, Pause::KeepAlive] {
+            for marks_talkspurts in [true, false] {
+                check(length, pause, marks_talkspurts);
+            }
+        }
+    }
+}
+
+/// As above, but watched at the client's meter, slot by slot: after an hour.
+#[track_caller]
+fn check_hour(pause: Pause, drift_ppm: f64) {
+    let what = format!("{pause:?}, {drift_ppm} ppm");
+    let mut world = counting(33, alice_with_drift(drift_ppm), link());
+    world.run_for(3 * SECOND);
+    world.sender(0).pause(pause);
+    world.run_for(HOUR);
+    world.sender(0).speak();
+    let mut sounding = Vec::new();
+    for slot in 1..=150u32 {
+        world.run_for(SLOT);
+        let ago = view(&world, ALICE).last_sound_ago;
+        sounding.extend((ago < Some(SLOT)).then_some(slot));
+    }
+    assert_nothing_was_lost(&world, &what);
+    assert!(
+        (3..=7).contains(&sounding[0]),
+        "{what}: onset in slot {}",
+        sounding[0]
+    );
+    assert_eq!(
+        sounding.len() as u32,
+        151 - sounding[0],
+        "{what}: holes after the onset"
+    );
+    let delay_ms = view(&world, ALICE).stats.delay_ms;
+    assert!(
+        (delay_ms - 40.0).abs() < 30.0,
+        "{what}: delay {delay_ms} ms"
+    );
+}
+
+#[test]
+fn a_pause_of_an_hour_is_silence_even_if_a_clock_drifts() {
+    for pause in [Pause::Nothing, Pause::KeepAlive] {
+        for drift_ppm in [0.0, 200.0, -200.0] {
+            check_hour(pause, drift_ppm);
+        }
+    }
+}
+
+#[test]
+fn a_player_whose_timestamps_stood_still_is_heard_again_soon() {
+    let mut world = hearing(
+        32,
+        alice(),
+        Link {
+            delay: 20 * MS,
+            ..Link::default()
+        },
+    );
+    for length in [300 * MS, 5 * SECOND, 60 * SECOND] {
+        world.run_for(3 * SECOND);
+        world.sender(0).pause(Pause::TimeStops);
+        world.run_for(length);
+        world.sender(0).speak();
+        let resumed = world.now();
+        world.run_for(3 * SECOND);
+        let onset = world.ear.onset(ALICE_HZ, resumed + 60 * MS).unwrap() + 60 * MS;
+        assert!(onset < 350 * MS, "{length:?}: heard after {onset:?}");
+    }
+}
