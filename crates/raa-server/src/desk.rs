@@ -1,0 +1,260 @@
+//! Where an operator's commands are carried out, one after the other.
+//!
+//! A change is stored first and heard after: what the API has confirmed survives kill -9, and
+//! what the disk refused is not heard either. Always: store and engine agree when the desk is
+//! free; a command that has begun is finished even if who asked has gone.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use raa_core::client::{ClientView, Status};
+use raa_core::hub::{Command, CommandError};
+use raa_core::settings::{ClientSettings, Name, Volume};
+use tokio::sync::Mutex;
+use tracing::error;
+
+use crate::engine::{EngineError, EngineHandle, Snapshot};
+use crate::id::ClientId;
+use crate::store::{Heard, Store, StoreError};
+
+/// An engine that lives applies a command within a slot.
+const ENGINE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What an operator wants changed; `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Change {
+    /// A new name.
+    pub(crate) name: Option<Name>,
+    /// A new volume.
+    pub(crate) volume: Option<Volume>,
+    /// Muted or not.
+    pub(crate) muted: Option<bool>,
+}
+
+impl Change {
+    fn applied_to(self, old: &ClientSettings) -> ClientSettings {
+        ClientSettings {
+            name: self.name.or_else(|| old.name.clone()),
+            volume: self.volume.unwrap_or(old.volume),
+            muted: self.muted.unwrap_or(old.muted),
+        }
+    }
+}
+
+/// Why a command was not carried out; then nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeskError {
+    /// No such client.
+    #[error("no client has the id {0}")]
+    Unknown(ClientId),
+    /// Only offline clients can be forgotten.
+    #[error("client {0} is connected, only offline clients can be deleted")]
+    Connected(ClientId),
+    /// The disk refused it.
+    #[error("the change cannot be kept, so it was not made: {0}")]
+    NotKept(#[from] StoreError),
+    /// No sound is being made, so nothing can be changed in it.
+    #[error("the audio engine does not answer")]
+    Unavailable,
+}
+
+/// See the module's text.
+#[derive(Clone)]
+pub(crate) struct Desk(Arc<Inner>);
+
+struct Inner {
+    engine: EngineHandle,
+    store: Store,
+    /// Held from reading the old state to having written the new one.
+    turn: Mutex<()>,
+}
+
+impl Desk {
+    /// The only way to change anything in `engine` and `store`.
+    pub(crate) fn new(engine: EngineHandle, store: Store) -> Self {
+        Self(Arc::new(Inner {
+            engine,
+            store,
+            turn: Mutex::new(()),
+        }))
+    }
+
+    /// Changes a client's settings and returns a snapshot that shows it.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub(crate) async fn change(
+        &self,
+        id: ClientId,
+        change: Change,
+    ) -> Result<Arc<Snapshot>, DeskError> {
+        let inner = self.0.clone();
+        finish(async move { inner.change(id, change).await }).await
+    }
+
+    /// Forgets an offline client.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub(crate) async fn forget(&self, id: ClientId) -> Result<(), DeskError> {
+        let inner = self.0.clone();
+        finish(async move { inner.forget(id).await }).await
+    }
+
+    /// Stores when clients were last heard, for those heard in the last `window`, and drops
+    /// those of `evicted` that nobody has set.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) async fn save_heard(
+        &self,
+        window: Duration,
+        evicted: Vec<u32>,
+    ) -> Result<(), StoreError> {
+        let _turn = self.0.turn.lock().await;
+        let heard = heard_within(&self.0.engine.snapshot(), window);
+        if heard.is_empty() && evicted.is_empty() {
+            return Ok(());
+        }
+        self.0.store.save_heard(heard, evicted).await
+    }
+}
+
+impl Inner {
+    async fn change(&self, id: ClientId, change: Change) -> Result<Arc<Snapshot>, DeskError> {
+        let _turn = self.turn.lock().await;
+        let old = self.client(id)?.settings;
+        let new = change.applied_to(&old);
+        if new != old {
+            self.require_engine()?;
+            self.store.save_settings(id.0, new.clone()).await?;
+            self.command(Command::Configure {
+                ssrc: id.0,
+                settings: new,
+            })
+            .await?;
+        }
+        Ok(self.engine.snapshot())
+    }
+
+    async fn forget(&self, id: ClientId) -> Result<(), DeskError> {
+        let _turn = self.turn.lock().await;
+        let client = self.client(id)?;
+        if client.status != Status::Offline {
+            return Err(DeskError::Connected(id));
+        }
+        self.require_engine()?;
+        self.store.delete(id.0).await?;
+        let forgotten = self.command(Command::Forget { ssrc: id.0 }).await;
+        if forgotten.is_err() {
+            // It came back in this very moment, so it stays as it was.
+            self.store.save_settings(id.0, client.settings).await?;
+        }
+        forgotten
+    }
+
+    fn client(&self, id: ClientId) -> Result<ClientView, DeskError> {
+        let snapshot = self.engine.snapshot();
+        let client = snapshot.client(id.0).cloned();
+        client.ok_or(DeskError::Unknown(id))
+    }
+
+    /// Asked before the store is written to, so that the two do not come apart.
+    fn require_engine(&self) -> Result<(), DeskError> {
+        if self.engine.is_healthy() {
+            Ok(())
+        } else {
+            Err(DeskError::Unavailable)
+        }
+    }
+
+    async fn command(&self, command: Command) -> Result<(), DeskError> {
+        let answer = tokio::time::timeout(ENGINE_LIMIT, self.engine.command(command)).await;
+        match answer.unwrap_or(Err(EngineError::Unavailable)) {
+            Ok(()) => Ok(()),
+            Err(EngineError::Refused(CommandError::NotFound(ssrc))) => {
+                Err(DeskError::Unknown(ClientId(ssrc)))
+            }
+            Err(EngineError::Refused(CommandError::Connected(ssrc))) => {
+                Err(DeskError::Connected(ClientId(ssrc)))
+            }
+            Err(EngineError::Unavailable) => Err(DeskError::Unavailable),
+        }
+    }
+}
+
+impl Snapshot {
+    /// One client.
+    pub(crate) fn client(&self, ssrc: u32) -> Option<&ClientView> {
+        let index = self
+            .clients
+            .binary_search_by_key(&ssrc, |client| client.ssrc)
+            .ok()?;
+        self.clients.get(index)
+    }
+}
+
+/// Runs `work` to its end even if the future that waits for it is dropped, as happens when the
+/// browser that asked closes its connection.
+async fn finish<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DeskError>> + Send + 'static,
+) -> Result<T, DeskError> {
+    match tokio::spawn(work).await {
+        Ok(done) => {
+            if let Err(DeskError::NotKept(reason)) = &done {
+                error!(%reason, "a change was refused because it cannot be kept");
+            }
+            done
+        }
+        Err(_stopping) => Err(DeskError::Unavailable),
+    }
+}
+
+fn heard_within(snapshot: &Snapshot, window: Duration) -> Vec<Heard> {
+    let now = SystemTime::now();
+    let heard = |client: &ClientView| {
+        let ago = client.last_packet_ago.filter(|ago| *ago <= window)?;
+        let at = now.checked_sub(ago + snapshot.taken.elapsed())?;
+        Some(Heard {
+            ssrc: client.ssrc,
+            sender_name: client.sender_name.clone(),
+            at,
+        })
+    };
+    snapshot.clients.iter().filter_map(heard).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_leaves_alone_what_it_does_not_name() {
+        let old = ClientSettings {
+            name: Name::new("Ward 3").ok(),
+            volume: Volume::new(50).unwrap(),
+            muted: true,
+        };
+        assert_eq!(Change::default().applied_to(&old), old);
+        let change = Change {
+            volume: Volume::new(0).ok(),
+            ..Change::default()
+        };
+        let expected = ClientSettings {
+            volume: Volume::new(0).unwrap(),
+            ..old.clone()
+        };
+        assert_eq!(change.applied_to(&old), expected);
+        let change = Change {
+            name: Name::new("b").ok(),
+            muted: Some(false),
+            volume: None,
+        };
+        let expected = ClientSettings {
+            name: Name::new("b").ok(),
+            muted: false,
+            ..old.clone()
+        };
+        assert_eq!(change.applied_to(&old), expected);
+    }
+}

@@ -1,0 +1,459 @@
+//! The thread that owns the sound: the hub, the audio sockets' receiving side, the test music.
+//!
+//! It sleeps on its command inbox until a slot is due, drains the sockets, and plays the slot:
+//! one wake-up in 20 ms. The rest of the server holds an [`EngineHandle`]: commands go in by a
+//! bounded queue, mixed frames come out by a broadcast, and everything that is read comes from a
+//! snapshot, so that readers never reach this thread.
+//!
+//! Always: it waits for nothing but its slot; every queue it writes to is bounded, and what does
+//! not fit is dropped (a listener's frame, a notice) or refused (a command), never waited for.
+
+mod health;
+mod priority;
+mod timing;
+mod udp;
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use raa_core::SLOT;
+use raa_core::client::{ClientView, KnownClient};
+use raa_core::hub::{Command, CommandError, Hub, HubConfig, HubStats, Origin, Output, StreamStart};
+use raa_core::refused::Refused;
+use raa_core::settings::Name;
+use tokio::sync::{broadcast, oneshot, watch};
+use tracing::{info, warn};
+
+use crate::id::TEST_MUSIC_SSRC;
+use crate::testmusic::TestMusic;
+use health::Health;
+pub use timing::Timing;
+use timing::Window;
+use udp::AudioSocket;
+
+/// Commands that wait for the next slot; an operator's hand is slower.
+const INBOX: usize = 256;
+/// Frames a listener can be behind before it is skipped to live: 640 ms.
+const MIX_RING: usize = 32;
+/// Notices the store and the log can be behind.
+const NOTICES: usize = 4096;
+/// Slots from one snapshot to the next: ten snapshots a second.
+const SNAPSHOT_SLOTS: u64 = 5;
+/// Slots in a window of timing statistics: 5 s.
+const STATS_SLOTS: u64 = 250;
+/// Packets of the test music that wait after a stall at most, as a socket's queue would hold.
+const MUSIC_BACKLOG: u64 = 250;
+/// Drains in a slot when the sockets' queues are nearly full.
+const PRESSING_DRAINS: u32 = 4;
+
+/// What the engine needs to start.
+pub struct EngineConfig {
+    /// The hub's own settings.
+    pub hub: HubConfig,
+    /// Bound sockets that senders send to.
+    pub sockets: Vec<UdpSocket>,
+    /// The clients of earlier runs.
+    pub known: Vec<KnownClient>,
+    /// Whether the built-in test client plays.
+    pub test_music: bool,
+}
+
+/// Everything there is to read of the engine.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub taken: Instant,
+    /// All clients, by SSRC.
+    pub clients: Vec<ClientView>,
+    /// The hub's counters.
+    pub stats: HubStats,
+    /// How long slots took, over the last full 5 s.
+    pub mix_cycle: Timing,
+    /// How late slots started, over the last full 5 s.
+    pub slot_lateness: Timing,
+    /// Clients in the mix, mean over the last full 5 s.
+    pub avg_active: f64,
+    /// Datagrams the kernel had no room for.
+    pub dropped_datagrams: u64,
+}
+
+/// What the store and the log want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// See [`Output::Connected`].
+    Connected {
+        /// Who.
+        ssrc: u32,
+        /// From where.
+        from: Origin,
+    },
+    /// See [`Output::Disconnected`].
+    Disconnected {
+        /// Who.
+        ssrc: u32,
+    },
+    /// See [`Output::SenderNamed`].
+    SenderNamed {
+        /// Who.
+        ssrc: u32,
+        /// How it is called.
+        name: Name,
+    },
+    /// See [`Output::Evicted`].
+    Evicted {
+        /// Who.
+        ssrc: u32,
+    },
+}
+
+/// Why a command had no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The hub refused it.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+    /// The engine does not answer: it is overloaded or stopping.
+    #[error("the engine takes no commands at the moment")]
+    Unavailable,
+}
+
+enum Request {
+    Command(Command, oneshot::Sender<Result<(), CommandError>>),
+    Shutdown,
+}
+
+/// The rest of the server's hold on the engine.
+#[derive(Clone)]
+pub struct EngineHandle {
+    inbox: SyncSender<Request>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    mix: broadcast::Sender<Bytes>,
+    health: Arc<Health>,
+}
+
+/// The running thread; it ends after [`EngineHandle::shutdown`].
+pub struct EngineThread(JoinHandle<()>);
+
+/// Starts the engine.
+///
+/// # Errors
+/// When a socket cannot be prepared or the thread cannot be started.
+pub fn start(
+    config: EngineConfig,
+) -> anyhow::Result<(EngineHandle, EngineThread, Receiver<Notice>)> {
+    let (inbox, requests) = sync_channel(INBOX);
+    let (notices, notice_receiver) = sync_channel(NOTICES);
+    let (mix, _) = broadcast::channel(MIX_RING);
+    let health = Arc::new(Health::new(Instant::now()));
+    let (engine, snapshot) = Engine::new(config, requests, notices, mix.clone(), health.clone())?;
+    let thread = thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || engine.run())
+        .context("cannot start the engine's thread")?;
+    Ok((
+        EngineHandle {
+            inbox,
+            snapshot,
+            mix,
+            health,
+        },
+        EngineThread(thread),
+        notice_receiver,
+    ))
+}
+
+impl EngineHandle {
+    /// Has a command applied between two slots; the snapshot shows the change when this returns.
+    ///
+    /// # Errors
+    /// [`EngineError`]; then nothing has changed.
+    pub async fn command(&self, command: Command) -> Result<(), EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox
+            .try_send(Request::Command(command, reply))
+            .map_err(|_| EngineError::Unavailable)?;
+        Ok(answer.await.map_err(|_| EngineError::Unavailable)??)
+    }
+
+    /// The newest snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Tells of every new snapshot.
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.clone()
+    }
+
+    /// Every mixed frame from now on; who is too slow misses the oldest ones.
+    pub fn subscribe_mix(&self) -> broadcast::Receiver<Bytes> {
+        self.mix.subscribe()
+    }
+
+    /// False when no slot has been played for a second.
+    pub fn is_healthy(&self) -> bool {
+        self.health.is_healthy(Instant::now())
+    }
+
+    /// Lets the engine end after its current slot.
+    pub fn shutdown(&self) {
+        // A full inbox is emptied within a slot; an engine that is gone needs no word.
+        while let Err(TrySendError::Full(_)) = self.inbox.try_send(Request::Shutdown) {
+            thread::sleep(SLOT);
+        }
+    }
+}
+
+impl EngineThread {
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// When the engine has panicked.
+    pub fn join(self) -> thread::Result<()> {
+        self.0.join()
+    }
+}
+
+struct Engine {
+    hub: Hub,
+    sockets: Vec<AudioSocket>,
+    music: Option<TestMusic>,
+    /// The first slot whose packet has not been handed over.
+    music_slot: u64,
+    requests: Receiver<Request>,
+    notices: SyncSender<Notice>,
+    mix: broadcast::Sender<Bytes>,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    health: Arc<Health>,
+    start: Instant,
+    cycles: Window,
+    lateness: Window,
+    active: u64,
+    summary: Summary,
+    drains_per_slot: u32,
+    warned: Vec<Refused>,
+}
+
+/// The statistics of the last full window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Summary {
+    mix_cycle: Timing,
+    slot_lateness: Timing,
+    avg_active: f64,
+}
+
+impl Engine {
+    fn new(
+        config: EngineConfig,
+        requests: Receiver<Request>,
+        notices: SyncSender<Notice>,
+        mix: broadcast::Sender<Bytes>,
+        health: Arc<Health>,
+    ) -> anyhow::Result<(Self, watch::Receiver<Arc<Snapshot>>)> {
+        let start = Instant::now();
+        let mut hub = Hub::new(config.hub, start)?;
+        config
+            .known
+            .into_iter()
+            .for_each(|known| hub.restore(start, known));
+        let music = config
+            .test_music
+            .then(|| TestMusic::start(random_stream(TEST_MUSIC_SSRC)));
+        let sockets = config.sockets.into_iter().map(AudioSocket::new);
+        let sockets: Vec<_> = sockets.collect::<Result<_, _>>()?;
+        let summary = Summary::default();
+        let first = snapshot_of(&hub, summary, &sockets, start);
+        let (snapshot, snapshots) = watch::channel(Arc::new(first));
+        let engine = Self {
+            hub,
+            sockets,
+            music: music.transpose()?,
+            music_slot: 0,
+            requests,
+            notices,
+            mix,
+            snapshot,
+            health,
+            start,
+            cycles: Window::default(),
+            lateness: Window::default(),
+            active: 0,
+            summary,
+            drains_per_slot: 1,
+            warned: Vec::new(),
+        };
+        Ok((engine, snapshots))
+    }
+
+    fn run(mut self) {
+        priority::raise();
+        let mut next_drain = self.start + SLOT;
+        loop {
+            let wait = next_drain.saturating_duration_since(Instant::now());
+            match self.requests.recv_timeout(wait) {
+                Ok(Request::Command(command, reply)) => {
+                    let done = self.hub.handle_command(command);
+                    self.publish();
+                    // Who asked may have gone away meanwhile.
+                    let _ = reply.send(done);
+                }
+                Ok(Request::Shutdown) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = Instant::now();
+            if now < next_drain {
+                continue;
+            }
+            self.drain();
+            if now >= self.hub.poll_timeout() {
+                self.play_slot(now);
+            }
+            let drain_every = SLOT / self.drains_per_slot;
+            let slot = self.hub.poll_timeout();
+            next_drain = slot.min(now + drain_every);
+            // A drain so near the slot that it would be woken twice for it waits for the slot.
+            if slot.saturating_duration_since(next_drain) < drain_every / 2 {
+                next_drain = slot;
+            }
+        }
+    }
+
+    fn play_slot(&mut self, started: Instant) {
+        let due = self.hub.poll_timeout();
+        self.lateness.push(started.saturating_duration_since(due));
+        self.play_music(due);
+        self.hub.handle_timeout(started);
+        self.forward_outputs();
+        self.active += self.hub.stats().active as u64;
+        self.health.slot_played(started);
+        self.cycles.push(started.elapsed());
+        let slots = self.hub.stats().slots;
+        if slots.is_multiple_of(STATS_SLOTS) {
+            self.close_window();
+        }
+        if slots.is_multiple_of(SNAPSHOT_SLOTS) {
+            self.publish();
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut is_pressing = false;
+        for socket in &mut self.sockets {
+            is_pressing |= socket.drain(|arrival, from, datagram| {
+                let taken = self.hub.handle_packet(arrival, Origin::Network(from), datagram);
+                if let Err(reason) = taken
+                    && !self.warned.contains(&reason)
+                {
+                    self.warned.push(reason);
+                    let (reason, bytes) = (reason.as_str(), datagram.len());
+                    warn!(reason, bytes, %from, "refused a datagram; more of this kind are only counted");
+                }
+            });
+        }
+        self.drains_per_slot = if is_pressing { PRESSING_DRAINS } else { 1 };
+        self.forward_outputs();
+    }
+
+    /// Hands over the packets of all slots up to the one that is due: like any sender's, those
+    /// of a stall have arrived in time and waited.
+    fn play_music(&mut self, due: Instant) {
+        let Some(music) = &mut self.music else { return };
+        let current = (due.duration_since(self.start).as_nanos() / SLOT.as_nanos()) as u64;
+        for slot in self.music_slot.max(current.saturating_sub(MUSIC_BACKLOG))..current {
+            let arrival = self.start + Duration::from_nanos(SLOT.as_nanos() as u64 * slot);
+            let Some(datagram) = music.datagram(slot) else {
+                continue;
+            };
+            // Its own packets are well-formed; a refusal is counted like any other.
+            let _ = self.hub.handle_packet(arrival, Origin::Internal, datagram);
+            if slot.is_multiple_of(STATS_SLOTS) {
+                let description = music.description(slot);
+                let _ = self
+                    .hub
+                    .handle_packet(arrival, Origin::Internal, description);
+            }
+        }
+        self.music_slot = current;
+    }
+
+    fn forward_outputs(&mut self) {
+        while let Some(output) = self.hub.poll_output() {
+            let notice = match output {
+                Output::Mix(frame) => {
+                    // An error means that nobody listens.
+                    let _ = self.mix.send(frame);
+                    continue;
+                }
+                Output::Connected { ssrc, from } => Notice::Connected { ssrc, from },
+                Output::Disconnected { ssrc } => Notice::Disconnected { ssrc },
+                Output::SenderNamed { ssrc, name } => Notice::SenderNamed { ssrc, name },
+                Output::Evicted { ssrc } => Notice::Evicted { ssrc },
+            };
+            // The store catches up with what it missed when it next saves everything.
+            let _ = self.notices.try_send(notice);
+        }
+    }
+
+    fn close_window(&mut self) {
+        let Timing {
+            mean_ms,
+            p99_ms,
+            max_ms,
+        } = self.cycles.close();
+        let avg_active = self.active as f64 / STATS_SLOTS as f64;
+        info!(mean_ms, p99_ms, max_ms, avg_active, "mix cycle stats");
+        let mix_cycle = Timing {
+            mean_ms,
+            p99_ms,
+            max_ms,
+        };
+        let slot_lateness = self.lateness.close();
+        let Timing {
+            mean_ms,
+            p99_ms,
+            max_ms,
+        } = slot_lateness;
+        let skipped_slots = self.hub.stats().skipped_slots;
+        info!(
+            mean_ms,
+            p99_ms, max_ms, skipped_slots, "slot lateness stats"
+        );
+        self.active = 0;
+        self.summary = Summary {
+            mix_cycle,
+            slot_lateness,
+            avg_active,
+        };
+    }
+
+    fn publish(&self) {
+        let snapshot = snapshot_of(&self.hub, self.summary, &self.sockets, Instant::now());
+        self.snapshot.send_replace(Arc::new(snapshot));
+    }
+}
+
+fn snapshot_of(hub: &Hub, summary: Summary, sockets: &[AudioSocket], now: Instant) -> Snapshot {
+    Snapshot {
+        taken: now,
+        clients: hub.clients(now).collect(),
+        stats: *hub.stats(),
+        mix_cycle: summary.mix_cycle,
+        slot_lateness: summary.slot_lateness,
+        avg_active: summary.avg_active,
+        dropped_datagrams: sockets.iter().map(AudioSocket::dropped).sum(),
+    }
+}
+
+/// Random first values of a stream with a given SSRC.
+pub fn random_stream(ssrc: u32) -> StreamStart {
+    StreamStart {
+        ssrc,
+        sequence_number: rand::random(),
+        timestamp: rand::random(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Mean, 99th percentile and maximum of durations over a window.
+
+use std::time::Duration;
+
+/// A summary of durations, in ms.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Timing {
+    /// Arithmetic mean.
+    pub mean_ms: f64,
+    /// 99 of 100 are not longer.
+    pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// Collects the durations of one window; its memory is as large as the largest window so far.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    durations: Vec<Duration>,
+}
+
+impl Window {
+    pub(super) fn push(&mut self, duration: Duration) {
+        self.durations.push(duration);
+    }
+
+    /// Sums the window up and begins the next one.
+    pub(super) fn close(&mut self) -> Timing {
+        self.durations.sort_unstable();
+        let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        let count = self.durations.len();
+        // The smallest value that 99 % do not exceed (nearest rank).
+        let p99 = self
+            .durations
+            .get((count * 99).div_ceil(100).saturating_sub(1));
+        let timing = Timing {
+            mean_ms: self.durations.iter().copied().map(ms).sum::<f64>() / count.max(1) as f64,
+            p99_ms: p99.copied().map_or(0.0, ms),
+            max_ms: self.durations.last().copied().map_or(0.0, ms),
+        };
+        self.durations.clear();
+        timing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_summed_up_and_forgotten() {
+        let mut window = Window::default();
+        (1..=200).for_each(|n| window.push(Duration::from_millis(n)));
+        let timing = window.close();
+        assert!((timing.mean_ms - 100.5).abs() < 1e-9);
+        assert_eq!((timing.p99_ms, timing.max_ms), (198.0, 200.0));
+        assert_eq!(window.close(), Timing::default());
+    }
+}

@@ -1,0 +1,144 @@
+//! `/api/clients`: who there is, and what an operator does to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::error::{ApiError, ErrorBody, quoted};
+use super::model::{ClientBody, ClientList};
+use super::patch::{self, ClientPatch};
+use crate::app::App;
+use crate::id::ClientId;
+
+/// Many times the largest sensible body.
+const MAX_BODY: usize = 16 * 1024;
+/// A body so small is here at once, or something is wrong with who sends it.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
+/// All clients: those that send, and those that are remembered.
+#[utoipa::path(
+    get, path = "/api/clients", tag = "clients",
+    responses((status = 200, description = "All clients", body = ClientList))
+)]
+pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
+    Json(ClientList::of(&app.engine.snapshot())).into_response()
+}
+
+/// Name, level or mute a client.
+///
+/// Fields that are left out stay as they are; an empty object changes nothing. When the answer is
+/// 200, the change is heard within a slot of 20 ms and survives a crash or power loss; with any
+/// other answer nothing has changed. The content type must be `application/json`: no page of
+/// another origin can then send it behind a person's back.
+#[utoipa::path(
+    patch, path = "/api/clients/{id}", tag = "clients",
+    params(("id" = String, Path, description = "8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    request_body(content = ClientPatch, description = "At most 16384 bytes"),
+    responses(
+        (status = 200, description = "The client as it is now", body = ClientBody),
+        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
+        (status = 404, description = "No such client", body = ErrorBody),
+        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 415, description = "The content type is not application/json", body = ErrorBody),
+        (status = 422, description = "A field is unknown, of a wrong type or out of range", body = ErrorBody),
+        (status = 503, description = "The audio engine does not answer", body = ErrorBody),
+        (status = 507, description = "The change cannot be kept, as the disk is full or broken", body = ErrorBody),
+    )
+)]
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let id = client_id(id)?;
+    require_json(&headers)?;
+    let change = patch::parse(&read(body).await?)?;
+    let snapshot = app.desk.change(id, change).await?;
+    let client = snapshot
+        .client(id.0)
+        .ok_or_else(|| unknown(&id.to_string()))?;
+    Ok(Json(ClientBody::of(client, snapshot.taken.elapsed())).into_response())
+}
+
+/// Forget an offline client, with all that was set of it.
+#[utoipa::path(
+    delete, path = "/api/clients/{id}", tag = "clients",
+    params(("id" = String, Path, description = "8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    responses(
+        (status = 204, description = "It is forgotten"),
+        (status = 404, description = "No such client", body = ErrorBody),
+        (status = 409, description = "The client is connected", body = ErrorBody),
+        (status = 503, description = "The audio engine does not answer", body = ErrorBody),
+        (status = 507, description = "The disk refuses, so it is still known", body = ErrorBody),
+    )
+)]
+pub(super) async fn forget(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, ApiError> {
+    app.desk.forget(client_id(id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiError> {
+    let Path(text) = id.map_err(|reason| ApiError::not_found(reason.body_text()))?;
+    text.parse().map_err(|_| unknown(&text))
+}
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::not_found(format!("no client has the id {}", quoted(id)))
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .map_or("", |value| value.to_str().unwrap_or("?"));
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = format!(
+        "the content type is \"{}\", allowed is application/json",
+        quoted(value)
+    );
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        message,
+    ))
+}
+
+async fn read(body: Body) -> Result<Bytes, ApiError> {
+    let read = timeout(BODY_LIMIT, to_bytes(body, MAX_BODY))
+        .await
+        .map_err(|_elapsed| {
+            let message = "the body did not arrive within 10 s";
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+        })?;
+    read.map_err(|error| {
+        if is_too_large(&error) {
+            let message = format!("the body has more than {MAX_BODY} bytes");
+            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
+        }
+        let message = "the body is incomplete";
+        ApiError::new(StatusCode::BAD_REQUEST, "incomplete_body", message)
+    })
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    use std::error::Error as _;
+    error
+        .source()
+        .is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}

@@ -1,0 +1,118 @@
+//! Every refusal of the API: a code for programs and a sentence for people.
+//!
+//! Always: JSON, whatever went wrong; the sentence names field, value and what is allowed.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::desk::DeskError;
+
+/// Quoted text from a request is cut after so many characters.
+const MAX_QUOTED_CHARS: usize = 80;
+
+/// An answer other than 2xx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    /// The HTTP status.
+    pub(crate) status: StatusCode,
+    /// A constant for programs.
+    pub(crate) code: &'static str,
+    /// A sentence for people.
+    pub(crate) message: String,
+}
+
+/// The body of every answer other than 2xx.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// What went wrong.
+    pub(crate) error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// A constant for programs.
+    #[schema(example = "value_out_of_range")]
+    pub(crate) code: &'static str,
+    /// A sentence for people: names the field, the value and what is allowed.
+    #[schema(example = "volume is 250, allowed are whole numbers from 0 to 200")]
+    pub(crate) message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    pub(crate) fn engine_unavailable() -> Self {
+        let message = "the audio engine does not answer";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "engine_unavailable",
+            message,
+        )
+    }
+
+    pub(crate) fn body(self) -> ErrorBody {
+        ErrorBody {
+            error: ErrorDetail {
+                code: self.code,
+                message: self.message,
+            },
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body())).into_response()
+    }
+}
+
+impl From<DeskError> for ApiError {
+    fn from(error: DeskError) -> Self {
+        let (status, code) = match &error {
+            DeskError::Unknown(_) => (StatusCode::NOT_FOUND, "not_found"),
+            DeskError::Connected(_) => (StatusCode::CONFLICT, "client_connected"),
+            DeskError::NotKept(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
+            DeskError::Unavailable => return Self::engine_unavailable(),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+/// Text from a request as it may stand in a sentence: not too long, no control characters.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut chars = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    let mut short: String = chars.by_ref().take(MAX_QUOTED_CHARS).collect();
+    if chars.next().is_some() {
+        short.push('\u{2026}');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_is_short_and_printable() {
+        assert_eq!(quoted("Ward 3"), "Ward 3");
+        assert_eq!(quoted("a\u{1b}\n"), "a\u{fffd}\u{fffd}");
+        assert_eq!(quoted(&"é".repeat(81)), "é".repeat(80) + "…");
+        assert_eq!(quoted(&"é".repeat(80)), "é".repeat(80));
+    }
+}

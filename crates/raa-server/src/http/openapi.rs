@@ -1,0 +1,53 @@
+//! `/api/openapi.json`: the API's description, made from the code that serves it.
+
+use std::sync::LazyLock;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use utoipa::OpenApi;
+
+use super::{clients, status};
+use crate::{events, listen};
+
+/// RAA (Remote Audio Aggregation) mixes the sound of many computers.
+///
+/// All paths are relative: the server may stand behind a path prefix of a proxy. Every answer
+/// other than 2xx is an `ErrorBody`, also for unknown paths (404) and methods (405).
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        clients::list,
+        clients::change,
+        clients::forget,
+        status::status,
+        status::healthz,
+        events::events,
+        listen::listen,
+        description,
+    ),
+    components(schemas(events::LevelsMessage)),
+    info(title = "RAA server", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    tags(
+        (name = "clients", description = "The computers that send their sound"),
+        (name = "listening", description = "The mix"),
+        (name = "server", description = "The server itself"),
+    )
+)]
+struct Description;
+
+static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
+    Description::openapi()
+        .to_pretty_json()
+        .unwrap_or_default()
+        .into()
+});
+
+/// This description (OpenAPI).
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "server",
+    responses((status = 200, description = "OpenAPI", content_type = "application/json"))
+)]
+pub(super) async fn description() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], DESCRIPTION.clone())
+}

@@ -1,0 +1,161 @@
+//! Accepts connections and speaks HTTP/1.1 on them, each within bounds.
+//!
+//! axum's own server has no time limit for headers and no limit of connections, so hyper is used
+//! here directly. Always: a slow or silent client costs one of a bounded number of connections,
+//! for a bounded time; running out of file descriptors pauses accepting and ends nothing.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::sys::resource::{Resource, getrlimit};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_service::Service as _;
+use tracing::{debug, warn};
+
+use crate::app::App;
+
+/// Connections at once: a page that plays has two.
+const MAX_CONNECTIONS: usize = 8192;
+/// File descriptors that connections leave to the rest of the server.
+const SPARE_DESCRIPTORS: u64 = 64;
+/// A request's headers must arrive within this; idle connections are closed after it.
+const HEADER_LIMIT: Duration = Duration::from_secs(30);
+/// Headers and what is buffered of a body.
+const MAX_BUFFER: usize = 32 * 1024;
+/// A peer that acknowledges nothing for so long is gone.
+const PEER_LIMIT: Duration = Duration::from_secs(20);
+/// What waits in the kernel to be sent. More would be old sound for a slow listener: half a
+/// second of the mix.
+const UNSENT_BYTES: u32 = 4096;
+/// Pause after accepting has failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+    connection: close\r\ncontent-length: 87\r\n\r\n\
+    {\"error\":{\"code\":\"too_many_connections\",\"message\":\"the server has no connection left\"}}";
+
+/// One TCP connection; it counts as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) peer: SocketAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Serves until the app stops; the connections' tasks end by themselves soon after.
+pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
+    let permits = Arc::new(Semaphore::new(max_connections()));
+    let mut warned = None;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = app.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => match permits.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    let connection = Arc::new(Connection {
+                        peer,
+                        _permit: permit,
+                    });
+                    let talk = talk(stream, connection, router.clone(), app.clone());
+                    app.connections.spawn(talk);
+                }
+                Err(_none_left) => {
+                    warn_at_times(&mut warned, "the limit of connections is reached");
+                    // It fits into an empty socket's buffer, or there is nobody to tell.
+                    let _ = stream.try_write(BUSY);
+                }
+            },
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                warn_at_times(&mut warned, &format!("cannot accept connections: {error}"));
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn talk(stream: TcpStream, connection: Arc<Connection>, router: Router, app: Arc<App>) {
+    if let Err(error) = tune(&stream) {
+        debug!(peer = %connection.peer, %error, "a connection was gone at once");
+        return;
+    }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(connection.clone());
+        let answer = router.clone().call(request);
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(MAX_BUFFER)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut served = pin!(served);
+    // Errors are the client's: a broken connection, no HTTP, headers that never came.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = app.stop.cancelled() => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    socket.set_tcp_user_timeout(Some(PEER_LIMIT))
+}
+
+fn max_connections() -> usize {
+    // An unknown limit is no reason to serve nobody.
+    let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    let free = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
+    MAX_CONNECTIONS.min(usize::try_from(free).unwrap_or(MAX_CONNECTIONS))
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+fn warn_at_times(last: &mut Option<Instant>, reason: &str) {
+    if last.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+        *last = Some(Instant::now());
+        warn!("{reason}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_of_a_full_server_is_whole() {
+        let text = std::str::from_utf8(BUSY).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{}",
+            body.len()
+        );
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["error"]["code"], "too_many_connections");
+    }
+}

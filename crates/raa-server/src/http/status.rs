@@ -1,0 +1,107 @@
+//! `/api/status` and `/healthz`: how the server itself is doing.
+
+use std::fs;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+use raa_core::refused::Refused;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, ErrorBody};
+use super::model::{ProcessBody, StatusBody, thousandths};
+use crate::app::App;
+use crate::engine::Snapshot;
+
+/// The server makes sound.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthBody {
+    /// `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// How the server is doing.
+#[utoipa::path(
+    get, path = "/api/status", tag = "server",
+    responses((status = 200, description = "Figures of the server", body = StatusBody))
+)]
+pub(super) async fn status(State(app): State<Arc<App>>) -> Json<StatusBody> {
+    Json(of(&app, &app.engine.snapshot()))
+}
+
+/// Whether sound is made: for supervisors and load balancers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "server",
+    responses(
+        (status = 200, description = "Slots are played", body = HealthBody),
+        (status = 503, description = "No slot was played for a second", body = ErrorBody),
+    )
+)]
+pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
+    if app.engine.is_healthy() {
+        Json(HealthBody { status: "ok" }).into_response()
+    } else {
+        ApiError::engine_unavailable().into_response()
+    }
+}
+
+pub(crate) fn of(app: &App, snapshot: &Snapshot) -> StatusBody {
+    let refused = snapshot.stats.refused.iter();
+    StatusBody {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: app.started.elapsed().as_secs(),
+        listeners: app.audience.listeners(),
+        clients: snapshot.clients.len(),
+        mix_cycle: snapshot.mix_cycle.into(),
+        slot_lateness: snapshot.slot_lateness.into(),
+        slots: snapshot.stats.slots,
+        skipped_slots: snapshot.stats.skipped_slots,
+        avg_active: thousandths(snapshot.avg_active),
+        refused_packets: refused
+            .map(|(reason, count)| (Refused::as_str(reason), count))
+            .collect(),
+        dropped_datagrams: snapshot.dropped_datagrams,
+        listener_frames_skipped: app.audience.frames_skipped(),
+        listeners_closed_slow: app.audience.closed_slow(),
+        process: process(),
+    }
+}
+
+/// Zero where the system does not tell.
+fn process() -> ProcessBody {
+    let cpu = getrusage(UsageWho::RUSAGE_SELF)
+        .map(|usage| (usage.user_time() + usage.system_time()).num_milliseconds());
+    let memory = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ProcessBody {
+        cpu_s: cpu.unwrap_or_default() as f64 / 1000.0,
+        rss_bytes: resident_bytes(&memory).unwrap_or_default(),
+    }
+}
+
+/// Of the text of `/proc/PID/status`.
+fn resident_bytes(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_knows_what_it_uses() {
+        let usage = process();
+        assert!(usage.rss_bytes > 1 << 20 && usage.cpu_s >= 0.0, "{usage:?}");
+        assert_eq!(
+            resident_bytes("VmSize:\t 9 kB\nVmRSS:\t   1234 kB\n"),
+            Some(1234 * 1024)
+        );
+        assert_eq!(resident_bytes("VmRSS:\t many"), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! The page's files: embedded in the binary, or from a folder while somebody works on them.
+//!
+//! Always: only names of files that lie in the folder are answered; a browser asks again each
+//! time and gets 304 when nothing has changed, so a new server is a new page at once.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use rust_embed::Embed;
+
+use super::error::{ApiError, quoted};
+use super::method_not_allowed;
+use crate::app::App;
+
+#[derive(Embed)]
+#[folder = "web/"]
+struct Embedded;
+
+/// Where the page's files come from.
+#[derive(Debug)]
+pub(crate) enum Page {
+    /// From the binary.
+    Embedded,
+    /// From a folder, read at each request.
+    Folder(PathBuf),
+}
+
+impl Page {
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        folder.map_or(Self::Embedded, Self::Folder)
+    }
+
+    async fn read(&self, path: &str) -> Option<Cow<'static, [u8]>> {
+        match self {
+            Self::Embedded => Embedded::get(path).map(|file| file.data),
+            Self::Folder(folder) => {
+                let file = folder.join(inside(path)?);
+                tokio::fs::read(file).await.ok().map(Cow::Owned)
+            }
+        }
+    }
+}
+
+/// Answers everything that no route answers.
+pub(super) async fn file(
+    State(app): State<Arc<App>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let path = uri.path().trim_start_matches('/');
+    let path = if path.is_empty() { "index.html" } else { path };
+    let Some(data) = app.page.read(path).await else {
+        return Err(ApiError::not_found(format!(
+            "there is no {}",
+            quoted(uri.path())
+        )));
+    };
+    if method != Method::GET && method != Method::HEAD {
+        return Err(method_not_allowed(method, uri).await);
+    }
+    let tag = entity_tag(&data);
+    let unchanged = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|known| matches(known, &tag));
+    let common = [(ETAG, tag.as_str()), (CACHE_CONTROL, "no-cache")];
+    if unchanged {
+        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    }
+    Ok((common, [(CONTENT_TYPE, content_type(path))], data).into_response())
+}
+
+/// The path if it names something below its folder, without a way out of it.
+fn inside(path: &str) -> Option<&Path> {
+    let path = Path::new(path);
+    let normal = |component| matches!(component, Component::Normal(_));
+    path.components().all(normal).then_some(path)
+}
+
+fn entity_tag(data: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    data.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+/// Whether one of the tags that a browser knows is this one (RFC 9110 section 13.1.2).
+fn matches(known: &str, tag: &str) -> bool {
+    known
+        .split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" | "map" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "wasm" => "application/wasm",
+        "woff2" => "font/woff2",
+        "webmanifest" => "application/manifest+json",
+        "" | "txt" | "md" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leads_out_of_the_folder() {
+        for (path, is_inside) in [
+            ("index.html", true),
+            ("vendor/decoder.js", true),
+            ("a..b/c", true),
+            ("../secret", false),
+            ("vendor/../../secret", false),
+            ("/etc/passwd", false),
+            ("./index.html", false),
+        ] {
+            assert_eq!(inside(path).is_some(), is_inside, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_browsers_tags_are_compared_as_the_rfc_says() {
+        let tag = entity_tag(b"x");
+        assert!(matches(&tag, &tag));
+        assert!(matches(&format!("\"a\", W/{tag} ,\"b\""), &tag));
+        assert!(matches("*", &tag));
+        assert!(!matches("\"a\"", &tag));
+        assert_ne!(entity_tag(b"y"), tag);
+    }
+
+    #[test]
+    fn every_embedded_file_has_a_type_that_browsers_take() {
+        assert!(Embedded::get("index.html").is_some());
+        for path in Embedded::iter() {
+            assert_ne!(content_type(&path), "application/octet-stream", "{path}");
+        }
+    }
+}

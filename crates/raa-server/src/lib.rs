@@ -1,0 +1,178 @@
+//! The shell around raa-core: sockets, threads, HTTP and the disk.
+//!
+//! [`run`] is the whole server between two sockets and a stop signal, so tests start as many of
+//! them in one process as they like. Always: when `run` returns, everything it started has ended,
+//! and what operators have set is on the disk.
+
+mod app;
+mod bind;
+pub mod config;
+mod desk;
+pub mod engine;
+mod events;
+mod housekeeping;
+mod http;
+pub mod id;
+mod listen;
+mod log;
+pub mod process;
+mod store;
+mod testmusic;
+mod websocket;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use raa_core::client::KnownClient;
+use raa_core::codec::EncoderSettings;
+use raa_core::hub::HubConfig;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use app::App;
+pub use bind::Listeners;
+use config::Config;
+use desk::Desk;
+use engine::{EngineConfig, EngineHandle, EngineThread};
+use events::Feed;
+use http::web::Page;
+use id::TEST_MUSIC_SSRC;
+use listen::Audience;
+use store::StoreThread;
+
+/// How long the end waits for browsers to take their goodbye.
+const GOODBYE_LIMIT: Duration = Duration::from_millis(600);
+/// How long it waits for a disk that may be stuck.
+const DISK_LIMIT: Duration = Duration::from_millis(300);
+
+/// What the server needs beside its sockets.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The keys' values.
+    pub config: Config,
+    /// Where the state is kept.
+    pub state_dir: PathBuf,
+    /// Where the page is served from instead of the binary.
+    pub web_dir: Option<PathBuf>,
+}
+
+/// Serves until `stop` is cancelled, or until the engine ends by itself, which is an error.
+///
+/// # Errors
+/// When the server can't start, or its engine has ended.
+pub async fn run(
+    setup: Setup,
+    listeners: Listeners,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (udp, http) = listeners.addresses()?;
+    let running = Running::start(setup, listeners, stop.child_token())?;
+    info!(%udp, %http, "listening");
+    tokio::select! {
+        () = stop.cancelled() => info!("stopping"),
+        () = engine_ended(&running.app.engine) => {}
+    }
+    running.end().await?;
+    if stop.is_cancelled() {
+        Ok(())
+    } else {
+        Err(anyhow!("the audio engine has ended"))
+    }
+}
+
+/// Everything that has been started and must be ended.
+struct Running {
+    app: Arc<App>,
+    serving: JoinHandle<()>,
+    feeding: JoinHandle<()>,
+    keeping: JoinHandle<()>,
+    engine: EngineThread,
+    store: StoreThread,
+}
+
+impl Running {
+    fn start(setup: Setup, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<Self> {
+        let max_unset = setup.config.max_unnamed_clients.into();
+        let (store, store_thread, known) = store::open(&setup.state_dir, max_unset)?;
+        let config = engine_config(&setup.config, listeners.udp, known);
+        let (engine, engine_thread, notices) = engine::start(config)?;
+        let desk = Desk::new(engine.clone(), store);
+        let app = Arc::new(App {
+            desk: desk.clone(),
+            engine: engine.clone(),
+            audience: Audience::default(),
+            feed: Feed::default(),
+            page: Page::new(setup.web_dir),
+            started: Instant::now(),
+            stop: stop.clone(),
+            connections: TaskTracker::new(),
+        });
+        let listener =
+            TcpListener::from_std(listeners.http).context("cannot accept connections")?;
+        let router = http::router(app.clone());
+        Ok(Self {
+            serving: tokio::spawn(http::serve::run(listener, router, app.clone())),
+            feeding: tokio::spawn(events::run(app.clone())),
+            keeping: tokio::spawn(housekeeping::run(engine, notices, desk, stop)),
+            app,
+            engine: engine_thread,
+            store: store_thread,
+        })
+    }
+
+    /// Says goodbye to everybody, stores a last time, and waits for the threads.
+    async fn end(self) -> anyhow::Result<()> {
+        self.app.stop.cancel();
+        self.app.connections.close();
+        let _ = timeout(GOODBYE_LIMIT, self.app.connections.wait()).await;
+        // Errors of these are panics, which have been told already.
+        let _ = tokio::join!(self.serving, self.feeding);
+        if timeout(DISK_LIMIT, self.keeping).await.is_err() {
+            warn!("the disk is too slow to store when clients were last heard");
+        }
+        self.app.engine.shutdown();
+        drop(self.app);
+        let engine = spawn_blocking(move || self.engine.join()).await?;
+        // A disk that is stuck is left behind; what was confirmed is on it.
+        let _ = timeout(DISK_LIMIT, spawn_blocking(move || self.store.join())).await;
+        engine.map_err(|_| anyhow!("the audio engine has panicked"))
+    }
+}
+
+fn engine_config(
+    config: &Config,
+    udp: std::net::UdpSocket,
+    known: Vec<KnownClient>,
+) -> EngineConfig {
+    // What was set of the test client is kept while it is switched off, but not shown.
+    let is_shown = |known: &KnownClient| config.test_music || known.ssrc != TEST_MUSIC_SSRC;
+    EngineConfig {
+        hub: HubConfig {
+            payload_types: config.payload_types.clone(),
+            playout_delay: Duration::from_millis(config.playout_delay_ms.into()),
+            offline_after: Duration::from_secs(config.offline_after_s.into()),
+            max_unset_clients: config.max_unnamed_clients.into(),
+            reserved_ssrcs: vec![TEST_MUSIC_SSRC],
+            encoder: EncoderSettings {
+                bitrate: config.bitrate,
+                complexity: config.complexity,
+            },
+            mix_stream: engine::random_stream(rand::random()),
+        },
+        sockets: vec![udp],
+        known: known.into_iter().filter(is_shown).collect(),
+        test_music: config.test_music,
+    }
+}
+
+/// Waits until the engine publishes nothing any more.
+async fn engine_ended(engine: &EngineHandle) {
+    let mut snapshots = engine.watch();
+    while snapshots.changed().await.is_ok() {}
+}

@@ -1,0 +1,122 @@
+//! The log: one JSON object a line on stdout.
+//!
+//! Each line has `time` (RFC 3339, UTC, milliseconds), `level`, `msg`, then the event's own
+//! fields beside them, numbers as numbers. Always: whoever logs never waits for the reader of
+//! stdout; lines beyond a bounded queue are dropped and counted.
+
+mod json;
+mod lines;
+
+use std::io::stdout;
+use std::panic;
+use std::process;
+use std::time::Duration;
+
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use json::JsonLines;
+use lines::Lines;
+
+/// How long the end of the process waits for the last lines to be written.
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+/// The exit code after a panic, as of any Rust program.
+const PANIC_EXIT_CODE: i32 = 101;
+
+/// The running log; dropping it writes what is queued.
+#[derive(Debug)]
+pub(crate) struct Log(Lines);
+
+/// Starts logging at `level` and below, for the whole process.
+///
+/// From here on a panic in any thread is logged and ends the process: half a server would look
+/// alive to its supervisor and serve nobody.
+///
+/// # Errors
+/// When the process logs already, or has no thread left.
+pub(crate) fn start(level: Level) -> anyhow::Result<Log> {
+    let lines = Lines::start(stdout())?;
+    let layer = tracing_subscriber::fmt::layer()
+        .event_format(JsonLines)
+        .log_internal_errors(false)
+        .with_writer(lines.clone());
+    let subscriber = tracing_subscriber::registry()
+        .with(layer)
+        .with(filter(level));
+    tracing::subscriber::set_global_default(subscriber)?;
+    end_on_panic(lines.clone());
+    Ok(Log(lines))
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush(FLUSH_LIMIT);
+    }
+}
+
+/// What libraries tell below warnings is of use to their developers only.
+fn filter(level: Level) -> Targets {
+    let libraries = LevelFilter::from_level(level).min(LevelFilter::WARN);
+    Targets::new()
+        .with_target("raa_server", level)
+        .with_default(libraries)
+}
+
+fn end_on_panic(lines: Lines) {
+    panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(thread, "a defect ends the server: {panic}");
+        lines.flush(FLUSH_LIMIT);
+        process::exit(PANIC_EXIT_CODE);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs itself a second time, as the process that is to end.
+    #[test]
+    fn a_panic_in_any_thread_ends_the_process_and_is_logged() {
+        const IS_CHILD: &str = "RAA_TEST_PANIC";
+        let name = "log::tests::a_panic_in_any_thread_ends_the_process_and_is_logged";
+        if std::env::var_os(IS_CHILD).is_some() {
+            let _log = start(Level::INFO).unwrap();
+            let thread = std::thread::Builder::new().name("doomed".into());
+            let _ = thread.spawn(|| panic!("it \"broke\"")).unwrap().join();
+            unreachable!("the process goes on after a panic");
+        }
+        let mut child = process::Command::new(std::env::current_exe().unwrap());
+        let child = child
+            .args(["--exact", name, "--nocapture"])
+            .env(IS_CHILD, "1");
+        let output = child.output().unwrap();
+        assert_eq!(output.status.code(), Some(PANIC_EXIT_CODE));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with('{'))
+            .expect("a line of the log");
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["thread"], "doomed");
+        assert!(
+            line["msg"].as_str().unwrap().contains("it \"broke\""),
+            "{line}"
+        );
+        assert!(!text.contains("goes on"), "{text}");
+    }
+
+    #[test]
+    fn libraries_are_heard_from_warnings_on() {
+        let filter = filter(Level::TRACE);
+        assert!(filter.would_enable("raa_server::engine", &Level::TRACE));
+        assert!(!filter.would_enable("hyper", &Level::INFO));
+        assert!(filter.would_enable("hyper", &Level::WARN));
+        let filter = super::filter(Level::ERROR);
+        assert!(!filter.would_enable("raa_server", &Level::WARN));
+        assert!(!filter.would_enable("hyper", &Level::WARN));
+    }
+}

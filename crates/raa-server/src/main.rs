@@ -1,0 +1,7 @@
+//! The raa-server program; everything is in the library, where tests reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    raa_server::process::main()
+}

@@ -1,0 +1,297 @@
+//! What the integration tests share: whole servers, in this process or as a program, and what
+//! senders, browsers and listeners do to them.
+//!
+//! Always: loopback, free ports, a folder of its own for each server; everything ends with the
+//! test, also when it fails.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
+
+pub mod program;
+pub mod sender;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::header::HeaderMap;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use raa_server::config::Config;
+use raa_server::{Listeners, Setup};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_util::sync::CancellationToken;
+
+pub type Socket = WebSocketStream<TcpStream>;
+
+/// Nothing that a test waits for takes longer on the slowest machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server in this process.
+pub struct Server {
+    pub http: SocketAddr,
+    pub udp: SocketAddr,
+    pub dir: TempDir,
+    stop: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Server {
+    /// Without test music, at free ports.
+    pub async fn start() -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), |_| {}).await
+    }
+
+    pub async fn start_with(dir: TempDir, change: impl FnOnce(&mut Setup)) -> Self {
+        let config = Config {
+            udp_port: 0,
+            http_port: 0,
+            test_music: false,
+            ..Config::default()
+        };
+        let mut setup = Setup {
+            config,
+            state_dir: dir.path().join("state"),
+            web_dir: None,
+        };
+        change(&mut setup);
+        let listeners = Listeners::bind(&setup.config).unwrap();
+        let (udp, http) = listeners.addresses().unwrap();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(raa_server::run(setup, listeners, stop.clone()));
+        let local = |address: SocketAddr| (Ipv4Addr::LOCALHOST, address.port()).into();
+        Self {
+            http: local(http),
+            udp: local(udp),
+            dir,
+            stop,
+            running,
+        }
+    }
+
+    /// Ends it as SIGTERM would, and gives its folder back.
+    pub async fn stop(self) -> TempDir {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+        self.dir
+    }
+
+    pub async fn restart(self) -> Self {
+        Self::start_with(self.stop().await, |_| {}).await
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that it is a refusal of that kind, with a sentence that has these words.
+    #[track_caller]
+    pub fn check_error(&self, status: u16, code: &str, words: &str) {
+        let body = self.json();
+        let message = body["error"]["message"].as_str().unwrap_or_default();
+        assert_eq!(
+            (self.status.as_u16(), &body["error"]["code"]),
+            (status, &json!(code)),
+            "{body}"
+        );
+        assert!(
+            message.contains(words),
+            "{words:?} is missing in: {message}"
+        );
+        assert_eq!(self.header("content-type"), "application/json");
+    }
+}
+
+/// One request on a connection of its own.
+pub async fn request(to: SocketAddr, request: Request<Full<Bytes>>) -> Reply {
+    let stream = TcpStream::connect(to).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    connection.abort();
+    Reply {
+        status: head.status,
+        headers: head.headers,
+        body,
+    }
+}
+
+pub fn build(method: Method, path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "raa.test");
+    request
+        .header("content-type", "application/json")
+        .body(Full::new(body.into()))
+        .unwrap()
+}
+
+pub async fn get(to: SocketAddr, path: &str) -> Reply {
+    request(to, build(Method::GET, path, "")).await
+}
+
+pub async fn patch(to: SocketAddr, id: &str, body: impl Into<Bytes>) -> Reply {
+    request(
+        to,
+        build(Method::PATCH, &format!("/api/clients/{id}"), body),
+    )
+    .await
+}
+
+pub async fn delete(to: SocketAddr, id: &str) -> Reply {
+    request(to, build(Method::DELETE, &format!("/api/clients/{id}"), "")).await
+}
+
+pub async fn status(to: SocketAddr) -> Value {
+    get(to, "/api/status").await.json()
+}
+
+/// The client with that id, or null.
+pub async fn client(to: SocketAddr, id: &str) -> Value {
+    let list = get(to, "/api/clients").await.json();
+    let clients = list["clients"].as_array().unwrap();
+    clients
+        .iter()
+        .find(|client| client["id"] == id)
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// Waits until `what` holds of the client.
+pub async fn client_when(to: SocketAddr, id: &str, what: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let client = client(to, id).await;
+        if what(&client) {
+            return client;
+        }
+        assert!(started.elapsed() < PATIENCE, "in vain: {client}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub async fn connect(to: SocketAddr, path: &str) -> Socket {
+    let stream = TcpStream::connect(to).await.unwrap();
+    upgrade(stream, path).await
+}
+
+/// With a window so small that not reading is felt by the server soon.
+pub async fn connect_with_small_window(to: SocketAddr, path: &str) -> Socket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    upgrade(socket.connect(to).await.unwrap(), path).await
+}
+
+async fn upgrade(stream: TcpStream, path: &str) -> Socket {
+    let url = format!("ws://raa.test{path}");
+    tokio_tungstenite::client_async(url, stream)
+        .await
+        .unwrap()
+        .0
+}
+
+/// The next message, or `None` at the end of the connection.
+pub async fn next(socket: &mut Socket) -> Option<Message> {
+    let next = tokio::time::timeout(PATIENCE, socket.next()).await;
+    next.expect("a message in time")?.ok()
+}
+
+pub async fn next_json(socket: &mut Socket) -> Value {
+    match next(socket).await {
+        Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+/// The next message of that type that `what` holds of.
+pub async fn next_event(
+    socket: &mut Socket,
+    kind: &str,
+    mut what: impl FnMut(&Value) -> bool,
+) -> Value {
+    let started = Instant::now();
+    loop {
+        let event = next_json(socket).await;
+        if event["type"] == kind && what(&event) {
+            return event;
+        }
+        assert!(started.elapsed() < PATIENCE, "in vain: {event}");
+    }
+}
+
+/// Reads on until the server closes.
+pub async fn close_frame(socket: &mut Socket) -> Option<CloseFrame> {
+    loop {
+        match next(socket).await {
+            Some(Message::Close(frame)) => {
+                let _ = socket.flush().await;
+                return frame;
+            }
+            Some(_) => {}
+            None => return None,
+        }
+    }
+}
+
+/// One message of the mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub sequence_number: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    pub payload: Vec<u8>,
+}
+
+pub async fn next_frame(socket: &mut Socket) -> Frame {
+    let message = match next(socket).await {
+        Some(Message::Binary(message)) => message,
+        other => panic!("no frame: {other:?}"),
+    };
+    let packet = raa_core::rtp::Packet::parse(&message).unwrap();
+    assert_eq!((packet.payload_type, packet.marker), (111, false));
+    Frame {
+        sequence_number: packet.sequence_number,
+        timestamp: packet.timestamp,
+        ssrc: packet.ssrc,
+        payload: packet.payload.to_vec(),
+    }
+}
+
+/// The contents of a folder for `--web-dir`.
+pub fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}

@@ -1,0 +1,112 @@
+//! The server as the program that operators run.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_raa-server");
+
+/// A running program; it is killed when dropped.
+pub struct Program {
+    pub http: SocketAddr,
+    pub udp: SocketAddr,
+    child: Child,
+    log: Lines<BufReader<ChildStdout>>,
+    /// All lines so far.
+    pub lines: Vec<Value>,
+}
+
+impl Program {
+    /// With its state in `dir`, without test music, at free ports.
+    pub async fn start(dir: &Path) -> Self {
+        Self::start_limited(dir, "").await
+    }
+
+    /// With limits that a shell sets first.
+    pub async fn start_limited(dir: &Path, limits: &str) -> Self {
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("{limits}\nexec \"$0\" \"$@\""), PROGRAM]);
+        command.args(["--udp-port", "0", "--http-port", "0", "--no-test-music"]);
+        command.arg("--state-dir").arg(dir).env("HOME", dir);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stdout.take().unwrap()).lines();
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut program = Self {
+            http: nowhere,
+            udp: nowhere,
+            child,
+            log,
+            lines: Vec::new(),
+        };
+        let line = program.line("listening").await;
+        program.http.set_port(port(&line["http"]));
+        program.udp.set_port(port(&line["udp"]));
+        program
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().try_into().unwrap())
+    }
+
+    /// Waits for a line with that text.
+    pub async fn line(&mut self, text: &str) -> Value {
+        loop {
+            let line = timeout(PATIENCE, self.log.next_line())
+                .await
+                .expect("a line in time");
+            let line = line
+                .unwrap()
+                .unwrap_or_else(|| panic!("no {text:?} in {:?}", self.lines));
+            let line: Value = serde_json::from_str(&line).expect("every line is JSON");
+            self.lines.push(line.clone());
+            if line["msg"] == text {
+                return line;
+            }
+        }
+    }
+
+    /// Ends it with that signal.
+    pub async fn end(&mut self, signal: Signal) -> ExitStatus {
+        kill(self.pid(), signal).unwrap();
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("an end in time")
+            .unwrap()
+    }
+}
+
+fn port(address: &Value) -> u16 {
+    address
+        .as_str()
+        .unwrap()
+        .parse::<SocketAddr>()
+        .unwrap()
+        .port()
+}
+
+/// Runs the program to its end.
+pub async fn output(args: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(args)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .kill_on_drop(true);
+    timeout(PATIENCE, command.output())
+        .await
+        .expect("an end in time")
+        .unwrap()
+}

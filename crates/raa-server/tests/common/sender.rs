@@ -1,0 +1,59 @@
+//! A computer that sends a tone.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use raa_core::SLOT_SAMPLES;
+use raa_core::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
+use raa_core::rtp::Packet;
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+
+pub const SSRC: u32 = 0x5f0a_11c2;
+pub const ID: &str = "5f0a11c2";
+
+/// Sends 50 packets a second until it is dropped.
+pub struct Sender(JoinHandle<()>);
+
+impl Sender {
+    pub fn start(to: SocketAddr) -> Self {
+        Self(tokio::spawn(send(to, SSRC)))
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn send(to: SocketAddr, ssrc: u32) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+    let mut interval = tokio::time::interval(Duration::from_millis(20));
+    for number in 0u32.. {
+        interval.tick().await;
+        let datagram = datagram(ssrc, number, &mut encoder);
+        socket.send_to(&datagram, to).await.unwrap();
+    }
+}
+
+/// One packet of a tone of 440 Hz at -12 dBFS, as a sender makes it.
+pub fn datagram(ssrc: u32, number: u32, encoder: &mut Encoder) -> Vec<u8> {
+    let sample = |i: usize| (number as usize * SLOT_SAMPLES + i) as f32 / 48_000.0;
+    let pcm: [f32; SLOT_SAMPLES] =
+        std::array::from_fn(|i| 0.25 * (sample(i) * 440.0 * std::f32::consts::TAU).sin());
+    let mut payload = [0; MAX_ENCODED_LEN];
+    let len = encoder.encode(&pcm, &mut payload).unwrap();
+    let mut datagram = Vec::new();
+    let packet = Packet {
+        marker: number == 0,
+        payload_type: 111,
+        sequence_number: number as u16,
+        timestamp: number.wrapping_mul(SLOT_SAMPLES as u32),
+        ssrc,
+        payload: &payload[..len],
+    };
+    packet.write(&mut datagram);
+    datagram
+}

@@ -1,0 +1,190 @@
+//! What operators set stays: across restarts, kill -9 and full disks.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::program::Program;
+use common::sender::{ID, SSRC, Sender, datagram};
+use common::{Server, client, client_when, delete, get, patch};
+use nix::sys::signal::Signal;
+use raa_core::codec::{Encoder, EncoderSettings};
+use serde_json::{Value, json};
+use tokio::net::UdpSocket;
+use tokio::process::Command;
+
+/// Has a client known by sending one packet.
+async fn introduce(program: &Program) {
+    let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket
+        .send_to(&datagram(SSRC, 0, &mut encoder), program.udp)
+        .await
+        .unwrap();
+    client_when(program.http, ID, |client| !client.is_null()).await;
+}
+
+#[tokio::test]
+async fn clients_are_listed_as_offline_after_a_restart() {
+    let server = Server::start().await;
+    let sender = Sender::start(server.udp);
+    client_when(server.http, ID, |client| client["status"] == "sounding").await;
+    let body = r#"{"name":"Ward 3","volume":0,"muted":true}"#;
+    assert_eq!(patch(server.http, ID, body).await.status, 200);
+    drop(sender);
+
+    let server = server.restart().await;
+    let known = client(server.http, ID).await;
+    let settings = ["name", "volume", "muted", "status"].map(|field| known[field].clone());
+    assert_eq!(
+        settings,
+        [json!("Ward 3"), json!(0), json!(true), json!("offline")]
+    );
+    assert!(
+        known["last_packet_ms_ago"].as_u64().unwrap() < 60_000,
+        "{known}"
+    );
+    assert_eq!(
+        (&known["address"], &known["last_sound_ms_ago"]),
+        (&Value::Null, &Value::Null)
+    );
+
+    assert_eq!(delete(server.http, ID).await.status, 204);
+    let server = server.restart().await;
+    assert_eq!(client(server.http, ID).await, Value::Null);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn clients_nobody_has_set_are_remembered_too() {
+    let server = Server::start().await;
+    let sender = Sender::start(server.udp);
+    client_when(server.http, ID, |client| client["status"] == "sounding").await;
+    drop(sender);
+    let server = server.restart().await;
+    let known = client(server.http, ID).await;
+    assert_eq!(
+        (&known["status"], &known["volume"]),
+        (&json!("offline"), &json!(100))
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_test_clients_settings_survive_while_it_is_switched_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
+    client_when(server.http, "bgmtest0", |client| !client.is_null()).await;
+    assert_eq!(
+        patch(server.http, "bgmtest0", r#"{"volume":20}"#)
+            .await
+            .status,
+        200
+    );
+    let server = server.restart().await;
+    assert_eq!(client(server.http, "bgmtest0").await, Value::Null);
+    let dir = server.stop().await;
+    let server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
+    assert_eq!(client(server.http, "bgmtest0").await["volume"], 20);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_confirmed_survives_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 1..=5 {
+        let mut program = Program::start(dir.path()).await;
+        if round == 1 {
+            introduce(&program).await;
+        } else {
+            assert_eq!(client(program.http, ID).await["volume"], round - 1);
+            assert_eq!(
+                client(program.http, ID).await["name"],
+                format!("Ward {}", round - 1)
+            );
+        }
+        let body = json!({"name": format!("Ward {round}"), "volume": round});
+        assert_eq!(patch(program.http, ID, body.to_string()).await.status, 200);
+        let ended = program.end(Signal::SIGKILL).await;
+        assert!(!ended.success());
+    }
+}
+
+/// The system refuses to let the program's files grow, as it does on a full disk.
+async fn set_disk_full(program: &Program, is_full: bool) {
+    let limit = if is_full {
+        "--fsize=0:"
+    } else {
+        "--fsize=unlimited:"
+    };
+    let pid = program.pid().to_string();
+    let set = Command::new("prlimit")
+        .args([limit, "--pid", &pid])
+        .status();
+    assert!(set.await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_changes_and_keeps_the_old_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Program::start_limited(dir.path(), "trap '' XFSZ").await;
+    introduce(&program).await;
+    let body = r#"{"name":"Ward 3","volume":50}"#;
+    assert_eq!(patch(program.http, ID, body).await.status, 200);
+
+    set_disk_full(&program, true).await;
+    for body in [r#"{"volume":51}"#, r#"{"name":"other","muted":true}"#] {
+        let refused = patch(program.http, ID, body).await;
+        refused.check_error(
+            507,
+            "not_kept",
+            "the change cannot be kept, so it was not made",
+        );
+    }
+    assert_eq!(
+        patch(program.http, ID, body).await.status,
+        200,
+        "nothing is to be kept"
+    );
+    client_when(program.http, ID, |client| client["status"] == "offline").await;
+    delete(program.http, ID)
+        .await
+        .check_error(507, "not_kept", "not made");
+    let known = client(program.http, ID).await;
+    assert_eq!(
+        (&known["volume"], &known["name"], &known["muted"]),
+        (&json!(50), &json!("Ward 3"), &json!(false))
+    );
+    assert_eq!(get(program.http, "/healthz").await.status, 200);
+
+    // Somebody makes room, and it goes on without a restart.
+    set_disk_full(&program, false).await;
+    assert_eq!(
+        patch(program.http, ID, r#"{"muted":true}"#).await.status,
+        200
+    );
+    program.end(Signal::SIGKILL).await;
+
+    let program = Program::start(dir.path()).await;
+    let known = client(program.http, ID).await;
+    let settings = ["name", "volume", "muted"].map(|field| known[field].clone());
+    assert_eq!(settings, [json!("Ward 3"), json!(50), json!(true)]);
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nobody_from_starting() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Program::start(dir.path()).await;
+    introduce(&program).await;
+    assert_eq!(
+        patch(program.http, ID, r#"{"name":"Ward 3"}"#).await.status,
+        200
+    );
+    program.end(Signal::SIGKILL).await;
+    let program = Program::start_limited(dir.path(), "ulimit -f 0; trap '' XFSZ").await;
+    assert_eq!(client(program.http, ID).await["name"], "Ward 3");
+    patch(program.http, ID, r#"{"muted":true}"#)
+        .await
+        .check_error(507, "not_kept", "not made");
+    assert_eq!(client(program.http, ID).await["muted"], false);
+}

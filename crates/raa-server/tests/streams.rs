@@ -1,0 +1,271 @@
+//! The WebSockets: the mix, slot by slot, and the pushed state.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::sender::{ID, Sender};
+use common::{
+    PATIENCE, Server, client_when, close_frame, connect, connect_with_small_window, next_event,
+    next_frame, next_json, patch, status,
+};
+use futures_util::SinkExt as _;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+#[tokio::test]
+async fn a_listener_hears_every_slot_once() {
+    let server = Server::start().await;
+    let mut socket = connect(server.http, "/ws?mix=main").await;
+    let hello = next_json(&mut socket).await;
+    let expected = json!({"mix": "main", "codec": "opus", "sample_rate": 48_000, "channels": 1,
+        "frame_ms": 20, "server_version": env!("CARGO_PKG_VERSION")});
+    assert_eq!(hello, expected);
+
+    let slots_before = status(server.http).await["slots"].as_u64().unwrap();
+    let mut last = next_frame(&mut socket).await;
+    for _ in 0..150 {
+        let frame = next_frame(&mut socket).await;
+        assert_eq!(frame.sequence_number, last.sequence_number.wrapping_add(1));
+        let step = frame.timestamp.wrapping_sub(last.timestamp);
+        // A machine that stands still has its slots skipped: the timestamp tells.
+        assert!(step >= 960 && step.is_multiple_of(960), "{step}");
+        assert_eq!(frame.ssrc, last.ssrc);
+        last = frame;
+    }
+    let slots = status(server.http).await["slots"].as_u64().unwrap() - slots_before;
+    assert!(slots >= 150, "{slots} slots for 151 frames");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn silence_is_dtx_and_sound_is_not() {
+    let server = Server::start().await;
+    let mut socket = connect(server.http, "/ws?mix=main").await;
+    next_json(&mut socket).await;
+    let mut quiet = 0;
+    while quiet < 10 {
+        quiet = if next_frame(&mut socket).await.payload.len() <= 2 {
+            quiet + 1
+        } else {
+            0
+        };
+    }
+    let _sender = Sender::start(server.udp);
+    let mut loud = 0;
+    while loud < 10 {
+        loud = if next_frame(&mut socket).await.payload.len() > 40 {
+            loud + 1
+        } else {
+            0
+        };
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn listeners_are_counted_and_told_of_the_end() {
+    let server = Server::start().await;
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        let mut socket = connect(server.http, "/ws?mix=main").await;
+        next_json(&mut socket).await;
+        sockets.push(socket);
+    }
+    assert_eq!(status(server.http).await["listeners"], 3);
+    let mut leaving = sockets.pop().unwrap();
+    leaving
+        .send(Message::text("what a listener says is ignored"))
+        .await
+        .unwrap();
+    leaving.close(None).await.unwrap();
+    close_frame(&mut leaving).await;
+    drop(sockets.pop());
+    let started = Instant::now();
+    while status(server.http).await["listeners"] != 1 {
+        assert!(started.elapsed() < PATIENCE);
+    }
+    let mut events = connect(server.http, "/api/events").await;
+    next_json(&mut events).await;
+    let stopping = tokio::spawn(server.stop());
+    for socket in [&mut sockets[0], &mut events] {
+        let frame = close_frame(socket).await.expect("a goodbye");
+        assert_eq!(
+            (u16::from(frame.code), frame.reason.as_str()),
+            (1001, "server is stopping")
+        );
+    }
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_may_not_say_much() {
+    let server = Server::start().await;
+    let mut socket = connect(server.http, "/ws?mix=main").await;
+    // The server may close before all of it is sent.
+    let _ = socket.send(Message::binary(vec![0; 100_000])).await;
+    close_frame(&mut socket).await;
+    assert_eq!(status(server.http).await["listeners"], 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_listener_is_closed_and_slows_nobody() {
+    let server = Server::start().await;
+    let _sender = Sender::start(server.udp);
+    let mut slow = connect_with_small_window(server.http, "/ws?mix=main").await;
+    next_json(&mut slow).await;
+    let mut good = connect(server.http, "/ws?mix=main").await;
+    next_json(&mut good).await;
+
+    let started = Instant::now();
+    let mut last = next_frame(&mut good).await;
+    while status(server.http).await["listeners_closed_slow"] == 0 {
+        for _ in 0..10 {
+            let frame = next_frame(&mut good).await;
+            assert_eq!(frame.sequence_number, last.sequence_number.wrapping_add(1));
+            last = frame;
+        }
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the slow listener is still there"
+        );
+    }
+    let status = status(server.http).await;
+    assert_eq!(
+        (&status["listeners"], &status["listeners_closed_slow"]),
+        (&json!(1), &json!(1))
+    );
+
+    // What the kernels had queued for it is little: it would have been old sound.
+    let mut stale = 0;
+    while let Some(Message::Binary(_)) = common::next(&mut slow).await {
+        stale += 1;
+    }
+    assert!(stale < 250, "{stale} frames were queued");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_listener_that_was_away_goes_on_live() {
+    let server = Server::start().await;
+    let _sender = Sender::start(server.udp);
+    let mut away = connect_with_small_window(server.http, "/ws?mix=main").await;
+    next_json(&mut away).await;
+    let mut good = connect(server.http, "/ws?mix=main").await;
+    next_json(&mut good).await;
+    let mut last = next_frame(&mut away).await;
+    let mut live = next_frame(&mut good).await;
+    // Six seconds fill the queues on its way and the engine's ring.
+    for _ in 0..300 {
+        live = next_frame(&mut good).await;
+    }
+    let mut jumps = 0;
+    while last.sequence_number.wrapping_sub(live.sequence_number) > 0x8000 {
+        let frame = next_frame(&mut away).await;
+        jumps += u32::from(frame.sequence_number != last.sequence_number.wrapping_add(1));
+        last = frame;
+    }
+    assert!(jumps > 0, "it was skipped");
+    let skipped = status(server.http).await["listener_frames_skipped"]
+        .as_u64()
+        .unwrap();
+    assert!(skipped > 32, "{skipped} frames skipped");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pages_are_told_at_once_what_changes() {
+    let server = Server::start().await;
+    let to = server.http;
+    let mut events = connect(to, "/api/events").await;
+    let first = next_json(&mut events).await;
+    assert_eq!(
+        (&first["type"], &first["clients"]),
+        (&json!("state"), &json!([]))
+    );
+    assert_eq!(first["status"]["version"], env!("CARGO_PKG_VERSION"));
+
+    let sender = Sender::start(server.udp);
+    let levels = next_event(&mut events, "levels", |event| {
+        !event["levels"][ID].is_null()
+    })
+    .await;
+    let pair = levels["levels"][ID].as_array().unwrap();
+    assert!(
+        pair.len() == 2 && pair[0].as_f64() < pair[1].as_f64(),
+        "{levels}"
+    );
+    let state = next_event(&mut events, "state", |event| {
+        event["clients"][0]["status"] == "sounding"
+    });
+    assert_eq!(state.await["clients"][0]["id"], ID);
+
+    // Each change is in the very next state.
+    for volume in [1, 2, 3] {
+        assert_eq!(
+            patch(to, ID, format!("{{\"volume\":{volume}}}"))
+                .await
+                .status,
+            200
+        );
+        let is_new = |event: &serde_json::Value| event["clients"][0]["volume"] == volume;
+        next_event(&mut events, "state", is_new).await;
+    }
+    let listener = connect(to, "/ws?mix=main").await;
+    next_event(&mut events, "state", |event| {
+        event["status"]["listeners"] == 1
+    })
+    .await;
+    drop(listener);
+    next_event(&mut events, "state", |event| {
+        event["status"]["listeners"] == 0
+    })
+    .await;
+    drop(sender);
+    next_event(&mut events, "state", |event| {
+        event["clients"][0]["status"] == "offline"
+    })
+    .await;
+
+    // Nothing happens, and yet it comes every second.
+    let mut quiet = connect(to, "/api/events").await;
+    let mut uptimes: Vec<_> = Vec::new();
+    for _ in 0..4 {
+        let event = next_event(&mut quiet, "state", |_| true).await;
+        uptimes.push(event["status"]["uptime_s"].as_u64().unwrap());
+    }
+    assert!(uptimes[3] - uptimes[0] >= 2, "{uptimes:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_page_gets_the_latest_state_and_no_queue() {
+    let server = Server::start().await;
+    let to = server.http;
+    let _sender = Sender::start(server.udp);
+    client_when(to, ID, |client| !client.is_null()).await;
+    let mut slow = connect_with_small_window(to, "/api/events").await;
+    next_json(&mut slow).await;
+    for round in 0..200 {
+        let volume = round % 100;
+        assert_eq!(
+            patch(to, ID, format!("{{\"volume\":{volume}}}"))
+                .await
+                .status,
+            200
+        );
+    }
+    assert_eq!(patch(to, ID, r#"{"volume":177}"#).await.status, 200);
+    let mut states = 0;
+    next_event(&mut slow, "state", |event| {
+        states += 1;
+        event["clients"][0]["volume"] == 177
+    })
+    .await;
+    assert!(states < 100, "{states} of 201 states were queued");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.stop().await;
+}
