@@ -183,17 +183,6 @@ impl Inner {
     }
 }
 
-impl Snapshot {
-    /// One client.
-    pub(crate) fn client(&self, ssrc: u32) -> Option<&ClientView> {
-        let index = self
-            .clients
-            .binary_search_by_key(&ssrc, |client| client.ssrc)
-            .ok()?;
-        self.clients.get(index)
-    }
-}
-
 /// Runs `work` to its end even if the future that waits for it is dropped, as happens when the
 /// browser that asked closes its connection.
 async fn finish<T: Send + 'static>(

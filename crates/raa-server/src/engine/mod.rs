@@ -82,6 +82,17 @@ pub struct Snapshot {
     pub dropped_datagrams: u64,
 }
 
+impl Snapshot {
+    /// One client.
+    pub(crate) fn client(&self, ssrc: u32) -> Option<&ClientView> {
+        let index = self
+            .clients
+            .binary_search_by_key(&ssrc, |client| client.ssrc)
+            .ok()?;
+        self.clients.get(index)
+    }
+}
+
 /// What the store and the log want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {

@@ -328,10 +328,11 @@ mod tests {
         }
 
         fn put_aside(&self) -> Vec<PathBuf> {
+            let is_aside = |path: &str| path.contains(".damaged-") && !path.ends_with("-journal");
             let entries = fs::read_dir(self.file().parent().unwrap()).unwrap();
             let paths = entries.map(|entry| entry.unwrap().path());
             paths
-                .filter(|path| path.to_str().unwrap().contains(".damaged-"))
+                .filter(|path| is_aside(path.to_str().unwrap()))
                 .collect()
         }
     }

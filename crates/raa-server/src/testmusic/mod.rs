@@ -1,7 +1,7 @@
 //! The built-in test client: Bach's Goldberg Variation 1 on a harpsichord of our own, for ever.
 //!
 //! It behaves as any sender does: RTP packets into the hub, a name by RTCP. A thread renders and
-//! encodes the music once, a minute of sound in well under a second; after that a slot costs a
+//! encodes the music once, two minutes of sound in about a second; after that a slot costs a
 //! copy of one packet.
 //! Always: the packet of a slot depends on the slot's number alone, so that the music, like any
 //! sender, goes on while the server stands still.
