@@ -46,6 +46,8 @@ impl Default for EncoderSettings {
 /// Encodes slots of 20 ms. In silence it makes DTX packets of one or two bytes.
 pub struct Encoder {
     inner: opusic_c::Encoder,
+    /// The next frame is the first one after a reset.
+    is_fresh: bool,
 }
 
 impl Encoder {
@@ -57,7 +59,10 @@ impl Encoder {
         inner.set_bitrate(Bitrate::Value(settings.bitrate))?;
         inner.set_complexity(settings.complexity)?;
         inner.set_dtx(true)?;
-        Ok(Self { inner })
+        Ok(Self {
+            inner,
+            is_fresh: false,
+        })
     }
 
     /// Writes one packet into `out` and returns its length.
@@ -69,13 +74,22 @@ impl Encoder {
         pcm: &[f32; SLOT_SAMPLES],
         out: &mut [u8; MAX_ENCODED_LEN],
     ) -> Result<usize, CodecError> {
-        Ok(self.inner.encode_float_to_slice(pcm, out)?)
+        let len = self.inner.encode_float_to_slice(pcm, out)?;
+        if std::mem::take(&mut self.is_fresh) {
+            self.inner.set_prediction_disabled(false)?;
+        }
+        Ok(len)
     }
 
-    /// Forgets the past: the next packet decodes well without the ones before it.
+    /// Forgets the past: the next packet decodes well by whatever decoder, whatever that one has
+    /// heard before.
     pub fn reset(&mut self) {
-        // OPUS_RESET_STATE is defined to always succeed.
+        // Both are defined to always succeed.
         let _ = self.inner.reset();
+        // A reset alone would make libopus predict the next frame from a silence that the
+        // receiver's decoder does not have, up to 10 dB too loud.
+        let _ = self.inner.set_prediction_disabled(true);
+        self.is_fresh = true;
     }
 }
 
@@ -119,12 +133,6 @@ impl Decoder {
         self.inner.decode_float_to_slice(&[], out, false)?;
         clamp(out);
         Ok(())
-    }
-
-    /// Forgets the past, as before the first packet.
-    pub fn reset(&mut self) {
-        // OPUS_RESET_STATE is defined to always succeed.
-        let _ = self.inner.reset();
     }
 }
 

@@ -223,8 +223,10 @@ impl Packetizer {
         if passage == Passage::Closed {
             return self.write_silence(at);
         }
-        // The encoder keeps its past: a reset alone would make libopus predict this frame from a
-        // silence that the receiver's decoder does not have, up to 10 dB too loud.
+        if passage == Passage::Opens {
+            // The receiver's decoder has heard silence meanwhile, the encoder has not.
+            self.encoder.reset();
+        }
         let mut payload = [0; MAX_ENCODED_LEN];
         // libopus has no reason to refuse a frame; were it to, silence is the honest answer.
         let len = self.encoder.encode(frame, &mut payload).unwrap_or(0);

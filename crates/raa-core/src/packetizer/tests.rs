@@ -214,17 +214,26 @@ fn dithered_silence_costs_only_keep_alives() {
 }
 
 #[test]
-fn libopus_own_dtx_costs_only_keep_alives() {
+fn libopus_own_dtx_is_said_once() {
     let mut world = World::new();
-    // Loud sound, then noise far below it but above the gate: libopus calls that inactive.
-    world.capture_tone(2000 * MS);
-    let mut noise = dither();
-    world.capture_for(20_000 * MS, move || 20.0 * noise());
-    let late = &world.rtp[world.rtp.len() / 2..];
-    for sent in late.iter().filter(|sent| sent.payload.len() <= 2) {
-        assert!(sent.is_silence() && !sent.marker);
-    }
-    world.assert_sequence_is_contiguous();
+    world.capture_tone(400 * MS);
+    // Shorter than the gate's hangover, but libopus knows digital silence sooner.
+    world.capture_silence(380 * MS);
+    let pause = world.rtp.split_off(20);
+    let silence: Vec<_> = pause
+        .iter()
+        .filter(|sent| sent.payload.len() <= 2)
+        .collect();
+    assert_eq!(silence.len(), 1, "of {}", pause.len());
+    assert!(silence[0].is_silence() && pause.last() == Some(silence[0]));
+    assert!(pause.len() < 15, "{} of 19 frames were sent", pause.len());
+    world.capture_tone(400 * MS);
+    let onset = &world.rtp[20];
+    assert!(onset.marker, "what was not sent was silence");
+    assert_eq!(
+        onset.sequence_number,
+        silence[0].sequence_number.wrapping_add(1)
+    );
 }
 
 #[test]
@@ -394,7 +403,7 @@ fn a_backlog_after_a_stall_is_dropped() {
         world.capture_tone(1000 * MS);
         let last = world.rtp.last().unwrap();
         let ahead = i64::from(last.timestamp - START.timestamp) + 960 - i64::from(world.elapsed());
-        assert!((-960..=MAX_LEAD).contains(&ahead), "{ahead} samples ahead");
+        assert!((-960..=2880).contains(&ahead), "{ahead} samples ahead");
         world.assert_sequence_is_contiguous();
     }
 }
@@ -408,10 +417,43 @@ fn one_long_block_after_a_stall_gives_its_end_only() {
     let block: Vec<f32> = (0..144_000).map(|_| tone()).collect();
     let before = world.rtp.len();
     world.packetizer.push_pcm(world.now, &block);
-    world.poll();
+    world.pass(20 * MS);
     assert_eq!(world.rtp.len() - before, 10, "200 ms");
     let last = world.rtp.last().unwrap();
     assert!(last.timestamp - START.timestamp + 960 <= world.elapsed());
+}
+
+#[test]
+fn capture_that_is_late_loses_nothing_that_can_arrive_in_time() {
+    // How long capture stands still before it delivers all of it at once, and how many frames of
+    // that are lost: those that were declared silent meanwhile.
+    for (late_ms, lost) in [(20, 0), (60, 0), (90, 0), (140, 4), (190, 5)] {
+        for polled in [true, false] {
+            let mut world = World::new();
+            world.capture_tone(400 * MS);
+            let mut tone = tone();
+            for _ in 0..10 {
+                world.pass(late_ms * MS);
+                for _ in 0..late_ms / 10 {
+                    let block: [f32; 480] = std::array::from_fn(|_| tone());
+                    world.packetizer.push_pcm(world.now, &block);
+                    if polled {
+                        world.poll();
+                    }
+                }
+                world.poll();
+                world.capture_tone(400 * MS);
+            }
+            let frames = (400 + 10 * (late_ms + 400)) / 20;
+            let sound = world.rtp.iter().filter(|sent| !sent.is_silence()).count();
+            let missing = frames as usize - sound;
+            assert!(
+                missing <= 10 * lost + 1,
+                "{late_ms} ms, polled {polled}: {missing} missing"
+            );
+            world.assert_sequence_is_contiguous();
+        }
+    }
 }
 
 #[test]
@@ -425,7 +467,7 @@ fn lost_capture_is_made_up_for() {
     }
     let last = world.rtp.last().unwrap();
     let behind = i64::from(world.elapsed()) - i64::from(last.timestamp - START.timestamp);
-    assert!(behind <= MAX_LAG + 960, "{behind} samples behind");
+    assert!(behind <= 7200 + 960, "{behind} samples behind");
 }
 
 #[test]
@@ -437,10 +479,6 @@ fn nothing_grows_while_nobody_polls() {
         let block: [f32; 480] = std::array::from_fn(|_| tone());
         world.packetizer.push_pcm(world.now, &block);
     }
-    assert_eq!(
-        world.packetizer.pending.capacity(),
-        World::new().packetizer.pending.capacity()
-    );
     world.poll();
     assert_eq!(world.rtp.len(), MAX_PENDING / 960);
     assert_eq!(

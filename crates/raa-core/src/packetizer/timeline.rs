@@ -295,3 +295,49 @@ impl Timeline {
 fn frame_start(position: i64) -> i64 {
     position - position.rem_euclid(FRAME)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn nothing_grows_and_nothing_is_allocated() {
+        let start = Instant::now();
+        let mut timeline = Timeline::new(start);
+        let capacity =
+            |timeline: &Timeline| (timeline.pending.capacity(), timeline.held.capacity());
+        let before = capacity(&timeline);
+        let mut now = start;
+        for round in 0..5000 {
+            // Every now and then a pause, and then a burst.
+            now += if round % 100 == 0 { 500 * MS } else { 10 * MS };
+            for _ in 0..if round % 100 < 10 { 20 } else { 1 } {
+                timeline.push(now, &[0.1; 480]);
+            }
+            assert!(timeline.pending.len() <= MAX_PENDING && timeline.held.len() <= MAX_PENDING);
+        }
+        assert_eq!(capacity(&timeline), before);
+    }
+
+    #[test]
+    fn a_pause_is_filled_to_the_sample() {
+        let start = Instant::now();
+        let mut timeline = Timeline::new(start);
+        let mut frame = [0.0; SLOT_SAMPLES];
+        // 20 ms of sound that end 37 ms after the start begin at sample 816.
+        timeline.push(start + 37 * MS, &[1.0; 960]);
+        timeline.handle_timeout(start + 47 * MS);
+        let place = timeline.next_frame(&mut frame);
+        assert_eq!(
+            place,
+            Some(Place {
+                at: 0,
+                after_gap: true
+            })
+        );
+        assert!(frame[..816].iter().all(|x| *x == 0.0) && frame[816..].iter().all(|x| *x == 1.0));
+        assert_eq!(timeline.next_frame(&mut frame), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! A WAV file of any rate and any number of channels, over and over in real time.
+//!
+//! Always: read bit by bit, so a file of hours needs no more memory than one of seconds; channels
+//! are averaged, so their sum cannot clip.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hound::{SampleFormat, WavReader, WavSpec};
+use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters};
+use tracing::{info, warn};
+
+use super::pacer::Pacer;
+use super::{Capture, CaptureError, Gone, PcmInbox};
+
+/// How soon a file that cannot be read any more is opened again.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
+
+pub(super) struct WavFile {
+    path: PathBuf,
+    player: Player,
+}
+
+impl WavFile {
+    pub(super) fn open(path: &Path) -> Result<Self, CaptureError> {
+        let player = Player::open(path).map_err(|reason| CaptureError::File {
+            path: path.display().to_string(),
+            reason,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            player,
+        })
+    }
+}
+
+impl Capture for WavFile {
+    fn run(&mut self, pcm: &PcmInbox) -> Gone {
+        let WavSpec {
+            sample_rate,
+            channels,
+            ..
+        } = self.player.reader.spec();
+        info!(
+            "playing {}, {sample_rate} Hz, {channels} channels",
+            self.path.display()
+        );
+        let mut pacer = Pacer::new();
+        loop {
+            let block = self.player.next_block();
+            pacer.wait();
+            match block {
+                Ok(block) => {
+                    if let Err(gone) = pcm.push(block) {
+                        return gone;
+                    }
+                }
+                Err(reason) => {
+                    warn!(
+                        "cannot play {}: {reason}; trying again",
+                        self.path.display()
+                    );
+                    self.reopen();
+                }
+            }
+        }
+    }
+}
+
+impl WavFile {
+    fn reopen(&mut self) {
+        loop {
+            std::thread::sleep(REOPEN_AFTER);
+            if let Ok(player) = Player::open(&self.path) {
+                self.player = player;
+                info!("playing {} again", self.path.display());
+                return;
+            }
+        }
+    }
+}
+
+/// A file being read, and what brings it to 48 kHz.
+struct Player {
+    reader: WavReader<BufReader<File>>,
+    /// `None` when the file has 48 kHz itself.
+    resampler: Option<Async<f32>>,
+    /// Mono, at the file's own rate.
+    input: Vec<f32>,
+}
+
+impl Player {
+    fn open(path: &Path) -> Result<Self, String> {
+        let reader = WavReader::open(path).map_err(|error| error.to_string())?;
+        if reader.duration() == 0 {
+            return Err("it has no samples".into());
+        }
+        let rate = reader.spec().sample_rate;
+        let resampler = (rate != SAMPLE_RATE).then(|| resampler(rate)).transpose()?;
+        Ok(Self {
+            reader,
+            resampler,
+            input: Vec::new(),
+        })
+    }
+
+    fn next_block(&mut self) -> Result<Vec<f32>, String> {
+        let wanted = self
+            .resampler
+            .as_ref()
+            .map_or(SLOT_SAMPLES, |resampler| resampler.input_frames_next());
+        self.input.clear();
+        while self.input.len() < wanted {
+            let before = self.input.len();
+            self.read_mono(wanted - before)?;
+            if self.input.len() == before {
+                self.rewind()?;
+            }
+        }
+        match &mut self.resampler {
+            None => Ok(self.input.clone()),
+            Some(resampler) => resample(resampler, &self.input),
+        }
+    }
+
+    /// Appends up to `frames`; fewer at the file's end.
+    fn read_mono(&mut self, frames: usize) -> Result<(), String> {
+        let WavSpec {
+            channels,
+            bits_per_sample,
+            sample_format,
+            ..
+        } = self.reader.spec();
+        let samples = frames * usize::from(channels);
+        let full_scale = (1u64 << (bits_per_sample - 1)) as f32;
+        let interleaved: Result<Vec<f32>, _> = match sample_format {
+            SampleFormat::Float => self.reader.samples::<f32>().take(samples).collect(),
+            SampleFormat::Int => self
+                .reader
+                .samples::<i32>()
+                .take(samples)
+                .map(|sample| sample.map(|sample| sample as f32 / full_scale))
+                .collect(),
+        };
+        let interleaved = interleaved.map_err(|error| error.to_string())?;
+        let frames = interleaved.chunks_exact(channels.into());
+        self.input
+            .extend(frames.map(|frame| frame.iter().sum::<f32>() / f32::from(channels)));
+        Ok(())
+    }
+
+    fn rewind(&mut self) -> Result<(), String> {
+        self.reader.seek(0).map_err(|error| error.to_string())
+    }
+}
+
+/// Makes whole slots out of as many samples as they take.
+fn resampler(rate: u32) -> Result<Async<f32>, String> {
+    let ratio = f64::from(SAMPLE_RATE) / f64::from(rate);
+    let quality = SincInterpolationParameters::default();
+    Async::new_sinc(ratio, 1.0, &quality, SLOT_SAMPLES, 1, FixedAsync::Output)
+        .map_err(|error| format!("{rate} Hz: {error}"))
+}
+
+fn resample(resampler: &mut Async<f32>, input: &[f32]) -> Result<Vec<f32>, String> {
+    let mut block = vec![0.0; SLOT_SAMPLES];
+    let from = InterleavedSlice::new(input, 1, input.len()).map_err(|error| error.to_string())?;
+    let mut to = InterleavedSlice::new_mut(&mut block, 1, SLOT_SAMPLES)
+        .map_err(|error| error.to_string())?;
+    resampler
+        .process_into_buffer(&from, &mut to, None)
+        .map_err(|error| error.to_string())?;
+    Ok(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second of a tone of 1 kHz on every channel, at -6 dBFS.
+    fn write_tone(path: &Path, spec: WavSpec) {
+        let mut writer = hound::WavWriter::create(path, spec).unwrap();
+        for i in 0..spec.sample_rate {
+            let t = f64::from(i) / f64::from(spec.sample_rate);
+            let x = 0.5 * (t * 1000.0 * std::f64::consts::TAU).sin();
+            for _ in 0..spec.channels {
+                match spec.sample_format {
+                    SampleFormat::Float => writer.write_sample(x as f32).unwrap(),
+                    SampleFormat::Int => {
+                        let full_scale = f64::from(1u32 << (spec.bits_per_sample - 1));
+                        writer.write_sample((x * full_scale) as i32).unwrap();
+                    }
+                }
+            }
+        }
+        writer.finalize().unwrap();
+    }
+
+    #[test]
+    fn any_format_plays_at_its_pitch_and_level_and_loops() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tone.wav");
+        for (sample_rate, channels, bits_per_sample, sample_format) in [
+            (48_000, 1, 16, SampleFormat::Int),
+            (44_100, 2, 16, SampleFormat::Int),
+            (8_000, 1, 8, SampleFormat::Int),
+            (96_000, 6, 24, SampleFormat::Int),
+            (32_000, 2, 32, SampleFormat::Float),
+        ] {
+            let spec = WavSpec {
+                channels,
+                sample_rate,
+                bits_per_sample,
+                sample_format,
+            };
+            write_tone(&path, spec);
+            let mut player = Player::open(&path).unwrap();
+            // Three seconds, so twice round; the first block holds the resampler's delay.
+            let pcm: Vec<f32> = (0..150)
+                .flat_map(|_| player.next_block().unwrap())
+                .collect();
+            let pcm = &pcm[4800..];
+            let rms = (pcm.iter().map(|x| x * x).sum::<f32>() / pcm.len() as f32).sqrt();
+            assert!((rms - 0.3536).abs() < 0.01, "{spec:?}: {rms}");
+            let rises = pcm
+                .windows(2)
+                .filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0)
+                .count();
+            assert!(
+                (2898..=2902).contains(&rises),
+                "{spec:?}: {rises} periods in 2.9 s"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_sound_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str, content: Option<&[u8]>, said: &str| {
+            let path = folder.path().join(name);
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            let error = WavFile::open(&path).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(said), "{error}");
+        };
+        check("missing.wav", None, "No such file");
+        check("text.wav", Some(b"This is not a WAV file at all."), "RIFF");
+        let path = folder.path().join("empty.wav");
+        let spec = WavSpec {
+            channels: 1,
+            sample_rate: 48_000,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
+        hound::WavWriter::create(&path, spec)
+            .unwrap()
+            .finalize()
+            .unwrap();
+        check("empty.wav", None, "no samples");
+    }
+}

@@ -1,0 +1,180 @@
+//! The configuration file: reading it, and adding the SSRC to it.
+//!
+//! Always: what a person wrote into it, comments and order included, stays as it is; it is
+//! replaced whole or not at all, so a crash or a full disk leaves the old one.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use raa_core::settings::{Name, NameError};
+use serde::Deserialize;
+use toml_edit::{DocumentMut, value};
+
+use super::{ConfigError, ServerAddress};
+use crate::logging::LogLevel;
+
+/// The documented file that a first start makes.
+const TEMPLATE: &str = include_str!("../../raa-client.toml");
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// What this computer plays, from PulseAudio or PipeWire's pulse server.
+    #[default]
+    Pulse,
+    /// A WAV file, over and over.
+    File(PathBuf),
+    /// A test tone.
+    Tone,
+}
+
+impl Source {
+    /// Reads the words after `--source`.
+    pub(super) fn from_words(words: &[String]) -> Result<Self, ConfigError> {
+        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["pulse"] => Ok(Self::Pulse),
+            ["tone"] => Ok(Self::Tone),
+            ["file", path] => Ok(Self::File(path.into())),
+            _ => Err(ConfigError::Source(words.join(" "))),
+        }
+    }
+}
+
+/// By which the server knows a client again; written as 8 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Ssrc(pub u32);
+
+impl TryFrom<String> for Ssrc {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(&text, 16).ok().filter(|_| digits);
+        number.map(Self).ok_or_else(|| {
+            format!("ssrc is {text:?}, allowed are 8 hexadecimal digits, as in \"5f0a11c2\"")
+        })
+    }
+}
+
+impl fmt::Display for Ssrc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+/// The file as it is; every key may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Values {
+    pub server: Option<ServerAddress>,
+    pub source: Option<Source>,
+    pub name: Option<CheckedName>,
+    pub log_level: Option<LogLevel>,
+    pub ssrc: Option<Ssrc>,
+}
+
+/// A name that was checked where it stands in the file.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct CheckedName(pub Name);
+
+impl TryFrom<String> for CheckedName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Name::new(&text).map(Self)
+    }
+}
+
+pub(super) struct File {
+    /// `None` when there is no file yet.
+    pub text: Option<String>,
+    pub values: Values,
+}
+
+/// Where the file is unless `--config` names it.
+pub(super) fn default_path() -> Result<PathBuf, ConfigError> {
+    let folder = |variable| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path: &PathBuf| path.is_absolute())
+    };
+    let config = if cfg!(windows) {
+        folder("APPDATA").ok_or(ConfigError::NoHome("APPDATA"))
+    } else {
+        folder("XDG_CONFIG_HOME")
+            .or_else(|| folder("HOME").map(|home| home.join(".config")))
+            .ok_or(ConfigError::NoHome("HOME"))
+    };
+    Ok(config?.join("raa").join("raa-client.toml"))
+}
+
+pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(File {
+                text: None,
+                values: Values::default(),
+            });
+        }
+        Err(error) => {
+            return Err(ConfigError::Unreadable {
+                path: path.to_owned(),
+                error,
+            });
+        }
+    };
+    let values = toml_edit::de::from_str(&text).map_err(|error| ConfigError::Invalid {
+        path: path.to_owned(),
+        error: error.to_string().trim_end().to_owned(),
+    })?;
+    Ok(File {
+        text: Some(text),
+        values,
+    })
+}
+
+/// Adds the SSRC to the file whose content is `text`, or makes a documented one.
+pub(super) fn keep_ssrc(path: &Path, text: Option<&str>, ssrc: Ssrc) -> io::Result<()> {
+    let text = match text {
+        None => format!("{TEMPLATE}ssrc = \"{ssrc}\"\n"),
+        Some(text) => {
+            let mut document: DocumentMut = text.parse().map_err(io::Error::other)?;
+            document["ssrc"] = value(ssrc.to_string());
+            document.to_string()
+        }
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    replace(path, &text)
+}
+
+/// Puts a new file in the place of the old one, in one step.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link to the file stays one.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut new_name = path.clone().into_os_string();
+    new_name.push(format!(".{}.new", std::process::id()));
+    let new = PathBuf::from(new_name);
+    let written = write_new(&new, &path, text).and_then(|()| fs::rename(&new, &path));
+    if written.is_err() {
+        // Perhaps it was not even made; then there is nothing to remove.
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+fn write_new(new: &Path, old: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::File::create(new)?;
+    if let Ok(old) = fs::metadata(old) {
+        file.set_permissions(old.permissions())?;
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}

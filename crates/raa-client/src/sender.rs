@@ -1,0 +1,174 @@
+//! The sender's thread: owns the packetizer and the link, and lives by its inbox.
+//!
+//! Always: sleeps until PCM comes or the packetizer's next timeout, so it wakes once per block
+//! while sound flows and a few times a second in silence; ends with RTCP BYE.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Instant, SystemTime};
+
+use raa_core::codec::{CodecError, EncoderSettings};
+use raa_core::hub::StreamStart;
+use raa_core::packetizer::{Identity, Packetizer, PacketizerConfig, PacketizerStats};
+use tracing::{debug, info};
+
+use crate::INBOX;
+use crate::config::Settings;
+use crate::link::{Change, Link};
+use crate::resolver::{Answer, Resolver};
+
+/// What the other threads have for the sender.
+#[derive(Debug)]
+pub enum Input {
+    /// 48 kHz mono, captured just now.
+    Pcm(Vec<f32>),
+    /// Where the server is.
+    Resolved(Answer),
+    /// Say goodbye and end.
+    Stop,
+}
+
+/// See the module's text.
+pub struct Sender {
+    packetizer: Packetizer,
+    link: Link,
+    inbox: Receiver<Input>,
+}
+
+/// Whether the thread goes on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    End,
+}
+
+impl Sender {
+    /// # Errors
+    /// When there is no memory for an encoder.
+    pub fn new(
+        settings: &Settings,
+        inbox: Receiver<Input>,
+        resolver: Resolver,
+    ) -> Result<Self, CodecError> {
+        info!(
+            "client {} is called {:?}",
+            settings.ssrc,
+            settings.name.as_str()
+        );
+        let packetizer = Packetizer::new(packetizer_config(settings), Instant::now())?;
+        Ok(Self {
+            packetizer,
+            link: Link::new(settings.server.to_string(), resolver),
+            inbox,
+        })
+    }
+
+    /// Sends until [`Input::Stop`] comes.
+    pub fn run(mut self) {
+        while self.turn() == Next::GoOn {}
+        log_end(&self.packetizer.stats());
+        let now = Instant::now();
+        if let Some(datagram) = self.packetizer.goodbye(now) {
+            let (Change::None | Change::Fresh) = self.link.send(now, &datagram);
+        }
+    }
+
+    /// Sleeps, takes everything that has come, sends everything that is due.
+    fn turn(&mut self) -> Next {
+        let due = self.packetizer.poll_timeout();
+        let first = self
+            .inbox
+            .recv_timeout(due.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        match first {
+            Ok(input) => {
+                if self.take(now, input) == Next::End {
+                    return Next::End;
+                }
+                // What came together is pushed together, so that a backlog shows as one.
+                for _ in 0..INBOX {
+                    let Ok(input) = self.inbox.try_recv() else {
+                        break;
+                    };
+                    if self.take(now, input) == Next::End {
+                        return Next::End;
+                    }
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => self.packetizer.handle_timeout(now),
+            Err(RecvTimeoutError::Disconnected) => return Next::End,
+        }
+        self.transmit(now);
+        Next::GoOn
+    }
+
+    fn take(&mut self, now: Instant, input: Input) -> Next {
+        match input {
+            Input::Pcm(pcm) => self.packetizer.push_pcm(now, &pcm),
+            Input::Resolved(answer) => {
+                if self.link.handle_answer(answer) == Change::Fresh {
+                    self.packetizer.introduce_again();
+                }
+            }
+            Input::Stop => return Next::End,
+        }
+        Next::GoOn
+    }
+
+    fn transmit(&mut self, now: Instant) {
+        let was_sending = self.packetizer.stats().sending;
+        let mut change = Change::None;
+        while let Some(datagram) = self.packetizer.poll_transmit() {
+            if self.link.send(now, datagram) == Change::Fresh {
+                change = Change::Fresh;
+            }
+        }
+        if change == Change::Fresh {
+            self.packetizer.introduce_again();
+        }
+        let sending = self.packetizer.stats().sending;
+        if sending != was_sending {
+            debug!(
+                "{}",
+                if sending {
+                    "sound begins"
+                } else {
+                    "silence begins"
+                }
+            );
+        }
+    }
+}
+
+fn packetizer_config(settings: &Settings) -> PacketizerConfig {
+    let host = gethostname::gethostname();
+    PacketizerConfig {
+        stream: StreamStart {
+            ssrc: settings.ssrc.0,
+            sequence_number: rand::random(),
+            timestamp: rand::random(),
+        },
+        encoder: EncoderSettings::default(),
+        identity: Identity {
+            cname: format!("raa-{}@{}", settings.ssrc, host.to_string_lossy()),
+            name: settings.name.as_str().into(),
+            tool: concat!("raa-client ", env!("CARGO_PKG_VERSION")).into(),
+        },
+        seed: rand::random(),
+        wall_clock: SystemTime::now(),
+    }
+}
+
+fn log_end(stats: &PacketizerStats) {
+    let PacketizerStats {
+        packets,
+        octets,
+        talkspurts,
+        capture_gaps,
+        dropped_samples,
+        ..
+    } = stats;
+    info!(
+        "ending after {packets} packets, {octets} bytes of sound, {talkspurts} talkspurts, \
+         {capture_gaps} pauses of capture, {dropped_samples} samples dropped"
+    );
+}

@@ -1,0 +1,82 @@
+//! The real program against a real PulseAudio: what the default sink plays is what is sent.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use support::pulse_server::PulseServer;
+use support::{Client, Received, Receiver};
+
+/// What the tests play, a quarter of full scale.
+const PEAK: f32 = 0.25;
+
+fn start(folder: &Path, receiver: &Receiver) -> Client {
+    Client::start(folder, &receiver.address(), &["--source", "pulse"])
+}
+
+/// The length of a packet's payload.
+fn payload_len(received: &Received) -> Option<usize> {
+    match received {
+        Received::Rtp { payload, .. } => Some(payload.len()),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_the_default_sink_plays_is_sent_and_silence_is_not() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let server = PulseServer::start(folder.path(), &["first"]);
+    let _client = start(folder.path(), &receiver);
+    for _ in 0..2 {
+        let playing = server.play("first", 440.0);
+        receiver.expect_tone(440.0, PEAK);
+        drop(playing);
+        receiver.expect("silence", |received| {
+            payload_len(received).filter(|len| *len == 1)
+        });
+        // The sink falls asleep meanwhile, and nothing is captured at all.
+        let silence = receiver.listen(Duration::from_millis(1700));
+        let packets: Vec<_> = silence.iter().filter_map(payload_len).collect();
+        assert!(packets.iter().all(|len| *len == 1), "{packets:?}");
+        assert!(
+            (3..=5).contains(&packets.len()),
+            "{} packets in 1.7 s",
+            packets.len()
+        );
+    }
+}
+
+#[test]
+fn the_default_sink_is_followed() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let server = PulseServer::start(folder.path(), &["first", "second"]);
+    let _client = start(folder.path(), &receiver);
+    // One at a time: PulseAudio moves what plays on the default sink along with it.
+    for (sink, frequency_hz) in [("first", 440.0), ("second", 1500.0), ("first", 700.0)] {
+        server.set_default_sink(sink);
+        let _playing = server.play(sink, frequency_hz);
+        receiver.expect_tone(frequency_hz, PEAK);
+    }
+}
+
+#[test]
+fn the_sound_server_may_be_absent_go_and_come_back() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let mut client = start(folder.path(), &receiver);
+    receiver.expect("silence", |received| {
+        payload_len(received).filter(|len| *len == 1)
+    });
+    for frequency_hz in [440.0, 1500.0] {
+        let server = PulseServer::start(folder.path(), &["first"]);
+        let playing = server.play("first", frequency_hz);
+        receiver.expect_tone(frequency_hz, PEAK);
+        drop((playing, server));
+        receiver.expect("silence", |received| {
+            payload_len(received).filter(|len| *len == 1)
+        });
+        assert!(client.is_running());
+    }
+}

@@ -1,0 +1,262 @@
+//! The real program against a receiver: what it sends, as whom, and that nothing stops it.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use support::{Client, Received, Receiver, command, output};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// -12 dBFS.
+const TONE_PEAK: f32 = 0.251;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("there is room for a folder")
+}
+
+fn ssrc_of(received: &Received) -> Option<u32> {
+    match received {
+        Received::Rtp { ssrc, .. } => Some(*ssrc),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_tone_arrives_with_pitch_level_name_and_goodbye() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let options = ["--source", "tone", "--name", "第3病棟"];
+    let mut client = Client::start(folder.path(), &receiver.address(), &options);
+
+    let named = |received: &Received| match received {
+        Received::Name { ssrc, name } => Some((*ssrc, name.clone())),
+        _ => None,
+    };
+    let (ssrc, name) = receiver.expect("a name", named);
+    assert_eq!(name, "第3病棟");
+    let file = fs::read_to_string(folder.path().join("raa-client.toml")).unwrap();
+    assert!(file.contains(&format!("\nssrc = \"{ssrc:08x}\"")), "{file}");
+    receiver.expect_tone(1000.0, TONE_PEAK);
+
+    for received in receiver.listen(SECOND / 2) {
+        assert!(ssrc_of(&received).is_none_or(|sender| sender == ssrc));
+    }
+    client.signal(Signal::SIGTERM);
+    let told = Instant::now();
+    assert_eq!(client.wait().code(), Some(0));
+    assert!(told.elapsed() < SECOND, "it ends at once");
+    let goodbye = receiver.expect("a goodbye", |received| match received {
+        Received::Goodbye { ssrc } => Some(*ssrc),
+        _ => None,
+    });
+    assert_eq!(goodbye, ssrc);
+}
+
+#[test]
+fn packets_come_in_real_time_and_without_a_hole() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let _client = Client::start(folder.path(), &receiver.address(), &["--source", "tone"]);
+    receiver.expect("a packet", ssrc_of);
+    let received = receiver.listen(2 * SECOND);
+    let packets: Vec<(u16, u32)> = received
+        .iter()
+        .filter_map(|received| match received {
+            Received::Rtp {
+                sequence_number,
+                timestamp,
+                ..
+            } => Some((*sequence_number, *timestamp)),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        (90..=110).contains(&packets.len()),
+        "{} packets in 2 s",
+        packets.len()
+    );
+    for pair in packets.windows(2) {
+        let ((before, earlier), (after, later)) = (pair[0], pair[1]);
+        assert_eq!(after.wrapping_sub(before), 1);
+        assert_eq!(later.wrapping_sub(earlier), 960);
+    }
+}
+
+#[test]
+fn the_ssrc_survives_a_restart_and_the_stream_begins_anew() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let mut first_packet = || {
+        let mut client = Client::start(folder.path(), &receiver.address(), &["--source", "tone"]);
+        let first = receiver.expect("the first packet", |received| match received {
+            Received::Rtp {
+                marker,
+                ssrc,
+                timestamp,
+                ..
+            } => Some((*marker, *ssrc, *timestamp)),
+            _ => None,
+        });
+        client.signal(Signal::SIGINT);
+        assert_eq!(client.wait().code(), Some(0));
+        receiver.listen(SECOND / 10);
+        first
+    };
+    let (marker, ssrc, timestamp) = first_packet();
+    assert!(marker, "a talkspurt begins");
+    let (_, ssrc_again, timestamp_again) = first_packet();
+    assert_eq!(ssrc_again, ssrc);
+    assert_ne!(timestamp_again, timestamp);
+}
+
+#[test]
+fn a_server_may_be_absent_go_and_come_back() {
+    let folder = folder();
+    let address = Receiver::new().address();
+    // Nobody listens there now.
+    let mut client = Client::start(folder.path(), &address, &["--source", "tone"]);
+    std::thread::sleep(SECOND);
+    for _ in 0..2 {
+        let mut receiver = Receiver::at(&address);
+        let named = |received: &Received| matches!(received, Received::Name { .. }).then_some(());
+        receiver.expect("a name", named);
+        receiver.expect_tone(1000.0, TONE_PEAK);
+        drop(receiver);
+        std::thread::sleep(SECOND / 2);
+        assert!(client.is_running());
+    }
+}
+
+#[test]
+fn a_stall_of_the_client_is_forgotten() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let client = Client::start(folder.path(), &receiver.address(), &["--source", "tone"]);
+    receiver.expect("a packet", ssrc_of);
+    // How late the least late packet is, on the stream's own clock; the first one sets it.
+    let began = Instant::now();
+    let mut first_timestamp = None;
+    let mut least_late_s = |receiver: &mut Receiver| {
+        let mut least = f64::INFINITY;
+        let end = Instant::now() + SECOND;
+        while Instant::now() < end {
+            for received in receiver.receive(SECOND / 10) {
+                let Received::Rtp { timestamp, .. } = received else {
+                    continue;
+                };
+                let first = *first_timestamp.get_or_insert(timestamp);
+                let sent_s = f64::from(timestamp.wrapping_sub(first)) / 48_000.0;
+                least = least.min(began.elapsed().as_secs_f64() - sent_s);
+            }
+        }
+        least
+    };
+    let before_s = least_late_s(&mut receiver);
+    client.signal(Signal::SIGSTOP);
+    std::thread::sleep(3 * SECOND / 2);
+    client.signal(Signal::SIGCONT);
+    let burst = receiver.listen(SECOND / 10);
+    assert!(burst.len() < 20, "{} packets at once", burst.len());
+    let later_s = least_late_s(&mut receiver) - before_s;
+    // A frame lies on a grid of 20 ms, so it may have to wait for up to that.
+    assert!(later_s.abs() < 0.045, "{later_s} s later than before");
+}
+
+#[test]
+fn a_name_that_cannot_be_resolved_is_no_end() {
+    let folder = folder();
+    let mut client = Client::start(folder.path(), "raa.invalid", &["--source", "tone"]);
+    std::thread::sleep(SECOND / 2);
+    assert!(client.is_running());
+    client.signal(Signal::SIGTERM);
+    assert_eq!(client.wait().code(), Some(0));
+}
+
+#[test]
+fn a_server_is_reached_by_ipv6_and_by_name() {
+    let mut receiver = Receiver::at("[::1]:0");
+    let folder = folder();
+    let _client = Client::start(folder.path(), &receiver.address(), &["--source", "tone"]);
+    receiver.expect("a packet by IPv6", ssrc_of);
+
+    let mut receiver = Receiver::new();
+    let address = receiver.address().replace("127.0.0.1", "localhost");
+    let _client = Client::start(folder.path(), &address, &["--source", "tone"]);
+    receiver.expect("a packet by name", ssrc_of);
+}
+
+#[test]
+fn a_wav_file_is_played_over_and_over() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let path = folder.path().join("tone.wav");
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 44_100,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    // 0.3 s, so what is judged has been round more than once.
+    for i in 0..13_230 {
+        let x = (f64::from(i) / 44_100.0 * 400.0 * std::f64::consts::TAU).sin();
+        writer.write_sample((x * 16_384.0) as i16).unwrap();
+        writer.write_sample((x * 16_384.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    let options = ["--source", "file", path.to_str().unwrap()];
+    let _client = Client::start(folder.path(), &receiver.address(), &options);
+    receiver.expect_tone(400.0, 0.5);
+}
+
+/// Runs it with `file` as its configuration and expects to be told what is wrong.
+#[track_caller]
+fn refused(file: &str, options: &[&str], code: i32, said: &[&str]) {
+    let folder = folder();
+    let path = folder.path().join("raa-client.toml");
+    fs::write(path, file).expect("there is room for a file");
+    let mut command: Command = command(folder.path());
+    let (status, errors) = output(command.args(options));
+    assert_eq!(status.code(), Some(code), "{errors}");
+    for words in said {
+        assert!(errors.contains(words), "{words:?} is missing in: {errors}");
+    }
+}
+
+#[test]
+fn mistakes_are_named_and_end_it() {
+    refused("", &[], 2, &["--server", "raa-client.toml"]);
+    refused(
+        "sorce = \"tone\"",
+        &["--server", "a"],
+        2,
+        &["sorce", "source", "raa-client.toml"],
+    );
+    refused(
+        "",
+        &["--server", "a:0"],
+        2,
+        &["--server", "\"0\"", "1 to 65535"],
+    );
+    refused("", &["--server", "::1"], 2, &["brackets"]);
+    refused(
+        "",
+        &["--server", "a", "--source", "file"],
+        2,
+        &["file PATH"],
+    );
+    refused(
+        "",
+        &["--server", "a", "--log-level", "loud"],
+        2,
+        &["--log-level", "loud", "debug"],
+    );
+    refused(
+        "",
+        &["--server", "a", "--source", "file", "/no.wav"],
+        1,
+        &["/no.wav", "No such file"],
+    );
+}

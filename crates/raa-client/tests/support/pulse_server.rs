@@ -1,0 +1,145 @@
+//! A real PulseAudio for one test alone, with null sinks, and tones played into them.
+//!
+//! Always: its own HOME and socket, so the computer's own sound server is never touched; the
+//! packages `pulseaudio` and `pulseaudio-utils` must be there.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use super::PATIENCE;
+
+/// A running sound server; it ends with the value.
+pub struct PulseServer {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl PulseServer {
+    /// Starts one below `folder`, at the place where clients with that XDG_RUNTIME_DIR look. It
+    /// lets in who knows the cookie in its HOME, and puts sinks to sleep that nothing plays on.
+    pub fn start(folder: &Path, sinks: &[&str]) -> Self {
+        std::fs::create_dir_all(folder.join("pulse")).unwrap();
+        let mut command = Command::new("pulseaudio");
+        command.args([
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--disallow-exit",
+        ]);
+        command.args([
+            "--log-level=error",
+            "-L",
+            "module-suspend-on-idle timeout=1",
+            "-L",
+        ]);
+        command.arg(format!(
+            "module-native-protocol-unix socket={}",
+            socket(folder).display()
+        ));
+        for sink in sinks {
+            command.arg("-L");
+            command.arg(format!(
+                "module-null-sink sink_name={sink} rate=44100 channels=2"
+            ));
+        }
+        let child = own_settings(&mut command, folder)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the tests need the package pulseaudio");
+        let server = Self {
+            child,
+            folder: folder.to_owned(),
+        };
+        server.wait_until_it_answers();
+        server
+    }
+
+    /// Plays a sine, its peaks at a quarter of full scale, until the value is dropped.
+    pub fn play(&self, sink: &str, frequency_hz: f64) -> Playing {
+        let mut command = Command::new("pacat");
+        command.args([
+            "--raw",
+            "--format=float32le",
+            "--rate=48000",
+            "--channels=2",
+        ]);
+        command.args(["--latency-msec=50", "-d", sink]);
+        let mut child = own_settings(&mut command, &self.folder)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the tests need the package pulseaudio-utils");
+        let mut stdin = child.stdin.take().unwrap();
+        // Ends when pacat does: then nobody reads what is written.
+        std::thread::spawn(move || {
+            let samples = (0..48_000 * 30).flat_map(|i| {
+                let t = f64::from(i) / 48_000.0;
+                let x = 0.25 * (t * frequency_hz * std::f64::consts::TAU).sin() as f32;
+                [x.to_le_bytes(), x.to_le_bytes()]
+            });
+            let bytes: Vec<u8> = samples.flatten().collect();
+            let _ = stdin.write_all(&bytes);
+        });
+        Playing { child }
+    }
+
+    pub fn set_default_sink(&self, sink: &str) {
+        assert!(self.pactl(&["set-default-sink", sink]));
+    }
+
+    fn pactl(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new("pactl");
+        let status = own_settings(command.args(arguments), &self.folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        status
+            .expect("the tests need the package pulseaudio-utils")
+            .success()
+    }
+
+    fn wait_until_it_answers(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.pactl(&["info"]) {
+            assert!(Instant::now() < deadline, "pulseaudio does not answer");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for PulseServer {
+    fn drop(&mut self) {
+        end(&mut self.child);
+        // What it leaves behind when it is killed.
+        let _ = std::fs::remove_file(socket(&self.folder));
+    }
+}
+
+/// A tone that sounds as long as the value lives.
+pub struct Playing {
+    child: Child,
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("pulse/native")
+}
+
+fn own_settings<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    command
+        .env_remove("PULSE_SERVER")
+        .env_remove("PULSE_RUNTIME_PATH")
+        .env_remove("PULSE_COOKIE");
+    command.env("HOME", folder).env("XDG_RUNTIME_DIR", folder)
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
