@@ -257,7 +257,12 @@ async fn files_are_served_with_tags_and_without_a_way_out() {
     let again = again.header("if-none-match", page.header("etag"));
     let again = request(to, again.body(Full::default()).unwrap()).await;
     assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    assert_eq!(again.header("access-control-allow-origin"), "*");
     let script = get(to, "/vendor/decoder.js").await;
+    // Pages of other origins import player.js; what the API tells is not for them.
+    assert_eq!(script.header("access-control-allow-origin"), "*");
+    let clients = get(to, "/api/clients").await;
+    assert_eq!(clients.headers.get("access-control-allow-origin"), None);
     assert_eq!(
         script.header("content-type"),
         "text/javascript; charset=utf-8"

@@ -9,7 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::Embed;
@@ -71,7 +73,12 @@ pub(super) async fn file(
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|known| matches(known, &tag));
-    let common = [(ETAG, tag.as_str()), (CACHE_CONTROL, "no-cache")];
+    let common = [
+        (ETAG, tag.as_str()),
+        (CACHE_CONTROL, "no-cache"),
+        // player.js is made to be imported by pages of other origins, and holds no secret.
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
     if unchanged {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
