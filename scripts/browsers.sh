@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What the tests of the page and the end-to-end tests need beside Rust: Node.js, the two browsers, a sound server of
+# their own and foreign senders.
+#
+# Always: browsers are the distribution's own where it has them as packages (Debian). Ubuntu ships both only as snaps,
+# which cannot reach a private sound server, so there they are fetched by the npm drivers into target/e2e-browsers.
+# Sourced after common.sh; $ROOT is the top of the checkout.
+
+E2E="$ROOT/tests/e2e"
+
+node_is_new_enough() {
+    have node && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 18 || (a === 18 && b >= 19) ? 0 : 1)'
+}
+
+need_node() { node_is_new_enough || need nodejs "runs the tests of the page and the end-to-end tests (18.19 or newer)"; }
+
+# The Linux client's own tests need it, too.
+need_sound_server() {
+    need_command pulseaudio pulseaudio "a sound server with no sound card: what is played there is recorded"
+    need_command pactl pulseaudio-utils "plays and records test tones"
+}
+
+need_e2e_packages() {
+    need_node
+    need_command npm npm "fetches the browsers' drivers"
+    need_sound_server
+    need_command ffmpeg ffmpeg "encodes, decodes and is a foreign sender"
+    need_command gst-launch-1.0 gstreamer1.0-tools "is another foreign sender"
+    need_package gstreamer1.0-plugins-base "GStreamer's Opus encoder"
+    need_package gstreamer1.0-plugins-good "GStreamer's RTP"
+    need_command chrt util-linux "keeps a busy machine out of the measured delay"
+    case "$(distribution)" in
+        "ubuntu "*)
+            need_package libnss3 "a library of Chromium"
+            need_package libgbm1 "a library of Chromium"
+            need_package libasound2t64 "a library of both browsers"
+            need_package libpulse0 "a library of both browsers"
+            need_package libgtk-3-0t64 "a library of Firefox"
+            need_package libdbus-glib-1-2 "a library of Firefox"
+            need_package libx11-xcb1 "a library of Firefox"
+            need_command xz xz-utils "unpacks Firefox"
+            ;;
+        *)
+            need_command chromium chromium "hears the page"
+            need_command firefox-esr firefox-esr "hears the page"
+            ;;
+    esac
+}
+
+# After install_missing: the npm packages, exactly as package-lock.json has them, once for each lock file.
+ensure_drivers() {
+    node_is_new_enough || { warn "error: Node.js 18.19 or newer is needed; this is $(node --version 2>/dev/null || echo none)."; return 1; }
+    cmp -s "$E2E/package-lock.json" "$E2E/node_modules/.raa-lock" && return 0
+    say "Fetching the browsers' drivers from npm into tests/e2e/node_modules"
+    (cd "$E2E" && npm ci --ignore-scripts --no-audit --no-fund) && cp "$E2E/package-lock.json" "$E2E/node_modules/.raa-lock"
+}
+
+# Says which browsers to test with, in RAA_CHROMIUM and RAA_FIREFOX.
+ensure_browsers() {
+    case "$(distribution)" in
+        "ubuntu "*)
+            RAA_CHROMIUM=${RAA_CHROMIUM:-$(fetched_browser chrome@stable)} || return 1
+            RAA_FIREFOX=${RAA_FIREFOX:-$(fetched_browser firefox@esr)} || return 1
+            ;;
+        *)
+            RAA_CHROMIUM=${RAA_CHROMIUM:-$(command -v chromium || true)}
+            RAA_FIREFOX=${RAA_FIREFOX:-$(command -v firefox-esr || true)}
+            ;;
+    esac
+    export RAA_CHROMIUM RAA_FIREFOX
+    [ -x "$RAA_CHROMIUM" ] || { warn "error: no Chromium here (set RAA_CHROMIUM to its program)"; return 1; }
+    [ -x "$RAA_FIREFOX" ] || { warn "error: no Firefox ESR here (set RAA_FIREFOX to its program)"; return 1; }
+}
+
+# fetched_browser NAME@VERSION: prints the program's path, fetching it the first time.
+fetched_browser() {
+    local dir="$ROOT/target/e2e-browsers" mark
+    mark="$dir/$1.path"
+    if [ ! -x "$(cat "$mark" 2>/dev/null)" ]; then
+        warn "Fetching $1 into target/e2e-browsers"
+        mkdir -p "$dir"
+        (cd "$E2E" && npx --no-install browsers install "$1" --path "$dir" --format '{{path}}') >"$mark" || return 1
+    fi
+    cat "$mark"
+}

@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Finds or installs what building RAA takes: Rust of the workspace's rust-version, a C compiler, CMake (for libopus)
+# and PulseAudio's headers (for the Linux client).
+#
+# Always: a Rust that is new enough is used as it is. Sourced after common.sh; $ROOT is the top of the checkout.
+
+# Where rustup puts its programs; a shell that was open during its installation does not know them yet.
+[ -d "${HOME:-}/.cargo/bin" ] && PATH="$PATH:$HOME/.cargo/bin"
+
+# The oldest Rust that builds the workspace, as Cargo.toml says.
+rust_version_wanted() {
+    sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$ROOT/Cargo.toml" | head -n 1
+}
+
+# version_at_least HAVE WANT
+version_at_least() {
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+cargo_is_new_enough() {
+    local version
+    have cargo && have rustc || return 1
+    # rustc decides; from $ROOT, because a rust-toolchain file there would choose it.
+    version=$(cd "$ROOT" && rustc --version 2>/dev/null | awk '{print $2}')
+    [ -n "$version" ] && version_at_least "${version%%-*}" "$(rust_version_wanted)"
+}
+
+# Notes the packages that a build needs. Rust itself is a second step: see ensure_rust.
+need_build_tools() {
+    need_command gcc gcc "compiles libopus"
+    need_package libc6-dev "the C library's headers"
+    need_command make make "builds libopus"
+    need_command cmake cmake "configures libopus"
+    need_package ca-certificates "cargo fetches libraries over https"
+    if ! cargo_is_new_enough && ! have rustup; then
+        need_rust_packages
+    fi
+}
+
+need_rust_packages() {
+    local reason
+    reason="builds RAA: Rust $(rust_version_wanted) or newer (in place of the distribution's older one, if that is here)"
+    case "$(distribution)" in
+        "debian 12")
+            need rustc-web "$reason"
+            need cargo-web "$reason"
+            ;;
+        "debian 13" | "ubuntu "*) need rustup "$reason" ;;
+    esac
+}
+
+# After install_missing: makes a new enough cargo the one in use, or says how to get one.
+ensure_rust() {
+    hash -r
+    cargo_is_new_enough && return 0
+    if have rustup; then
+        say "Installing the current stable Rust with rustup (cargo and rustc $(rust_version_wanted) or newer are needed)"
+        rustup toolchain install stable --profile minimal -c clippy,rustfmt || return 1
+        export RUSTUP_TOOLCHAIN=stable
+        hash -r
+        cargo_is_new_enough && return 0
+    fi
+    warn "error: RAA needs Rust $(rust_version_wanted) or newer and this computer has $(rustc --version 2>/dev/null || echo none)."
+    warn "Install it as https://www.rust-lang.org/tools/install describes, open a new terminal and try again."
+    return 1
+}
+
+# rustfmt and clippy, which only ./test needs: notes Debian's packages where Rust came from there.
+need_rust_checks() {
+    have rustup && return 0
+    if have cargo-fmt && have cargo-clippy; then return 0; fi
+    case "$(distribution)" in
+        "debian 12")
+            need_command cargo-fmt rustfmt-web "checks the formatting"
+            need_command cargo-clippy rust-web-clippy "checks the code for common mistakes"
+            ;;
+    esac
+}
+
+# With rustup, the two are components of the toolchain in use.
+ensure_rust_checks() {
+    hash -r
+    if cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1; then return 0; fi
+    if have rustup; then
+        say "Adding rustfmt and clippy to the Rust toolchain"
+        rustup component add rustfmt clippy && return 0
+    fi
+    warn "error: cargo fmt and cargo clippy are missing; install rustfmt and clippy for your Rust."
+    return 1
+}

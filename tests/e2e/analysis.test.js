@@ -1,0 +1,90 @@
+// Holds the measuring modules to signals whose pitch, level, delay and glitches are known, before anything real is
+// judged by them.
+
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { RATE, strongestTone, toneNear, levelDb, silentAfterMs, soundingAfterMs } from './lib/signal.js';
+import { compare } from './lib/delay.js';
+import { near } from './lib/assertions.js';
+import { tone, bandNoise, randoms } from './lib/generate.js';
+
+test('the pitch and level of a tone are found between the bins', () => {
+  for (const [hz, amplitude] of [[997, 0.25], [440.5, 0.01], [61, 0.5]]) {
+    const found = strongestTone(tone(hz, 1, amplitude));
+    near(found.hz, hz, 0.2, 'pitch');
+    near(found.db, 20 * Math.log10(amplitude / Math.SQRT2), 0.1, 'level');
+  }
+});
+
+test('one tone among others and noise is measured alone', () => {
+  const [a, b, noise] = [tone(440, 2, 0.1), tone(660, 2, 0.02), bandNoise(2, 0.001)];
+  const mixed = a.map((x, i) => x + b[i] + noise[i]);
+  const quiet = toneNear(mixed, 660);
+  near(quiet.hz, 660, 0.3, 'pitch');
+  near(quiet.db, 20 * Math.log10(0.02 / Math.SQRT2), 0.2, 'level');
+  assert.ok(toneNear(mixed, 550).db < -60, 'nothing is found where nothing is');
+});
+
+test('the end and the beginning of a sound are found to 10 ms', () => {
+  const sound = tone(997, 1);
+  sound.fill(0, 0.25 * RATE, 0.6 * RATE);
+  assert.equal(silentAfterMs(sound.subarray(0, 0.55 * RATE), -50), 250);
+  assert.equal(silentAfterMs(sound, -50), null, 'a sound that comes back has not fallen silent');
+  assert.equal(soundingAfterMs(sound.subarray(0.3 * RATE), -20), 300);
+  near(levelDb(sound.subarray(0, 0.2 * RATE)), -15.05, 0.05, 'level');
+});
+
+// What a browser on a sink would record: the reference, late by delayMs(t), at its own gain, with some noise.
+function recordingOf(reference, delayMs, edit = () => {}) {
+  const recording = new Float32Array(reference.length);
+  const random = randoms(9);
+  for (let i = 0; i < recording.length; i++) {
+    const from = i - Math.round((delayMs(i / RATE) * RATE) / 1000);
+    recording[i] = 0.5 * (reference[from] ?? 0) + 0.002 * (random() - 0.5);
+  }
+  edit(recording);
+  return recording;
+}
+
+function measure(delayMs, edit) {
+  const reference = bandNoise(12, 0.1, 5);
+  const ms = (i) => 5000 + (i * 1000) / RATE;
+  return compare({ recording: recordingOf(reference, delayMs, edit), recordedAt: ms, reference, emittedAt: ms });
+}
+
+test('a constant delay is measured to the millisecond and has no glitch', () => {
+  const result = measure(() => 73.03);
+  near(result.medianMs, 73, 0.5, 'median');
+  near(result.p95Ms, 73, 0.5, 'p95');
+  assert.equal(result.glitches, 0);
+  assert.ok(result.windows > 500, `${result.windows} windows`);
+});
+
+test('a delay that jumps is one glitch, and its share of the time is in the percentiles', () => {
+  const result = measure((t) => (t < 9 ? 60 : 140));
+  near(result.medianMs, 60, 0.5, 'median');
+  near(result.p95Ms, 140, 0.5, 'p95');
+  assert.equal(result.glitches, 1);
+});
+
+test('each gap is one glitch, however long', () => {
+  const result = measure(() => 80, (recording) => {
+    recording.fill(0, 3 * RATE, 3.02 * RATE);
+    recording.fill(0, 5 * RATE, 5.5 * RATE);
+    recording.copyWithin(7 * RATE, 6.9 * RATE, 6.925 * RATE);
+  });
+  assert.equal(result.glitches, 3);
+  near(result.medianMs, 80, 0.5, 'median');
+});
+
+test('single samples taken out or put in, as play-out does against drift, are no glitch', () => {
+  const result = measure((t) => 70 + Math.floor(t * 10) / 48);
+  assert.equal(result.glitches, 0);
+  near(result.medianMs, 71.2, 0.7, 'median');
+});
+
+test('silence is all glitch', () => {
+  const result = measure(() => 80, (recording) => recording.fill(0));
+  assert.equal(result.lostWindows, result.windows);
+  assert.equal(result.glitches, 1);
+});

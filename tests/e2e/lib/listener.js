@@ -1,0 +1,65 @@
+// A listener of the mix: every frame as it left the server, with the moment it came in, and its sound.
+//
+// Always: samples are in step with the server's clock. Frame k of the reception covers 960 samples; slots that the
+// server skipped are filled with silence, as their timestamps say.
+
+import WebSocket from 'ws';
+import { eventually, nowMs } from './processes.js';
+import { parseRtp } from './rtp.js';
+import { decodeOpus } from './opus.js';
+import { RATE } from './signal.js';
+
+const FRAME = 960;
+
+export class Listener {
+  constructor(url) {
+    this.url = url;
+    this.frames = []; // { at, sequence, timestamp, payload }
+    this.format = null;
+    this.closed = null;
+  }
+
+  async open() {
+    this.socket = new WebSocket(this.url, { perMessageDeflate: false });
+    this.socket.on('message', (data, isBinary) => {
+      const at = nowMs();
+      if (isBinary) this.frames.push({ at, ...parseRtp(data) });
+      else this.format ??= JSON.parse(data.toString());
+    });
+    this.socket.on('close', (code, reason) => (this.closed = { code, reason: reason.toString() }));
+    this.socket.on('error', () => {}); // close follows
+    await eventually('the mix is heard', () => this.frames.length > 0);
+    return this;
+  }
+
+  /** Waits for so many milliseconds of the mix from now on, and gives their samples. */
+  async next(ms) {
+    const from = this.frames.length;
+    const count = Math.ceil(ms / 20);
+    await eventually(`${ms} ms of the mix`, () => this.frames.length >= from + count, ms + 5000, 10);
+    return (await this.decode(from, from + count)).samples;
+  }
+
+  /**
+   * { samples, emittedAt }: the sound of frames from..to, and the moment in ms at which each sample left the server.
+   * A frame can come in late but not early, so the earliest of all tells the server's slots: a reader that was held up
+   * does not make the server, or what is heard after it, look quicker.
+   */
+  async decode(from = 0, to = this.frames.length) {
+    const packets = [];
+    let firstMs = Infinity;
+    let previous;
+    for (const frame of this.frames.slice(from, to)) {
+      const steps = previous ? ((frame.timestamp - previous.timestamp) >>> 0) / FRAME : 1;
+      for (let skipped = 1; skipped < steps; skipped++) packets.push(frame.payload.subarray(0, 1));
+      firstMs = Math.min(firstMs, frame.at - packets.length * 20);
+      packets.push(frame.payload);
+      previous = frame;
+    }
+    return { samples: await decodeOpus(packets), emittedAt: (sample) => firstMs + (sample * 1000) / RATE };
+  }
+
+  stop() {
+    this.socket?.terminate();
+  }
+}

@@ -1,0 +1,96 @@
+// The mixer page as a person uses it, in Chromium: real clicks and keys on what the page marks with data-testid.
+//
+// Always: collects what the page complains of (console errors, exceptions, failed requests), so that a test can ask
+// for none.
+
+import { eventually } from './processes.js';
+
+export class MixerPage {
+  static async open(browser, url, contextOptions = {}) {
+    const context = await browser.newContext(contextOptions);
+    const page = new MixerPage(await context.newPage());
+    await page.page.goto(url);
+    return page;
+  }
+
+  constructor(page) {
+    this.page = page;
+    this.complaints = [];
+    page.setDefaultTimeout(10_000);
+    page.on('console', (message) => message.type() === 'error' && this.complaints.push(message.text()));
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+    page.on('response', (response) => response.status() >= 400 && this.complaints.push(`${response.status()} ${response.url()}`));
+  }
+
+  get playButton() {
+    return this.page.getByTestId('play');
+  }
+
+  row(id) {
+    return this.page.locator(`[data-testid=row][data-id="${id}"]`);
+  }
+
+  playerState() {
+    return this.page.locator('[data-state]').first().getAttribute('data-state');
+  }
+
+  becomes(state, timeoutMs = 10_000) {
+    return eventually(`the player is ${state}`, async () => (await this.playerState()) === state, timeoutMs);
+  }
+
+  /** Starts the player at its full volume, so that levels are those of the mix. */
+  async play() {
+    await this.page.getByTestId('player-volume').press('End');
+    await this.playButton.click();
+    await this.becomes('playing');
+  }
+
+  /** A click on the middle of an element, sent when `beforeClick` has been called and not waiting for anything after. */
+  async clickAt(locator, beforeClick = () => {}) {
+    await locator.scrollIntoViewIfNeeded();
+    const box = await locator.boundingBox();
+    await this.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    beforeClick();
+    await this.page.mouse.down();
+    await this.page.mouse.up();
+  }
+
+  async rename(id, name) {
+    await this.row(id).getByTestId('edit-name').click();
+    const input = this.page.getByTestId('name-input').first();
+    await input.fill('');
+    await input.pressSequentially(name);
+    await input.press('Enter');
+  }
+
+  /** Moves a volume slider to a value by keys, as a person without a mouse does. */
+  async setVolume(id, percent) {
+    const slider = this.row(id).getByTestId('volume');
+    await slider.focus();
+    if (percent === 200) await slider.press('End');
+    if (percent === 0) await slider.press('Home');
+    for (let presses = 0; presses < 250; presses++) {
+      const value = Number(await slider.inputValue());
+      if (value === percent) return;
+      await slider.press(value > percent ? 'ArrowLeft' : 'ArrowRight');
+    }
+    throw new Error(`the slider cannot be moved to ${percent}: it stays at ${await slider.inputValue()}`);
+  }
+
+  /** Presses Tab until the focus is on an element with that test id; the number of presses. */
+  async tabTo(testId, limit = 60) {
+    for (let presses = 1; presses <= limit; presses++) {
+      await this.page.keyboard.press('Tab');
+      if ((await this.page.evaluate(() => document.activeElement?.dataset?.testid)) === testId) return presses;
+    }
+    throw new Error(`${limit} presses of Tab do not reach ${testId}`);
+  }
+
+  scrollsSideways() {
+    return this.page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+  }
+
+  close() {
+    return this.page.context().close();
+  }
+}

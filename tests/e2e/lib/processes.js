@@ -1,0 +1,123 @@
+// Starts the programs under test and ends them by their process id.
+//
+// Each has a log of its own in the artifacts folder. Always: a program that was started here is gone after stop();
+// programs on the way of the sound run with real-time priority where that is permitted, so that a busy machine is not
+// what is measured.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Milliseconds of CLOCK_MONOTONIC, the one clock of every measurement. */
+export const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export const realtimePermitted = spawnSync('chrt', ['-r', '5', 'true']).status === 0;
+
+if (!realtimePermitted) {
+  process.stderr.write('real-time scheduling is not permitted here: measured delays include the wait for a busy machine\n');
+}
+
+/**
+ * Gives this process, which stamps and sends, the priority just below the programs it measures. What it starts does not
+ * inherit it.
+ */
+export function takePriority() {
+  if (realtimePermitted) spawnSync('chrt', ['--reset-on-fork', '--rr', '--all-tasks', '--pid', '4', String(process.pid)]);
+}
+
+/** Asks until `probe` gives something truthy, and returns that; says `what` was awaited when it never comes. */
+export async function eventually(what, probe, timeoutMs = 10_000, everyMs = 50) {
+  const end = nowMs() + timeoutMs;
+  let failure;
+  do {
+    try {
+      const value = await probe();
+      if (value) return value;
+      failure = undefined;
+    } catch (error) {
+      failure = error;
+    }
+    await sleep(everyMs);
+  } while (nowMs() < end);
+  throw new Error(`${what}: not within ${timeoutMs} ms${failure ? ` (${failure.message})` : ''}`);
+}
+
+// A test run that is interrupted ends what it started, too.
+const started = new Set();
+process.on('exit', () => started.forEach((program) => program.child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
+export class Program {
+  /** logFile gets stdout and stderr; keepStdout: stdout is the caller's to read (`program.stdout`) and not logged. */
+  constructor(command, args, { env = {}, logFile, realtime = 0, keepStdout = false, stdin = 'ignore' }) {
+    const [program, ...rest] = realtime && realtimePermitted ? ['chrt', '-r', String(realtime), command, ...args] : [command, ...args];
+    mkdirSync(dirname(logFile), { recursive: true });
+    this.name = command;
+    this.lines = [];
+    this.child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: [stdin, 'pipe', 'pipe'] });
+    this.log = createWriteStream(logFile, { flags: 'a' });
+    if (!keepStdout) this.#keepLines(this.child.stdout);
+    this.#keepLines(this.child.stderr);
+    this.exited = new Promise((resolve) => {
+      this.child.once('error', (error) => resolve({ error }));
+      this.child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    started.add(this);
+    this.exited.then((end) => {
+      this.end = end;
+      started.delete(this);
+      this.log.end();
+    });
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  get stdin() {
+    return this.child.stdin;
+  }
+
+  get stdout() {
+    return this.child.stdout;
+  }
+
+  get running() {
+    return this.end === undefined;
+  }
+
+  /** The match of the first line, past or to come, that fits. */
+  line(pattern, timeoutMs = 10_000) {
+    return eventually(`${this.name} says ${pattern}`, () => {
+      for (const line of this.lines) {
+        const match = pattern.exec(line);
+        if (match) return match;
+      }
+      if (!this.running) throw new Error(`it ended: ${JSON.stringify(this.end)} ${this.lines.slice(-3).join(' | ')}`);
+      return null;
+    }, timeoutMs, 20);
+  }
+
+  async stop(signal = 'SIGTERM', graceMs = 3000) {
+    if (this.running) this.child.kill(signal);
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
+    const end = await this.exited;
+    clearTimeout(timer);
+    return end;
+  }
+
+  #keepLines(stream) {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      if (!this.log.writableEnded) this.log.write(text);
+      const parts = (rest + text).split('\n');
+      rest = parts.pop();
+      this.lines.push(...parts);
+      // Long runs must not keep every line: what is waited for comes early.
+      if (this.lines.length > 5000) this.lines.splice(0, 2500);
+    });
+  }
+}

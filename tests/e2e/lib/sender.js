@@ -1,0 +1,50 @@
+// A sender of our own: RTP/Opus over UDP, each packet at the moment it is due.
+//
+// Always: packet k leaves at start + 20 ms k, never earlier, and late packets do not push the later ones back.
+
+import dgram from 'node:dgram';
+import { nowMs } from './processes.js';
+import { buildRtp, buildSdes } from './rtp.js';
+
+export class Sender {
+  /** packets: Opus frames of 20 ms, sent once, or over and over with `repeat`. */
+  constructor(port, { ssrc, packets, name, repeat = false }) {
+    Object.assign(this, { port, ssrc, packets, name, repeat });
+    this.sequence = 65_500; // wraps within the first second
+    this.timestamp = 0xffff_0000;
+    this.sent = 0;
+  }
+
+  async start() {
+    this.socket = dgram.createSocket('udp4');
+    await new Promise((resolve) => this.socket.connect(this.port, '127.0.0.1', resolve));
+    this.socket.on('error', () => {}); // a server that is not there yet
+    this.startMs = nowMs();
+    this.done = new Promise((resolve) => (this.finish = resolve));
+    this.#sendDue();
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.socket?.close();
+    this.socket = null;
+    this.finish?.();
+  }
+
+  #sendDue() {
+    while (this.startMs + this.sent * 20 <= nowMs()) {
+      if (!this.repeat && this.sent >= this.packets.length) return this.finish();
+      this.socket.send(buildRtp({
+        sequence: this.sequence + this.sent,
+        timestamp: this.timestamp + this.sent * 960,
+        ssrc: this.ssrc,
+        marker: this.sent === 0,
+        payload: this.packets[this.sent % this.packets.length],
+      }));
+      // Who one is, is said again and again: it travels by UDP, too.
+      if (this.name && this.sent % 50 === 1) this.socket.send(buildSdes(this.ssrc, this.name));
+      this.sent++;
+    }
+    this.timer = setTimeout(() => this.#sendDue(), Math.max(0, this.startMs + this.sent * 20 - nowMs()));
+  }
+}

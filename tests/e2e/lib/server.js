@@ -1,0 +1,83 @@
+// The release server as its own process, and its API as a test uses it.
+//
+// Always: the first start asks for free ports and reads the real ones from the server's log line; every later start of
+// the same Server uses the same ports and the same state folder, as a restart on a real machine does.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Program, eventually } from './processes.js';
+import { BIN_DIR } from './paths.js';
+
+export class Server {
+  constructor(world, { args = [], env = {}, stateDir = join(world.dir, 'state') }) {
+    this.world = world;
+    this.args = args;
+    this.env = env;
+    this.stateDir = stateDir;
+    this.udpPort = 0;
+    this.httpPort = 0;
+    mkdirSync(stateDir, { recursive: true });
+  }
+
+  async start() {
+    this.program = new Program(join(BIN_DIR, 'raa-server'), this.args, {
+      env: { HOME: this.world.dir, XDG_STATE_HOME: this.stateDir, UDP_PORT: String(this.udpPort), HTTP_PORT: String(this.httpPort), LOG_LEVEL: 'debug', ...this.env },
+      logFile: join(this.world.artifacts, 'server.log'),
+      realtime: 5,
+    });
+    const [line] = await this.program.line(/^.*"listening".*$/);
+    this.udpPort = portIn(line, 'udp');
+    this.httpPort = portIn(line, 'http');
+    await eventually('the server is healthy', async () => (await fetch(`${this.url}/healthz`)).status === 200);
+    return this;
+  }
+
+  /** As power loss ends it. */
+  async kill() {
+    await this.program.stop('SIGKILL');
+  }
+
+  async stop() {
+    return this.program?.stop();
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.httpPort}`;
+  }
+
+  get wsUrl() {
+    return `ws://127.0.0.1:${this.httpPort}/ws?mix=main`;
+  }
+
+  /** An insecure origin, as a server on a LAN is for a browser. */
+  get pageUrl() {
+    return `http://raa.test:${this.httpPort}/`;
+  }
+
+  async get(path) {
+    const response = await fetch(this.url + path);
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  async clients() {
+    return (await this.get('/api/clients')).clients;
+  }
+
+  async patch(id, body) {
+    const response = await fetch(`${this.url}/api/clients/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`PATCH ${id}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  /** The client with that id, as soon as `fits` says so of it. */
+  client(id, fits = () => true, timeoutMs = 5000) {
+    return eventually(`client ${id} is as it should be`, async () => (await this.clients()).find((client) => client.id === id && fits(client)), timeoutMs);
+  }
+}
+
+function portIn(line, field) {
+  const match = new RegExp(`"${field}":"[^"]*:(\\d+)"`).exec(line);
+  if (!match) throw new Error(`no ${field} port in the server's line ${line}`);
+  return Number(match[1]);
+}

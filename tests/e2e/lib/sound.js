@@ -1,0 +1,120 @@
+// A computer's sound, without a sound card: a private PulseAudio with one null sink, players into it and a recorder of
+// what it plays.
+//
+// Always: own home, own socket; it never meets the sound server of whoever runs the tests. The null sink's clock is
+// CLOCK_MONOTONIC, so a recording has no drift against nowMs().
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Program, eventually, nowMs } from './processes.js';
+import { RATE } from './signal.js';
+
+export class SoundServer {
+  constructor(name, dir, logDir) {
+    this.name = name;
+    this.home = join(dir, `sound-${name}`);
+    this.socket = join(this.home, 'native');
+    this.logDir = logDir;
+    mkdirSync(join(this.home, 'run'), { recursive: true, mode: 0o700 });
+  }
+
+  /** What a program's environment must hold to play and record here. */
+  get env() {
+    return { HOME: this.home, XDG_RUNTIME_DIR: join(this.home, 'run'), XDG_CONFIG_HOME: join(this.home, 'config'), PULSE_SERVER: `unix:${this.socket}` };
+  }
+
+  async start() {
+    this.program = new Program('pulseaudio', [
+      '-n', '--daemonize=no', '--exit-idle-time=-1', '--disallow-exit', '--use-pid-file=no', '--log-target=stderr',
+      '-L', `module-native-protocol-unix socket=${this.socket} auth-anonymous=1`,
+      '-L', 'module-null-sink sink_name=main rate=48000 format=float32le channels=2',
+    ], { env: this.env, logFile: join(this.logDir, `sound-${this.name}.log`), realtime: 6 });
+    await eventually(`the sound server '${this.name}' answers`, () => this.#pactl('info').status === 0);
+    this.#pactl('set-default-sink', 'main');
+    return this;
+  }
+
+  /** Plays samples over and over until stopped. */
+  loop(samples) {
+    const player = new Program('pacat', ['--playback', '--raw', '--format=float32le', `--rate=${RATE}`, '--channels=1', '--latency-msec=200'],
+      { env: this.env, logFile: join(this.logDir, `pacat-${this.name}.log`), realtime: 5, stdin: 'pipe' });
+    const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+    const feed = () => {
+      while (player.running && player.stdin.writable && player.stdin.write(bytes)) ;
+    };
+    player.stdin.on('drain', feed);
+    player.stdin.on('error', () => {}); // EPIPE: the player or its sound server was ended
+    feed();
+    return player;
+  }
+
+  record() {
+    return new Recorder(this);
+  }
+
+  async stop() {
+    await this.program?.stop('SIGKILL');
+  }
+
+  #pactl(...args) {
+    return spawnSync('pactl', args, { env: { ...process.env, ...this.env }, timeout: 2000 });
+  }
+}
+
+// Everything the sink plays, mono, with the moment of each sample.
+export class Recorder {
+  constructor(sound) {
+    this.samples = new Float32Array(RATE * 30);
+    this.length = 0;
+    this.startMs = Infinity; // of sample 0: the earliest that any read allows
+    this.recentStartsMs = []; // what each of the last reads tells of sample 0
+    this.rest = Buffer.alloc(0);
+    this.program = new Program('parec', ['-d', 'main.monitor', '--raw', '--format=float32le', `--rate=${RATE}`, '--channels=1', '--latency-msec=5'],
+      { env: sound.env, logFile: join(sound.logDir, `parec-${sound.name}.log`), realtime: 5, keepStdout: true });
+    this.program.stdout.on('data', (bytes) => this.#take(bytes, nowMs()));
+  }
+
+  /** The moment of a sample; a read can come late but never early, so the earliest read tells the clock. */
+  momentOf(index) {
+    return this.startMs + (index * 1000) / RATE;
+  }
+
+  indexAt(momentMs) {
+    return Math.max(0, Math.round(((momentMs - this.startMs) * RATE) / 1000));
+  }
+
+  /** The samples between two moments, waiting until they are recorded. */
+  async between(fromMs, toMs) {
+    await eventually('the recording reaches that far', () => this.length >= this.indexAt(toMs) && this.length > 0, toMs - nowMs() + 5000, 10);
+    const missing = Math.min(...this.recentStartsMs) - this.startMs;
+    if (missing > 100) throw new Error(`the recording lost ${Math.round(missing)} ms of sound: this process was kept busy`);
+    return this.samples.slice(this.indexAt(fromMs), this.indexAt(toMs));
+  }
+
+  /** The next `ms` milliseconds from now. */
+  next(ms) {
+    const from = nowMs();
+    return this.between(from, from + ms);
+  }
+
+  stop() {
+    return this.program.stop();
+  }
+
+  #take(bytes, at) {
+    const all = this.rest.length ? Buffer.concat([this.rest, bytes]) : bytes;
+    const count = Math.floor(all.length / 4);
+    if (this.length + count > this.samples.length) {
+      const more = new Float32Array(this.samples.length * 2);
+      more.set(this.samples.subarray(0, this.length));
+      this.samples = more;
+    }
+    for (let i = 0; i < count; i++) this.samples[this.length + i] = all.readFloatLE(i * 4);
+    this.length += count;
+    this.rest = Buffer.from(all.subarray(count * 4));
+    const startMs = at - (this.length * 1000) / RATE;
+    this.startMs = Math.min(this.startMs, startMs);
+    this.recentStartsMs = [...this.recentStartsMs.slice(-20), startMs];
+  }
+}

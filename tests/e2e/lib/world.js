@@ -1,0 +1,117 @@
+// One test file's world: temporary folders, everything that was started in it, and the end of it all.
+//
+// Always: close() ends what the world started, last first, and removes the temporary folder; logs and screenshots stay
+// in target/e2e-artifacts/<name>.
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ARTIFACTS, BIN_DIR } from './paths.js';
+import { Server } from './server.js';
+import { Program, takePriority } from './processes.js';
+import { SoundServer } from './sound.js';
+import { Listener } from './listener.js';
+import { Sender } from './sender.js';
+import { openChromium, openFirefox } from './browser.js';
+
+// A file that hangs must not hang the whole run: its process ends, and with it all that it started.
+const LIMIT_MS = 5 * 60_000;
+
+export class World {
+  constructor(name) {
+    takePriority();
+    this.name = name;
+    this.dir = mkdtempSync(join(tmpdir(), 'raa-e2e-'));
+    this.artifacts = join(ARTIFACTS, name);
+    rmSync(this.artifacts, { recursive: true, force: true });
+    mkdirSync(this.artifacts, { recursive: true });
+    this.closers = [];
+    this.limit = setTimeout(() => {
+      process.stderr.write(`${name} is not done after ${LIMIT_MS / 1000} s and is ended\n`);
+      process.exit(1);
+    }, LIMIT_MS);
+  }
+
+  /** A running server on free ports with a state folder of its own; `args` replace the option against test music. */
+  async server({ args = ['--no-test-music'], ...options } = {}) {
+    const server = new Server(this, { args, ...options });
+    this.onClose(() => server.stop());
+    await server.start();
+    return server;
+  }
+
+  async sound(name) {
+    const sound = new SoundServer(name, this.dir, this.artifacts);
+    this.onClose(() => sound.stop());
+    return sound.start();
+  }
+
+  /** The Linux client, at home on the given sound server's computer. */
+  client(args, { sound, name = 'client' } = {}) {
+    const home = join(this.dir, `home-${name}`);
+    mkdirSync(home, { recursive: true });
+    const client = new Program(join(BIN_DIR, 'raa-client'), args, {
+      env: { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_STATE_HOME: join(home, '.state'), PULSE_SERVER: sound?.env.PULSE_SERVER ?? 'unix:/nonexistent', XDG_RUNTIME_DIR: sound?.env.XDG_RUNTIME_DIR ?? home },
+      logFile: join(this.artifacts, `${name}.log`),
+      realtime: 5,
+    });
+    this.onClose(() => client.stop());
+    return client;
+  }
+
+  program(command, args, name = command) {
+    const program = new Program(command, args, { logFile: join(this.artifacts, `${name}.log`), realtime: 5 });
+    this.onClose(() => program.stop());
+    return program;
+  }
+
+  async listener(server) {
+    const listener = new Listener(server.wsUrl);
+    this.onClose(() => listener.stop());
+    await listener.open();
+    return listener;
+  }
+
+  async sender(server, options) {
+    const sender = new Sender(server.udpPort, options);
+    this.onClose(() => sender.stop());
+    await sender.start();
+    return sender;
+  }
+
+  async chromium(sound, options) {
+    const browser = await openChromium(this, sound, options);
+    this.onClose(() => browser.close());
+    return browser;
+  }
+
+  async firefox(sound) {
+    const browser = await openFirefox(sound);
+    this.onClose(() => browser.close());
+    return browser;
+  }
+
+  loop(sound, samples) {
+    const player = sound.loop(samples);
+    this.onClose(() => player.stop());
+    return player;
+  }
+
+  record(sound) {
+    const recorder = sound.record();
+    this.onClose(() => recorder.stop());
+    return recorder;
+  }
+
+  onClose(close) {
+    this.closers.push(close);
+  }
+
+  async close() {
+    const failures = [];
+    for (const close of this.closers.reverse()) await Promise.resolve(close()).catch((error) => failures.push(error));
+    clearTimeout(this.limit);
+    rmSync(this.dir, { recursive: true, force: true });
+    if (failures.length) throw failures[0];
+  }
+}

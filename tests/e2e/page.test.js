@@ -1,0 +1,120 @@
+// The page as people meet it: on a phone and a desktop, in light and dark, below a path prefix, without a mouse; and
+// without a complaint in the browser's console. Screenshots are left in the artifacts folder for a person to look at.
+
+import { before, after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { World } from './lib/world.js';
+import { MixerPage } from './lib/page.js';
+import { eventually, sleep } from './lib/processes.js';
+import { startProxy } from './lib/proxy.js';
+import { levelDb } from './lib/signal.js';
+import { encodeOpus } from './lib/opus.js';
+import { tone, bandNoise } from './lib/generate.js';
+import { below } from './lib/assertions.js';
+
+const world = new World('page');
+let server, browser, recorder;
+
+before(async () => {
+  const sound = await world.sound('listener');
+  server = await world.server();
+  recorder = world.record(sound);
+  browser = await world.chromium(sound);
+  const [loud, soft] = [await encodeOpus(bandNoise(3, 0.1)), await encodeOpus(tone(440, 3, 0.02))];
+  await world.sender(server, { ssrc: 0x5f0a11c2, packets: loud, name: 'Ward 3 nurse station', repeat: true });
+  await world.sender(server, { ssrc: 0x90ab34d1, packets: soft, name: '第2監視室 PC-07', repeat: true });
+  await world.sender(server, { ssrc: 0x1c77e0aa, packets: soft, name: 'A computer with a name of sixty-four characters, the most allowed', repeat: true });
+  const silent = await world.sender(server, { ssrc: 0x7d01b3f4, packets: soft.slice(0, 50), name: 'Reception' });
+  await silent.done;
+  await server.patch('90ab34d1', { muted: true, volume: 120 });
+});
+after(() => world.close());
+
+const SIZES = { phone: { width: 360, height: 780 }, desktop: { width: 1280, height: 800 } };
+
+for (const [size, viewport] of Object.entries(SIZES)) {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`the page fits a ${size} in ${colorScheme} and has nothing to complain of`, async () => {
+      const mixer = await MixerPage.open(browser, server.pageUrl, { viewport, colorScheme, hasTouch: size === 'phone' });
+      await eventually('all four are listed', async () => (await mixer.page.getByTestId('row').count()) === 4);
+      await mixer.play();
+      await sleep(1500);
+      await mixer.page.screenshot({ path: join(world.artifacts, `${size}-${colorScheme}.png`), fullPage: true });
+      assert.equal(await mixer.scrollsSideways(), false, 'the page scrolls sideways');
+      assert.deepEqual(mixer.complaints, []);
+      await mixer.close();
+    });
+  }
+}
+
+test('light and dark differ', async () => {
+  const backgrounds = [];
+  for (const colorScheme of ['light', 'dark']) {
+    const mixer = await MixerPage.open(browser, server.pageUrl, { colorScheme });
+    backgrounds.push(await mixer.page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    await mixer.close();
+  }
+  assert.notEqual(backgrounds[0], backgrounds[1]);
+});
+
+test('keys alone start the sound, mute a computer and rename it', async () => {
+  const mixer = await MixerPage.open(browser, server.pageUrl);
+  const { keyboard } = mixer.page;
+  await eventually('all four are listed', async () => (await mixer.page.getByTestId('row').count()) === 4);
+  await mixer.tabTo('play');
+  await keyboard.press('Enter');
+  await mixer.becomes('playing');
+  await sleep(1000);
+  below(-levelDb(await recorder.next(500)), 60, 'level below full scale');
+
+  await mixer.tabTo('mute');
+  const id = await mixer.page.evaluate(() => document.activeElement.closest('[data-testid=row]').dataset.id);
+  const { muted } = await server.client(id);
+  for (const meant of [!muted, muted]) {
+    await keyboard.press('Space');
+    await server.client(id, (client) => client.muted === meant);
+    await eventually('the button shows it', async () => (await mixer.row(id).getByTestId('mute').getAttribute('aria-pressed')) === String(meant));
+  }
+
+  await mixer.tabTo('edit-name');
+  const renamed = await mixer.page.evaluate(() => document.activeElement.closest('[data-testid=row]').dataset.id);
+  const { name } = await server.client(renamed);
+  await keyboard.press('Enter');
+  await eventually('the name can be typed', () => mixer.page.evaluate(() => document.activeElement?.dataset?.testid === 'name-input'));
+  await keyboard.press('Control+A');
+  await keyboard.type('Typed by keys');
+  await keyboard.press('Enter');
+  await server.client(renamed, (client) => client.name === 'Typed by keys');
+  await server.patch(renamed, { name });
+  assert.deepEqual(mixer.complaints, []);
+  await mixer.close();
+});
+
+test('mute pressed twice in quick succession is as it was', async () => {
+  const mixer = await MixerPage.open(browser, server.pageUrl);
+  const mute = mixer.row('5f0a11c2').getByTestId('mute');
+  const { muted } = await server.client('5f0a11c2');
+  await mute.dblclick();
+  await sleep(500);
+  assert.equal((await server.client('5f0a11c2')).muted, muted);
+  assert.equal(await mute.getAttribute('aria-pressed'), String(muted));
+  await mixer.close();
+});
+
+test('below a path prefix everything works and nothing is asked for outside it', async () => {
+  const proxy = await startProxy(server.httpPort, '/raa/');
+  world.onClose(proxy.close);
+  const mixer = await MixerPage.open(browser, `http://raa.test:${proxy.port}/raa/`);
+  await eventually('all four are listed', async () => (await mixer.page.getByTestId('row').count()) === 4);
+  await mixer.play();
+  const { muted } = await server.client('5f0a11c2');
+  await mixer.row('5f0a11c2').getByTestId('mute').click();
+  await server.client('5f0a11c2', (client) => client.muted === !muted);
+  await server.patch('5f0a11c2', { muted });
+  await sleep(1000);
+  below(-levelDb(await recorder.next(500)), 60, 'level below full scale');
+  assert.deepEqual(proxy.outside.filter((path) => path !== '/favicon.ico'), []);
+  assert.deepEqual(mixer.complaints.filter((text) => !text.includes('favicon')), []);
+  await mixer.close();
+});
