@@ -100,26 +100,33 @@ pub enum CommandError {
 pub enum Output {
     /// Send this RTP packet to every listener.
     Mix(Bytes),
-    /// A client's first packet came, or the first one after it was offline.
+    /// Tell those who keep or show it.
+    Event(ClientEvent),
+}
+
+/// What has become of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// Its first packet came, or the first one after it was offline.
     Connected {
         /// Who.
         ssrc: u32,
         /// From where.
         from: Origin,
     },
-    /// A client said goodbye or was not heard for too long.
+    /// It said goodbye or was not heard for too long.
     Disconnected {
         /// Who.
         ssrc: u32,
     },
-    /// A sender tells another name of itself than before.
+    /// It tells another name of itself than before.
     SenderNamed {
         /// Who.
         ssrc: u32,
         /// How it is called.
         name: Name,
     },
-    /// An offline client that no operator touched made room for a new one.
+    /// It was offline and no operator had touched it, so it made room for a new one.
     Evicted {
         /// Who.
         ssrc: u32,
@@ -286,10 +293,11 @@ impl Hub {
             Origin::Internal => None,
         };
         if !was_connected {
-            self.outputs.push_back(Output::Connected {
-                ssrc: packet.ssrc,
-                from,
-            });
+            self.outputs
+                .push_back(Output::Event(ClientEvent::Connected {
+                    ssrc: packet.ssrc,
+                    from,
+                }));
         }
         Ok(())
     }
@@ -323,12 +331,14 @@ impl Hub {
                     let name = Name::from_sender(text);
                     if client.sender_name != name && name.is_some() {
                         client.sender_name.clone_from(&name);
-                        outputs.extend(name.map(|name| Output::SenderNamed { ssrc, name }));
+                        outputs.extend(
+                            name.map(|name| Output::Event(ClientEvent::SenderNamed { ssrc, name })),
+                        );
                     }
                 }
                 rtcp::Item::Goodbye { .. } => {
                     client.disconnect();
-                    outputs.push_back(Output::Disconnected { ssrc });
+                    outputs.push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
                 }
             }
         });
@@ -354,7 +364,8 @@ impl Hub {
                 .map(|(&ssrc, _)| ssrc)
                 .ok_or(Refused::TooManyClients)?;
             self.clients.remove(&oldest);
-            self.outputs.push_back(Output::Evicted { ssrc: oldest });
+            self.outputs
+                .push_back(Output::Event(ClientEvent::Evicted { ssrc: oldest }));
         }
         self.clients
             .insert(ssrc, Client::new(ClientSettings::default()));
@@ -366,7 +377,8 @@ impl Hub {
         for (&ssrc, client) in &mut self.clients {
             if client.is_connected() && client.is_silent_for(now, limit) {
                 client.disconnect();
-                self.outputs.push_back(Output::Disconnected { ssrc });
+                self.outputs
+                    .push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
             }
         }
     }

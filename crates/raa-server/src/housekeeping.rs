@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use raa_core::hub::Origin;
+use raa_core::hub::{ClientEvent, Origin};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::desk::Desk;
-use crate::engine::{EngineHandle, Notice};
+use crate::engine::EngineHandle;
 use crate::id::ClientId;
 
 /// Last-heard times are stored this often while clients are heard,
@@ -32,7 +32,7 @@ const LOG_WINDOW: Duration = Duration::from_secs(10);
 /// Runs until `stop`, then stores a last time.
 pub(crate) async fn run(
     engine: EngineHandle,
-    notices: Receiver<Notice>,
+    events: Receiver<ClientEvent>,
     desk: Desk,
     stop: CancellationToken,
 ) {
@@ -45,9 +45,9 @@ pub(crate) async fn run(
             changed = snapshots.changed() => changed.is_err(),
         };
         let now = Instant::now();
-        for notice in notices.try_iter() {
-            saves.take(&notice);
-            log_notice(&notice, &mut log, now);
+        for event in events.try_iter() {
+            saves.take(&event);
+            log_event(&event, &mut log, now);
         }
         if let Some(suppressed) = log.close_window(now) {
             info!(
@@ -75,22 +75,22 @@ async fn save(desk: &Desk, saves: &mut Saves, now: Instant) {
     }
 }
 
-fn log_notice(notice: &Notice, limit: &mut LogLimit, now: Instant) {
-    match notice {
-        Notice::Connected { ssrc, from } if limit.permits(now) => {
+fn log_event(event: &ClientEvent, limit: &mut LogLimit, now: Instant) {
+    match event {
+        ClientEvent::Connected { ssrc, from } if limit.permits(now) => {
             let (client, address) = (ClientId(*ssrc), address_of(from));
             info!(%client, address, "client connected");
         }
-        Notice::Disconnected { ssrc } if limit.permits(now) => {
+        ClientEvent::Disconnected { ssrc } if limit.permits(now) => {
             info!(client = %ClientId(*ssrc), "client disconnected");
         }
-        Notice::SenderNamed { ssrc, name } => {
+        ClientEvent::SenderNamed { ssrc, name } => {
             debug!(client = %ClientId(*ssrc), name = name.as_str(), "client says its name");
         }
-        Notice::Evicted { ssrc } => {
+        ClientEvent::Evicted { ssrc } => {
             debug!(client = %ClientId(*ssrc), "client forgotten in favour of a new one");
         }
-        Notice::Connected { .. } | Notice::Disconnected { .. } => {}
+        ClientEvent::Connected { .. } | ClientEvent::Disconnected { .. } => {}
     }
 }
 
@@ -121,15 +121,15 @@ impl Saves {
         }
     }
 
-    fn take(&mut self, notice: &Notice) {
-        match *notice {
-            Notice::Disconnected { .. } => self.is_pressing = true,
-            Notice::Evicted { ssrc } => {
+    fn take(&mut self, event: &ClientEvent) {
+        match *event {
+            ClientEvent::Disconnected { .. } => self.is_pressing = true,
+            ClientEvent::Evicted { ssrc } => {
                 self.is_pressing = true;
                 self.evicted.insert(ssrc);
             }
-            Notice::Connected { ssrc, .. } => _ = self.evicted.remove(&ssrc),
-            Notice::SenderNamed { .. } => {}
+            ClientEvent::Connected { ssrc, .. } => _ = self.evicted.remove(&ssrc),
+            ClientEvent::SenderNamed { .. } => {}
         }
     }
 
@@ -205,7 +205,7 @@ impl LogLimit {
 mod tests {
     use super::*;
 
-    const DISCONNECTED: Notice = Notice::Disconnected { ssrc: 1 };
+    const DISCONNECTED: ClientEvent = ClientEvent::Disconnected { ssrc: 1 };
 
     #[test]
     fn a_flood_is_logged_as_a_number() {
@@ -252,9 +252,9 @@ mod tests {
     fn who_was_forgotten_and_came_back_is_not_deleted() {
         let start = Instant::now();
         let mut saves = Saves::new(start);
-        saves.take(&Notice::Evicted { ssrc: 1 });
-        saves.take(&Notice::Evicted { ssrc: 2 });
-        saves.take(&Notice::Connected {
+        saves.take(&ClientEvent::Evicted { ssrc: 1 });
+        saves.take(&ClientEvent::Evicted { ssrc: 2 });
+        saves.take(&ClientEvent::Connected {
             ssrc: 1,
             from: Origin::Internal,
         });

@@ -101,7 +101,7 @@ impl Running {
         let max_unset = setup.config.max_unnamed_clients.into();
         let (store, store_thread, known) = store::open(&setup.state_dir, max_unset)?;
         let config = engine_config(&setup.config, listeners.udp, known);
-        let (engine, engine_thread, notices) = engine::start(config)?;
+        let (engine, engine_thread, client_events) = engine::start(config)?;
         let desk = Desk::new(engine.clone(), store);
         let app = Arc::new(App {
             desk: desk.clone(),
@@ -119,7 +119,7 @@ impl Running {
         Ok(Self {
             serving: tokio::spawn(http::serve::run(listener, router, app.clone())),
             feeding: tokio::spawn(events::run(app.clone())),
-            keeping: tokio::spawn(housekeeping::run(engine, notices, desk, stop)),
+            keeping: tokio::spawn(housekeeping::run(engine, client_events, desk, stop)),
             app,
             engine: engine_thread,
             store: store_thread,

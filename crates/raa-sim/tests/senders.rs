@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use raa_core::client::Status;
-use raa_core::hub::{Origin, Output};
+use raa_core::hub::{ClientEvent, Origin, Output};
 use raa_core::refused::Refused;
 use raa_core::rtp::Packet;
 use raa_core::settings::{ClientSettings, Name, Volume};
@@ -72,7 +72,7 @@ fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
         !world
             .events
             .iter()
-            .any(|(_, event)| matches!(event, Output::Disconnected { .. }))
+            .any(|(_, event)| matches!(event, Output::Event(ClientEvent::Disconnected { .. })))
     );
 }
 
@@ -322,9 +322,9 @@ fn a_client_that_is_away_for_a_day_is_offline_and_comes_back_as_it_was_set() {
         matches!(
             events[..],
             [
-                Output::Connected { .. },
-                Output::Disconnected { .. },
-                Output::Connected { .. }
+                Output::Event(ClientEvent::Connected { .. }),
+                Output::Event(ClientEvent::Disconnected { .. }),
+                Output::Event(ClientEvent::Connected { .. })
             ]
         ),
         "{events:?}"

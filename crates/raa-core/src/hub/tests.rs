@@ -187,10 +187,10 @@ fn clients_come_and_go() {
     bench.run_tones(&[SSRC], 10);
     assert_eq!(
         bench.outputs,
-        [Output::Connected {
+        [Output::Event(ClientEvent::Connected {
             ssrc: SSRC,
             from: FROM
-        }]
+        })]
     );
     assert_eq!(
         bench.hub.handle_command(Command::Forget { ssrc: SSRC }),
@@ -199,7 +199,7 @@ fn clients_come_and_go() {
     (0..251).for_each(|_| bench.play());
     assert_eq!(
         bench.outputs.last(),
-        Some(&Output::Disconnected { ssrc: SSRC })
+        Some(&Output::Event(ClientEvent::Disconnected { ssrc: SSRC }))
     );
     assert_eq!(bench.view(SSRC).status, Status::Offline);
     bench
@@ -268,7 +268,10 @@ fn forged_ssrcs_evict_neither_connected_nor_named_clients() {
     bench.outputs.clear();
     assert_eq!(bench.send(4, &[0xf8]), Ok(()));
     bench.play();
-    assert_eq!(bench.outputs[0], Output::Evicted { ssrc: 1 });
+    assert_eq!(
+        bench.outputs[0],
+        Output::Event(ClientEvent::Evicted { ssrc: 1 })
+    );
     assert!(bench.hub.client(100, bench.now).is_some());
     assert_eq!(bench.send(5, &[0xf8]), Err(Refused::TooManyClients));
 }

@@ -6,7 +6,7 @@
 //! snapshot, so that readers never reach this thread.
 //!
 //! Always: it waits for nothing but its slot; every queue it writes to is bounded, and what does
-//! not fit is dropped (a listener's frame, a notice) or refused (a command), never waited for.
+//! not fit is dropped (a listener's frame, an event) or refused (a command), never waited for.
 
 mod health;
 mod priority;
@@ -23,9 +23,10 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use raa_core::SLOT;
 use raa_core::client::{ClientView, KnownClient};
-use raa_core::hub::{Command, CommandError, Hub, HubConfig, HubStats, Origin, Output, StreamStart};
+use raa_core::hub::{
+    ClientEvent, Command, CommandError, Hub, HubConfig, HubStats, Origin, Output, StreamStart,
+};
 use raa_core::refused::Refused;
-use raa_core::settings::Name;
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::{info, warn};
 
@@ -40,8 +41,8 @@ use udp::AudioSocket;
 const INBOX: usize = 256;
 /// Frames a listener can be behind before it is skipped to live: 640 ms.
 const MIX_RING: usize = 32;
-/// Notices the store and the log can be behind.
-const NOTICES: usize = 4096;
+/// Events the store and the log can be behind.
+const EVENTS: usize = 4096;
 /// Slots from one snapshot to the next: ten snapshots a second.
 const SNAPSHOT_SLOTS: u64 = 5;
 /// Slots in a window of timing statistics: 5 s.
@@ -93,35 +94,6 @@ impl Snapshot {
     }
 }
 
-/// What the store and the log want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// See [`Output::Connected`].
-    Connected {
-        /// Who.
-        ssrc: u32,
-        /// From where.
-        from: Origin,
-    },
-    /// See [`Output::Disconnected`].
-    Disconnected {
-        /// Who.
-        ssrc: u32,
-    },
-    /// See [`Output::SenderNamed`].
-    SenderNamed {
-        /// Who.
-        ssrc: u32,
-        /// How it is called.
-        name: Name,
-    },
-    /// See [`Output::Evicted`].
-    Evicted {
-        /// Who.
-        ssrc: u32,
-    },
-}
-
 /// Why a command had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -156,12 +128,12 @@ pub struct EngineThread(JoinHandle<()>);
 /// When a socket cannot be prepared or the thread cannot be started.
 pub fn start(
     config: EngineConfig,
-) -> anyhow::Result<(EngineHandle, EngineThread, Receiver<Notice>)> {
+) -> anyhow::Result<(EngineHandle, EngineThread, Receiver<ClientEvent>)> {
     let (inbox, requests) = sync_channel(INBOX);
-    let (notices, notice_receiver) = sync_channel(NOTICES);
+    let (events, event_receiver) = sync_channel(EVENTS);
     let (mix, _) = broadcast::channel(MIX_RING);
     let health = Arc::new(Health::new(Instant::now()));
-    let (engine, snapshot) = Engine::new(config, requests, notices, mix.clone(), health.clone())?;
+    let (engine, snapshot) = Engine::new(config, requests, events, mix.clone(), health.clone())?;
     let thread = thread::Builder::new()
         .name("engine".into())
         .spawn(move || engine.run())
@@ -174,7 +146,7 @@ pub fn start(
             health,
         },
         EngineThread(thread),
-        notice_receiver,
+        event_receiver,
     ))
 }
 
@@ -237,7 +209,7 @@ struct Engine {
     /// The first slot whose packet has not been handed over.
     music_slot: u64,
     requests: Receiver<Request>,
-    notices: SyncSender<Notice>,
+    events: SyncSender<ClientEvent>,
     mix: broadcast::Sender<Bytes>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
@@ -262,7 +234,7 @@ impl Engine {
     fn new(
         config: EngineConfig,
         requests: Receiver<Request>,
-        notices: SyncSender<Notice>,
+        events: SyncSender<ClientEvent>,
         mix: broadcast::Sender<Bytes>,
         health: Arc<Health>,
     ) -> anyhow::Result<(Self, watch::Receiver<Arc<Snapshot>>)> {
@@ -286,7 +258,7 @@ impl Engine {
             music: music.transpose()?,
             music_slot: 0,
             requests,
-            notices,
+            events,
             mix,
             snapshot,
             health,
@@ -394,19 +366,16 @@ impl Engine {
 
     fn forward_outputs(&mut self) {
         while let Some(output) = self.hub.poll_output() {
-            let notice = match output {
+            let event = match output {
                 Output::Mix(frame) => {
                     // An error means that nobody listens.
                     let _ = self.mix.send(frame);
                     continue;
                 }
-                Output::Connected { ssrc, from } => Notice::Connected { ssrc, from },
-                Output::Disconnected { ssrc } => Notice::Disconnected { ssrc },
-                Output::SenderNamed { ssrc, name } => Notice::SenderNamed { ssrc, name },
-                Output::Evicted { ssrc } => Notice::Evicted { ssrc },
+                Output::Event(event) => event,
             };
             // The store catches up with what it missed when it next saves everything.
-            let _ = self.notices.try_send(notice);
+            let _ = self.events.try_send(event);
         }
     }
 
