@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Finds or installs what building RAA takes: Rust of the workspace's rust-version, a C compiler, CMake (for libopus)
-# and PulseAudio's headers (for the Linux client).
+# Finds or installs what building RAA takes: Rust of the workspace's rust-version, and a C compiler with CMake for
+# libopus and SQLite, which come as source.
 #
 # Always: a Rust that is new enough is used as it is. Sourced after common.sh; $ROOT is the top of the checkout.
 
@@ -27,7 +27,7 @@ cargo_is_new_enough() {
 
 # Notes the packages that a build needs. Rust itself is a second step: see ensure_rust.
 need_build_tools() {
-    need_command gcc gcc "compiles libopus"
+    need_command gcc gcc "compiles libopus and SQLite"
     need_package libc6-dev "the C library's headers"
     need_command make make "builds libopus"
     need_command cmake cmake "configures libopus"

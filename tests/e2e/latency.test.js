@@ -9,7 +9,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
-import { nowMs, realtimePermitted, sleep } from './lib/processes.js';
+import { givePriorityBack, nowMs, realtimePermitted, sleep } from './lib/processes.js';
 import { decodeOpus, encodeOpus } from './lib/opus.js';
 import { compare } from './lib/delay.js';
 import { bandNoise } from './lib/generate.js';
@@ -47,6 +47,7 @@ before(async () => {
   await sleep(FORGOTTEN_MS);
   afterStall = await record(PIECE_MS);
   sender.stop();
+  givePriorityBack();
 });
 after(() => world.close());
 

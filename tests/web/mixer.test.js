@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Latest } from '../../crates/raa-server/web/latest.js';
-import { ago, arrange, checkName, condition, losingPercent, meterShare } from '../../crates/raa-server/web/model.js';
+import { Interruptions, PeakHold, ago, arrange, checkName, condition, isHeld, isUnused, losingPercent, meterShare } from '../../crates/raa-server/web/model.js';
 import { parseRtp } from '../../crates/raa-server/web/rtp.js';
 import { TEXTS, pickLanguage, texts } from '../../crates/raa-server/web/texts.js';
 
@@ -57,6 +57,28 @@ test('a client that loses sound says so before anything else', () => {
 
 test('the meter runs from -60 dBFS to 0', () => {
   assert.deepEqual([-120, -60, -30, 0, 6].map(meterShare), [0, 0, 0.5, 1, 1]);
+});
+
+test('a peak stays for a second and then falls by 20 dB a second', () => {
+  const hold = new PeakHold();
+  const shown = [[0, -6], [500, -30], [1000, -30], [1500, -30], [1500, -3], [10000, -50]].map(([at, dbfs]) => hold.next(at, dbfs));
+  assert.deepEqual(shown, [-6, -6, -6, -16, -3, -50]);
+});
+
+test('interruptions are those of the last minute, and a new start has none', () => {
+  const interruptions = new Interruptions();
+  const told = [[0, 0], [1000, 2], [59000, 3], [61500, 3], [130000, 3], [131000, 0], [132000, 1]].map(([at, total]) => interruptions.next(at, total));
+  assert.deepEqual(told, [0, 2, 3, 1, 0, 0, 1]);
+});
+
+test('rows stay where they are while a hand is on them, and not for ever', () => {
+  const away = { isPressing: false, handMsAgo: Infinity, typedMsAgo: Infinity };
+  const held = [{}, { isPressing: true }, { handMsAgo: 1900 }, { handMsAgo: 2100 }, { typedMsAgo: 20000 }, { typedMsAgo: 31000 }];
+  assert.deepEqual(held.map((hand) => isHeld({ ...away, ...hand })), [false, true, true, false, true, false]);
+});
+
+test('a newcomer is told how to begin until there is more than the test music', () => {
+  assert.deepEqual([[], [client('bgmtest0')], [client('bgmtest0'), client('a')]].map(isUnused), [true, true, false]);
 });
 
 test('names have 1 to 64 characters', () => {

@@ -19,9 +19,10 @@ function seeded(seed) {
 /**
  * Sends one frame every 20 ms of the server's clock and plays what the policy says.
  * `arrivalS(n, sentS)` tells when frame n is here, by this computer's clock; null when it is lost.
+ * `audioS(at)` is what the sound card's clock shows then.
  */
-function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS }) {
-  const playout = new Playout();
+function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS, audioS = (at) => at, clockStepS }) {
+  const playout = new Playout({ clockStepS });
   const arrivals = [];
   for (let n = 0; n < seconds * 50; n += 1) {
     const at = arrivalS(n, (n * 0.02) / (1 + ppm / 1e6));
@@ -30,9 +31,9 @@ function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS 
   arrivals.sort((a, b) => a.at - b.at || a.n - b.n);
   const heard = []; // { at, end, lead }
   for (const { n, at } of arrivals) {
-    const plan = playout.frame(at, (first + n) & 0xffff);
+    const plan = playout.frame(audioS(at), (first + n) & 0xffff);
     if (plan.action !== 'play') continue;
-    const now = at * SAMPLE_RATE;
+    const now = audioS(at) * SAMPLE_RATE;
     assert.ok(plan.at >= now - 1, `frame ${n} is scheduled ${now - plan.at} samples in the past`);
     const before = heard.at(-1);
     if (before) assert.ok(plan.at >= before.end, `frame ${n} overlaps the one before it`);
@@ -58,6 +59,52 @@ for (const ppm of [-500, 500]) {
     assert.ok(maxLead(heard.slice(3000)) < 35, `${maxLead(heard.slice(3000))} ms`);
   });
 }
+
+for (const stepMs of [10, 512 / 48, 20, 40]) {
+  test(`an hour of a sound card whose clock moves in steps of ${stepMs.toFixed(1)} ms costs no glitch`, () => {
+    const clockStepS = stepMs / 1000;
+    // The clock shows the end of the block that is being played, and drifts slowly against the frames.
+    const audioS = (at) => Math.ceil(at / clockStepS) * clockStepS;
+    for (const ppm of [-200, -20, 20, 200]) {
+      const random = seeded(5);
+      const { counters, heard } = simulate({ seconds: HOUR_S, ppm, audioS, clockStepS, arrivalS: (n, sent) => sent + 0.003 * random() });
+      assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0], `${ppm} ppm`);
+      assert.ok(maxLead(heard.slice(3000)) < 35 + 2 * stepMs, `${maxLead(heard.slice(3000))} ms`);
+    }
+  });
+}
+
+test('a page that sleeps a second of every minute pays one gap each time, and no lasting delay', () => {
+  const arrivalS = (n, sent) => (sent % 60 > 30 && sent % 60 < 31 ? sent - (sent % 60) + 31 : sent);
+  const { counters, heard } = simulate({ seconds: 600, arrivalS });
+  assert.equal(counters.underruns, 10);
+  for (const { n, leadMs } of heard) {
+    if (n % 3000 > 1800) assert.ok(leadMs < 110, `frame ${n} waits ${leadMs} ms`);
+  }
+});
+
+test('frames that came while the sound card was suspended are not heard late', () => {
+  const audioS = (at) => (at < 10 ? at : Math.max(10, at - 60));
+  const { counters, heard } = simulate({ seconds: 90, audioS });
+  assert.equal(counters.underruns, 0);
+  assert.ok(counters.cut > 2900, `${counters.cut} left out`);
+  assert.ok(maxLead(heard) < 250, `${maxLead(heard)} ms`);
+  assert.ok(maxLead(heard.filter(({ n }) => n > 73 * 50)) < 65, 'the delay is back three seconds after');
+});
+
+test('a listener that the server has skipped to live goes on there', () => {
+  const { counters, heard } = simulate({ seconds: 20, arrivalS: (n, sent) => (n >= 500 && n < 650 ? null : sent) });
+  assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [1, 0, 0]);
+  assert.ok(maxLead(heard) < 45, `${maxLead(heard)} ms`);
+});
+
+test('how long a frame waits is told', () => {
+  const playout = new Playout();
+  const { at } = playout.frame(1, 0);
+  assert.ok(Math.abs(playout.waitS - (at / SAMPLE_RATE - 1)) < 1e-9);
+  playout.frame(1.03, 1);
+  assert.ok(Math.abs(playout.waitS - 0.02) < 1e-9, `${playout.waitS} s`);
+});
 
 test('jitter of 60 ms is learnt and then passes without a glitch', () => {
   const random = seeded(3);

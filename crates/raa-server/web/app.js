@@ -4,9 +4,9 @@
 // a person chose here (volume, order, that it played) is remembered by this browser.
 
 import { followEvents } from './api.js';
-import { GROUPS, SORTS, arrange } from './model.js';
+import { GROUPS, Interruptions, PeakHold, SORTS, arrange, isHeld, isUnused } from './model.js';
 import { Player } from './player.js';
-import { Row } from './row.js';
+import { Row, showLevel } from './row.js';
 import { pickLanguage, texts } from './texts.js';
 
 const $ = (id) => document.getElementById(id);
@@ -16,6 +16,11 @@ const remembered = {
   get: (key, fallback) => { try { return localStorage.getItem(`raa.${key}`) ?? fallback; } catch { return fallback; } },
   set: (key, value) => { try { localStorage.setItem(`raa.${key}`, value); } catch { /* a private window forgets */ } },
 };
+
+/** How long the server may be away until the page says so. */
+const BANNER_AFTER_MS = 1500;
+/** With more sounding than this their meters jump instead of gliding, which costs less. */
+const MANY = 60;
 
 translate();
 startPlayer();
@@ -37,17 +42,33 @@ function startPlayer() {
   volume.value = remembered.get('volume', '80');
   const player = new Player({ url: document.baseURI, volume: volume.value / 100 });
   const showVolume = () => { $('player-percent').textContent = `${volume.value} %`; };
+  const interruptions = new Interruptions();
+  const peakHold = new PeakHold();
+  let interrupted = 0;
   const details = {
     stopped: () => text('stoppedDetail'),
     'needs-click': () => text('needsClickDetail'),
-    playing: () => text('delay', Math.round(player.delayMs)),
+    connecting: () => text('connectingDetail'),
+    playing: () => `${text('delay', Math.round(player.delayMs))} · ${interrupted ? text('interrupted', interrupted) : text('steady')}`,
+    reconnecting: () => text('reconnectingDetail'),
     offline: () => text('offlineDetail'),
   };
   const show = () => {
-    $('player').dataset.state = player.state;
-    $('player-title').textContent = text(player.state);
-    $('play').title = text(player.state === 'stopped' ? 'play' : 'stop');
-    $('player-detail').textContent = details[player.state]?.() ?? '';
+    const { state } = player;
+    $('player').dataset.state = state;
+    $('player-title').textContent = text(state);
+    $('player-detail').textContent = details[state]();
+    const label = text(state === 'stopped' || state === 'needs-click' ? 'play' : 'stop');
+    $('play').title = label;
+    $('play').setAttribute('aria-label', label);
+    if ($('player-live').textContent !== text(state)) $('player-live').textContent = text(state);
+    if (state !== 'playing') showMix();
+  };
+  const meter = { rms: $('mix-rms'), peak: $('mix-peak') };
+  const showMix = () => {
+    const { rmsDbfs, peakDbfs } = player.level;
+    const volumeDb = 20 * Math.log10(Math.max(player.volume, 1e-6)); // what is heard
+    showLevel(meter, rmsDbfs + volumeDb, peakHold.next(performance.now(), peakDbfs + volumeDb));
   };
   const toggle = (state) => {
     // In 'needs-click' this very click is what the browser waits for.
@@ -67,10 +88,14 @@ function startPlayer() {
   addEventListener('keydown', (event) => {
     if (event.key !== ' ' || event.target.closest('input, select, button')) return;
     event.preventDefault();
-    toggle(player.state);
+    if (!event.repeat) toggle(player.state);
   });
   player.addEventListener('state', show);
-  setInterval(() => player.state === 'playing' && show(), 1000);
+  player.addEventListener('stats', () => {
+    interrupted = interruptions.next(performance.now(), player.stats.underruns);
+    show();
+  });
+  player.addEventListener('level', showMix);
   showVolume();
   show();
   // A wall display that reloads at night goes on by itself where the browser allows it.
@@ -84,7 +109,16 @@ function startMixer() {
   $('sort').value = SORTS.includes(remembered.get('sort', 'name')) ? remembered.get('sort', 'name') : 'name';
   $('command').textContent = `raa-client --server ${location.hostname.includes(':') ? `[${location.hostname}]` : location.hostname}`;
 
-  const isHeld = () => [...rows.values()].some((row) => row.isHeld);
+  let handAt = -Infinity;
+  for (const event of ['pointermove', 'pointerdown', 'keydown', 'wheel']) {
+    $('main').addEventListener(event, () => { handAt = performance.now(); }, { passive: true });
+  }
+  $('main').addEventListener('pointerleave', () => { handAt = -Infinity; });
+  const isBusy = () => isHeld({
+    isPressing: [...rows.values()].some((row) => row.isPressing),
+    handMsAgo: performance.now() - handAt,
+    typedMsAgo: Math.min(...[...rows.values()].map((row) => row.typedMsAgo)),
+  });
   const place = () => {
     const focused = document.activeElement;
     const groups = arrange(clients, { search: $('search').value, sort: $('sort').value });
@@ -100,7 +134,7 @@ function startMixer() {
     }
     // A row that moved has lost the keyboard's focus.
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
-    $('empty').hidden = clients.length > 0;
+    $('empty').hidden = !isUnused(clients);
     $('nothing').hidden = clients.length === 0 || GROUPS.some((group) => groups[group].length > 0);
   };
 
@@ -118,19 +152,25 @@ function startMixer() {
       rows.get(client.id).update(client);
     }
     $('summary').textContent = `${location.host} · ${text('computers', clients.length)} · ${text('listening', state.status.listeners)}`;
-    if (!isHeld()) place();
+    if (!isBusy()) place();
+    const sounding = clients.filter((client) => client.status === 'sounding');
+    $('main').classList.toggle('many', sounding.length > MANY);
   };
   const onLevels = (levels) => {
     for (const [id, row] of rows) {
-      if (row.client.status !== 'offline') row.level(levels[id] ?? null);
+      if (row.client.status === 'sounding') row.level(levels[id] ?? null);
     }
   };
   let bannerTimer = 0;
   const onConnection = (isUp) => {
+    // A short break is mended before anybody needs to know of it; failed attempts are the same break.
+    if (!isUp) {
+      bannerTimer ||= setTimeout(() => { $('banner').hidden = false; }, BANNER_AFTER_MS);
+      return;
+    }
     clearTimeout(bannerTimer);
-    // A short break is mended before anybody needs to know of it.
-    if (isUp) $('banner').hidden = true;
-    else bannerTimer = setTimeout(() => { $('banner').hidden = false; }, 1500);
+    bannerTimer = 0;
+    $('banner').hidden = true;
   };
 
   $('search').addEventListener('input', place);

@@ -51,6 +51,60 @@ export function meterShare(dbfs) {
   return Math.min(1, Math.max(0, 1 - dbfs / METER_FLOOR_DBFS));
 }
 
+/** A peak stays where it was for a moment and then falls, so that an eye can catch it. */
+const PEAK_HOLD_MS = 1000;
+const PEAK_FALL_DB_PER_MS = 0.02;
+
+export class PeakHold {
+  #dbfs = -120;
+  #setAt = 0;
+
+  /** The peak to show at `nowMs`, when the newest one is `dbfs`. */
+  next(nowMs, dbfs) {
+    const falling = this.#dbfs - Math.max(0, nowMs - this.#setAt - PEAK_HOLD_MS) * PEAK_FALL_DB_PER_MS;
+    if (dbfs < falling) return falling;
+    this.#dbfs = dbfs;
+    this.#setAt = nowMs;
+    return dbfs;
+  }
+}
+
+/** How long a player's interruptions are told. */
+const INTERRUPTIONS_WINDOW_MS = 60000;
+
+/** How often a player's sound was interrupted in the last minute. */
+export class Interruptions {
+  #notes = []; // { at, total }
+
+  /** Takes the player's count of all its interruptions at `nowMs`; returns those of the last minute. */
+  next(nowMs, total) {
+    // A smaller count is that of a new start.
+    if (total < (this.#notes.at(-1)?.total ?? 0)) this.#notes = [];
+    this.#notes.push({ at: nowMs, total });
+    // The newest reading from before the window is what counts from.
+    while (this.#notes.length > 1 && this.#notes[1].at <= nowMs - INTERRUPTIONS_WINDOW_MS) this.#notes.shift();
+    return total - this.#notes[0].total;
+  }
+}
+
+/** How long after a hand's last move over the rows they stay where they are. */
+const HAND_RESTS_MS = 2000;
+/** A name half typed and left must not stop the list for ever. */
+const TYPING_RESTS_MS = 30000;
+
+/**
+ * Whether the rows should keep their places, so that nobody hits the wrong computer's button.
+ * @param {{isPressing: boolean, handMsAgo: number, typedMsAgo: number}} hand
+ */
+export function isHeld({ isPressing, handMsAgo, typedMsAgo }) {
+  return isPressing || handMsAgo < HAND_RESTS_MS || typedMsAgo < TYPING_RESTS_MS;
+}
+
+/** Whether a newcomer should be told how to connect a computer: nothing but the test music is here. */
+export function isUnused(clients) {
+  return clients.every((client) => client.id === 'bgmtest0');
+}
+
 /** A time span in the largest unit that fits: 'now', '12 s ago', '3 min ago'. */
 export function ago(msAgo, text) {
   if (msAgo === null || msAgo === undefined) return text('never');

@@ -15,6 +15,9 @@
 //   'reconnecting'  the connection was lost, or nothing came for two seconds; trying again
 //   'offline'       several attempts have failed; still trying, for ever
 //
+// While it plays there are 'stats' events once a second, for delayMs and stats, and 'level' events
+// ten times a second, for level.
+//
 // Always: plays on by itself after a restart of the server or the network, until stop() or
 // close(); at most one connection; no timers are needed while it plays.
 
@@ -30,6 +33,9 @@ const RETRY_MAX_MS = 5000;
 const OFFLINE_AFTER = 3;
 /** Sound that has not started by then waits for a click. */
 const ALLOWED_WITHIN_MS = 500;
+/** Events in frames: stats once a second, the level ten times. */
+const STATS_EVERY = 50;
+const LEVEL_EVERY = 5;
 /** How much of the shown delay each frame's own delay moves. */
 const DELAY_SMOOTHING = 0.05;
 
@@ -38,6 +44,7 @@ export class Player extends EventTarget {
   #volume;
   #state = 'stopped';
   #wanted = false;
+  #permitted = false; // sound has run on this page, so that no click is missing
   #sound = null;
   #socket = null;
   #failures = 0;
@@ -45,7 +52,7 @@ export class Player extends EventTarget {
   #watchTimer = 0;
   #lastMessage = 0;
   #delayMs = 0;
-  #frames = 0;
+  #received = 0;
   #wake = () => this.#retryNow();
   #gesture = () => this.#sound?.resume();
 
@@ -88,6 +95,11 @@ export class Player extends EventTarget {
     return this.#sound?.counters ?? { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
   }
 
+  /** Level of the mix before this player's volume: { rmsDbfs, peakDbfs }, -120 in silence. */
+  get level() {
+    return this.#state === 'playing' ? this.#sound.level : { rmsDbfs: -120, peakDbfs: -120 };
+  }
+
   /** Plays until stop(). Call it in a click handler, or be told 'needs-click'. */
   play() {
     if (this.#wanted) {
@@ -96,12 +108,9 @@ export class Player extends EventTarget {
     }
     this.#wanted = true;
     this.#failures = 0;
-    this.#sound = new Sound(this.#volume, () => this.#soundChanged());
+    this.#openSound();
     for (const event of ['pointerdown', 'keydown']) addEventListener(event, this.#gesture);
-    this.#sound.resume();
     this.#setState('connecting');
-    // Also a sound that is allowed takes a moment to start.
-    setTimeout(() => this.#soundChanged(), ALLOWED_WITHIN_MS);
     this.#connect();
   }
 
@@ -123,12 +132,23 @@ export class Player extends EventTarget {
     document.removeEventListener('visibilitychange', this.#wake);
   }
 
+  #openSound() {
+    const changed = () => sound === this.#sound && this.#soundChanged();
+    const sound = new Sound(this.#volume, changed);
+    this.#sound = sound;
+    sound.resume();
+    // Also a sound that is allowed takes a moment to start.
+    setTimeout(changed, ALLOWED_WITHIN_MS);
+  }
+
   async #connect() {
     const sound = this.#sound;
     try {
-      await sound.ready();
+      await sound.ready(this.#permitted);
     } catch {
-      if (sound === this.#sound) this.#retryLater();
+      if (sound !== this.#sound) return;
+      if (this.#isSoundLost) this.#replaceSound();
+      else this.#retryLater();
       return;
     }
     // stop(), or another play(), may have come meanwhile.
@@ -146,11 +166,32 @@ export class Player extends EventTarget {
   #receive(data) {
     this.#lastMessage = performance.now();
     const packet = parseRtp(data);
-    if (!packet || !this.#sound.isAllowed) return;
+    if (!packet) return;
+    if (this.#isSoundLost) this.#replaceSound();
+    else if (this.#sound.isAllowed) this.#play(packet);
+  }
+
+  #play(packet) {
     this.#failures = 0;
     this.#sound.play(packet);
     this.#follow(this.#sound.delayMs);
     this.#setState('playing');
+    this.#received += 1;
+    if (this.#received % LEVEL_EVERY === 0) this.dispatchEvent(new Event('level'));
+    if (this.#received % STATS_EVERY === 0) this.dispatchEvent(new Event('stats'));
+  }
+
+  get #isSoundLost() {
+    return this.#permitted && this.#sound.isDead;
+  }
+
+  /** The sound card went away, with a sleep, a plug or its server; what is there now is opened anew. */
+  #replaceSound() {
+    this.#dropSocket();
+    this.#sound.close();
+    this.#openSound();
+    this.#setState('reconnecting');
+    this.#connectIn(RETRY_MIN_MS);
   }
 
   #follow(delayMs) {
@@ -170,13 +211,18 @@ export class Player extends EventTarget {
       this.#setState(this.#failures > OFFLINE_AFTER ? 'offline' : trying);
     }
     const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (this.#failures - 1));
+    this.#connectIn(wait * (0.5 + Math.random()));
+  }
+
+  #connectIn(ms) {
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#connect(), wait * (0.5 + Math.random()));
+    this.#retryTimer = setTimeout(() => this.#connect(), ms);
   }
 
   /** The network or the page is back: no use in waiting longer. */
   #retryNow() {
     if (!this.#wanted || document.visibilityState === 'hidden') return;
+    this.#sound.resume(); // a phone call or a sleep may have suspended it
     if (this.#socket) {
       this.#watch();
     } else {
@@ -186,9 +232,14 @@ export class Player extends EventTarget {
   }
 
   #soundChanged() {
-    if (!this.#sound) return;
-    if (!this.#sound.isAllowed) this.#setState('needs-click');
-    else if (this.#state === 'needs-click') this.#setState(this.#failures ? 'reconnecting' : 'connecting');
+    if (this.#sound.isAllowed) {
+      this.#permitted = true;
+      if (this.#state === 'needs-click') this.#setState(this.#failures ? 'reconnecting' : 'connecting');
+    } else if (!this.#permitted) {
+      this.#setState('needs-click');
+    } else if (this.#state === 'playing') {
+      this.#setState('reconnecting');
+    }
   }
 
   #dropSocket() {

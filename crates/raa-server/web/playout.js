@@ -25,6 +25,10 @@ const AIM_MAX = ms(120);
 const AIM_DECAY = ms(0.05);
 /** Off by more than this: frames are made a sample shorter or longer (0.1 %, not heard). */
 const TOLERANCE = ms(4);
+/** A clock whose steps and the frames' 20 ms are multiples of each other, to this precision, beats
+    with the frames over minutes: longer than WINDOW sees. Then the aim has room for one step. */
+const BEAT_PRECISION = 0.03;
+const STEP_MARGIN = TOLERANCE + ms(1);
 /** So much too large a lead is cut by a whole frame. */
 const CUT = ms(40);
 /** So much lead comes only from a burst after a stall, and is not waited for. */
@@ -49,25 +53,29 @@ const MAX_CONCEALED = 3;
 export class Playout {
   #head = null; // position where the next frame begins
   #sequence = null; // of the newest frame
-  #aim = AIM;
+  #aimMin;
+  #aim;
   #leads = []; // { now, lead }, the leads of the frames in the window, both in samples
   #since = 0; // since when leads are known
   #decayedAt = 0;
+  #wait = 0;
   #counters = { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
+
+  /** @param {{clockStepS?: number}} [output] in what steps the audio context's time moves, in seconds */
+  constructor({ clockStepS = 0 } = {}) {
+    const step = clockStepS * SAMPLE_RATE;
+    this.#aimMin = beats(step) ? Math.max(AIM, step + STEP_MARGIN) : AIM;
+    this.#aim = this.#aimMin;
+  }
 
   /** Counts since the start: frames, underruns, concealed, cut, stretched, dropped. */
   get counters() {
     return { ...this.#counters };
   }
 
-  /** The lead that is aimed at, in seconds. */
-  get aimS() {
-    return this.#aim / SAMPLE_RATE;
-  }
-
-  /** How much is scheduled beyond `nowS`, in seconds. */
-  leadS(nowS) {
-    return this.#head === null ? 0 : Math.max(0, this.#head / SAMPLE_RATE - nowS);
+  /** How long the newest frame that plays waits from its arrival to its turn, in seconds. */
+  get waitS() {
+    return this.#wait / SAMPLE_RATE;
   }
 
   /** The next frame comes first: after a reconnect its numbers say nothing. */
@@ -110,6 +118,7 @@ export class Playout {
     const conceal = fresh || missing > MAX_CONCEALED ? 0 : missing;
     const samples = FRAME - (Math.abs(off) > TOLERANCE ? Math.sign(off) : 0);
     const plan = this.#plan('play', this.#head, conceal, fresh, samples);
+    this.#wait = lead + conceal * FRAME;
     this.#head += conceal * FRAME + samples;
     this.#shiftLeads(samples - FRAME);
     this.#counters.concealed += conceal;
@@ -136,7 +145,7 @@ export class Playout {
 
   #decayAim(now) {
     const passed = Math.max(0, now - this.#decayedAt) / SAMPLE_RATE;
-    this.#aim = Math.max(AIM, this.#aim - AIM_DECAY * passed);
+    this.#aim = Math.max(this.#aimMin, this.#aim - AIM_DECAY * passed);
     this.#decayedAt = now;
   }
 
@@ -159,4 +168,10 @@ export class Playout {
   #plan(action, at, conceal, fresh, samples = FRAME) {
     return { action, at, conceal, fresh, samples };
   }
+}
+
+function beats(step) {
+  if (step <= 0) return false;
+  const ratio = Math.max(step / FRAME, FRAME / step);
+  return Math.abs(ratio - Math.round(ratio)) < BEAT_PRECISION * ratio;
 }

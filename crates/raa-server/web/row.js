@@ -5,12 +5,16 @@
 
 import { ApiError, forgetClient, patchClient } from './api.js';
 import { Latest } from './latest.js';
-import { ago, checkName, condition, losingPercent, meterShare, title } from './model.js';
+import { PeakHold, ago, checkName, condition, losingPercent, meterShare, title } from './model.js';
 
 /** A dragged slider sends at most ten times a second. */
 const VOLUME_INTERVAL_MS = 100;
 /** Over how long the loss that a row shows is measured. */
 const LOSS_WINDOW_MS = 10000;
+/** How long a refusal stays to be read. */
+const ERROR_SHOWN_MS = 8000;
+/** From this peak on it may well be distorted where it comes from. */
+const HOT_DBFS = -0.5;
 
 const template = document.getElementById('row-template');
 
@@ -19,6 +23,10 @@ export class Row {
   #client = null;
   #parts = {};
   #volume;
+  #mute;
+  #peakHold = new PeakHold();
+  #typedAt = -Infinity;
+  #errorTimer = 0;
   #losses = []; // { at, stats }
   #losing = null;
 
@@ -28,6 +36,7 @@ export class Row {
     for (const part of this.element.querySelectorAll('[data-part]')) this.#parts[part.dataset.part] = part;
     for (const label of this.element.querySelectorAll('[data-text]')) label.textContent = text(label.dataset.text);
     this.#volume = new Latest((volume) => this.#send({ volume }), VOLUME_INTERVAL_MS);
+    this.#mute = new Latest((muted) => this.#send({ muted }), 0);
     this.#listen();
   }
 
@@ -35,11 +44,14 @@ export class Row {
     return this.#client;
   }
 
-  /** Whether a person is busy here, so that the row should stay where it is. */
-  get isHeld() {
-    const { element } = this;
-    return this.#volume.isBusy || element.matches(':hover:has(:active)') || !this.#parts.form.hidden
-      || element.querySelector('input[type=range]:active') !== null;
+  /** Whether a button or the slider is being pressed, or a change is on its way. */
+  get isPressing() {
+    return this.#volume.isBusy || this.#mute.isBusy || this.element.querySelector(':active') !== null;
+  }
+
+  /** How long ago a name was being typed here; infinity when none is. */
+  get typedMsAgo() {
+    return this.#parts.form.hidden ? Infinity : performance.now() - this.#typedAt;
   }
 
   /** Shows a client as the server has it. */
@@ -50,27 +62,26 @@ export class Row {
     this.#followLoss(client.stats);
     element.dataset.id = client.id;
     element.dataset.status = client.status;
-    element.classList.toggle('muted', client.muted);
     const { text: words, isPoor } = condition(client, this.#losing, this.#text);
     element.classList.toggle('poor', isPoor);
     setText(this.#parts.condition, words);
     setText(this.#parts.name, name);
     setText(this.#parts.id, client.id);
-    this.#parts.mute.setAttribute('aria-pressed', String(client.muted));
+    if (!this.#mute.isBusy) this.#showMuted(client.muted);
     if (!this.#isDragging) this.#showVolume(client.volume);
     this.#label(name);
-    this.level(client.status === 'offline' ? null : [client.level.rms_dbfs, client.level.peak_dbfs]);
-    this.#parts.forget.hidden = client.status !== 'offline';
+    const level = client.status === 'offline' ? -120 : client.level.rms_dbfs;
+    if (client.status !== 'sounding') this.level(null);
+    this.#parts.meter.setAttribute('aria-valuenow', String(Math.round(Math.max(-60, level))));
+    this.#parts.offline.hidden = client.status !== 'offline';
     if (!this.#parts.details.hidden) this.#showDetails();
   }
 
   /** Shows a level: [rms, peak] in dBFS, or null for silence. */
   level(level) {
     const [rms, peak] = level ?? [-120, -120];
-    this.#parts.rms.style.transform = `scaleX(${meterShare(rms).toFixed(3)})`;
-    this.#parts.peak.style.transform = `translateX(${(100 * meterShare(peak)).toFixed(1)}%)`;
-    this.#parts.peak.hidden = meterShare(peak) === 0;
-    this.#parts.meter.setAttribute('aria-valuenow', String(Math.round(Math.max(-60, rms))));
+    showLevel(this.#parts, rms, this.#peakHold.next(performance.now(), peak));
+    this.#parts.meter.classList.toggle('hot', peak >= HOT_DBFS);
   }
 
   get #isDragging() {
@@ -87,15 +98,21 @@ export class Row {
       volume.value = 100;
       volume.dispatchEvent(new Event('input'));
     });
-    mute.addEventListener('click', () => this.#send({ muted: !this.#client.muted }));
+    mute.addEventListener('click', () => {
+      // What counts is what the button shows, also while an earlier click is on its way.
+      const muted = mute.getAttribute('aria-pressed') !== 'true';
+      this.#showMuted(muted);
+      this.#mute.give(muted);
+    });
     rename.addEventListener('click', () => this.#edit(true));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#saveName();
     });
     input.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.#edit(false);
-      event.stopPropagation(); // space and letters are text here
+      this.#typedAt = performance.now();
+      // While an input method composes (Japanese), Escape is its own.
+      if (event.key === 'Escape' && !event.isComposing) this.#edit(false);
     });
     input.addEventListener('blur', () => {
       // Leaving the field without a change is no wish; with one, the name is kept as typed.
@@ -107,7 +124,7 @@ export class Row {
       this.#showDetails();
     });
     const ask = (isAsked) => {
-      forget.disabled = isAsked;
+      forget.hidden = isAsked;
       sure.hidden = !isAsked;
       (isAsked ? yes : forget).focus();
     };
@@ -121,15 +138,17 @@ export class Row {
 
   #edit(isEdited) {
     const { form, input, rename, error } = this.#parts;
+    const hadFocus = document.activeElement === input;
     form.hidden = !isEdited;
     rename.hidden = isEdited;
     error.hidden = true;
     if (isEdited) {
+      this.#typedAt = performance.now();
       input.value = this.#client.name;
       input.focus();
       input.select();
-    } else {
-      rename.focus();
+    } else if (hadFocus) {
+      rename.focus(); // somebody who went elsewhere is not called back
     }
   }
 
@@ -153,7 +172,8 @@ export class Row {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#showError(error.message || this.#text('notReached'));
-      this.#showVolume(this.#client.volume);
+      if (!this.#parts.volume.matches(':active')) this.#showVolume(this.#client.volume);
+      this.#showMuted(this.#client.muted);
       return false;
     }
   }
@@ -161,6 +181,13 @@ export class Row {
   #showError(message) {
     setText(this.#parts.error, message);
     this.#parts.error.hidden = false;
+    clearTimeout(this.#errorTimer);
+    this.#errorTimer = setTimeout(() => { this.#parts.error.hidden ||= this.#parts.form.hidden; }, ERROR_SHOWN_MS);
+  }
+
+  #showMuted(muted) {
+    this.element.classList.toggle('muted', muted);
+    this.#parts.mute.setAttribute('aria-pressed', String(muted));
   }
 
   #showVolume(volume) {
@@ -203,6 +230,13 @@ export class Row {
     }
     facts.flat().forEach((words, i) => setText(list.children[i], words));
   }
+}
+
+/** Moves a meter's bar and peak mark; transforms alone, as this happens ten times a second. */
+export function showLevel({ rms, peak }, rmsDbfs, peakDbfs) {
+  rms.style.transform = `translateX(${(100 * meterShare(rmsDbfs) - 100).toFixed(1)}%)`;
+  peak.style.transform = `translateX(${(100 * meterShare(peakDbfs)).toFixed(1)}%)`;
+  peak.hidden = meterShare(peakDbfs) === 0;
 }
 
 /** Unchanged text is not written again: it would cost a layout. */

@@ -10,6 +10,12 @@ import { FRAME, Playout, SAMPLE_RATE } from './playout.js';
 const DECODER = new URL('./vendor/opus-decoder/opus-decoder.min.js', import.meta.url).href;
 /** Output counts as running when its clock has come so far, in seconds. */
 const STARTED_S = 0.2;
+/** A sound card whose clock stands still for so long is gone. */
+const CLOCK_DEAD_AFTER_MS = 3000;
+/** How far back the level looks, as a share of each frame's power that remains after the next. */
+const LEVEL_MEMORY = 0.8;
+/** Steps of the output's clock where the browser does not tell: those of Windows. */
+const USUAL_STEP_S = 0.01;
 /** Fades that are too short to be heard and long enough not to click: 5 ms. */
 const FADE = 240;
 /** TOC of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
@@ -34,10 +40,13 @@ async function newDecoder() {
 export class Sound {
   #context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: 'interactive' });
   #gain = this.#context.createGain();
-  #playout = new Playout();
+  #playout = new Playout({ clockStepS: this.#context.baseLatency || USUAL_STEP_S });
   #decoder = null;
   #cutFrame = null; // decoded and left out: the next frame is crossfaded from it
   #playing = new Set(); // scheduled nodes
+  #clock = { time: 0, movedAt: performance.now() };
+  #power = 0;
+  #peak = 0;
 
   /** @param {number} volume 0 to 1 @param {() => void} onstate the context was suspended or resumed */
   constructor(volume, onstate) {
@@ -55,16 +64,28 @@ export class Sound {
     return this.#context.state === 'running';
   }
 
-  /** Asks the browser to play; has an effect inside a click or key handler at the latest. */
-  resume() {
-    return this.#context.resume();
+  /** Whether the output's clock stands still: a lost sound card, or a browser that waits for a click. */
+  get isDead() {
+    this.#noteClock();
+    return performance.now() - this.#clock.movedAt > CLOCK_DEAD_AFTER_MS;
   }
 
-  /** Resolves when decoder and output run. */
-  async ready() {
+  /** Asks the browser to play; has an effect inside a click or key handler at the latest. */
+  resume() {
+    // A refusal changes nothing: the context's state tells.
+    this.#context.resume().catch(() => {});
+  }
+
+  /**
+   * Resolves when decoder and output run; fails when the decoder can't be loaded.
+   * @param {boolean} isPermitted the browser needs no click, so that an output that does not run is a failure too
+   */
+  async ready(isPermitted) {
     this.#decoder ??= await newDecoder();
     while (this.#context.state !== 'closed' && this.#context.currentTime < STARTED_S) {
-      await new Promise((done) => setTimeout(done, 20));
+      // Before the first click this may last for days.
+      await new Promise((done) => setTimeout(done, this.isAllowed ? 20 : 250));
+      if (isPermitted && this.isDead) throw new Error('the sound output does not start');
     }
   }
 
@@ -75,11 +96,17 @@ export class Sound {
   /** From a frame's arrival to the loudspeaker, in ms, as far as the browser knows. */
   get delayMs() {
     const output = this.#context.outputLatency || this.#context.baseLatency || 0;
-    return 1000 * (this.#playout.leadS(this.#context.currentTime) + output);
+    return 1000 * (this.#playout.waitS + output);
   }
 
   get counters() {
     return this.#playout.counters;
+  }
+
+  /** Level of what is scheduled, before the volume, in dBFS. */
+  get level() {
+    const dbfs = (value) => Math.max(-120, 20 * Math.log10(value));
+    return { rmsDbfs: dbfs(Math.sqrt(this.#power)), peakDbfs: dbfs(this.#peak) };
   }
 
   /** The next frame begins a new connection. */
@@ -103,6 +130,7 @@ export class Sound {
     if (this.#cutFrame) crossfade(this.#cutFrame, stretched);
     else if (plan.fresh) fadeIn(stretched);
     this.#cutFrame = null;
+    this.#measure(stretched);
     this.#schedule(stretched, at);
   }
 
@@ -114,6 +142,22 @@ export class Sound {
     this.#decoder?.free();
     this.#decoder = null;
     if (this.#context.state !== 'closed') await this.#context.close();
+  }
+
+  #noteClock() {
+    const time = this.#context.currentTime;
+    if (time !== this.#clock.time) this.#clock = { time, movedAt: performance.now() };
+  }
+
+  #measure(pcm) {
+    let power = 0;
+    let peak = 0;
+    for (const sample of pcm) {
+      power += sample * sample;
+      peak = Math.max(peak, Math.abs(sample));
+    }
+    this.#power += (power / pcm.length - this.#power) * (1 - LEVEL_MEMORY);
+    this.#peak = Math.max(peak, this.#peak * LEVEL_MEMORY);
   }
 
   #decode(payload) {

@@ -10,6 +10,9 @@ import { decodeOpus } from './opus.js';
 import { RATE } from './signal.js';
 
 const FRAME = 960;
+// A packet of 1 or 2 bytes says silence (DTX). Decoders before libopus 1.4 conceal it with noise; this packet is silent
+// in each: 20 ms of CELT with its silence flag set.
+const SILENCE = Buffer.from([0xf8, 0xff, 0xfe]);
 
 export class Listener {
   constructor(url) {
@@ -51,9 +54,9 @@ export class Listener {
     let previous;
     for (const frame of this.frames.slice(from, to)) {
       const steps = previous ? ((frame.timestamp - previous.timestamp) >>> 0) / FRAME : 1;
-      for (let skipped = 1; skipped < steps; skipped++) packets.push(frame.payload.subarray(0, 1));
+      for (let skipped = 1; skipped < steps; skipped++) packets.push(SILENCE);
       firstMs = Math.min(firstMs, frame.at - packets.length * 20);
-      packets.push(frame.payload);
+      packets.push(frame.payload.length <= 2 ? SILENCE : frame.payload);
       previous = frame;
     }
     return { samples: await decodeOpus(packets), emittedAt: (sample) => firstMs + (sample * 1000) / RATE };

@@ -27,6 +27,11 @@ export function takePriority() {
   if (realtimePermitted) spawnSync('chrt', ['--reset-on-fork', '--rr', '--all-tasks', '--pid', '4', String(process.pid)]);
 }
 
+/** The opposite, for work that may take its time. */
+export function givePriorityBack() {
+  if (realtimePermitted) spawnSync('chrt', ['--other', '--all-tasks', '--pid', '0', String(process.pid)]);
+}
+
 /** Asks until `probe` gives something truthy, and returns that; says `what` was awaited when it never comes. */
 export async function eventually(what, probe, timeoutMs = 10_000, everyMs = 50) {
   const end = nowMs() + timeoutMs;

@@ -1,0 +1,309 @@
+// The player in a browser that is made of paper: its clock, sound card and network do what a test
+// says. The decoder is the real one. Every test plays real Opus packets through it.
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+
+const realTimeout = setTimeout;
+
+/** A mono frame of 20 ms as an Opus encoder sends it: TOC of CELT full band, then noise. */
+const FRAME_BYTES = Uint8Array.from({ length: 80 }, (_, i) => (i === 0 ? 0xf8 : (i * 73) & 0xff));
+
+let world;
+let player;
+
+beforeEach(() => { world = new World(); });
+afterEach(() => player?.close());
+
+class World {
+  nowMs = 0;
+  timers = [];
+  contexts = [];
+  sockets = [];
+  isAllowed = true;
+  isServerUp = true;
+  listeners = new Map();
+
+  constructor() {
+    const world = this;
+    const define = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    define('performance', { now: () => this.nowMs });
+    define('setTimeout', (run, ms) => this.timers.push({ at: this.nowMs + (ms ?? 0), run }) && this.timers.at(-1));
+    define('setInterval', (run, ms) => {
+      const timer = { at: this.nowMs + ms, run: () => { timer.at += ms; this.timers.push(timer); run(); } };
+      this.timers.push(timer);
+      return timer;
+    });
+    const clear = (timer) => { this.timers = this.timers.filter((other) => other !== timer); };
+    define('clearTimeout', clear);
+    define('clearInterval', clear);
+    const listen = (event, run) => this.listeners.set(event, [...(this.listeners.get(event) ?? []), run]);
+    define('addEventListener', listen);
+    define('removeEventListener', (event, run) => this.listeners.set(event, (this.listeners.get(event) ?? []).filter((other) => other !== run)));
+    define('document', { addEventListener: listen, removeEventListener: globalThis.removeEventListener, visibilityState: 'visible' });
+    define('location', { href: 'http://raa.test/' });
+    define('Worker', class {});
+    define('AudioContext', class extends FakeContext { constructor(options) { super(world, options); } });
+    define('WebSocket', class extends FakeSocket { constructor(url) { super(world, url); } });
+  }
+
+  /** Lets time pass, in steps of a millisecond; the server, if it is up, sends a frame every 20 ms. */
+  async pass(ms) {
+    for (const end = this.nowMs + ms; this.nowMs < end;) {
+      this.nowMs += 1;
+      for (const context of this.contexts) context.tick();
+      for (const due of this.timers.filter((timer) => timer.at <= this.nowMs)) {
+        clearTimeout(due);
+        due.run();
+      }
+      for (const socket of this.sockets) socket.tick();
+      await (this.nowMs % 20 ? null : new Promise(setImmediate));
+    }
+  }
+
+  emit(event) {
+    for (const run of this.listeners.get(event) ?? []) run(new Event(event));
+  }
+
+  get context() {
+    return this.contexts.at(-1);
+  }
+
+  get open() {
+    return this.sockets.filter((socket) => socket.isOpen);
+  }
+}
+
+class FakeNode {
+  gain = { value: 1, setTargetAtTime: (value) => { this.gain.value = value; } };
+  offset = { value: 1 };
+  connect() {}
+  stop() {}
+}
+
+class FakeContext {
+  state = 'suspended';
+  currentTime = 0;
+  outputLatency = 0.03;
+  scheduled = []; // { at, length }
+  isCardThere = true;
+
+  constructor(world, { sampleRate }) {
+    assert.equal(sampleRate, 48000);
+    this.world = world;
+    world.contexts.push(this);
+  }
+
+  tick() {
+    if (this.state === 'running' && this.isCardThere) this.currentTime += 0.001;
+  }
+
+  async resume() {
+    if (this.state === 'closed' || !this.world.isAllowed) return;
+    this.state = 'running';
+    this.onstatechange?.();
+  }
+
+  async close() { this.state = 'closed'; }
+  createGain() { return new FakeNode(); }
+  createConstantSource() { return Object.assign(new FakeNode(), { start() {} }); }
+  createBuffer(channels, length) { return { length, copyToChannel() {} }; }
+  createBufferSource() {
+    const node = new FakeNode();
+    node.start = (at) => this.scheduled.push({ at: Math.round(at * 48000), length: node.buffer.length, heldMs: (at - this.currentTime) * 1000 });
+    return node;
+  }
+}
+
+class FakeSocket {
+  isOpen = true;
+  isFrozen = false;
+  sequence = 65530;
+
+  constructor(world, url) {
+    Object.assign(this, { world, url, openedAt: world.nowMs });
+    world.sockets.push(this);
+    if (!world.isServerUp) setTimeout(() => this.drop(), 5);
+  }
+
+  tick() {
+    if (!this.isOpen || this.isFrozen || !this.world.isServerUp || this.world.nowMs % 20) return;
+    const packet = new Uint8Array(12 + FRAME_BYTES.length);
+    packet.set([0x80, 111, this.sequence >> 8, this.sequence & 0xff]);
+    packet.set(FRAME_BYTES, 12);
+    this.sequence = (this.sequence + 1) & 0xffff;
+    this.onmessage?.({ data: packet.buffer });
+  }
+
+  drop() {
+    this.isOpen = false;
+    this.onclose?.();
+  }
+
+  close() { this.isOpen = false; }
+}
+
+async function newPlayer(options) {
+  const { Player } = await import('../../crates/raa-server/web/player.js');
+  player = new Player(options);
+  player.states = [];
+  player.addEventListener('state', () => player.states.push(player.state));
+  return player;
+}
+
+async function playing() {
+  await newPlayer({ url: 'http://raa.test/below/' });
+  player.play();
+  await world.pass(1000);
+  await decoderStarts();
+  assert.equal(player.state, 'playing');
+}
+
+/** A decoder starts in the machine's time and not in this world's. */
+async function decoderStarts() {
+  for (let tries = 0; tries < 200 && world.sockets.length === 0; tries += 1) {
+    await new Promise((done) => realTimeout(done, 5));
+    await world.pass(30);
+  }
+  await world.pass(100);
+}
+
+/** Until it plays on a new sound card, whose decoder starts in the machine's time. */
+async function untilPlaying() {
+  const contexts = world.contexts.length + (player.state === 'connecting' ? 0 : 1);
+  for (let tries = 0; tries < 200 && !(world.contexts.length === contexts && player.state === 'playing'); tries += 1) {
+    await new Promise((done) => realTimeout(done, 2));
+    await world.pass(50);
+  }
+}
+
+test('the output runs before the server is asked, so that nothing queues up', async () => {
+  await newPlayer({ url: 'https://raa.test/below/' });
+  player.play();
+  await world.pass(190);
+  assert.deepEqual([world.sockets.length, player.state], [0, 'connecting']);
+  await decoderStarts();
+  assert.equal(world.sockets[0].url, 'wss://raa.test/below/ws?mix=main');
+  assert.deepEqual(player.states, ['connecting', 'playing']);
+});
+
+test('frames follow each other without a hole, and the delay is told as it is', async () => {
+  await playing();
+  await world.pass(9000);
+  const { scheduled } = world.context;
+  assert.ok(scheduled.length > 400);
+  scheduled.slice(1).forEach(({ at }, i) => assert.equal(at, scheduled[i].at + scheduled[i].length));
+  assert.equal(player.stats.underruns, 0);
+  const meant = scheduled.at(-1).heldMs + 30;
+  assert.ok(Math.abs(player.delayMs - meant) < 2, `${player.delayMs} ms told, ${meant} ms meant`);
+  assert.ok(player.level.rmsDbfs > -60 && player.level.peakDbfs >= player.level.rmsDbfs, JSON.stringify(player.level));
+});
+
+test('stats come once a second and levels ten times', async () => {
+  await playing();
+  const counts = { stats: 0, level: 0 };
+  for (const event of ['stats', 'level']) player.addEventListener(event, () => { counts[event] += 1; });
+  await world.pass(3000);
+  assert.deepEqual(counts, { stats: 3, level: 30 });
+});
+
+test('a browser that wants a click says so, and asks the server nothing until it has it', async () => {
+  world.isAllowed = false;
+  await newPlayer();
+  player.play();
+  await world.pass(20000);
+  assert.deepEqual([player.state, world.sockets.length, world.contexts.length], ['needs-click', 0, 1]);
+  world.isAllowed = true;
+  world.emit('pointerdown');
+  await world.pass(1000);
+  await decoderStarts();
+  assert.deepEqual(player.states, ['connecting', 'needs-click', 'connecting', 'playing']);
+});
+
+test('it tries for ever, at most every 7.5 seconds, and plays when the server is back', async () => {
+  await playing();
+  world.isServerUp = false;
+  for (const socket of world.open) socket.drop();
+  await world.pass(60000);
+  const last = world.sockets.slice(-2).map(({ openedAt }) => openedAt);
+  assert.ok(last[1] - last[0] >= 2500 && last[1] - last[0] <= 7520, `${last[1] - last[0]} ms between attempts`);
+  assert.deepEqual(player.states.slice(2), ['reconnecting', 'offline']);
+  world.isServerUp = true;
+  await world.pass(8000);
+  assert.deepEqual([player.state, world.open.length], ['playing', 1]);
+  assert.equal(player.stats.underruns, 0, 'a new connection is not an underrun');
+});
+
+test('a connection that is silent for two seconds is made anew', async () => {
+  await playing();
+  world.sockets[0].isFrozen = true;
+  await world.pass(3500);
+  assert.deepEqual(player.states.slice(2), ['reconnecting', 'playing']);
+  assert.deepEqual([world.sockets.length, world.open.length], [2, 1]);
+});
+
+test('the network coming back ends the waiting', async () => {
+  await playing();
+  world.isServerUp = false;
+  for (const socket of world.open) socket.drop();
+  await world.pass(30000);
+  world.isServerUp = true;
+  world.emit('online');
+  await world.pass(100);
+  assert.equal(player.state, 'playing');
+});
+
+test('a sound card that stops is opened anew, without a click', async () => {
+  await playing();
+  world.context.isCardThere = false;
+  await untilPlaying();
+  assert.deepEqual([world.contexts.length, world.contexts[0].state, player.state], [2, 'closed', 'playing']);
+});
+
+test('sound that the browser suspends is no reason to ask for a click', async () => {
+  await playing();
+  world.context.state = 'suspended';
+  world.context.onstatechange();
+  assert.equal(player.state, 'reconnecting');
+  await untilPlaying();
+  assert.deepEqual([world.contexts.length, player.state], [2, 'playing']);
+});
+
+test('stop gives socket and sound card back, and play starts again', async () => {
+  await playing();
+  player.stop();
+  await world.pass(100);
+  assert.deepEqual([player.state, world.open.length, world.context.state], ['stopped', 0, 'closed']);
+  await world.pass(5000);
+  assert.equal(world.sockets.length, 1, 'nothing is tried while nothing is wanted');
+  player.play();
+  await untilPlaying();
+  assert.deepEqual([player.state, world.open.length], ['playing', 1]);
+});
+
+test('a stop while it connects stays a stop', async () => {
+  await newPlayer();
+  player.play();
+  await world.pass(100);
+  player.stop();
+  await world.pass(3000);
+  assert.deepEqual([player.state, world.sockets.length], ['stopped', 0]);
+});
+
+test('the volume stays between 0 and 1', async () => {
+  await newPlayer({ volume: 7 });
+  assert.equal(player.volume, 1);
+  player.volume = -1;
+  assert.equal(player.volume, 0);
+});
+
+test('the decoder conceals exactly one frame from a lone TOC byte', async () => {
+  await newPlayer(); // loads nothing yet; the world gives the decoder what it looks for
+  await import('../../crates/raa-server/web/vendor/opus-decoder/opus-decoder.min.js');
+  const decoder = new globalThis['opus-decoder'].OpusDecoder({ channels: 1, streamCount: 1, coupledStreamCount: 0, channelMappingTable: [0] });
+  await decoder.ready;
+  for (const packet of [FRAME_BYTES, Uint8Array.of(0xf8), Uint8Array.of(0xf8, 0)]) {
+    assert.equal(decoder.decodeFrame(packet).samplesDecoded, 960);
+  }
+  decoder.free();
+});
