@@ -17,6 +17,10 @@ import { RATE } from './lib/signal.js';
 import { below } from './lib/assertions.js';
 
 const SECONDS = 60;
+// A minute in which tasks waited for a CPU for more than this share of the time tells of the machine and not of RAA:
+// it is measured again, and the quietest minute counts. What was heard in it has no say in that.
+const BUSY_PERCENT = 8;
+const ATTEMPTS = 3;
 // The page aims at its least delay over its first seconds; they are not what a listener of hours hears.
 const SETTLE_MS = 6000;
 const STALL_MS = 300;
@@ -29,7 +33,7 @@ let recorder, listener, sender, packets, steady, beforeStall, afterStall;
 // Everything is recorded first and compared later: the comparison keeps this process, and with it the sender, busy.
 before(async () => {
   const sound = await world.sound('listener');
-  packets = await encodeOpus(bandNoise(SECONDS + 60));
+  packets = await encodeOpus(bandNoise(ATTEMPTS * SECONDS + 60));
   const server = await world.server();
   recorder = world.record(sound);
   const browser = await world.chromium(sound, { realtime: true });
@@ -38,7 +42,7 @@ before(async () => {
   const mixer = await MixerPage.open(browser, server.pageUrl);
   await mixer.play();
   await sleep(SETTLE_MS);
-  steady = await record(SECONDS * 1000);
+  steady = await recordQuietly(SECONDS * 1000);
   steady.shown = (await mixer.page.getByTestId('player-state').textContent()).trim().replace(/\s+/g, ' ');
   beforeStall = await record(PIECE_MS);
   process.kill(server.program.pid, 'SIGSTOP');
@@ -80,6 +84,17 @@ test('a server that was stopped for a moment is not later for it afterwards', as
   below(second, first + 10, 'median delay to the mix in ms');
   below(heardSecond, heardFirst + 60, 'median delay to the loudspeaker in ms');
 });
+
+async function recordQuietly(ms) {
+  let quietest;
+  for (let attempt = 0; attempt < ATTEMPTS && !(quietest?.waited <= BUSY_PERCENT); attempt++) {
+    const piece = await record(ms);
+    // Where the kernel does not tell how busy it was, the first one counts.
+    if (!quietest || piece.waited < quietest.waited) quietest = piece;
+    if (Number.isNaN(piece.waited)) break;
+  }
+  return quietest;
+}
 
 // The next `ms` milliseconds of what is heard, and how busy the machine was meanwhile.
 async function record(ms) {
