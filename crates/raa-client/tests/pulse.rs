@@ -50,6 +50,18 @@ fn what_the_default_sink_plays_is_sent_and_silence_is_not() {
 }
 
 #[test]
+fn a_sound_server_without_a_cookie_is_captured() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let server = PulseServer::start_open(folder.path(), &["only"]);
+    let mut command = support::command(folder.path());
+    command.env("PULSE_COOKIE", "/dev/null");
+    command.args(["--server", &receiver.address(), "--source", "pulse"]);
+    let _client = Client::spawn(command);
+    let _playing = server.play("only", 440.0);
+    receiver.expect_tone(440.0, PEAK);
+}
+
+#[test]
 fn the_default_sink_is_followed() {
     let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
     let server = PulseServer::start(folder.path(), &["first", "second"]);

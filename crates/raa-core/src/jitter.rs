@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use self::queue::{Entry, Queue};
 use crate::sequence::Place;
-use crate::{SAMPLE_RATE, SLOT, SLOT_SAMPLES, samples_in, seconds_between};
+use crate::{SLOT, SLOT_SAMPLES, samples_in, seconds_between};
 
 /// Over how long the waiting times of packets are averaged before the delay is judged,
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
@@ -322,12 +322,14 @@ impl JitterBuffer {
 }
 
 impl Playout {
+    /// Notes how long before its slot a packet came: the slot that decodes its first sample, for
+    /// a short packet that plays late in its slot must be here when the slot begins.
     fn note_arrival(&mut self, arrival: Instant, timestamp: i64) {
         self.arrived_in_slot = true;
         let ahead = timestamp - (self.cursor - self.decoded);
-        let ahead_s = ahead as f64 / f64::from(SAMPLE_RATE);
+        let slots = ahead.div_euclid(SLOT_SAMPLES as i64);
         self.waits
-            .add(seconds_between(arrival, self.next_slot) + ahead_s);
+            .add(seconds_between(arrival, self.next_slot) + slots as f64 * SLOT.as_secs_f64());
     }
 
     /// A packet has come: how much of the gap before it was sound that is missing now?

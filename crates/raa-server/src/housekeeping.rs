@@ -129,7 +129,8 @@ impl Saves {
                 self.evicted.insert(ssrc);
             }
             ClientEvent::Connected { ssrc, .. } => _ = self.evicted.remove(&ssrc),
-            ClientEvent::SenderNamed { .. } => {}
+            // After a restart the page shows this name before the sender says it again.
+            ClientEvent::SenderNamed { .. } => self.is_pressing = true,
         }
     }
 

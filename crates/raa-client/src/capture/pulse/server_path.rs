@@ -11,11 +11,16 @@ pub(super) fn socket() -> Result<PathBuf, String> {
     find(env::var_os, own_uid())
 }
 
-/// The content of the authentication cookie; empty when there is none, which PipeWire accepts.
+/// PulseAudio refuses every other length, also where it lets everybody in.
+const COOKIE_LEN: usize = 256;
+
+/// The content of the authentication cookie; zeros when there is none, for a server that lets
+/// this user in without.
 pub(super) fn cookie() -> Vec<u8> {
     pulseaudio::cookie_path_from_env()
         .and_then(|path| fs::read(path).ok())
-        .unwrap_or_default()
+        .filter(|cookie| cookie.len() == COOKIE_LEN)
+        .unwrap_or_else(|| vec![0; COOKIE_LEN])
 }
 
 fn find(
