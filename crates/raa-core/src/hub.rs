@@ -156,6 +156,8 @@ pub struct Hub {
     stats: HubStats,
     limiter: Limiter,
     encoder: Encoder,
+    /// The last frame was DTX, and nothing is in the mix.
+    said_silence: bool,
     stream: StreamStart,
     scratch: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
@@ -168,6 +170,7 @@ impl Hub {
     pub fn new(config: HubConfig, start: Instant) -> Result<Self, CodecError> {
         Ok(Self {
             encoder: Encoder::new(config.encoder)?,
+            said_silence: false,
             stream: config.mix_stream,
             config,
             clients: BTreeMap::new(),
@@ -409,12 +412,20 @@ impl Hub {
         self.outputs.push_back(Output::Mix(frame));
     }
 
+    /// Silence costs nothing once the encoder itself has called it silence; its regular
+    /// refreshing frames, which some decoders play as noise, are left out, too.
     fn encode(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> Bytes {
         /// TOC of a mono full-band CELT frame of 20 ms without data: silence (RFC 6716 3.1).
         const SILENCE: u8 = 31 << 3;
         let mut payload = [SILENCE; MAX_ENCODED_LEN];
-        // The sum is finite, so libopus has no reason to refuse; a frame goes out all the same.
-        let len = self.encoder.encode(pcm, &mut payload).unwrap_or(1);
+        let is_silent = self.stats.active == 0;
+        let len = if is_silent && self.said_silence {
+            1
+        } else {
+            // The sum is finite, so libopus has no reason to refuse; a frame goes out all the same.
+            self.encoder.encode(pcm, &mut payload).unwrap_or(1)
+        };
+        self.said_silence = is_silent && codec::is_dtx(&payload[..len]);
         let mut datagram = Vec::with_capacity(rtp::HEADER_LEN + len);
         let packet = Packet {
             marker: false,

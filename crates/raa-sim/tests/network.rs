@@ -6,7 +6,8 @@ mod common;
 
 use common::*;
 use raa_core::source::SourceStats;
-use raa_sim::{Jitter, Link, World};
+
+use raa_sim::{Jitter, Link, Pause, World};
 
 /// Runs one sender for an hour; also gives the least and the largest delay, in ms.
 fn hour(seed: u64, drift_ppm: f64, link: Link) -> (World, SourceStats, Vec<f64>) {
@@ -40,12 +41,39 @@ fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
         loss: 0.05,
         ..Link::default()
     };
-    let (_, stats, delays_ms) = hour(7, 0.0, link);
-    let share = stats.concealed as f64 / 180_000.0;
+    let mut world = counting(7, alice(), link);
+    let mut delays_ms = Vec::new();
+    // What a monitoring room hears: an alarm of a second, and three seconds of nothing.
+    for _ in 0..900 {
+        world.sender(0).speak();
+        world.run_watched(SECOND, |world| {
+            delays_ms.push(view(world, ALICE).stats.delay_ms)
+        });
+        world.sender(0).pause(Pause::KeepAlive);
+        world.run_for(3 * SECOND);
+    }
+    let stats = view(&world, ALICE).stats;
+    assert_eq!(world.ear.frames, 180_000, "listeners get every slot");
+    assert_eq!((world.ear.breaks, world.ear.skipped_slots), (0, 0));
+    let share = stats.concealed as f64 / (stats.received + stats.lost) as f64;
     assert!((0.045..0.055).contains(&share), "concealed {share}");
     assert_eq!((stats.concealed, stats.late), (stats.lost, 0));
     let (least, most) = range(&delays_ms);
     assert!(20.0 < least && most < 60.0, "delay {least} to {most} ms");
+}
+
+#[test]
+fn an_hour_of_unbroken_sound_is_no_different() {
+    let link = Link {
+        delay: 20 * MS,
+        jitter: Jitter::Uniform(15 * MS),
+        loss: 0.05,
+        ..Link::default()
+    };
+    let (_, stats, _) = hour(7, 0.0, link);
+    let share = stats.concealed as f64 / 180_000.0;
+    assert!((0.045..0.055).contains(&share), "concealed {share}");
+    assert_eq!((stats.concealed, stats.late), (stats.lost, 0));
 }
 
 #[test]
