@@ -1,3 +1,5 @@
+//! Where each value comes from, what is refused, and that the shipped file is the default.
+
 use super::*;
 use clap::Parser as _;
 
