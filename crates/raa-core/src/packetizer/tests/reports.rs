@@ -1,0 +1,84 @@
+//! RTCP: when it is sent and what it says.
+
+use super::*;
+use crate::rtcp;
+
+/// What a compound packet says: sender report, name, whether it says goodbye.
+fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
+    let (mut report, mut name, mut goodbye) = (None, String::new(), false);
+    let read = |item: rtcp::Item<'_>| match item {
+        rtcp::Item::SenderReport(said) => report = Some(said),
+        rtcp::Item::Name { text, .. } => name = String::from_utf8(text.to_vec()).unwrap(),
+        rtcp::Item::Goodbye { ssrc } => goodbye = ssrc == START.ssrc,
+    };
+    rtcp::parse(datagram, read).unwrap();
+    (report.unwrap(), name, goodbye)
+}
+
+#[test]
+fn the_first_report_follows_the_first_packet_and_says_everything() {
+    let mut world = World::new();
+    world.capture_tone(20 * MS);
+    let (at, datagram) = world.rtcp[0].clone();
+    assert_eq!((at, world.rtcp.len()), (world.rtp[0].at, 1));
+    let (report, name, goodbye) = read_report(&datagram);
+    assert_eq!((name.as_str(), goodbye), ("Ward 3", false));
+    // 20 ms after 1,700,000,000.5 s of Unix time.
+    let ntp_seconds = 1_700_000_000 + 2_208_988_800_u64;
+    assert_eq!(report.ntp >> 32, ntp_seconds);
+    let fraction = (report.ntp & 0xffff_ffff) as f64 / 2f64.powi(32);
+    assert!((fraction - 0.52).abs() < 1e-6, "{fraction}");
+    assert_eq!(report.rtp_timestamp, START.timestamp + 960);
+    assert_eq!(report.packets, 1);
+    assert_eq!(report.octets as usize, world.rtp[0].payload.len());
+}
+
+#[test]
+fn reports_are_spread_around_five_seconds() {
+    let mut world = World::new();
+    world.pass(3_600_000 * MS);
+    let apart: Vec<f64> = world
+        .rtcp
+        .windows(2)
+        .map(|pair| (pair[1].0 - pair[0].0).as_secs_f64())
+        .collect();
+    let mean = apart.iter().sum::<f64>() / apart.len() as f64;
+    assert!((4.8..5.2).contains(&mean), "{mean}");
+    assert!(apart.iter().all(|s| (2.5..=7.5).contains(s)));
+    assert!(apart.iter().any(|&s| s < 3.5) && apart.iter().any(|&s| s > 6.5));
+    let (report, ..) = read_report(&world.rtcp.last().unwrap().1);
+    let rtp_before = world
+        .rtp
+        .iter()
+        .filter(|sent| sent.at <= world.rtcp.last().unwrap().0);
+    assert_eq!(report.packets as usize, rtp_before.count());
+}
+
+#[test]
+fn introducing_again_reports_at_once() {
+    let mut world = World::new();
+    world.packetizer.introduce_again();
+    assert!(
+        world.packetizer.poll_transmit().is_none(),
+        "no report goes before the first packet"
+    );
+    world.capture_tone(1000 * MS);
+    assert_eq!(world.rtcp.len(), 1);
+    world.packetizer.introduce_again();
+    world.poll();
+    assert_eq!(world.rtcp.len(), 2);
+}
+
+#[test]
+fn goodbye_ends_a_stream_that_has_begun() {
+    let world = World::new();
+    assert_eq!(world.packetizer.goodbye(world.now), None);
+    let mut world = World::new();
+    world.capture_tone(500 * MS);
+    let datagram = world.packetizer.goodbye(world.now).unwrap();
+    let (report, name, goodbye) = read_report(&datagram);
+    assert_eq!(
+        (report.packets, name.as_str(), goodbye),
+        (25, "Ward 3", true)
+    );
+}

@@ -1,0 +1,217 @@
+//! Frames, sequence numbers and timestamps, whatever capture and its clock do.
+
+use super::*;
+
+#[test]
+fn frames_are_the_same_whatever_the_blocks_are() {
+    let frames_of = |block: usize| {
+        let mut world = World::new();
+        let mut tone = tone();
+        let pcm: Vec<f32> = (0..48_000).map(|_| tone()).collect();
+        pcm.chunks(block).for_each(|block| world.capture(block));
+        world.assert_timestamps_are_contiguous();
+        world
+            .rtp
+            .into_iter()
+            .map(|sent| (sent.timestamp, sent.payload))
+            .collect::<Vec<_>>()
+    };
+    let expected = frames_of(960);
+    assert_eq!(expected.len(), 50);
+    for block in [1, 7, 441, 480, 959, 961, 1024, 1440] {
+        assert!(frames_of(block) == expected, "blocks of {block}");
+    }
+}
+
+#[test]
+fn timestamps_go_on_through_a_pause_of_capture() {
+    for pause_ms in [101, 130, 399, 777, 5_000, 3_600_000] {
+        let mut world = World::new();
+        world.capture_tone(1005 * MS);
+        let spoken = world.rtp.len();
+        world.pass(pause_ms * MS);
+        let sound_began = world.elapsed();
+        world.capture_tone(100 * MS);
+        world.assert_sequence_is_contiguous();
+        let onset = world.rtp[spoken..].iter().find(|sent| sent.marker).unwrap();
+        assert_eq!(
+            onset.timestamp,
+            START.timestamp + sound_began / 960 * 960,
+            "{pause_ms} ms"
+        );
+        assert_eq!(world.packetizer.stats().dropped_samples, 0, "{pause_ms} ms");
+        let after = world.rtp[spoken..]
+            .iter()
+            .filter(|sent| !sent.is_silence())
+            .count();
+        assert!((4..=5).contains(&after), "{pause_ms} ms: {after}");
+        // Every packet is sent when its frame is over, give or take what capture's pause adds.
+        for sent in &world.rtp {
+            let begins = world.start + Duration::from_secs(1) * (sent.timestamp - 5000) / 48_000;
+            let waited = sent.at - begins;
+            assert!(
+                (20 * MS..=61 * MS).contains(&waited),
+                "{pause_ms} ms: {waited:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sequence_and_timestamp_wrap() {
+    let near_the_end = StreamStart {
+        sequence_number: u16::MAX - 5,
+        timestamp: u32::MAX - 5000,
+        ..START
+    };
+    let mut world = World::starting_with(near_the_end);
+    world.capture_tone(300 * MS);
+    world.pass(1000 * MS);
+    world.capture_tone(300 * MS);
+    world.assert_sequence_is_contiguous();
+    for pair in world.rtp.windows(2) {
+        let step = pair[1].timestamp.wrapping_sub(pair[0].timestamp);
+        assert!(step % 960 == 0 && step <= 19_200, "{step}");
+    }
+    assert!(world.rtp.last().unwrap().timestamp < 100_000);
+}
+
+#[test]
+fn drift_of_the_sound_card_makes_no_jump() {
+    for ppm in [-200.0, 200.0] {
+        let mut world = World::new();
+        let mut tone = tone();
+        let begin = world.now;
+        for block in 1..=30_000 {
+            let due = f64::from(block) * 0.02 * (1.0 + ppm / 1e6);
+            world.pass_to(begin + Duration::from_secs_f64(due));
+            let pcm: [f32; 960] = std::array::from_fn(|_| tone());
+            world.packetizer.push_pcm(world.now, &pcm);
+            world.poll();
+        }
+        // Ten minutes are 120 ms by then, more than what counts as a backlog or a loss.
+        assert_eq!(world.rtp.len(), 30_000, "{ppm} ppm");
+        world.assert_timestamps_are_contiguous();
+        assert_eq!(world.packetizer.stats().dropped_samples, 0);
+        assert_eq!(world.packetizer.stats().capture_gaps, 0);
+    }
+}
+
+#[test]
+fn a_backlog_after_a_stall_is_dropped() {
+    for polled in [true, false] {
+        let mut world = World::new();
+        world.capture_tone(500 * MS);
+        // The process stands still; then three seconds of sound are there at once.
+        world.now += 3000 * MS;
+        let before = world.rtp.len();
+        let mut tone = tone();
+        for _ in 0..300 {
+            let block: [f32; 480] = std::array::from_fn(|_| tone());
+            world.packetizer.push_pcm(world.now, &block);
+            if polled {
+                world.poll();
+            }
+        }
+        world.poll();
+        assert!(
+            world.rtp.len() - before < 10,
+            "{} packets in a burst",
+            world.rtp.len() - before
+        );
+        world.capture_tone(1000 * MS);
+        let last = world.rtp.last().unwrap();
+        let ahead = i64::from(last.timestamp - START.timestamp) + 960 - i64::from(world.elapsed());
+        assert!((-960..=2880).contains(&ahead), "{ahead} samples ahead");
+        world.assert_sequence_is_contiguous();
+    }
+}
+
+#[test]
+fn one_long_block_after_a_stall_gives_its_end_only() {
+    let mut world = World::new();
+    world.capture_tone(500 * MS);
+    world.now += 3000 * MS;
+    let mut tone = tone();
+    let block: Vec<f32> = (0..144_000).map(|_| tone()).collect();
+    let before = world.rtp.len();
+    world.packetizer.push_pcm(world.now, &block);
+    world.pass(20 * MS);
+    assert_eq!(world.rtp.len() - before, 10, "200 ms");
+    let last = world.rtp.last().unwrap();
+    assert!(last.timestamp - START.timestamp + 960 <= world.elapsed());
+}
+
+#[test]
+fn capture_that_is_late_loses_nothing_that_can_arrive_in_time() {
+    // How long capture stands still before it delivers all of it at once, and how many frames of
+    // that are lost: those that were declared silent meanwhile.
+    for (late_ms, lost) in [(20, 0), (60, 0), (90, 0), (140, 4), (190, 5)] {
+        for polled in [true, false] {
+            let mut world = World::new();
+            world.capture_tone(400 * MS);
+            let mut tone = tone();
+            for _ in 0..10 {
+                world.pass(late_ms * MS);
+                for _ in 0..late_ms / 10 {
+                    let block: [f32; 480] = std::array::from_fn(|_| tone());
+                    world.packetizer.push_pcm(world.now, &block);
+                    if polled {
+                        world.poll();
+                    }
+                }
+                world.poll();
+                world.capture_tone(400 * MS);
+            }
+            let frames = (400 + 10 * (late_ms + 400)) / 20;
+            let sound = world.rtp.iter().filter(|sent| !sent.is_silence()).count();
+            let missing = frames as usize - sound;
+            assert!(
+                missing <= 10 * lost + 1,
+                "{late_ms} ms, polled {polled}: {missing} missing"
+            );
+            world.assert_sequence_is_contiguous();
+        }
+    }
+}
+
+#[test]
+fn lost_capture_is_made_up_for() {
+    let mut world = World::new();
+    world.capture_tone(100 * MS);
+    // Capture loses 50 ms out of every 100 without ever pausing for long.
+    for _ in 0..20 {
+        world.pass(50 * MS);
+        world.capture_tone(50 * MS);
+    }
+    let last = world.rtp.last().unwrap();
+    let behind = i64::from(world.elapsed()) - i64::from(last.timestamp - START.timestamp);
+    assert!(behind <= 7200 + 960, "{behind} samples behind");
+}
+
+#[test]
+fn nothing_grows_while_nobody_polls() {
+    let mut world = World::new();
+    let mut tone = tone();
+    for _ in 0..1000 {
+        world.now += 10 * MS;
+        let block: [f32; 480] = std::array::from_fn(|_| tone());
+        world.packetizer.push_pcm(world.now, &block);
+    }
+    world.poll();
+    assert_eq!(world.rtp.len(), MAX_PENDING / 960);
+    assert_eq!(
+        world.rtp.last().unwrap().timestamp + 960,
+        START.timestamp + world.elapsed()
+    );
+}
+
+#[test]
+fn what_is_not_a_number_is_silence() {
+    let mut world = World::new();
+    world.capture_for(1000 * MS, || f32::NAN);
+    world.capture_for(1000 * MS, || f32::INFINITY);
+    world.capture_tone(1000 * MS);
+    assert!(world.rtp.len() > 50);
+    world.assert_sequence_is_contiguous();
+}
