@@ -16,6 +16,8 @@ const CLOCK_DEAD_AFTER_MS = 3000;
 const LEVEL_MEMORY = 0.8;
 /** Steps of the output's clock where the browser does not tell: those of Windows. */
 const USUAL_STEP_S = 0.01;
+/** From Firefox's clock to the loudspeaker, about, in seconds: see outputLatencyOf. */
+const FIREFOX_LATENCY_S = 0.03;
 /** Fades that are too short to be heard and long enough not to click: 5 ms. */
 const FADE = 240;
 /** TOC of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
@@ -35,6 +37,16 @@ async function newDecoder() {
     decoderModule = null; // the next attempt loads it again
     throw error;
   }
+}
+
+/**
+ * From a context's clock to the loudspeaker, in seconds. Firefox is not asked: there the answer waits for the sound
+ * server, which can be waiting for the page's own audio callback, which waits for the asker's lock; about one start in
+ * thirty on PulseAudio froze for good.
+ */
+function outputLatencyOf(context) {
+  if (/\bFirefox\//.test(navigator.userAgent)) return FIREFOX_LATENCY_S;
+  return context.outputLatency || context.baseLatency || 0;
 }
 
 export class Sound {
@@ -95,8 +107,7 @@ export class Sound {
 
   /** From a frame's arrival to the loudspeaker, in ms, as far as the browser knows. */
   get delayMs() {
-    const output = this.#context.outputLatency || this.#context.baseLatency || 0;
-    return 1000 * (this.#playout.waitS + output);
+    return 1000 * (this.#playout.waitS + outputLatencyOf(this.#context));
   }
 
   get counters() {
