@@ -7,9 +7,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::desk::Desk;
 use crate::engine::EngineHandle;
-use crate::events::Feed;
-use crate::http::web::Page;
-use crate::listen::Audience;
+use crate::events::feed::Feed;
+use crate::http::page::Page;
+use crate::listen::audience::Audience;
 
 /// Shared by all connections.
 pub(crate) struct App {

@@ -4,6 +4,8 @@
 //! One task writes each message once, for all connections. Always: a slow connection is given
 //! the latest state when it is ready for one, and never a queue of old ones.
 
+pub(crate) mod feed;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,6 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use raa_core::client::{ClientView, Status};
 use serde::{Serialize, Serializer};
-use tokio::sync::watch;
 use tracing::debug;
 use utoipa::ToSchema;
 
@@ -76,23 +77,6 @@ impl Serialize for Levels<'_> {
             ];
             (ClientId(client.ssrc), pair)
         }))
-    }
-}
-
-/// The latest message of each kind.
-#[derive(Debug)]
-pub(crate) struct Feed {
-    state: watch::Sender<Utf8Bytes>,
-    levels: watch::Sender<Utf8Bytes>,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        let empty = || watch::Sender::new(Utf8Bytes::default());
-        Self {
-            state: empty(),
-            levels: empty(),
-        }
     }
 }
 

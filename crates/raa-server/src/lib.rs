@@ -40,10 +40,10 @@ pub use bind::Listeners;
 use config::Config;
 use desk::Desk;
 use engine::{EngineConfig, EngineHandle, EngineThread};
-use events::Feed;
-use http::web::Page;
+use events::feed::Feed;
+use http::page::Page;
 use id::TEST_MUSIC_SSRC;
-use listen::Audience;
+use listen::audience::Audience;
 use store::StoreThread;
 
 /// How long the end waits for browsers to take their goodbye.

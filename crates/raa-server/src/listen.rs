@@ -3,9 +3,10 @@
 //! Every listener has a place of its own in the engine's bounded broadcast. Always: a slow
 //! listener is skipped to live and counted, then closed with a reason, and slows nobody else.
 
+pub(crate) mod audience;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -19,7 +20,6 @@ use raa_core::{SAMPLE_RATE, SLOT};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
 use tracing::debug;
 use utoipa::{IntoParams, ToSchema};
 
@@ -82,57 +82,6 @@ impl Hello {
     }
 }
 
-/// Who listens, and what slow ones have cost them.
-#[derive(Debug)]
-pub(crate) struct Audience {
-    listeners: watch::Sender<usize>,
-    frames_skipped: AtomicU64,
-    closed_slow: AtomicU64,
-}
-
-impl Default for Audience {
-    fn default() -> Self {
-        Self {
-            listeners: watch::Sender::new(0),
-            frames_skipped: AtomicU64::new(0),
-            closed_slow: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Audience {
-    pub(crate) fn listeners(&self) -> usize {
-        *self.listeners.borrow()
-    }
-
-    /// Tells of every change of the number.
-    pub(crate) fn watch(&self) -> watch::Receiver<usize> {
-        self.listeners.subscribe()
-    }
-
-    pub(crate) fn frames_skipped(&self) -> u64 {
-        self.frames_skipped.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn closed_slow(&self) -> u64 {
-        self.closed_slow.load(Ordering::Relaxed)
-    }
-
-    fn enter(&self) -> Seat<'_> {
-        self.listeners.send_modify(|listeners| *listeners += 1);
-        Seat(self)
-    }
-}
-
-/// Counts one listener until it is dropped.
-struct Seat<'a>(&'a Audience);
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        self.0.listeners.send_modify(|listeners| *listeners -= 1);
-    }
-}
-
 /// Hear the mix (WebSocket).
 ///
 /// The first message is a text, described by `Hello`. Then one binary message comes per slot of
@@ -176,7 +125,7 @@ async fn serve(app: Arc<App>, connection: Arc<Connection>, mut socket: WebSocket
     drop(seat);
     debug!(address = %connection.peer, ?end, "listener leaves");
     if let End::Slow(_) = end {
-        app.audience.closed_slow.fetch_add(1, Ordering::Relaxed);
+        app.audience.note_closed_slow();
     }
     websocket::close(socket, end).await;
 }
@@ -203,9 +152,7 @@ async fn play(app: &App, socket: &mut WebSocket) -> End {
             }
             Err(RecvError::Lagged(missed)) => {
                 let skipped = missed + skip_to_live(&mut mix);
-                app.audience
-                    .frames_skipped
-                    .fetch_add(skipped, Ordering::Relaxed);
+                app.audience.note_skipped(skipped);
                 if patience.is_exhausted_by_skip(Instant::now()) {
                     return End::Slow("skipped to live 10 times within 30 s");
                 }

@@ -7,10 +7,11 @@ mod clients;
 pub(crate) mod error;
 pub(crate) mod model;
 mod openapi;
+pub(crate) mod page;
 pub(crate) mod patch;
 pub(crate) mod serve;
 pub(crate) mod status;
-pub(crate) mod web;
+mod web;
 
 use std::sync::Arc;
 

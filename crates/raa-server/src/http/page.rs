@@ -1,0 +1,65 @@
+//! The page's files: embedded in the binary, or from a folder while somebody works on them.
+//!
+//! Always: nothing outside of the folder is read, whatever the path says.
+
+use std::borrow::Cow;
+use std::path::{Component, Path, PathBuf};
+
+use rust_embed::Embed;
+
+#[derive(Embed)]
+#[folder = "web/"]
+pub(super) struct Embedded;
+
+/// Where the page's files come from.
+#[derive(Debug)]
+pub(crate) enum Page {
+    /// From the binary.
+    Embedded,
+    /// From a folder, read at each request.
+    Folder(PathBuf),
+}
+
+impl Page {
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        folder.map_or(Self::Embedded, Self::Folder)
+    }
+
+    /// The file of this path; `None` if there is none.
+    pub(super) async fn read(&self, path: &str) -> Option<Cow<'static, [u8]>> {
+        match self {
+            Self::Embedded => Embedded::get(path).map(|file| file.data),
+            Self::Folder(folder) => {
+                let file = folder.join(inside(path)?);
+                tokio::fs::read(file).await.ok().map(Cow::Owned)
+            }
+        }
+    }
+}
+
+/// The path if it names something below its folder, without a way out of it.
+fn inside(path: &str) -> Option<&Path> {
+    let path = Path::new(path);
+    let normal = |component| matches!(component, Component::Normal(_));
+    path.components().all(normal).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leads_out_of_the_folder() {
+        for (path, is_inside) in [
+            ("index.html", true),
+            ("vendor/decoder.js", true),
+            ("a..b/c", true),
+            ("../secret", false),
+            ("vendor/../../secret", false),
+            ("/etc/passwd", false),
+            ("./index.html", false),
+        ] {
+            assert_eq!(inside(path).is_some(), is_inside, "{path}");
+        }
+    }
+}
