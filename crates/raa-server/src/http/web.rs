@@ -86,8 +86,6 @@ fn content_type(path: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use rust_embed::Embed as _;
-
     use super::super::page::Embedded;
     use super::*;
 
