@@ -3,17 +3,33 @@
 //! Always: 48 kHz mono, about 20 ms a block; a source that has nothing to say says nothing; a
 //! source that fails is opened again for ever; a full inbox costs a block and never waits.
 
+#[cfg(any(windows, test))]
+mod encoding;
 mod file;
+mod mono;
 mod pacer;
 #[cfg(target_os = "linux")]
 mod pulse;
+#[cfg(any(windows, test))]
+mod question;
+#[cfg(any(windows, test))]
+mod retry;
 mod tone;
+#[cfg(windows)]
+mod wasapi;
+#[cfg(any(windows, test))]
+mod watchdog;
 
 use std::io;
+use std::sync::Weak;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use crate::config::Source;
 use crate::sender::Input;
+use crate::status::Board;
+
+#[cfg(windows)]
+pub use self::wasapi::{Device, devices};
 
 /// Something that can be captured.
 pub trait Capture: Send {
@@ -37,20 +53,44 @@ pub enum CaptureError {
         reason: String,
     },
     /// This system has no such source.
-    #[error("source \"pulse\" is for Linux only")]
-    NoPulse,
+    #[error("this system cannot capture {0:?}")]
+    NotHere(Source),
 }
 
 /// The capturing side of the sender's inbox.
-pub struct PcmInbox(SyncSender<Input>);
+pub struct PcmInbox {
+    inbox: SyncSender<Input>,
+    board: Board,
+    /// Held by the sender.
+    alive: Weak<()>,
+}
 
 impl PcmInbox {
+    /// `alive` dies with the sender.
+    pub fn new(inbox: SyncSender<Input>, board: Board, alive: Weak<()>) -> Self {
+        Self {
+            inbox,
+            board,
+            alive,
+        }
+    }
+
+    /// Whether the sender has ended, for a source that has nothing to push.
+    pub fn is_gone(&self) -> bool {
+        self.alive.strong_count() == 0
+    }
+
+    /// Where the source says how it is doing.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// Puts one block in.
     ///
     /// # Errors
     /// [`Gone`] when the sender has ended.
     pub fn push(&self, pcm: Vec<f32>) -> Result<(), Gone> {
-        match self.0.try_send(Input::Pcm(pcm)) {
+        match self.inbox.try_send(Input::Pcm(pcm)) {
             // A sender that is so far behind drops it anyway.
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
             Err(TrySendError::Disconnected(_)) => Err(Gone),
@@ -68,8 +108,9 @@ pub fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
         Source::File(path) => Ok(Box::new(file::WavFile::open(path)?)),
         #[cfg(target_os = "linux")]
         Source::Pulse => Ok(Box::new(pulse::Pulse::default())),
-        #[cfg(not(target_os = "linux"))]
-        Source::Pulse => Err(CaptureError::NoPulse),
+        #[cfg(windows)]
+        Source::Automatic | Source::Device(_) => Ok(wasapi::open(source)),
+        not_here => Err(CaptureError::NotHere(not_here.clone())),
     }
 }
 
@@ -77,9 +118,9 @@ pub fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
 ///
 /// # Errors
 /// When the thread cannot be made.
-pub fn spawn(mut capture: Box<dyn Capture>, inbox: SyncSender<Input>) -> io::Result<()> {
+pub fn spawn(mut capture: Box<dyn Capture>, pcm: PcmInbox) -> io::Result<()> {
     let run = move || {
-        let Gone = capture.run(&PcmInbox(inbox));
+        let Gone = capture.run(&pcm);
     };
     std::thread::Builder::new()
         .name("capture".into())

@@ -1,26 +1,33 @@
-//! What the client is set to: the command line over the configuration file over defaults.
+//! What a client is set to.
 //!
-//! Always: a value of [`Settings`] is valid; a key that the file's format does not know is
-//! refused by its name; the SSRC is made once and kept in the file for ever.
+//! Always: a value of [`Settings`] is valid. Where they come from is another matter: the command
+//! line and a TOML file for the program without a face, [`crate::desktop`] for the one with a
+//! tray icon.
 
+#[cfg(unix)]
+mod error;
+#[cfg(unix)]
 mod file;
+#[cfg(unix)]
+mod load;
 mod server_address;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
-use raa_core::settings::{Name, NameError};
+use raa_core::settings::Name;
+use serde::Deserialize;
 
-pub use self::file::{Source, Ssrc};
-pub use self::server_address::{DEFAULT_PORT, ServerAddress};
+#[cfg(unix)]
+pub use self::error::ConfigError;
+pub use self::server_address::{AddressError, DEFAULT_PORT, ServerAddress};
 use crate::logging::LogLevel;
-use crate::options::Options;
 
 /// Everything a client needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Where to send.
-    pub server: ServerAddress,
+    /// Where to send; without it the client only captures, for a level meter to show.
+    pub server: Option<ServerAddress>,
     /// What to send.
     pub source: Source,
     /// What the sender calls itself.
@@ -31,110 +38,61 @@ pub struct Settings {
     pub log_level: LogLevel,
 }
 
-/// What is wrong with the command line or the file, for the person who wrote it.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is there and cannot be read.
-    #[error("cannot read {path}: {error}", path = .path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The file's content is not what it may be.
-    #[error("{path}: {error}", path = .path.display())]
-    Invalid {
-        /// Which file.
-        path: PathBuf,
-        /// Where and what.
-        error: String,
-    },
-    /// Nobody said where to send.
-    #[error(
-        "no server is given: add --server HOST[:PORT], or server = \"HOST:PORT\" to {path}",
-        path = .0.display()
-    )]
-    NoServer(PathBuf),
-    /// `--source` has words that do not belong together.
-    #[error("--source is {0:?}, allowed are \"pulse\", \"file PATH\" and \"tone\"")]
-    Source(String),
-    /// `--name` is no name.
-    #[error("--name: {0}")]
-    Name(#[from] NameError),
-    /// There is nowhere to look for the file.
-    #[error("no configuration file: {0} is not set, and --config not given")]
-    NoHome(&'static str),
-    /// The SSRC could not be kept.
-    #[error(
-        "cannot keep this client's SSRC in {path}: {error}; \
-         let --config name a file that can be written, or add ssrc = \"{ssrc}\" to it yourself",
-        path = .path.display()
-    )]
-    NotKept {
-        /// Which file.
-        path: PathBuf,
-        /// What was to be kept.
-        ssrc: Ssrc,
-        /// Why not.
-        error: io::Error,
-    },
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Linux: what this computer plays, from PulseAudio or PipeWire's pulse server.
+    #[cfg_attr(not(windows), default)]
+    Pulse,
+    /// A WAV file, over and over.
+    File(PathBuf),
+    /// A test tone.
+    Tone,
+    /// Windows: what this computer plays, captured in the best way that it has.
+    #[serde(skip)]
+    #[cfg_attr(windows, default)]
+    Automatic,
+    /// Windows: the capture device of this endpoint id.
+    #[serde(skip)]
+    Device(String),
 }
 
-impl Settings {
-    /// Reads the file, puts the options over it, and at the first start makes the SSRC.
-    ///
-    /// # Errors
-    /// [`ConfigError`], for the person at the terminal.
-    pub fn load(options: Options) -> Result<Self, ConfigError> {
-        let path = match options.config {
-            Some(path) => path,
-            None => file::default_path()?,
-        };
-        let file = file::read(&path)?;
-        let server = options.server.or(file.values.server);
-        let source = options
-            .source
-            .map(|words| Source::from_words(&words))
-            .transpose()?;
-        let name = options.name.map(|text| Name::new(&text)).transpose()?;
-        Ok(Self {
-            server: server.ok_or_else(|| ConfigError::NoServer(path.clone()))?,
-            source: source.or(file.values.source).unwrap_or_default(),
-            name: name
-                .or(file.values.name.map(|name| name.0))
-                .unwrap_or_else(host_name),
-            log_level: options
-                .log_level
-                .or(file.values.log_level)
-                .unwrap_or_default(),
-            // Last, so that nothing is written when something is wrong.
-            ssrc: match file.values.ssrc {
-                Some(ssrc) => ssrc,
-                None => make_ssrc(&path, file.text.as_deref())?,
-            },
+/// By which the server knows a client again; written as 8 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Ssrc(pub u32);
+
+impl Ssrc {
+    /// One that no other client has, in all likelihood (RFC 3550 section 8).
+    pub fn random() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl TryFrom<String> for Ssrc {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(&text, 16).ok().filter(|_| digits);
+        number.map(Self).ok_or_else(|| {
+            format!("ssrc is {text:?}, allowed are 8 hexadecimal digits, as in \"5f0a11c2\"")
         })
     }
 }
 
-fn make_ssrc(path: &Path, text: Option<&str>) -> Result<Ssrc, ConfigError> {
-    let ssrc = Ssrc(rand::random());
-    file::keep_ssrc(path, text, ssrc).map_err(|error| ConfigError::NotKept {
-        path: path.to_owned(),
-        ssrc,
-        error,
-    })?;
-    Ok(ssrc)
+impl fmt::Display for Ssrc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
 }
 
 /// The computer's name, made fit to be shown.
-fn host_name() -> Name {
+pub fn host_name() -> Name {
     let name = gethostname::gethostname();
     Name::from_sender(name.as_encoded_bytes()).unwrap_or_else(|| {
         // Only a computer without a printable host name comes here.
         Name::from_sender(b"raa-client").expect("it has printable characters")
     })
 }
-
-#[cfg(test)]
-mod tests;

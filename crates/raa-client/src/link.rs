@@ -4,7 +4,7 @@
 //! UDP says little: a closed port answers with an ICMP message that a later send reports, a dead
 //! host says nothing at all. So every datagram is sent, whatever the last ones met, and the name
 //! is looked up again while sending fails.
-//! Always: never waits; logs changes of state only; one socket at a time.
+//! Always: never waits; logs and shows changes of state only; one socket at a time.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -13,9 +13,12 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use crate::resolver::{Answer, Resolver};
+use crate::status::Board;
 
 /// A failing link asks for a look-up this often.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
+/// What comes back is only looked at for errors; so much of it before each datagram.
+const READ_AT_MOST: usize = 8;
 /// Without an error for so long the link counts as working again.
 const RECOVERED_AFTER: Duration = Duration::from_secs(1);
 
@@ -30,10 +33,11 @@ pub enum Change {
 }
 
 /// See the module's text.
-#[derive(Debug)]
 pub struct Link {
     server: String,
-    resolver: Resolver,
+    /// `None` where nobody has said which server.
+    resolver: Option<Resolver>,
+    board: Board,
     path: Option<Path>,
     /// The last look-up failed.
     unresolved: bool,
@@ -51,10 +55,21 @@ struct Path {
 
 impl Link {
     /// A link that leads nowhere until the resolver has answered.
-    pub fn new(server: String, resolver: Resolver) -> Self {
+    pub fn new(server: String, resolver: Resolver, board: Board) -> Self {
+        board.update(|status| status.link.server = Some(server.clone()));
         Self {
             server,
-            resolver,
+            resolver: Some(resolver),
+            ..Self::nowhere(board)
+        }
+    }
+
+    /// A link that drops everything.
+    pub fn nowhere(board: Board) -> Self {
+        Self {
+            server: String::new(),
+            resolver: None,
+            board,
             path: None,
             unresolved: false,
             asked_at: None,
@@ -67,12 +82,15 @@ impl Link {
             Ok(addresses) => {
                 if std::mem::take(&mut self.unresolved) {
                     info!("{} is resolved again", self.server);
+                    self.board.update(|status| status.link.trouble = None);
                 }
                 self.lead_to(&addresses)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.unresolved, true) {
-                    warn!("cannot resolve {}: {error}; trying again", self.server);
+                    let trouble = format!("cannot resolve {}: {error}", self.server);
+                    warn!("{trouble}; trying again");
+                    self.show_trouble(trouble);
                 }
                 Change::None
             }
@@ -88,11 +106,14 @@ impl Link {
             Sent::Well => Change::None,
             Sent::WellAgain => {
                 info!("sending to {} again", path.to);
+                self.board.update(|status| status.link.trouble = None);
                 Change::Fresh
             }
             Sent::Badly(error) => {
                 if path.failed_at.replace(now).is_none() {
-                    warn!("cannot send to {}: {error}; trying on", path.to);
+                    let trouble = format!("cannot send to {}: {error}", path.to);
+                    warn!("{trouble}; trying on");
+                    self.show_trouble(trouble);
                 }
                 self.ask(now);
                 Change::None
@@ -104,7 +125,9 @@ impl Link {
         let recently = |asked| now.saturating_duration_since(asked) < LOOK_UP_EVERY;
         if !self.asked_at.is_some_and(recently) {
             self.asked_at = Some(now);
-            self.resolver.look_up_now();
+            if let Some(resolver) = &self.resolver {
+                resolver.look_up_now();
+            }
         }
     }
 
@@ -122,7 +145,9 @@ impl Link {
             }
         }
         if let (None, Some((to, error))) = (&self.path, reason) {
-            warn!("no way to {to}: {error}; trying again");
+            let trouble = format!("no way to {to}: {error}");
+            warn!("{trouble}; trying again");
+            self.show_trouble(trouble);
         }
         Change::None
     }
@@ -137,12 +162,21 @@ impl Link {
             return Change::None;
         }
         info!("sending to {to}");
+        self.board.update(|status| {
+            status.link.to = Some(to);
+            status.link.trouble = None;
+        });
         self.path = Some(Path {
             socket,
             to,
             failed_at: None,
         });
         Change::Fresh
+    }
+
+    fn show_trouble(&self, trouble: String) {
+        self.board
+            .update(|status| status.link.trouble = Some(trouble));
     }
 }
 
@@ -154,17 +188,34 @@ enum Sent {
 
 impl Path {
     fn send(&mut self, now: Instant, datagram: &[u8]) -> Sent {
-        let error = match self.socket.send(datagram) {
+        let sent = self
+            .take_answers()
+            .and_then(|()| self.socket.send(datagram));
+        let error = match sent {
             Ok(_) => return self.note_success(now),
             // The socket's buffer is full, because the network card is slow: a lost packet.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Well,
             Err(error) => error,
         };
         // The error is about an earlier datagram, and this one has not been sent.
-        if error.kind() == io::ErrorKind::ConnectionRefused {
+        if is_port_unreachable(&error) {
             let _ = self.socket.send(datagram);
         }
         Sent::Badly(error)
+    }
+
+    /// Reads what came back, and with it the ICMP message that nobody listens there: Windows
+    /// reports that to the receiving side only.
+    fn take_answers(&self) -> io::Result<()> {
+        let mut answer = [0; 1500];
+        for _ in 0..READ_AT_MOST {
+            match self.socket.recv(&mut answer) {
+                Ok(_) => {}
+                Err(error) if is_port_unreachable(&error) => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(())
     }
 
     fn note_success(&mut self, now: Instant) -> Sent {
@@ -175,6 +226,14 @@ impl Path {
         }
         Sent::Well
     }
+}
+
+/// Linux calls it refused, Windows reset.
+fn is_port_unreachable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+    )
 }
 
 /// The order in which to try addresses: the current one first while it works, so that a name
@@ -208,93 +267,4 @@ fn open(to: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(last: u8) -> SocketAddr {
-        ([192, 0, 2, last], 4010).into()
-    }
-
-    #[test]
-    fn a_working_address_is_kept_and_a_failing_one_left() {
-        let addresses = [1, 2, 3].map(address);
-        let check = |current: Option<(u8, bool)>, expected: &[u8]| {
-            let current = current.map(|(last, fails)| (address(last), fails));
-            let order: Vec<_> = in_order(&addresses, current).collect();
-            assert_eq!(
-                order,
-                expected
-                    .iter()
-                    .map(|&last| address(last))
-                    .collect::<Vec<_>>()
-            );
-        };
-        check(None, &[1, 2, 3]);
-        check(Some((2, false)), &[2, 3, 1]);
-        check(Some((2, true)), &[3, 1, 2]);
-        check(Some((3, true)), &[1, 2, 3]);
-        check(Some((9, false)), &[1, 2, 3]);
-        assert_eq!(in_order(&[], None).count(), 0);
-    }
-
-    #[test]
-    fn a_server_that_moves_is_followed() {
-        let receivers = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
-        let [old, new] = receivers
-            .each_ref()
-            .map(|receiver| receiver.local_addr().unwrap());
-        let mut link = Link::new("raa.example".into(), Resolver::unattended());
-        let now = Instant::now();
-        assert_eq!(link.send(now, b"nowhere to go yet"), Change::None);
-        assert_eq!(link.handle_answer(Ok(vec![old])), Change::Fresh);
-        assert_eq!(link.handle_answer(Err("no network".into())), Change::None);
-        assert_eq!(
-            link.handle_answer(Ok(vec![new, old])),
-            Change::None,
-            "the old one still works"
-        );
-        assert_eq!(link.send(now, b"old"), Change::None);
-        assert_eq!(link.handle_answer(Ok(vec![new])), Change::Fresh);
-        assert_eq!(link.send(now, b"new"), Change::None);
-        for (receiver, expected) in receivers.iter().zip([b"old", b"new"]) {
-            let mut datagram = [0; 16];
-            receiver
-                .set_read_timeout(Some(Duration::from_secs(5)))
-                .unwrap();
-            assert_eq!(receiver.recv(&mut datagram).unwrap(), expected.len());
-            assert_eq!(&datagram[..expected.len()], expected);
-        }
-    }
-
-    #[test]
-    fn a_link_recovers_a_second_after_its_last_error() {
-        let start = Instant::now();
-        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let to = receiver.local_addr().unwrap();
-        let mut path = Path {
-            socket: open(to).unwrap(),
-            to,
-            failed_at: Some(start),
-        };
-        let at = |ms| start + Duration::from_millis(ms);
-        assert!(matches!(path.send(at(999), b"x"), Sent::Well));
-        assert!(matches!(path.send(at(1000), b"x"), Sent::WellAgain));
-        assert!(matches!(path.send(at(2000), b"x"), Sent::Well));
-    }
-
-    #[test]
-    fn a_closed_port_is_noticed() {
-        let to = UdpSocket::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let mut path = Path {
-            socket: open(to).unwrap(),
-            to,
-            failed_at: None,
-        };
-        let now = Instant::now();
-        assert!(matches!(path.send(now, b"x"), Sent::Well));
-        assert!(matches!(path.send(now, b"x"), Sent::Badly(_)));
-    }
-}
+mod tests;

@@ -22,17 +22,22 @@ pub enum LogLevel {
     Trace,
 }
 
+impl From<LogLevel> for Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}
+
 /// Logs from here on. Once per process; later calls change nothing.
 pub fn init(level: LogLevel) {
-    let level = match level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-        LogLevel::Trace => Level::TRACE,
-    };
     let log = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(Level::from(level))
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);

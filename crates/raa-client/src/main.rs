@@ -1,19 +1,25 @@
-//! raa-client for Linux: sends what this computer plays to an RAA server.
+//! raa-client: sends what this computer plays to an RAA server. Without a face on Linux, with a
+//! tray icon on Windows.
 //!
-//! Always: ends with 0 when a signal told it to, 2 when the command line or the configuration is
-//! wrong, 1 when it cannot work at all; whatever else goes wrong, it goes on.
+//! Always: on Linux it ends with 0 when a signal told it to, 2 when the command line or the
+//! configuration is wrong, 1 when it cannot work at all; whatever else goes wrong, it goes on.
+
+// A console window would open beside the tray icon.
+#![cfg_attr(windows, windows_subsystem = "windows")]
 
 use std::process::ExitCode;
-use std::sync::mpsc::SyncSender;
 
-use clap::Parser;
-use raa_client::config::Settings;
-use raa_client::options::Options;
-use raa_client::sender::Input;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-
+#[cfg(windows)]
 fn main() -> ExitCode {
+    raa_client::windows::main()
+}
+
+#[cfg(unix)]
+fn main() -> ExitCode {
+    use clap::Parser;
+    use raa_client::config::Settings;
+    use raa_client::options::Options;
+
     let settings = match Settings::load(Options::parse()) {
         Ok(settings) => settings,
         Err(error) => {
@@ -22,7 +28,7 @@ fn main() -> ExitCode {
         }
     };
     raa_client::logging::init(settings.log_level);
-    match raa_client::run(&settings, stop_on_signal) {
+    match send_until_signal(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -31,15 +37,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn stop_on_signal(inbox: SyncSender<Input>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let wait = move || {
-        signals.forever().next();
-        // An inbox that is closed has stopped already.
-        let _ = inbox.send(Input::Stop);
-    };
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(wait)?;
+#[cfg(unix)]
+fn send_until_signal(settings: &raa_client::config::Settings) -> anyhow::Result<()> {
+    use anyhow::Context;
+    use signal_hook::consts::{SIGINT, SIGTERM};
+
+    // Before anything is sent, so that no signal comes too early to be seen.
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])
+        .context("cannot wait for signals")?;
+    let board = raa_client::status::Board::unattended();
+    let client = raa_client::Client::start(settings, board)?;
+    signals.forever().next();
+    client.stop();
     Ok(())
 }

@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::Duration;
 
 use crate::config::ServerAddress;
-use crate::sender::Input;
 
 /// A server that moves to another address is found there after so long, even if the old address
 /// takes packets without a word.
@@ -26,7 +25,7 @@ pub type Answer = Result<Vec<SocketAddr>, String>;
 pub struct Resolver(SyncSender<()>);
 
 impl Resolver {
-    /// The answer comes by the inbox.
+    /// The answer comes as every answer does.
     pub fn look_up_now(&self) {
         match self.0.try_send(()) {
             // Full: it has been asked already. Disconnected: the client is ending.
@@ -41,23 +40,35 @@ impl Resolver {
     }
 }
 
-/// Looks `server` up at once and then for ever, and puts the answers into `inbox`.
+/// Nobody waits for answers any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// Looks `server` up at once and then until nobody waits for answers, and hands each to
+/// `deliver`, which may wait.
 ///
 /// # Errors
 /// When the thread cannot be made.
-pub fn spawn(server: ServerAddress, inbox: SyncSender<Input>) -> io::Result<Resolver> {
+pub fn spawn(
+    server: ServerAddress,
+    deliver: impl FnMut(Answer) -> Result<(), Gone> + Send + 'static,
+) -> io::Result<Resolver> {
     let (ask, asked) = sync_channel(1);
     std::thread::Builder::new()
         .name("resolver".into())
-        .spawn(move || run(&server, &inbox, &asked))?;
+        .spawn(move || run(&server, deliver, &asked))?;
     Ok(Resolver(ask))
 }
 
-fn run(server: &ServerAddress, inbox: &SyncSender<Input>, asked: &Receiver<()>) {
+fn run(
+    server: &ServerAddress,
+    mut deliver: impl FnMut(Answer) -> Result<(), Gone>,
+    asked: &Receiver<()>,
+) {
     loop {
         let answer = look_up(server);
         let wait = if answer.is_ok() { REFRESH } else { RETRY };
-        if inbox.send(Input::Resolved(answer)).is_err() {
+        if deliver(answer) == Err(Gone) {
             return;
         }
         if asked.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {

@@ -3,6 +3,7 @@
 //! Always: sleeps until PCM comes or the packetizer's next timeout, so it wakes once per block
 //! while sound flows and a few times a second in silence; ends with RTCP BYE.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Instant, SystemTime};
 
@@ -14,7 +15,8 @@ use tracing::{debug, info};
 use crate::INBOX;
 use crate::config::Settings;
 use crate::link::{Change, Link};
-use crate::resolver::{Answer, Resolver};
+use crate::resolver::Answer;
+use crate::status::Board;
 
 /// What the other threads have for the sender.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub enum Input {
     Pcm(Vec<f32>),
     /// Where the server is.
     Resolved(Answer),
+    /// Send silence instead of what is captured, or no longer.
+    Mute(bool),
     /// Say goodbye and end.
     Stop,
 }
@@ -32,6 +36,10 @@ pub struct Sender {
     packetizer: Packetizer,
     link: Link,
     inbox: Receiver<Input>,
+    board: Board,
+    muted: bool,
+    /// Dies with the sender, so that a source with nothing to push sees it.
+    _alive: Arc<()>,
 }
 
 /// Whether the thread goes on.
@@ -42,12 +50,17 @@ enum Next {
 }
 
 impl Sender {
+    /// `alive` is what the source of the sound looks at, see
+    /// [`PcmInbox`](crate::capture::PcmInbox).
+    ///
     /// # Errors
     /// When there is no memory for an encoder.
     pub fn new(
         settings: &Settings,
         inbox: Receiver<Input>,
-        resolver: Resolver,
+        link: Link,
+        board: Board,
+        alive: Arc<()>,
     ) -> Result<Self, CodecError> {
         info!(
             "client {} is called {:?}",
@@ -57,8 +70,11 @@ impl Sender {
         let packetizer = Packetizer::new(packetizer_config(settings), Instant::now())?;
         Ok(Self {
             packetizer,
-            link: Link::new(settings.server.to_string(), resolver),
+            link,
             inbox,
+            board,
+            muted: false,
+            _alive: alive,
         })
     }
 
@@ -103,11 +119,20 @@ impl Sender {
 
     fn take(&mut self, now: Instant, input: Input) -> Next {
         match input {
-            Input::Pcm(pcm) => self.packetizer.push_pcm(now, &pcm),
+            Input::Pcm(mut pcm) => {
+                if self.muted {
+                    pcm.fill(0.0);
+                }
+                self.packetizer.push_pcm(now, &pcm);
+            }
             Input::Resolved(answer) => {
                 if self.link.handle_answer(answer) == Change::Fresh {
                     self.packetizer.introduce_again();
                 }
+            }
+            Input::Mute(muted) => {
+                self.muted = muted;
+                self.board.update(|status| status.muted = muted);
             }
             Input::Stop => return Next::End,
         }
@@ -115,7 +140,6 @@ impl Sender {
     }
 
     fn transmit(&mut self, now: Instant) {
-        let was_sending = self.packetizer.stats().sending;
         let mut change = Change::None;
         while let Some(datagram) = self.packetizer.poll_transmit() {
             if self.link.send(now, datagram) == Change::Fresh {
@@ -125,17 +149,18 @@ impl Sender {
         if change == Change::Fresh {
             self.packetizer.introduce_again();
         }
-        let sending = self.packetizer.stats().sending;
-        if sending != was_sending {
-            debug!(
-                "{}",
-                if sending {
-                    "sound begins"
-                } else {
-                    "silence begins"
-                }
-            );
-        }
+        self.show();
+    }
+
+    fn show(&self) {
+        let stats = self.packetizer.stats();
+        self.board.update(|status| {
+            let was_sending = status.stats.is_some_and(|stats| stats.sending);
+            if stats.sending != was_sending {
+                debug!("{} begins", if was_sending { "silence" } else { "sound" });
+            }
+            status.stats = Some(stats);
+        });
     }
 }
 

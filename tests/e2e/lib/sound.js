@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { Program, eventually, nowMs } from './processes.js';
 import { RATE } from './signal.js';
 
+const SINK = ['sink_name=main', 'rate=48000', 'format=float32le', 'channels=2'];
+
 export class SoundServer {
   constructor(name, dir, logDir) {
     this.name = name;
@@ -28,11 +30,21 @@ export class SoundServer {
     this.program = new Program('pulseaudio', [
       '-n', '--daemonize=no', '--exit-idle-time=-1', '--disallow-exit', '--use-pid-file=no', '--log-target=stderr',
       '-L', `module-native-protocol-unix socket=${this.socket} auth-anonymous=1`,
-      '-L', 'module-null-sink sink_name=main rate=48000 format=float32le channels=2',
+      '-L', `module-null-sink ${SINK.join(' ')}`,
     ], { env: this.env, logFile: join(this.logDir, `sound-${this.name}.log`), realtime: 6 });
     await eventually(`the sound server '${this.name}' answers`, () => this.#pactl('info').status === 0);
     this.#pactl('set-default-sink', 'main');
     return this;
+  }
+
+  /** As if its card were pulled out. */
+  unplug() {
+    this.#pactl('unload-module', 'module-null-sink');
+  }
+
+  plugIn() {
+    this.#pactl('load-module', 'module-null-sink', ...SINK);
+    this.#pactl('set-default-sink', 'main');
   }
 
   /** Plays samples over and over until stopped. */

@@ -13,12 +13,15 @@ import { SoundServer } from './sound.js';
 import { Listener } from './listener.js';
 import { Sender } from './sender.js';
 import { openChromium, openFirefox } from './browser.js';
+import { Desktop } from './desktop.js';
+import { WindowsPc } from './wine.js';
+import { Wire } from './wire.js';
 
 // A file that hangs must not hang the whole run: its process ends, and with it all that it started.
 const LIMIT_MS = 5 * 60_000;
 
 export class World {
-  constructor(name) {
+  constructor(name, { limitMs = LIMIT_MS } = {}) {
     takePriority();
     this.name = name;
     this.dir = mkdtempSync(join(tmpdir(), 'raa-e2e-'));
@@ -27,9 +30,9 @@ export class World {
     mkdirSync(this.artifacts, { recursive: true });
     this.closers = [];
     this.limit = setTimeout(() => {
-      process.stderr.write(`${name} is not done after ${LIMIT_MS / 1000} s and is ended\n`);
+      process.stderr.write(`${name} is not done after ${limitMs / 1000} s and is ended\n`);
       process.exit(1);
-    }, LIMIT_MS);
+    }, limitMs);
   }
 
   /** A running server on free ports with a state folder of its own; `args` replace the option against test music. */
@@ -57,6 +60,27 @@ export class World {
     });
     this.onClose(() => client.stop());
     return client;
+  }
+
+  /** A place on the way to a server where every datagram is seen. */
+  async wire(server) {
+    const wire = new Wire(this, server);
+    this.onClose(() => wire.stop());
+    return wire.start();
+  }
+
+  /** A screen without anybody before it. */
+  async desktop() {
+    const desktop = new Desktop(this);
+    this.onClose(() => desktop.stop());
+    return desktop.start();
+  }
+
+  /** A PC with Windows, as Wine has it, on that screen and with that sound server. */
+  async windowsPc(options) {
+    const pc = new WindowsPc(this, options);
+    this.onClose(() => pc.stop());
+    return pc.boot();
   }
 
   program(command, args, name = command) {

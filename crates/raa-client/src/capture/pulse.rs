@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use self::connection::{Connection, Failure, Message};
 use super::{Capture, Gone, PcmInbox};
+use crate::status::{Board, CaptureStatus};
 
 /// How soon a sound server that is gone is looked for again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ impl Capture for Pulse {
             match self.session(pcm) {
                 End::DefaultSinkChanged => debug!("the default sink has changed"),
                 End::Failed(failure) => {
-                    self.note_trouble(failure.to_string());
+                    self.note_trouble(pcm.board(), failure.to_string());
                     std::thread::sleep(RETRY_AFTER);
                 }
                 End::Gone(gone) => return gone,
@@ -71,6 +72,13 @@ impl Pulse {
         connection.record_default_monitor()?;
         self.trouble = None;
         info!("capturing what plays on {sink}");
+        pcm.board().update(|status| {
+            status.capture = CaptureStatus {
+                path: Some("monitor of the default sink".into()),
+                device: sink.clone(),
+                ..CaptureStatus::default()
+            }
+        });
         loop {
             match connection.read()? {
                 Message::Pcm(block) => pcm.push(block).map_err(End::Gone)?,
@@ -81,9 +89,15 @@ impl Pulse {
         }
     }
 
-    fn note_trouble(&mut self, trouble: String) {
+    fn note_trouble(&mut self, board: &Board, trouble: String) {
         if self.trouble.as_ref() != Some(&trouble) {
             warn!("nothing to capture: {trouble}; trying again every second");
+            board.update(|status| {
+                status.capture = CaptureStatus {
+                    trouble: Some(trouble.clone()),
+                    ..CaptureStatus::default()
+                }
+            });
             self.trouble = Some(trouble);
         }
     }

@@ -3,33 +3,21 @@
 //! Always: what a person wrote into it, comments and order included, stays as it is; it is
 //! replaced whole or not at all, so a crash or a full disk leaves the old one.
 
-use std::fmt;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use raa_core::settings::{Name, NameError};
 use serde::Deserialize;
 use toml_edit::{DocumentMut, value};
 
-use super::{ConfigError, ServerAddress};
+use super::error::ConfigError;
+use super::{ServerAddress, Source, Ssrc};
+use crate::files::replace;
 use crate::logging::LogLevel;
 
 /// The documented file that a first start makes.
 const TEMPLATE: &str = include_str!("../../raa-client.toml");
-
-/// What is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// What this computer plays, from PulseAudio or PipeWire's pulse server.
-    #[default]
-    Pulse,
-    /// A WAV file, over and over.
-    File(PathBuf),
-    /// A test tone.
-    Tone,
-}
 
 impl Source {
     /// Reads the words after `--source`.
@@ -40,29 +28,6 @@ impl Source {
             ["file", path] => Ok(Self::File(path.into())),
             _ => Err(ConfigError::Source(words.join(" "))),
         }
-    }
-}
-
-/// By which the server knows a client again; written as 8 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Ssrc(pub u32);
-
-impl TryFrom<String> for Ssrc {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = u32::from_str_radix(&text, 16).ok().filter(|_| digits);
-        number.map(Self).ok_or_else(|| {
-            format!("ssrc is {text:?}, allowed are 8 hexadecimal digits, as in \"5f0a11c2\"")
-        })
-    }
-}
-
-impl fmt::Display for Ssrc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0)
     }
 }
 
@@ -103,13 +68,9 @@ pub(super) fn default_path() -> Result<PathBuf, ConfigError> {
             .map(PathBuf::from)
             .filter(|path: &PathBuf| path.is_absolute())
     };
-    let config = if cfg!(windows) {
-        folder("APPDATA").ok_or(ConfigError::NoHome("APPDATA"))
-    } else {
-        folder("XDG_CONFIG_HOME")
-            .or_else(|| folder("HOME").map(|home| home.join(".config")))
-            .ok_or(ConfigError::NoHome("HOME"))
-    };
+    let config = folder("XDG_CONFIG_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".config")))
+        .ok_or(ConfigError::NoHome("HOME"));
     Ok(config?.join("raa").join("raa-client.toml"))
 }
 
@@ -152,29 +113,5 @@ pub(super) fn keep_ssrc(path: &Path, text: Option<&str>, ssrc: Ssrc) -> io::Resu
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    replace(path, &text)
-}
-
-/// Puts a new file in the place of the old one, in one step.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // A link to the file stays one.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut new_name = path.clone().into_os_string();
-    new_name.push(format!(".{}.new", std::process::id()));
-    let new = PathBuf::from(new_name);
-    let written = write_new(&new, &path, text).and_then(|()| fs::rename(&new, &path));
-    if written.is_err() {
-        // Perhaps it was not even made; then there is nothing to remove.
-        let _ = fs::remove_file(&new);
-    }
-    written
-}
-
-fn write_new(new: &Path, old: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::File::create(new)?;
-    if let Ok(old) = fs::metadata(old) {
-        file.set_permissions(old.permissions())?;
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    replace(path, text.as_bytes())
 }

@@ -1,10 +1,13 @@
 //! Settings from real files and real options.
 
 use std::fs;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::ServerAddress;
+use crate::logging::LogLevel;
 
 /// Loads with a file of this content (or none) and these options.
 struct Case {
@@ -63,10 +66,10 @@ fn without_a_file_the_defaults_hold() {
     let settings = Case::new(None).load(server("raa.example")).unwrap();
     assert_eq!(
         settings.server,
-        ServerAddress {
+        Some(ServerAddress {
             host: "raa.example".into(),
             port: 4010
-        }
+        })
     );
     assert_eq!(settings.source, Source::Pulse);
     assert_eq!(settings.log_level, LogLevel::Info);
@@ -84,7 +87,7 @@ fn every_key_of_the_file_is_read() {
         ssrc = "5f0a11c2"
     "#;
     let settings = Case::new(Some(file)).load(Options::default()).unwrap();
-    assert_eq!(settings.server.to_string(), "[::1]:5000");
+    assert_eq!(settings.server.as_ref().unwrap().to_string(), "[::1]:5000");
     assert_eq!(settings.source, Source::File("/music.wav".into()));
     assert_eq!(settings.name.as_str(), "Ward 3");
     assert_eq!(settings.log_level, LogLevel::Debug);
@@ -101,7 +104,7 @@ fn options_win_over_the_file() {
         ..server("b")
     };
     let settings = Case::new(Some(file)).load(options).unwrap();
-    assert_eq!(settings.server.host, "b");
+    assert_eq!(settings.server.as_ref().unwrap().host, "b");
     assert_eq!(settings.source, Source::File("b.wav".into()));
     assert_eq!(settings.name.as_str(), "b");
     assert_eq!(settings.log_level, LogLevel::Warn);
@@ -127,7 +130,10 @@ fn the_file_of_a_first_start_explains_every_key() {
         .replace("\n#l", "\nl");
     fs::write(case.path(), &all).unwrap();
     let settings = case.load(Options::default()).unwrap();
-    assert_eq!(settings.server.to_string(), "raa.example:4010");
+    assert_eq!(
+        settings.server.as_ref().unwrap().to_string(),
+        "raa.example:4010"
+    );
     assert_eq!(
         (settings.source, settings.log_level),
         (Source::default(), LogLevel::default())

@@ -1,0 +1,105 @@
+//! How a device stores its samples, and what they mean.
+//!
+//! Always: little endian, as WAVEFORMATEX has it; full scale becomes ±1; what is no whole sample
+//! is left out.
+
+/// What one sample is stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    F32,
+    I16,
+    /// Packed: three bytes a sample.
+    I24,
+    /// Also fewer valid bits in four bytes: they are the upper ones, and the rest are zero
+    /// (learn.microsoft.com/windows/win32/api/mmreg/ns-mmreg-waveformatextensible).
+    I32,
+}
+
+impl Encoding {
+    /// By the size of a sample in bytes times eight; `None` for what no audio engine uses.
+    pub(super) fn of(is_float: bool, stored_bits: u16) -> Option<Self> {
+        match (is_float, stored_bits) {
+            (true, 32) => Some(Self::F32),
+            (false, 16) => Some(Self::I16),
+            (false, 24) => Some(Self::I24),
+            (false, 32) => Some(Self::I32),
+            _ => None,
+        }
+    }
+
+    /// As people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::I16 => "i16",
+            Self::I24 => "i24",
+            Self::I32 => "i32",
+        }
+    }
+
+    /// Appends what `bytes` mean.
+    pub(super) fn decode(self, bytes: &[u8], samples: &mut Vec<f32>) {
+        /// 2^31: every integer is first shifted to the top of 32 bits.
+        const FULL_SCALE: f32 = 2_147_483_648.0;
+        let full_scale = |x: i32| x as f32 / FULL_SCALE;
+        match self {
+            Self::F32 => samples.extend(words(bytes).map(f32::from_le_bytes)),
+            Self::I16 => samples
+                .extend(words(bytes).map(|[a, b]| full_scale(i32::from_le_bytes([0, 0, a, b])))),
+            Self::I24 => samples
+                .extend(words(bytes).map(|[a, b, c]| full_scale(i32::from_le_bytes([0, a, b, c])))),
+            Self::I32 => {
+                samples.extend(words(bytes).map(|word| full_scale(i32::from_le_bytes(word))))
+            }
+        }
+    }
+}
+
+fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    bytes.as_chunks().0.iter().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_scale_and_its_half_are_what_they_are_in_each() {
+        let check = |encoding: Encoding, bytes: &[u8], expected: &[f32]| {
+            let mut samples = Vec::new();
+            encoding.decode(bytes, &mut samples);
+            assert_eq!(samples, expected, "{}", encoding.name());
+        };
+        let floats: Vec<u8> = [0.5f32, -1.0, 1.5]
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        check(Encoding::F32, &floats, &[0.5, -1.0, 1.5]);
+        check(Encoding::I16, &[0, 0x40, 0, 0x80], &[0.5, -1.0]);
+        check(Encoding::I24, &[0, 0, 0x40, 0, 0, 0x80], &[0.5, -1.0]);
+        check(Encoding::I32, &[0, 0, 0, 0x40, 0, 0, 0, 0x80], &[0.5, -1.0]);
+        // 24 bits in 32: the lowest byte is padding.
+        check(Encoding::I32, &[0, 1, 0, 0], &[1.0 / 8_388_608.0]);
+        check(Encoding::I24, &[1, 0, 0], &[1.0 / 8_388_608.0]);
+        // Half a sample is none.
+        check(Encoding::I16, &[0, 0x40, 7], &[0.5]);
+        check(Encoding::F32, &[], &[]);
+    }
+
+    #[test]
+    fn what_is_no_number_stays_so() {
+        let mut samples = Vec::new();
+        Encoding::F32.decode(&f32::NAN.to_le_bytes(), &mut samples);
+        Encoding::F32.decode(&f32::INFINITY.to_le_bytes(), &mut samples);
+        assert!(samples[0].is_nan() && samples[1].is_infinite());
+    }
+
+    #[test]
+    fn only_what_audio_engines_use_is_known() {
+        assert_eq!(Encoding::of(true, 32), Some(Encoding::F32));
+        assert_eq!(Encoding::of(false, 24), Some(Encoding::I24));
+        for (is_float, bits) in [(true, 64), (true, 16), (false, 8), (false, 20), (false, 0)] {
+            assert_eq!(Encoding::of(is_float, bits), None);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The sound devices of this computer.
+
+use ::wasapi::{DeviceEnumerator, Direction, WasapiError};
+use windows::Win32::Foundation::E_INVALIDARG;
+
+use super::thread::Com;
+use super::trouble::Trouble;
+
+/// A device that sound can be captured from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// What Windows calls it, for ever.
+    pub id: String,
+    /// What people call it; not always the only one of that name.
+    pub name: String,
+}
+
+/// The active capture devices; none where Windows does not say.
+pub fn devices() -> Vec<Device> {
+    // In a thread of its own: the caller's may have joined another kind of apartment.
+    let list = || list().unwrap_or_default();
+    std::thread::spawn(list).join().unwrap_or_default()
+}
+
+fn list() -> Result<Vec<Device>, Trouble> {
+    let _com = Com::begin()?;
+    let devices = DeviceEnumerator::new()?.get_device_collection(&Direction::Capture)?;
+    let describe = |index| {
+        let device = devices.get_device_at_index(index).ok()?;
+        Some(Device {
+            id: device.get_id().ok()?,
+            name: device.get_friendlyname().ok()?,
+        })
+    };
+    Ok((0..devices.get_nbr_devices()?)
+        .filter_map(describe)
+        .collect())
+}
+
+/// The way to them, for a thread with [`Com`].
+pub(super) struct Devices(DeviceEnumerator);
+
+impl Devices {
+    pub(super) fn new() -> Result<Self, Trouble> {
+        Ok(Self(DeviceEnumerator::new()?))
+    }
+
+    pub(super) fn by_id(&self, id: &str) -> Result<::wasapi::Device, Trouble> {
+        self.0.get_device(id).map_err(|error| match error {
+            WasapiError::Windows(error) if error.code() == E_INVALIDARG => {
+                Trouble::UnknownDevice(id.into())
+            }
+            error => error.into(),
+        })
+    }
+
+    /// What programs play on that have not chosen otherwise.
+    pub(super) fn default_playback(&self) -> Result<::wasapi::Device, Trouble> {
+        Ok(self.0.get_default_device(&Direction::Render)?)
+    }
+
+    /// What the meter of a playback device shows, linear; of the default one without an `id`. The
+    /// meter is before the device's volume and mute
+    /// (learn.microsoft.com/windows/win32/api/endpointvolume/nn-endpointvolume-iaudiometerinformation).
+    pub(super) fn peak(&self, id: Option<&str>) -> Result<f32, Trouble> {
+        let device = match id {
+            Some(id) => self.by_id(id)?,
+            None => self.default_playback()?,
+        };
+        Ok(device.get_audiometerinformation()?.get_peak_value()?)
+    }
+}

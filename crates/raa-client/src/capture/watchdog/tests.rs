@@ -1,0 +1,397 @@
+use std::f32::consts::TAU;
+
+use raa_core::SLOT_SAMPLES;
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A capture under watch, whose time goes on as it is fed.
+struct Bench {
+    start: Instant,
+    now: Instant,
+    watchdog: Watchdog,
+    samples: usize,
+    random: u32,
+}
+
+impl Bench {
+    fn new(way: Way) -> Self {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::new(start);
+        watchdog.opened(start, way);
+        Self {
+            start,
+            now: start,
+            watchdog,
+            samples: 0,
+            random: 1,
+        }
+    }
+
+    /// Feeds blocks 20 ms apart, and ticks, until the first fault or for `duration`.
+    fn play(&mut self, duration: Duration, sound: Sound) -> Result<(), Fault> {
+        self.play_at(duration, sound, SLOT_SAMPLES)
+    }
+
+    fn play_at(&mut self, duration: Duration, sound: Sound, samples: usize) -> Result<(), Fault> {
+        let end = self.now + duration;
+        while self.now < end {
+            self.now += 20 * MS;
+            let block: Vec<f32> = (0..samples).map(|_| self.sample(sound)).collect();
+            self.watchdog.heard(self.now, &block)?;
+            self.tick_each_second(None)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is delivered for `duration`, while the device's meter shows `device_peak`.
+    fn pause(&mut self, duration: Duration, device_peak: Option<f32>) -> Result<(), Fault> {
+        let end = self.now + duration;
+        while self.now < end {
+            self.now += 20 * MS;
+            self.tick_each_second(device_peak)?;
+        }
+        Ok(())
+    }
+
+    fn tick_each_second(&mut self, device_peak: Option<f32>) -> Result<(), Fault> {
+        let elapsed = self.now.duration_since(self.start).as_millis();
+        if !elapsed.is_multiple_of(1000) {
+            return Ok(());
+        }
+        self.watchdog.tick(self.now, device_peak)
+    }
+
+    fn reopen(&mut self, way: Way) {
+        self.watchdog.opened(self.now, way);
+    }
+
+    fn sample(&mut self, sound: Sound) -> f32 {
+        self.samples += 1;
+        let tone = |hz: f32| (TAU * ((self.samples as f32 * hz / 48_000.0) % 1.0)).sin();
+        match sound {
+            Sound::Tone(amplitude, hz) => amplitude * tone(hz),
+            Sound::Square(hz) => tone(hz).signum(),
+            Sound::Chord => (tone(220.0) + tone(1100.0) + tone(3300.0)).clamp(-1.0, 1.0),
+            Sound::Value(value) => value,
+            Sound::Noise(amplitude) => amplitude * self.random(),
+        }
+    }
+
+    /// -1 to 1, white.
+    fn random(&mut self) -> f32 {
+        self.random = self
+            .random
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        self.random as f32 / 2_147_483_648.0 - 1.0
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sound {
+    Tone(f32, f32),
+    Square(f32),
+    Chord,
+    Value(f32),
+    Noise(f32),
+}
+
+const SILENCE: Sound = Sound::Value(0.0);
+const MUSIC: Sound = Sound::Tone(0.3, 440.0);
+
+#[test]
+fn every_sound_is_judged_right() {
+    let check = |sound: Sound, expected: Result<(), Fault>| {
+        let judged = Bench::new(Way::ProcessLoopback).play(35 * SECOND, sound);
+        assert_eq!(judged, expected, "{sound:?}");
+    };
+    check(SILENCE, Ok(()));
+    check(MUSIC, Ok(()));
+    // Loud and legitimate.
+    check(Sound::Chord, Ok(()));
+    check(Sound::Square(50.0), Ok(()));
+    check(Sound::Tone(1.0, 30.0), Ok(()));
+    check(Sound::Tone(1.0, 12_000.0), Ok(()));
+    check(Sound::Tone(1.0, 16_000.0), Ok(()));
+    check(Sound::Tone(1.0, 23_990.0), Ok(()));
+    // A mix of many programs before a limiter.
+    check(Sound::Tone(8.0, 440.0), Ok(()));
+    // Noise as of rain or a fan.
+    check(Sound::Noise(0.3), Ok(()));
+    check(Sound::Value(0.01), Ok(()));
+    // What no program plays.
+    check(Sound::Noise(1.0), Err(Fault::Noise));
+    check(Sound::Value(-1.0), Err(Fault::Stuck));
+    check(Sound::Value(20.0), Err(Fault::Absurd(dbfs(20.0))));
+    check(Sound::Value(f32::NAN), Err(Fault::NotFinite));
+    check(Sound::Value(f32::NEG_INFINITY), Err(Fault::NotFinite));
+}
+
+#[test]
+fn one_bad_sample_is_seen_at_once() {
+    for (bad, expected) in [
+        (f32::NAN, Fault::NotFinite),
+        (f32::INFINITY, Fault::NotFinite),
+        (-100.0, Fault::Absurd(40.0)),
+    ] {
+        let mut bench = Bench::new(Way::ProcessLoopback);
+        bench.play(SECOND, MUSIC).unwrap();
+        assert!(expected.is_in_block() && !Fault::Deaf.is_in_block());
+        let mut block = vec![0.1; SLOT_SAMPLES];
+        block[959] = bad;
+        assert_eq!(bench.watchdog.heard(bench.now, &block), Err(expected));
+        assert_eq!(
+            bench.watchdog.heard(bench.now, &block),
+            Err(expected),
+            "each time"
+        );
+    }
+}
+
+#[test]
+fn noise_that_someone_plays_is_broken_off_once() {
+    let mut bench = Bench::new(Way::EndpointLoopback);
+    assert_eq!(bench.play(MINUTE, Sound::Noise(0.8)), Err(Fault::Noise));
+    let elapsed = bench.now.duration_since(bench.start);
+    assert!((30 * SECOND..32 * SECOND).contains(&elapsed), "{elapsed:?}");
+    bench.reopen(Way::EndpointLoopback);
+    assert_eq!(
+        bench.play(2 * MINUTE, Sound::Noise(0.8)),
+        Ok(()),
+        "so it is meant"
+    );
+    assert_eq!(bench.play(2 * SECOND, MUSIC), Ok(()));
+    assert_eq!(
+        bench.play(MINUTE, Sound::Noise(0.8)),
+        Err(Fault::Noise),
+        "another noise"
+    );
+}
+
+#[test]
+fn a_rate_is_wrong_when_it_is_five_percent_off_for_ten_seconds() {
+    let check = |samples, expected: Result<(), Fault>| {
+        let mut bench = Bench::new(Way::EndpointLoopback);
+        assert_eq!(
+            bench.play_at(30 * SECOND, MUSIC, samples),
+            expected,
+            "{samples} in 20 ms"
+        );
+        let elapsed = bench.now.duration_since(bench.start);
+        assert!(expected.is_ok() || elapsed < 11 * SECOND, "{elapsed:?}");
+    };
+    check(960, Ok(()));
+    check(925, Ok(()));
+    check(995, Ok(()));
+    check(882, Err(Fault::WrongRate(44_100)));
+    check(1920, Err(Fault::WrongRate(96_000)));
+    check(1010, Err(Fault::WrongRate(50_500)));
+}
+
+#[test]
+fn pauses_do_not_slow_a_rate_down() {
+    let mut bench = Bench::new(Way::EndpointLoopback);
+    for _ in 0..10 {
+        assert_eq!(bench.play(3 * SECOND, MUSIC), Ok(()));
+        assert_eq!(bench.pause(SECOND, None), Ok(()));
+    }
+    // A burst after a stall is no speed: 60 ms come at once, five times a second.
+    for _ in 0..100 {
+        bench.play(140 * MS, MUSIC).unwrap();
+        bench.now += 60 * MS;
+        for _ in 0..3 {
+            assert_eq!(
+                bench.watchdog.heard(bench.now, &[0.1; SLOT_SAMPLES]),
+                Ok(())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_fault_that_stays_is_tried_less_and_less_often() {
+    let mut bench = Bench::new(Way::CaptureDevice);
+    let faults_in = |bench: &mut Bench, duration: Duration| {
+        let end = bench.now + duration;
+        let mut faults = 0;
+        while bench.now < end {
+            bench.now += SECOND;
+            if bench.watchdog.tick(bench.now, None).is_err() {
+                faults += 1;
+                bench.reopen(Way::CaptureDevice);
+            }
+        }
+        faults
+    };
+    assert_eq!(faults_in(&mut bench, 10 * SECOND), 1);
+    assert_eq!(faults_in(&mut bench, 10 * SECOND), 1);
+    assert_eq!(faults_in(&mut bench, 10 * SECOND), 0);
+    assert_eq!(faults_in(&mut bench, 30 * MINUTE), 6);
+    assert_eq!(
+        faults_in(&mut bench, 60 * MINUTE),
+        6,
+        "every ten minutes from now on"
+    );
+    // An hour that goes well makes it quick again.
+    bench.now += 70 * MINUTE;
+    assert_eq!(faults_in(&mut bench, 20 * SECOND), 2);
+}
+
+#[test]
+fn what_delivers_nothing_has_stopped_unless_silence_does_that() {
+    let check = |way: Way, expected: Result<(), Fault>| {
+        let mut bench = Bench::new(way);
+        assert_eq!(
+            bench.pause(10 * SECOND, None),
+            expected,
+            "{way:?} from the start"
+        );
+        let mut bench = Bench::new(way);
+        bench.play(SECOND, MUSIC).unwrap();
+        assert_eq!(
+            bench.pause(3 * SECOND, None),
+            Ok(()),
+            "{way:?} for a moment"
+        );
+        assert_eq!(
+            bench.pause(2 * SECOND, None),
+            expected,
+            "{way:?} after sound"
+        );
+    };
+    check(Way::CaptureDevice, Err(Fault::Stopped));
+    check(Way::ProcessLoopback, Ok(()));
+    check(Way::EndpointLoopback, Ok(()));
+}
+
+/// A second after the other of captured silence: when faults came.
+fn deaf_at(way: Way, device_peak: Option<f32>, seconds: u32) -> Vec<u32> {
+    let mut bench = Bench::new(way);
+    let mut faults = Vec::new();
+    for second in 1..=seconds {
+        bench.now += SECOND;
+        bench
+            .watchdog
+            .heard(bench.now, &[0.0; SLOT_SAMPLES])
+            .unwrap();
+        let wants = bench.watchdog.wants_device_peak(bench.now);
+        if bench
+            .watchdog
+            .tick(bench.now, device_peak.filter(|_| wants))
+            .is_err()
+        {
+            faults.push(second);
+            bench.reopen(way);
+        }
+    }
+    faults
+}
+
+#[test]
+fn loopback_is_deaf_when_the_device_plays_and_nothing_is_captured() {
+    let check = |way: Way, device_peak: Option<f32>, expected: &[u32]| {
+        let faults = deaf_at(way, device_peak, 100);
+        assert_eq!(faults, expected, "{} {device_peak:?}", way.name());
+    };
+    for way in [Way::ProcessLoopback, Way::EndpointLoopback] {
+        check(way, None, &[]);
+        check(way, Some(0.0), &[]);
+        check(way, Some(0.001), &[]);
+        check(way, Some(0.5), &[6, 16, 36, 76]);
+    }
+    check(Way::CaptureDevice, Some(0.5), &[]);
+}
+
+#[test]
+fn what_stays_deaf_is_opened_anew_every_ten_minutes() {
+    let faults = deaf_at(Way::EndpointLoopback, Some(0.5), 7200);
+    assert!((16..=18).contains(&faults.len()), "{faults:?}");
+}
+
+#[test]
+fn sound_ends_the_suspicion_of_deafness() {
+    let mut bench = Bench::new(Way::EndpointLoopback);
+    for _ in 0..100 {
+        for _ in 0..4 {
+            bench.now += SECOND;
+            assert_eq!(bench.watchdog.tick(bench.now, Some(0.5)), Ok(()));
+        }
+        assert_eq!(
+            bench.watchdog.heard(bench.now, &[0.1; SLOT_SAMPLES]),
+            Ok(())
+        );
+        assert!(!bench.watchdog.wants_device_peak(bench.now + SECOND));
+    }
+}
+
+#[test]
+fn the_odd_gap_is_forgiven_and_many_are_not() {
+    let check = |age: Duration, every: Duration, expected: Result<(), Fault>| {
+        let mut bench = Bench::new(Way::ProcessLoopback);
+        bench.now += age;
+        let mut ended = Ok(());
+        for _ in 0..200 {
+            bench.now += every;
+            ended = ended.and(bench.watchdog.glitched(bench.now));
+        }
+        assert_eq!(ended, expected, "at {age:?}, every {every:?}");
+    };
+    check(MINUTE, 10 * SECOND, Ok(()));
+    check(MINUTE, SECOND, Ok(()));
+    check(MINUTE, 400 * MS, Ok(()));
+    check(MINUTE, 100 * MS, Err(Fault::Glitches(30)));
+    check(MINUTE, 10 * MS, Err(Fault::Glitches(30)));
+    // A driver that calls every packet a gap.
+    check(Duration::ZERO, 10 * MS, Ok(()));
+}
+
+#[test]
+fn old_process_loopback_is_refreshed_in_pauses_only() {
+    let check = |way: Way, played: Duration, paused: Duration, expected: bool| {
+        let mut bench = Bench::new(way);
+        bench.now = bench.start + played;
+        bench
+            .watchdog
+            .heard(bench.now, &[0.1; SLOT_SAMPLES])
+            .unwrap();
+        let due = bench.watchdog.is_refresh_due(bench.now + paused);
+        assert_eq!(
+            due, expected,
+            "{way:?} {played:?} of sound, {paused:?} of silence"
+        );
+    };
+    let process = Way::ProcessLoopback;
+    check(process, 300 * SECOND, 100 * SECOND, false);
+    check(process, 599 * SECOND, 10 * SECOND, true);
+    check(process, 700 * SECOND, 9 * SECOND, false);
+    check(process, 700 * SECOND, 10 * SECOND, true);
+    check(process, 3600 * SECOND, 999 * MS, false);
+    check(process, 3600 * SECOND, SECOND, true);
+    check(process, 100_000 * SECOND, Duration::ZERO, false);
+    check(
+        Way::EndpointLoopback,
+        100_000 * SECOND,
+        100_000 * SECOND,
+        false,
+    );
+    check(
+        Way::CaptureDevice,
+        100_000 * SECOND,
+        100_000 * SECOND,
+        false,
+    );
+}
+
+#[test]
+fn silence_goes_on_when_it_is_opened_anew() {
+    let mut bench = Bench::new(Way::ProcessLoopback);
+    bench.play(SECOND, MUSIC).unwrap();
+    bench.play(20 * SECOND, SILENCE).unwrap();
+    bench.reopen(Way::ProcessLoopback);
+    assert_eq!(bench.watchdog.silent_for(bench.now), 20 * SECOND);
+    assert_eq!(bench.watchdog.age(bench.now), Duration::ZERO);
+}

@@ -1,0 +1,241 @@
+//! What the tray icon and its menu show of a client, decided without a window.
+//!
+//! Always: a fault is seen first, with its reason; then that the person has muted the client; then
+//! whether there is sound.
+
+pub mod form;
+pub mod found;
+#[cfg(test)]
+mod tests;
+
+use raa_core::packetizer::PacketizerStats;
+
+use super::texts::{self, Language, Text};
+use crate::status::{Activity, Status};
+
+/// The level meter's left end, in dBFS: what is below it is not heard in a room.
+pub const METER_FLOOR_DBFS: f32 = -60.0;
+/// The level meter's right end; one step is half a decibel.
+pub const METER_STEPS: u32 = 120;
+
+/// Which picture the tray shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Icon {
+    /// Sound is being sent.
+    Active,
+    /// There is no sound.
+    Silent,
+    /// Nothing is sent, as the person wants it.
+    Muted,
+    /// Something has to be looked after.
+    Error,
+}
+
+/// The tray icon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Face {
+    /// Its picture.
+    pub icon: Icon,
+    /// What it says when the mouse is over it, short enough for the system.
+    pub tooltip: String,
+}
+
+/// The tray icon of a client in this state.
+pub fn face(status: &Status, language: Language) -> Face {
+    let (icon, state) = state(status, language);
+    let tooltip = language.fill(Text::Tooltip, &[("state", &state)]);
+    Face {
+        icon,
+        tooltip: texts::cut(&tooltip, texts::TOOLTIP_UNITS),
+    }
+}
+
+fn state(status: &Status, language: Language) -> (Icon, String) {
+    let server = status.link.server.as_deref();
+    match (status.activity(), server) {
+        (Activity::Error(reason), _) => (Icon::Error, language.reason(&reason)),
+        (_, None) => (Icon::Error, language.text(Text::StateNoServer).into()),
+        (Activity::Muted, _) => (Icon::Muted, language.text(Text::StateMuted).into()),
+        (Activity::Active, Some(server)) => (
+            Icon::Active,
+            language.fill(Text::StateSending, &[("server", &server)]),
+        ),
+        (Activity::Silent, Some(server)) => (
+            Icon::Silent,
+            language.fill(Text::StateSilent, &[("server", &server)]),
+        ),
+    }
+}
+
+/// What can be chosen in the tray icon's menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Opens the settings.
+    Settings,
+    /// Mutes the client, or lets it be heard again.
+    Mute,
+    /// Starts the client with Windows, or no longer.
+    StartWithWindows,
+    /// Opens the server's page in the browser.
+    OpenPage,
+    /// Puts the diagnostics into the clipboard.
+    CopyDiagnostics,
+    /// Says which program and version this is.
+    About,
+    /// Ends the program.
+    Quit,
+}
+
+impl Command {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Settings,
+        Self::Mute,
+        Self::StartWithWindows,
+        Self::OpenPage,
+        Self::CopyDiagnostics,
+        Self::About,
+        Self::Quit,
+    ];
+
+    fn text(self) -> Text {
+        match self {
+            Self::Settings => Text::MenuSettings,
+            Self::Mute => Text::MenuMute,
+            Self::StartWithWindows => Text::MenuStartWithWindows,
+            Self::OpenPage => Text::MenuOpenPage,
+            Self::CopyDiagnostics => Text::MenuCopyDiagnostics,
+            Self::About => Text::MenuAbout,
+            Self::Quit => Text::MenuQuit,
+        }
+    }
+}
+
+/// A line of the menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// One that can be chosen.
+    Item(Item),
+    /// One between two groups.
+    Separator,
+}
+
+/// A line of the menu that can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item {
+    /// What it does.
+    pub command: Command,
+    /// What it says, with `&` before the letter that chooses it.
+    pub text: &'static str,
+    /// Whether there is a tick at it.
+    pub checked: bool,
+    /// Whether it can be chosen now.
+    pub enabled: bool,
+}
+
+/// What the menu depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MenuState {
+    /// The client is muted.
+    pub muted: bool,
+    /// It starts with Windows.
+    pub starts_with_windows: bool,
+    /// The server has a page, because there is a server.
+    pub has_page: bool,
+}
+
+/// The menu, from top to bottom. The first line is what a double click does.
+pub fn menu(state: MenuState, language: Language) -> Vec<Line> {
+    let item = |command| {
+        Line::Item(Item {
+            command,
+            text: language.text(command.text()),
+            checked: match command {
+                Command::Mute => state.muted,
+                Command::StartWithWindows => state.starts_with_windows,
+                _ => false,
+            },
+            enabled: command != Command::OpenPage || state.has_page,
+        })
+    };
+    vec![
+        item(Command::Settings),
+        Line::Separator,
+        item(Command::Mute),
+        item(Command::StartWithWindows),
+        Line::Separator,
+        item(Command::OpenPage),
+        item(Command::CopyDiagnostics),
+        item(Command::About),
+        Line::Separator,
+        item(Command::Quit),
+    ]
+}
+
+/// What the dialog says of the sound that is being captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundView {
+    /// How far the meter is, 0 to [`METER_STEPS`].
+    pub meter: u32,
+    /// The same as a text, because not everybody sees the meter.
+    pub level: String,
+    /// The device and the way of capture, or why there is none.
+    pub note: String,
+    /// The address that the sound goes to, or why it goes nowhere; empty while nothing is known.
+    pub link: String,
+}
+
+/// The sound of a client in this state.
+pub fn sound(status: &Status, language: Language) -> SoundView {
+    let (meter, level) = if status.muted {
+        (0, language.text(Text::LevelMuted).into())
+    } else {
+        level(status.stats.as_ref(), language)
+    };
+    SoundView {
+        meter,
+        level,
+        note: capture_note(status, language),
+        link: link_note(status, language),
+    }
+}
+
+fn level(stats: Option<&PacketizerStats>, language: Language) -> (u32, String) {
+    let dbfs = stats.map_or(METER_FLOOR_DBFS, |stats| stats.level.rms_dbfs);
+    if dbfs <= METER_FLOOR_DBFS {
+        return (0, language.text(Text::LevelSilent).into());
+    }
+    let share = (1.0 - dbfs / METER_FLOOR_DBFS).clamp(0.0, 1.0);
+    // Adding zero makes the zero below zero a plain one. The minus sign is as wide as a digit.
+    let shown = format!("{:.0}", dbfs.round() + 0.0).replace('-', "\u{2212}");
+    (
+        (share * METER_STEPS as f32).round() as u32,
+        language.fill(Text::LevelValue, &[("level", &shown)]),
+    )
+}
+
+fn capture_note(status: &Status, language: Language) -> String {
+    let capture = &status.capture;
+    if let Some(trouble) = &capture.trouble {
+        return language.sentence(trouble);
+    }
+    let Some(path) = &capture.path else {
+        return language.text(Text::CaptureStarting).into();
+    };
+    if capture.device.is_empty() {
+        return language.sentence(path);
+    }
+    let way = language.reason(path);
+    language.fill(
+        Text::CaptureOf,
+        &[("device", &capture.device), ("way", &way)],
+    )
+}
+
+fn link_note(status: &Status, language: Language) -> String {
+    match (&status.link.trouble, status.link.to) {
+        (Some(trouble), _) => language.sentence(trouble),
+        (None, Some(to)) => language.fill(Text::SendingTo, &[("address", &to)]),
+        (None, None) => String::new(),
+    }
+}

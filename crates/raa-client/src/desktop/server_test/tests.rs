@@ -1,0 +1,166 @@
+//! Servers of all kinds, each a socket on this computer.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const SSRC: Ssrc = Ssrc(0x5f0a_11c2);
+const STATUS: &str = r#"{"version":"1.2.3","listeners":0,"mix_cycle":{}}"#;
+
+/// Answers every connection by what `answer` makes of its request.
+fn serve(answer: impl Fn(&str, TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            answer(&String::from_utf8(request).unwrap(), stream);
+        }
+    });
+    format!("http://127.0.0.1:{port}/")
+}
+
+/// Answers with this status and these clients.
+fn raa(status: &'static str, clients: &'static str) -> String {
+    serve(move |request, mut stream| {
+        let path = request.split(' ').nth(1).unwrap();
+        let (code, body) = match path {
+            "/api/status" => ("200 OK", status),
+            "/api/clients" => ("200 OK", clients),
+            _ => ("404 Not Found", ""),
+        };
+        let _ = write!(stream, "HTTP/1.1 {code}\r\nX: y\r\n\r\n{body}");
+    })
+}
+
+fn ask_for(page: &str) -> Result<Server, NoServer> {
+    ask(page, SSRC, Duration::from_secs(2))
+}
+
+fn found(hears: Hears) -> Result<Server, NoServer> {
+    let version = "1.2.3".into();
+    Ok(Server { version, hears })
+}
+
+#[test]
+fn a_server_says_what_it_hears() {
+    let check = |clients, hears| {
+        assert_eq!(ask_for(&raa(STATUS, clients)), found(hears), "{clients}");
+    };
+    let sounding = r#"{"clients":[{"id":"00000001"},{"id":"5f0a11c2","status":"sounding"}]}"#;
+    check(sounding, Hears::Sound);
+    let connected = r#"{"clients":[{"id":"5f0a11c2","status":"connected"}]}"#;
+    check(connected, Hears::Silence);
+    let offline = r#"{"clients":[{"id":"5f0a11c2","status":"offline"}]}"#;
+    check(offline, Hears::Nothing);
+    check(r#"{"clients":[]}"#, Hears::Never);
+    check(r#"{"clients":[7,{"id":"5f0a11c2"}]}"#, Hears::Unknown);
+    check("[]", Hears::Unknown);
+    check("", Hears::Unknown);
+}
+
+#[test]
+fn what_is_not_raa_is_told_apart() {
+    for status in [
+        "",
+        "<html>",
+        "{}",
+        r#"{"version":"1"}"#,
+        r#"{"version":1,"listeners":0,"mix_cycle":{}}"#,
+    ] {
+        assert_eq!(ask_for(&raa(status, "")), Err(NoServer::NotRaa), "{status}");
+    }
+    let page = raa(STATUS, "");
+    assert_eq!(
+        ask_for(&format!("{page}elsewhere/")),
+        Err(NoServer::Status(404))
+    );
+    assert_eq!(ask_for("https://raa.example/"), Err(NoServer::Https));
+    assert_eq!(
+        ask_for("raa.example"),
+        Err(NoServer::Url("raa.example".into()))
+    );
+}
+
+#[test]
+fn the_page_may_lie_below_another() {
+    let page = serve(|request, mut stream| {
+        assert!(request.starts_with("GET /raa/api/"), "{request}");
+        let _ = write!(stream, "HTTP/1.0 200 OK\r\n\r\n{STATUS}");
+    });
+    assert_eq!(ask_for(&format!("{page}raa/")), found(Hears::Unknown));
+}
+
+#[test]
+fn nobody_there_is_said() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let server: ServerAddress = free.to_string().parse().unwrap();
+    let page = format!("http://{server}/");
+    let found = test(&server, &page, SSRC, Duration::from_secs(2));
+    assert_eq!(found.addresses, Ok(vec![free]));
+    // Linux refuses at once; Windows tries for 2 s.
+    let expected = matches!(
+        found.server,
+        Err(NoServer::Unreachable(_) | NoServer::TimedOut)
+    );
+    assert!(expected, "{:?}", found.server);
+}
+
+#[test]
+fn a_name_without_an_address_is_said() {
+    // RFC 6761: a name that never exists.
+    let server: ServerAddress = "raa.invalid".parse().unwrap();
+    let found = test(&server, "http://raa.invalid:4011/", SSRC, LIMIT);
+    assert!(found.addresses.is_err());
+    assert!(
+        matches!(found.server, Err(NoServer::Address(_))),
+        "{:?}",
+        found.server
+    );
+}
+
+#[test]
+fn a_server_that_says_nothing_costs_its_time_and_no_more() {
+    let limit = Duration::from_millis(300);
+    let dumb = serve(|_, stream| {
+        thread::sleep(Duration::from_secs(5));
+        drop(stream);
+    });
+    let trickling = serve(|_, mut stream| {
+        while stream.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    for page in [dumb, trickling] {
+        let start = Instant::now();
+        assert_eq!(ask(&page, SSRC, limit), Err(NoServer::TimedOut));
+        assert!(start.elapsed() < limit * 4, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn an_endless_answer_is_cut_off() {
+    let page = serve(|_, mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
+    assert_eq!(ask_for(&page), Err(NoServer::NotRaa));
+}
+
+#[test]
+fn a_version_is_shown_short_and_printable() {
+    let status = |version: &str| {
+        let quoted = Value::from(version);
+        format!(r#"{{"version":{quoted},"listeners":0,"mix_cycle":{{}}}}"#)
+    };
+    let shown = |text: &str| version(status(text).as_bytes());
+    assert_eq!(shown("1\u{1b}[31m\n2"), Some("1[31m2".into()));
+    assert_eq!(shown(&"監".repeat(100)), Some("監".repeat(40)));
+}

@@ -1,0 +1,261 @@
+//! Both languages say the same, and what they say has room.
+
+use super::*;
+
+const BOTH: [Language; 2] = [Language::English, Language::Japanese];
+
+fn placeholders(text: &'static str) -> Vec<&'static str> {
+    let mut names: Vec<_> = pieces(text)
+        .filter_map(|piece| match piece {
+            Piece::Placeholder(name) => Some(name),
+            Piece::Words(_) => None,
+        })
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn every_text_is_there_in_both_languages_with_the_same_placeholders() {
+    for text in Text::ALL {
+        let [english, japanese] = BOTH.map(|language| language.text(*text));
+        assert!(!english.is_empty() && !japanese.is_empty(), "{text:?}");
+        assert_eq!(placeholders(english), placeholders(japanese), "{text:?}");
+        assert!(
+            english.is_ascii() || english.contains(['…', '\'']),
+            "{text:?}"
+        );
+        for words in [english, japanese] {
+            assert_eq!(words, words.trim(), "{text:?}");
+            assert_eq!(
+                words.matches('&').count(),
+                english.matches('&').count(),
+                "{text:?}"
+            );
+            assert_eq!(words.ends_with('…'), english.ends_with('…'), "{text:?}");
+        }
+    }
+}
+
+/// The letter that Alt, or a key in the menu, chooses.
+fn letter(language: Language, text: Text) -> char {
+    let (_, after) = language.text(text).split_once('&').unwrap();
+    after.chars().next().unwrap().to_ascii_lowercase()
+}
+
+#[track_caller]
+fn letters_differ(group: &[Text]) {
+    for language in BOTH {
+        let mut letters: Vec<_> = group.iter().map(|text| letter(language, *text)).collect();
+        letters.sort_unstable();
+        letters.dedup();
+        assert_eq!(letters.len(), group.len(), "{language:?}: {letters:?}");
+    }
+}
+
+#[test]
+fn a_letter_chooses_one_thing() {
+    letters_differ(&[
+        Text::MenuSettings,
+        Text::MenuMute,
+        Text::MenuStartWithWindows,
+        Text::MenuOpenPage,
+        Text::MenuCopyDiagnostics,
+        Text::MenuAbout,
+        Text::MenuQuit,
+    ]);
+    letters_differ(&[
+        Text::ServerLabel,
+        Text::TestButton,
+        Text::NameLabel,
+        Text::SourceLabel,
+        Text::StartWithWindows,
+    ]);
+}
+
+#[test]
+fn the_language_is_windows_own() {
+    for (identifier, language) in [
+        (0x0411, Language::Japanese),
+        (0x0011, Language::Japanese),
+        (0x0409, Language::English),
+        (0x0407, Language::English),
+    ] {
+        assert_eq!(Language::from_identifier(identifier), language);
+    }
+}
+
+#[test]
+fn values_are_put_in_as_they_are() {
+    let text = |server: &str, language: Language| {
+        language.fill(Text::StateSending, &[("server", &server)])
+    };
+    assert_eq!(
+        text("{server} & co", Language::English),
+        "sending sound to {server} & co"
+    );
+    assert_eq!(text("a:1", Language::Japanese), "a:1 へ音を送信中");
+}
+
+#[test]
+fn a_text_is_cut_at_a_character() {
+    assert_eq!(cut("abc", 3), "abc");
+    assert_eq!(cut("abcd", 3), "ab…");
+    assert_eq!(cut("a bcd", 3), "a…", "no space before the ellipsis");
+    // An emoji is two units: of the second one there is room for half.
+    assert_eq!(cut("😀😀😀", 4), "😀…");
+    assert_eq!(cut("😀😀", 4), "😀😀");
+    let long = cut(&"監視".repeat(100), TOOLTIP_UNITS);
+    assert_eq!(long.encode_utf16().count(), TOOLTIP_UNITS);
+    assert!(long.ends_with('…'));
+}
+
+#[test]
+fn reasons_are_said_in_the_persons_language() {
+    let japanese = |said: &str| Language::Japanese.reason(said);
+    let said = "cannot send to 192.0.2.7:4010: Connection refused (os error 10061)";
+    assert_eq!(Language::English.reason(said), said);
+    assert_eq!(
+        japanese(said),
+        "192.0.2.7:4010 へ送信できません: Connection refused (os error 10061)",
+        "the first colon and space end the address"
+    );
+    assert_eq!(japanese("process loopback"), "プロセス ループバック");
+    assert_eq!(
+        japanese("endpoint loopback: there is no such sound device (0x80070490)"),
+        "エンドポイント ループバック: その音声デバイスはありません (0x80070490)"
+    );
+    assert_eq!(
+        Language::English.sentence("capture device: it is gone"),
+        "Capture device: it is gone"
+    );
+    assert_eq!(japanese("a process loopback"), "a process loopback");
+    assert_eq!(japanese("something new"), "something new");
+}
+
+#[test]
+fn every_reason_is_read_back() {
+    for text in table::REASONS {
+        let names = placeholders(Language::English.text(*text));
+        let values: Vec<(&str, &dyn Display)> = names
+            .iter()
+            .map(|name| (*name, name as &dyn Display))
+            .collect();
+        let said = Language::English.fill(*text, &values);
+        let expected = Language::Japanese.fill(*text, &values);
+        assert_eq!(Language::Japanese.reason(&said), expected, "{text:?}");
+    }
+}
+
+/// How wide and high a control is, in dialog units.
+fn room(control: &str) -> (u32, u32) {
+    let template = include_str!("../../../resources/dialog-controls.rc");
+    let marked = |line: &str| {
+        let mut words = line.split([' ', ',']);
+        words.any(|word| word == control)
+    };
+    let line = template.lines().find(|line| marked(line)).unwrap();
+    let numbers: Vec<u32> = line
+        .split(',')
+        .filter_map(|word| word.trim().parse().ok())
+        .collect();
+    let [_x, _y, width, height] = numbers[..4] else {
+        panic!("{line}")
+    };
+    (width, height)
+}
+
+/// About as wide as Segoe UI and Yu Gothic UI are, in dialog units, of which the mean letter has
+/// four; rather too wide.
+fn width(text: &str) -> u32 {
+    let width = |c: char| match c {
+        'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | '.' | ',' | ':' | '(' | ')' | '[' | ']' | '/' => {
+            2
+        }
+        'm' | 'w' | 'M' | 'W' => 6,
+        'A'..='Z' => 5,
+        '&' => 0,
+        c if c.is_ascii() => 4,
+        '\u{2212}' | '…' => 5,
+        _ => 8,
+    };
+    text.chars().map(width).sum()
+}
+
+#[test]
+fn texts_fit_into_their_controls() {
+    /// One line, in dialog units.
+    const LINE: u32 = 9;
+    /// The frame of a button, the box of a check box, the arrow of a list.
+    const FRAME: u32 = 12;
+    let controls: &[(&str, u32, &[Text])] = &[
+        ("IDC_SERVER_LABEL", 0, &[Text::ServerLabel]),
+        ("IDC_NAME_LABEL", 0, &[Text::NameLabel]),
+        ("IDC_SOURCE_LABEL", 0, &[Text::SourceLabel]),
+        ("IDC_LEVEL_LABEL", 0, &[Text::LevelLabel]),
+        ("IDC_TEST", FRAME, &[Text::TestButton]),
+        ("IDOK", FRAME, &[Text::Ok]),
+        ("IDCANCEL", FRAME / 2, &[Text::Cancel]),
+        ("IDC_START_WITH_WINDOWS", FRAME, &[Text::StartWithWindows]),
+        ("IDC_SOURCE", FRAME, &[Text::SourceAutomatic]),
+        (
+            "IDC_LEVEL_VALUE",
+            0,
+            &[Text::LevelValue, Text::LevelSilent, Text::LevelMuted],
+        ),
+        (
+            "IDC_SERVER_NOTE",
+            0,
+            &[
+                Text::ServerHint,
+                Text::ServerHost,
+                Text::ServerUrl,
+                Text::ServerPort,
+                Text::ServerBrackets,
+                Text::SendingTo,
+                Text::TestRunning,
+                Text::TestNameNotFound,
+                Text::TestNameTimedOut,
+                Text::TestNoAnswer,
+                Text::TestNotRaa,
+                Text::TestHttps,
+                Text::TestNoPage,
+                Text::TestFound,
+                Text::TestHearsSound,
+                Text::TestHearsSilence,
+                Text::TestHearsNothing,
+            ],
+        ),
+        (
+            "IDC_NAME_NOTE",
+            0,
+            &[Text::NameHint, Text::NameRule, Text::NameControl],
+        ),
+        ("IDC_SOUND_NOTE", 0, &[Text::CaptureStarting]),
+    ];
+    let values: &[(&str, &dyn Display)] = &[
+        ("host", &"raa-server.ward-3.hospital.example.org"),
+        ("address", &"2001:db8:1234::5678"),
+        ("version", &"0.10.10"),
+        ("count", &100),
+        ("server", &"raa.example:4010"),
+        ("level", &"\u{2212}60"),
+    ];
+    for (control, frame, texts) in controls {
+        let (wide, high) = room(control);
+        // A list is high because it opens; a button has one line.
+        let lines = if *frame > 0 { 1 } else { high / LINE };
+        for text in *texts {
+            for language in BOTH {
+                let said = language.fill(*text, values);
+                // Between two lines a word is left over.
+                let room = (wide - frame) * lines - (lines - 1) * 20;
+                assert!(
+                    width(&said) <= room,
+                    "{control} {said:?}: {} > {room}",
+                    width(&said)
+                );
+            }
+        }
+    }
+}

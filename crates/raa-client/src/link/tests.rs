@@ -1,0 +1,113 @@
+//! The link with real sockets on loopback and a clock of its own.
+
+use super::*;
+
+fn address(last: u8) -> SocketAddr {
+    ([192, 0, 2, last], 4010).into()
+}
+
+#[test]
+fn a_working_address_is_kept_and_a_failing_one_left() {
+    let addresses = [1, 2, 3].map(address);
+    let check = |current: Option<(u8, bool)>, expected: &[u8]| {
+        let current = current.map(|(last, fails)| (address(last), fails));
+        let order: Vec<_> = in_order(&addresses, current).collect();
+        assert_eq!(
+            order,
+            expected
+                .iter()
+                .map(|&last| address(last))
+                .collect::<Vec<_>>()
+        );
+    };
+    check(None, &[1, 2, 3]);
+    check(Some((2, false)), &[2, 3, 1]);
+    check(Some((2, true)), &[3, 1, 2]);
+    check(Some((3, true)), &[1, 2, 3]);
+    check(Some((9, false)), &[1, 2, 3]);
+    assert_eq!(in_order(&[], None).count(), 0);
+}
+
+/// Sends, ten times a second by the link's clock, until the board says so.
+fn send_until(link: &mut Link, said: impl Fn(&Option<String>) -> bool) {
+    let start = Instant::now();
+    for tenth in 0..500 {
+        let now = start + tenth * Duration::from_millis(100);
+        let (Change::None | Change::Fresh) = link.send(now, b"anybody?");
+        if said(&link.board.status().link.trouble) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it says {:?}", link.board.status().link.trouble);
+}
+
+#[test]
+fn nobody_listening_is_shown_until_somebody_does() {
+    let mut link = Link::new(
+        "raa.example".into(),
+        Resolver::unattended(),
+        Board::unattended(),
+    );
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap();
+    drop(closed);
+    assert_eq!(link.handle_answer(Ok(vec![port])), Change::Fresh);
+    let shown = format!("cannot send to {port}: ");
+    send_until(&mut link, |trouble| {
+        trouble
+            .as_ref()
+            .is_some_and(|said| said.starts_with(&shown))
+    });
+    let _listening = UdpSocket::bind(port).unwrap();
+    send_until(&mut link, Option::is_none);
+}
+
+#[test]
+fn a_server_that_moves_is_followed() {
+    let receivers = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let [old, new] = receivers
+        .each_ref()
+        .map(|receiver| receiver.local_addr().unwrap());
+    let mut link = Link::new(
+        "raa.example".into(),
+        Resolver::unattended(),
+        Board::unattended(),
+    );
+    let now = Instant::now();
+    assert_eq!(link.send(now, b"nowhere to go yet"), Change::None);
+    assert_eq!(link.handle_answer(Ok(vec![old])), Change::Fresh);
+    assert_eq!(link.handle_answer(Err("no network".into())), Change::None);
+    assert_eq!(
+        link.handle_answer(Ok(vec![new, old])),
+        Change::None,
+        "the old one still works"
+    );
+    assert_eq!(link.send(now, b"old"), Change::None);
+    assert_eq!(link.handle_answer(Ok(vec![new])), Change::Fresh);
+    assert_eq!(link.send(now, b"new"), Change::None);
+    for (receiver, expected) in receivers.iter().zip([b"old", b"new"]) {
+        let mut datagram = [0; 16];
+        receiver
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        assert_eq!(receiver.recv(&mut datagram).unwrap(), expected.len());
+        assert_eq!(&datagram[..expected.len()], expected);
+    }
+}
+
+#[test]
+fn a_link_recovers_a_second_after_its_last_error() {
+    let start = Instant::now();
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = receiver.local_addr().unwrap();
+    let mut path = Path {
+        socket: open(to).unwrap(),
+        to,
+        failed_at: Some(start),
+    };
+    let at = |ms| start + Duration::from_millis(ms);
+    assert!(matches!(path.send(at(999), b"x"), Sent::Well));
+    assert!(matches!(path.send(at(1000), b"x"), Sent::WellAgain));
+    assert!(matches!(path.send(at(2000), b"x"), Sent::Well));
+}

@@ -1,0 +1,93 @@
+//! Puts a text into the clipboard.
+//!
+//! Always: the memory belongs to the system once it has taken it, and to us before.
+
+use std::thread;
+use std::time::Duration;
+
+use windows::Win32::Foundation::{GlobalFree, HANDLE, HGLOBAL};
+use windows::Win32::System::DataExchange::{
+    CloseClipboard, EmptyClipboard, OpenClipboard, SetClipboardData,
+};
+use windows::Win32::System::Memory::{GMEM_MOVEABLE, GlobalAlloc, GlobalLock, GlobalUnlock};
+use windows::Win32::System::Ole::CF_UNICODETEXT;
+use windows::core::{Error, Result};
+
+use super::window::Window;
+
+/// Another program has the clipboard open for some milliseconds now and then.
+const ATTEMPTS: u32 = 10;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
+
+/// Replaces what is in the clipboard. Lines end as Windows ends them.
+pub(super) fn set_text(owner: Window, text: &str) -> Result<()> {
+    let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+    let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
+    let _open = Open::new(owner)?;
+    replace(&units)
+}
+
+/// The clipboard is ours until this is dropped.
+struct Open;
+
+impl Open {
+    fn new(owner: Window) -> Result<Self> {
+        let mut opened = open(owner);
+        for _ in 1..ATTEMPTS {
+            if opened.is_ok() {
+                break;
+            }
+            thread::sleep(BETWEEN_ATTEMPTS);
+            opened = open(owner);
+        }
+        opened.map(|()| Self)
+    }
+}
+
+impl Drop for Open {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // SAFETY: this thread has it open.
+        let _ = unsafe { CloseClipboard() };
+    }
+}
+
+#[allow(unsafe_code)]
+fn open(owner: Window) -> Result<()> {
+    // SAFETY: takes a window, which owns what is put in.
+    unsafe { OpenClipboard(Some(owner.handle())) }
+}
+
+/// `units` ends with zero; the clipboard is open.
+#[allow(unsafe_code)]
+fn replace(units: &[u16]) -> Result<()> {
+    // SAFETY: the memory has room for `units`, is locked while it is written, and is freed here
+    // unless the clipboard has taken it.
+    unsafe {
+        EmptyClipboard()?;
+        let memory = GlobalAlloc(GMEM_MOVEABLE, size_of_val(units))?;
+        let filled = fill(memory, units);
+        let taken =
+            filled.and_then(|()| SetClipboardData(CF_UNICODETEXT.0.into(), Some(HANDLE(memory.0))));
+        if taken.is_err() {
+            let _ = GlobalFree(Some(memory));
+        }
+        taken.map(drop)
+    }
+}
+
+/// `memory` has room for `units`.
+#[allow(unsafe_code)]
+unsafe fn fill(memory: HGLOBAL, units: &[u16]) -> Result<()> {
+    // SAFETY: as the caller says; a block that cannot be locked is not written.
+    unsafe {
+        let to = GlobalLock(memory).cast::<u16>();
+        if to.is_null() {
+            return Err(Error::from_thread());
+        }
+        to.copy_from_nonoverlapping(units.as_ptr(), units.len());
+        // "Not locked any more" is reported as an error with the code 0.
+        let _ = GlobalUnlock(memory);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! `--diagnose`: tries capture and server for real, and prints how that went.
+//!
+//! If no client runs, this one is it for some seconds, sending included, so that the server can
+//! say whether the packets arrive. Beside a running client it only captures.
+//! Always: ends within about 20 s; 0 when all is well, else 1.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::console::Console;
+use super::instance::{self, Claim};
+use super::start::{self, Failure};
+use super::{Files, system};
+use crate::Client;
+use crate::config::Settings;
+use crate::desktop::diagnostics::Diagnostics;
+use crate::desktop::ini_settings::{Loaded, Stored};
+use crate::desktop::server_test::{self, Found, Hears, Server};
+use crate::status::{Board, Status};
+
+/// Three ways of capture, 3 s each, and a little time to say how that went.
+const CAPTURE_LIMIT: Duration = Duration::from_secs(10);
+/// What is captured, or not, is looked at for so long.
+const LOOK: Duration = Duration::from_millis(1500);
+const STEP: Duration = Duration::from_millis(50);
+
+/// The text about a client; `status` is `None` while none runs.
+pub(super) fn text(
+    stored: &Stored,
+    files: &Files,
+    status: Option<&Status>,
+    found: Option<&Found>,
+) -> String {
+    let diagnostics = Diagnostics {
+        system: &system::name(),
+        stored,
+        ini: &files.ini.user,
+        log: &files.log,
+        status,
+        found,
+    };
+    diagnostics.text()
+}
+
+/// Tries everything.
+pub(super) fn run(files: &Files, console: &Console) -> ExitCode {
+    match start::load(files) {
+        Ok(loaded) => try_all(&loaded, files, console),
+        Err(failure) => failure.tell(console),
+    }
+}
+
+fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
+    let Loaded { stored, faults } = loaded;
+    let claim = instance::claim();
+    let runs_already = matches!(claim, Claim::Another);
+    let (status, found) = match try_out(stored, runs_already) {
+        Ok(result) => result,
+        Err(failure) => return failure.tell(console),
+    };
+    let mut page = text(stored, files, Some(&status), found.as_ref());
+    if runs_already {
+        page += "A client runs in this session; this one has sent nothing.\n";
+    }
+    for fault in faults {
+        page += &format!("{fault}\n");
+    }
+    let troubles = troubles(&status, found.as_ref());
+    page += &verdict(&troubles);
+    console.say(&page);
+    ExitCode::from(u8::from(!troubles.is_empty()))
+}
+
+/// Captures, sends unless there is a client that does, and tests the server meanwhile.
+fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<Found>), Failure> {
+    let settings = stored.settings();
+    let board = Board::unattended();
+    let own = Settings {
+        server: settings.server.clone().filter(|_| !runs_already),
+        ..settings.clone()
+    };
+    let client = Client::start(&own, board.clone()).map_err(|error| Failure {
+        code: 1,
+        reason: format!("cannot capture or send: {error:#}"),
+    })?;
+    client.mute(stored.muted.unwrap_or(false));
+    wait_for_capture(&board);
+    let page = stored.page().unwrap_or_default();
+    let test = |server| server_test::test(server, &page, settings.ssrc, server_test::LIMIT);
+    let found = settings.server.as_ref().map(test);
+    let status = board.status();
+    client.stop();
+    Ok((status, found))
+}
+
+/// Until sound is captured, or it is clear that none will be.
+fn wait_for_capture(board: &Board) {
+    let start = Instant::now();
+    let is_settled =
+        |status: &Status| status.capture.path.is_some() || status.capture.trouble.is_some();
+    while !is_settled(&board.status()) && start.elapsed() < CAPTURE_LIMIT {
+        thread::sleep(STEP);
+    }
+    thread::sleep(LOOK);
+}
+
+/// What does not work, a sentence each.
+fn troubles(status: &Status, found: Option<&Found>) -> Vec<String> {
+    let mut troubles = Vec::new();
+    match (&status.capture.trouble, &status.capture.path) {
+        (Some(trouble), _) => troubles.push(format!("nothing is captured: {trouble}")),
+        (None, None) => troubles.push("no way of capture has begun in time".into()),
+        (None, Some(_)) => {}
+    }
+    let Some(Found { addresses, server }) = found else {
+        troubles.push("no server is set".into());
+        return troubles;
+    };
+    if let Err(error) = addresses {
+        troubles.push(format!("the server's name has no address: {error}"));
+    }
+    if let Some(trouble) = &status.link.trouble {
+        troubles.push(format!("nothing can be sent: {trouble}"));
+    }
+    let packets = status.stats.as_ref().map_or(0, |stats| stats.packets);
+    match server {
+        Err(error) => troubles.push(format!("the server's page: {error}")),
+        Ok(Server {
+            hears: Hears::Never | Hears::Nothing,
+            ..
+        }) if packets > 0 => {
+            troubles.push(format!("the server has heard none of {packets} packets"));
+        }
+        Ok(_) => {}
+    }
+    troubles
+}
+
+fn verdict(troubles: &[String]) -> String {
+    if troubles.is_empty() {
+        return "All is well.\n".into();
+    }
+    let lines = troubles
+        .iter()
+        .map(|trouble| format!("Does not work: {trouble}\n"));
+    lines.collect()
+}

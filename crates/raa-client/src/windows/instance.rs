@@ -1,0 +1,196 @@
+//! One client per session: who is the first, and how a later one talks to it.
+//!
+//! The first holds a named mutex and has a hidden window of a known class. A later one posts a
+//! message to that window and ends. The window's part of it: [`SHOW_SETTINGS`] brings up the
+//! settings dialog, [`RELOAD`] reads the settings anew, and `WM_CLOSE` ends the client.
+//! Always: waits for a bounded time; the session's other users and their clients are left alone.
+
+use std::io;
+use std::os::windows::io::{FromRawHandle, OwnedHandle};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use windows::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS, GetLastError, HANDLE, HWND, LPARAM, WAIT_OBJECT_0,
+    WPARAM,
+};
+use windows::Win32::System::Threading::{
+    CreateMutexW, OpenProcess, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
+    WaitForSingleObject,
+};
+use windows::Win32::UI::WindowsAndMessaging::{
+    AllowSetForegroundWindow, FindWindowW, GetWindowThreadProcessId, PostMessageW,
+    RegisterWindowMessageW, WM_CLOSE,
+};
+use windows::core::{PCWSTR, w};
+
+/// The class of the first one's hidden window.
+pub(super) const WINDOW_CLASS: PCWSTR = w!("raa-client");
+/// The session's name for the first one.
+const MUTEX: PCWSTR = w!("Local\\raa-client");
+
+/// Message to the first one's window: bring up the settings dialog.
+pub(super) static SHOW_SETTINGS: LazyLock<u32> =
+    LazyLock::new(|| register(w!("raa-client.settings")));
+/// Message to the first one's window: the settings file has changed.
+pub(super) static RELOAD: LazyLock<u32> = LazyLock::new(|| register(w!("raa-client.reload")));
+
+/// The first one makes its window within this, or never.
+const WINDOW_LIMIT: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Saying goodbye to the server takes a few milliseconds.
+const END_LIMIT: Duration = Duration::from_secs(5);
+/// The exit code of a client that had to be ended by force.
+const ENDED_BY_FORCE: u32 = 1;
+
+/// Who is the session's client.
+#[derive(Debug)]
+#[must_use]
+pub(super) enum Claim {
+    /// This process, for as long as it keeps the guard.
+    First(Guard),
+    /// One that has been there before.
+    Another,
+}
+
+/// Dropping it lets another client be the first.
+#[derive(Debug)]
+pub(super) struct Guard {
+    _mutex: Option<OwnedHandle>,
+}
+
+/// Becomes the session's client unless there is one.
+pub(super) fn claim() -> Claim {
+    match create_mutex() {
+        Ok((_, true)) => Claim::Another,
+        Ok((mutex, false)) => Claim::First(Guard {
+            _mutex: Some(mutex),
+        }),
+        // One that runs as administrator has it.
+        Err(error) if error.code() == ERROR_ACCESS_DENIED.to_hresult() => Claim::Another,
+        Err(error) => {
+            tracing::warn!("cannot see whether a client runs in this session: {error}");
+            Claim::First(Guard { _mutex: None })
+        }
+    }
+}
+
+/// Posts [`SHOW_SETTINGS`] or [`RELOAD`] to the first one, and waits until its window is there.
+///
+/// # Errors
+/// When it has no window, or takes no message from this process.
+pub(super) fn tell_running(message: u32) -> io::Result<()> {
+    let window = find_window(WINDOW_LIMIT)?;
+    let process_id = process_of(window);
+    allow_foreground(process_id);
+    post(window, message)
+}
+
+/// Ends the first one: asks it to, and forces it when it does not within 5 s.
+///
+/// # Errors
+/// When it has no window, or this process may not end it.
+pub(super) fn end_running() -> io::Result<()> {
+    let window = find_window(WINDOW_LIMIT)?;
+    let process = open_process(process_of(window))?;
+    // A window that takes no messages is one more reason to use force.
+    let asked = post(window, WM_CLOSE);
+    if asked.is_ok() && has_ended(&process, END_LIMIT) {
+        return Ok(());
+    }
+    terminate(&process)?;
+    if has_ended(&process, END_LIMIT) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+fn find_window(limit: Duration) -> io::Result<HWND> {
+    let start = Instant::now();
+    loop {
+        match look_for_window() {
+            Ok(window) => return Ok(window),
+            Err(error) if start.elapsed() > limit => return Err(error.into()),
+            Err(_) => thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn register(name: PCWSTR) -> u32 {
+    // SAFETY: `name` is a constant that ends with zero.
+    unsafe { RegisterWindowMessageW(name) }
+}
+
+/// The mutex, and whether it was there before.
+#[allow(unsafe_code)]
+fn create_mutex() -> windows::core::Result<(OwnedHandle, bool)> {
+    // SAFETY: `MUTEX` is a constant that ends with zero. The last error is this thread's own and
+    // is set by every successful call
+    // (learn.microsoft.com/windows/win32/api/synchapi/nf-synchapi-createmutexw).
+    unsafe {
+        let mutex = CreateMutexW(None, false, MUTEX)?;
+        let was_there = GetLastError() == ERROR_ALREADY_EXISTS;
+        Ok((OwnedHandle::from_raw_handle(mutex.0), was_there))
+    }
+}
+
+#[allow(unsafe_code)]
+fn look_for_window() -> windows::core::Result<HWND> {
+    // SAFETY: the class is a constant that ends with zero, the title is none.
+    unsafe { FindWindowW(WINDOW_CLASS, PCWSTR::null()) }
+}
+
+/// 0, which is no process, when the window is gone.
+#[allow(unsafe_code)]
+fn process_of(window: HWND) -> u32 {
+    let mut process_id = 0;
+    // SAFETY: the function writes into a variable that lives here; a window that is gone is an
+    // error that leaves it as it is.
+    unsafe { GetWindowThreadProcessId(window, Some(&raw mut process_id)) };
+    process_id
+}
+
+/// So that the dialog does not open behind the window that this process was started from.
+#[allow(unsafe_code)]
+fn allow_foreground(process_id: u32) {
+    // SAFETY: takes a number. Without the permission the dialog only blinks in the task bar.
+    let _ = unsafe { AllowSetForegroundWindow(process_id) };
+}
+
+#[allow(unsafe_code)]
+fn post(window: HWND, message: u32) -> io::Result<()> {
+    // SAFETY: the message's parameters point nowhere; a window that is gone is an error.
+    unsafe { PostMessageW(Some(window), message, WPARAM(0), LPARAM(0)) }?;
+    Ok(())
+}
+
+#[allow(unsafe_code)]
+fn open_process(process_id: u32) -> io::Result<OwnedHandle> {
+    // SAFETY: takes numbers, and the handle that comes back belongs to nobody else.
+    unsafe {
+        let process = OpenProcess(PROCESS_SYNCHRONIZE | PROCESS_TERMINATE, false, process_id)?;
+        Ok(OwnedHandle::from_raw_handle(process.0))
+    }
+}
+
+#[allow(unsafe_code)]
+fn has_ended(process: &OwnedHandle, limit: Duration) -> bool {
+    let limit_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: the handle is open for as long as `process` lives.
+    unsafe { WaitForSingleObject(raw(process), limit_ms) == WAIT_OBJECT_0 }
+}
+
+#[allow(unsafe_code)]
+fn terminate(process: &OwnedHandle) -> io::Result<()> {
+    // SAFETY: the handle is open for as long as `process` lives, with the right to do this.
+    unsafe { TerminateProcess(raw(process), ENDED_BY_FORCE) }?;
+    Ok(())
+}
+
+fn raw(handle: &OwnedHandle) -> HANDLE {
+    use std::os::windows::io::AsRawHandle as _;
+    HANDLE(handle.as_raw_handle())
+}

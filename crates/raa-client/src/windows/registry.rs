@@ -1,0 +1,137 @@
+//! The registry, as far as this client needs it: single values.
+//!
+//! `RegGetValueW` and its like open and close the key by themselves, so there is no handle to
+//! look after and no crate for the registry is needed.
+//! Always: a value that is missing is `None`, not an error.
+
+use windows::Win32::Foundation::ERROR_FILE_NOT_FOUND;
+use windows::Win32::System::Registry::{
+    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_SZ, RRF_RT_DWORD, RRF_RT_REG_SZ,
+    RegDeleteKeyValueW, RegGetValueW, RegSetKeyValueW,
+};
+use windows::core::{HSTRING, Result};
+
+/// A longer text is an error: none that this client reads is as long.
+const MAX_UNITS: usize = 1024;
+
+/// One key, which need not exist.
+pub(super) struct Key {
+    root: HKEY,
+    path: HSTRING,
+}
+
+impl Key {
+    /// A key below `HKEY_CURRENT_USER`.
+    pub(super) fn of_user(path: &str) -> Self {
+        Self {
+            root: HKEY_CURRENT_USER,
+            path: path.into(),
+        }
+    }
+
+    /// A key below `HKEY_LOCAL_MACHINE`.
+    pub(super) fn of_machine(path: &str) -> Self {
+        Self {
+            root: HKEY_LOCAL_MACHINE,
+            path: path.into(),
+        }
+    }
+
+    /// The text of a value.
+    pub(super) fn text(&self, value: &str) -> Result<Option<String>> {
+        let mut units = [0; MAX_UNITS];
+        let Some(bytes) = found(self.read_text(value, &mut units))? else {
+            return Ok(None);
+        };
+        let text = &units[..bytes / size_of::<u16>()];
+        let text = text.strip_suffix(&[0]).unwrap_or(text);
+        Ok(Some(String::from_utf16_lossy(text)))
+    }
+
+    /// The number of a value.
+    pub(super) fn number(&self, value: &str) -> Result<Option<u32>> {
+        found(self.read_number(value))
+    }
+
+    /// Makes the key if need be.
+    pub(super) fn set_text(&self, value: &str, text: &str) -> Result<()> {
+        let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
+        self.write_text(value, &units)
+    }
+
+    /// A value that is not there is as good as removed.
+    pub(super) fn remove(&self, value: &str) -> Result<()> {
+        found(self.delete(value)).map(drop)
+    }
+
+    /// How many bytes the text has.
+    #[allow(unsafe_code)]
+    fn read_text(&self, value: &str, units: &mut [u16; MAX_UNITS]) -> Result<usize> {
+        let mut bytes = size_of_val(units) as u32;
+        let into = units.as_mut_ptr().cast();
+        // SAFETY: `into` has room for `bytes`, and the strings end with zero.
+        let done = unsafe {
+            let value = HSTRING::from(value);
+            RegGetValueW(
+                self.root,
+                &self.path,
+                &value,
+                RRF_RT_REG_SZ,
+                None,
+                Some(into),
+                Some(&raw mut bytes),
+            )
+        };
+        done.ok().map(|()| bytes as usize)
+    }
+
+    #[allow(unsafe_code)]
+    fn read_number(&self, value: &str) -> Result<u32> {
+        let mut number = 0_u32;
+        let mut bytes = size_of::<u32>() as u32;
+        let into = (&raw mut number).cast();
+        // SAFETY: `into` has room for `bytes`, and the strings end with zero.
+        let done = unsafe {
+            let value = HSTRING::from(value);
+            RegGetValueW(
+                self.root,
+                &self.path,
+                &value,
+                RRF_RT_DWORD,
+                None,
+                Some(into),
+                Some(&raw mut bytes),
+            )
+        };
+        done.ok().map(|()| number)
+    }
+
+    /// `units` ends with zero.
+    #[allow(unsafe_code)]
+    fn write_text(&self, value: &str, units: &[u16]) -> Result<()> {
+        let bytes = size_of_val(units) as u32;
+        let from = units.as_ptr().cast();
+        // SAFETY: `from` has `bytes`, and the strings end with zero.
+        let done = unsafe {
+            let value = HSTRING::from(value);
+            RegSetKeyValueW(self.root, &self.path, &value, REG_SZ.0, Some(from), bytes)
+        };
+        done.ok()
+    }
+
+    #[allow(unsafe_code)]
+    fn delete(&self, value: &str) -> Result<()> {
+        // SAFETY: the strings end with zero.
+        let done = unsafe { RegDeleteKeyValueW(self.root, &self.path, &HSTRING::from(value)) };
+        done.ok()
+    }
+}
+
+/// Tells what is not there from what cannot be read.
+fn found<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.code() == ERROR_FILE_NOT_FOUND.to_hresult() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

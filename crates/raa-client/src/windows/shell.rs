@@ -1,0 +1,51 @@
+//! Opens the server's page in the person's browser.
+//!
+//! Always: in a thread of its own, because starting a browser may take seconds.
+
+use std::thread;
+
+use windows::Win32::System::Com::{
+    COINIT_APARTMENTTHREADED, COINIT_DISABLE_OLE1DDE, CoInitializeEx, CoUninitialize,
+};
+use windows::Win32::UI::Shell::ShellExecuteW;
+use windows::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
+use windows::core::{Error, HSTRING, PCWSTR, Result, w};
+
+/// Results up to this are errors.
+const LAST_ERROR: usize = 32;
+
+/// Opens `page`, then says how that went.
+///
+/// # Errors
+/// When there is no thread for it.
+pub(super) fn open_page(
+    page: String,
+    told: impl FnOnce(Result<()>) + Send + 'static,
+) -> std::io::Result<()> {
+    let open = move || told(open(&page));
+    thread::Builder::new().name("page".into()).spawn(open)?;
+    Ok(())
+}
+
+/// Extensions of the shell may need COM
+/// (learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-shellexecutew).
+#[allow(unsafe_code)]
+fn open(page: &str) -> Result<()> {
+    // SAFETY: the strings end with zero and live until the call returns; COM ends in the thread
+    // it began in.
+    unsafe {
+        let com = CoInitializeEx(None, COINIT_APARTMENTTHREADED | COINIT_DISABLE_OLE1DDE);
+        let page = HSTRING::from(page);
+        let nothing = PCWSTR::null();
+        let result = ShellExecuteW(None, w!("open"), &page, nothing, nothing, SW_SHOWNORMAL);
+        let error = Error::from_thread();
+        if com.is_ok() {
+            CoUninitialize();
+        }
+        if result.0 as usize > LAST_ERROR {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// A screen that nobody sees: an X server with a window manager, a keyboard and a mouse by xdotool, and pictures of it.
+//
+// Always: a display number of its own; coordinates are pixels from the top left corner of the screen.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Program, eventually, sleep } from './processes.js';
+
+const WIDTH = 1024;
+const HEIGHT = 768;
+
+export class Desktop {
+  constructor(world) {
+    this.world = world;
+    this.pictures = 0;
+  }
+
+  get env() {
+    return { DISPLAY: this.display, WAYLAND_DISPLAY: '' };
+  }
+
+  async start() {
+    const { artifacts } = this.world;
+    this.x = new Program('Xvfb', ['-displayfd', '1', '-screen', '0', `${WIDTH}x${HEIGHT}x24`, '-nolisten', 'tcp'], { logFile: join(artifacts, 'x.log') });
+    const [number] = await this.x.line(/^\d+$/);
+    this.display = `:${number}`;
+    await eventually('the X server answers', () => this.#ask('xdotool', 'getdisplaygeometry').trim());
+    this.manager = new Program('openbox', ['--sm-disable'], { env: { ...this.env, HOME: this.world.dir }, logFile: join(artifacts, 'openbox.log') });
+    await eventually('a window manager runs', () => this.#ask('xdotool', 'get_desktop').trim());
+    return this;
+  }
+
+  /** The ids of visible windows whose title fits, oldest first. */
+  windows(title) {
+    return this.#ask('xdotool', 'search', '--onlyvisible', '--name', title).split('\n').filter(Boolean);
+  }
+
+  window(title, timeoutMs = 15_000) {
+    return eventually(`a window is called ${title}`, () => this.windows(title)[0], timeoutMs);
+  }
+
+  gone(title, timeoutMs = 10_000) {
+    return eventually(`no window is called ${title}`, () => this.windows(title).length === 0, timeoutMs);
+  }
+
+  /** Where the visible windows of a program are, those without a title, too. */
+  placesOfClass(name) {
+    return this.#ask('xdotool', 'search', '--onlyvisible', '--class', name).split('\n').filter(Boolean).map((window) => this.place(window));
+  }
+
+  /** { x, y, width, height } of a window's inside. */
+  place(window) {
+    const said = this.#do('xwininfo', '-id', window);
+    const number = (label) => Number(new RegExp(`${label}: +(-?\\d+)`).exec(said)[1]);
+    return { x: number('Absolute upper-left X'), y: number('Absolute upper-left Y'), width: number('Width'), height: number('Height') };
+  }
+
+  activate(window) {
+    this.#do('xdotool', 'windowactivate', '--sync', window);
+  }
+
+  /** Keys by their X names, as in 'ctrl+a' or 'Tab'. */
+  async press(...keys) {
+    for (const key of keys) {
+      this.#do('xdotool', 'key', '--clearmodifiers', key);
+      await sleep(60);
+    }
+  }
+
+  async type(text) {
+    this.#do('xdotool', 'type', '--delay', '30', text);
+    await sleep(100);
+  }
+
+  async click(x, y, button = 1) {
+    this.#do('xdotool', 'mousemove', String(x), String(y));
+    await sleep(50);
+    this.#do('xdotool', 'click', String(button));
+    await sleep(100);
+  }
+
+  /** Keeps a picture of a part of the screen among the artifacts, and gives its path. */
+  picture(name, { x, y, width, height } = { x: 0, y: 0, width: WIDTH, height: HEIGHT }) {
+    const path = join(this.world.artifacts, `${name}.png`);
+    this.#do('import', '-silent', '-window', 'root', '-crop', `${width}x${height}+${x}+${y}`, '+repage', path);
+    return path;
+  }
+
+  /** Has every window paint all of itself. */
+  repaint() {
+    this.#do('xrefresh');
+    spawnSync('sleep', ['0.3']);
+  }
+
+  /** The pixels of a part of the screen: an array of [red, green, blue], row by row. */
+  pixels({ x, y, width, height }) {
+    const bytes = execFileSync('import', ['-silent', '-window', 'root', '-crop', `${width}x${height}+${x}+${y}`, '+repage', '-depth', '8', 'rgb:-'], { env: { ...process.env, ...this.env }, maxBuffer: 1 << 26 });
+    return Array.from({ length: bytes.length / 3 }, (_, i) => [...bytes.subarray(i * 3, i * 3 + 3)]);
+  }
+
+  async stop() {
+    await this.manager?.stop();
+    await this.x?.stop();
+  }
+
+  #do(command, ...args) {
+    return execFileSync(command, args, { env: { ...process.env, ...this.env }, encoding: 'utf8', timeout: 10_000 });
+  }
+
+  // As #do, where an exit code only says that there is nothing.
+  #ask(command, ...args) {
+    return spawnSync(command, args, { env: { ...process.env, ...this.env }, encoding: 'utf8', timeout: 10_000 }).stdout ?? '';
+  }
+}

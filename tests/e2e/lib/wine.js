@@ -1,0 +1,148 @@
+// A Windows PC, as Wine has it: a prefix of its own, a screen, perhaps a sound server, and the real raa-client.exe.
+//
+// Always: ends what runs in its prefix and nothing else; the exe's settings and log are copied to the artifacts at the
+// end. RAA_WINE, RAA_WINE_PREFIX (a template) and RAA_CLIENT_EXE come from ./test.
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { Program, eventually } from './processes.js';
+import { ROOT } from './paths.js';
+
+const APP_DATA = ['AppData/Roaming', 'Application Data'];
+
+export class WindowsPc {
+  constructor(world, { name = 'pc', desktop, sound, language = 'C.UTF-8' } = {}) {
+    this.world = world;
+    this.name = name;
+    this.desktop = desktop;
+    this.sound = sound;
+    this.language = language;
+    this.prefix = join(world.dir, `wine-${name}`);
+    this.exe = required('RAA_CLIENT_EXE');
+    this.runs = 0;
+  }
+
+  /** Registry and users of its own; Windows' own files, which are large, stay where the template has them. */
+  boot() {
+    const template = required('RAA_WINE_PREFIX');
+    mkdirSync(join(this.prefix, 'drive_c'), { recursive: true });
+    for (const part of readdirSync(template).filter((part) => part !== 'drive_c')) copy(join(template, part), this.prefix);
+    for (const part of readdirSync(join(template, 'drive_c')).filter((part) => part !== 'windows')) copy(join(template, 'drive_c', part), join(this.prefix, 'drive_c'));
+    symlinkSync(join(template, 'drive_c/windows'), join(this.prefix, 'drive_c/windows'));
+    return this;
+  }
+
+  get env() {
+    const home = join(this.world.dir, `home-${this.name}`);
+    mkdirSync(home, { recursive: true });
+    return {
+      HOME: home, LANG: this.language, LC_ALL: this.language, ...this.#locale(), XDG_RUNTIME_DIR: home, PULSE_SERVER: 'unix:/nonexistent',
+      ...this.sound?.env, ...this.desktop?.env,
+      WINEPREFIX: this.prefix, WINEDEBUG: process.env.WINEDEBUG ?? '-all', WINEDLLOVERRIDES: 'mscoree,mshtml,winemenubuilder.exe=d',
+    };
+  }
+
+  /** Starts the client and leaves it running. */
+  start(...args) {
+    this.runs += 1;
+    this.client = this.#program([this.exe, ...args], `client-${this.runs}`);
+    return this.client;
+  }
+
+  /** Runs a program of Windows to its end: { code, output }. */
+  async run(...args) {
+    this.runs += 1;
+    const program = this.#program(args, `run-${this.runs}`);
+    const end = await Promise.race([program.exited, new Promise((_, fail) => setTimeout(() => fail(new Error(`${args.join(' ')} does not end`)), 60_000).unref())]);
+    return { code: end.code, output: program.lines.join('\n') };
+  }
+
+  /** Runs the client to its end. */
+  runClient(...args) {
+    return this.run(this.exe, ...args);
+  }
+
+  /** What tests/windows/look.c says inside Wine; null when there is no such thing. */
+  async look(...words) {
+    const program = this.#program([this.#looker(), ...words], 'look');
+    const { code } = await program.exited;
+    return code === 0 ? program.lines.join('\n').trim() : null;
+  }
+
+  /** Where %APPDATA% is. */
+  get appData() {
+    const users = join(this.prefix, 'drive_c/users');
+    for (const user of readdirSync(users)) {
+      for (const folder of APP_DATA) {
+        const path = join(users, user, folder);
+        if (user !== 'Public' && existsSync(path)) return path;
+      }
+    }
+    throw new Error(`no %APPDATA% in ${this.prefix}`);
+  }
+
+  /** The client's settings as it keeps them: { key: value }; empty while there are none. */
+  get settings() {
+    const text = this.#read('raa-client.ini').replace(/^\ufeff/, '');
+    return Object.fromEntries(text.split(/\r?\n/).map((line) => /^\s*([a-z_]+)\s*=\s*(.*)$/.exec(line)).filter(Boolean).map(([, key, value]) => [key, value.trim()]));
+  }
+
+  get log() {
+    return this.#read('raa-client.log');
+  }
+
+  /** Waits for a line of the client's log from `from` (a length of the log) on. */
+  logged(pattern, { from = 0, timeoutMs = 15_000 } = {}) {
+    return eventually(`the client logs ${pattern}`, () => pattern.exec(this.log.slice(from)), timeoutMs);
+  }
+
+  async stop() {
+    for (const file of ['raa-client.ini', 'raa-client.log']) {
+      const path = join(this.appData, 'raa-client', file);
+      if (existsSync(path)) copyFileSync(path, join(this.world.artifacts, `${this.name}-${file}`));
+    }
+    spawnSync('wineserver', ['-k'], { env: { ...process.env, ...this.env }, timeout: 20_000 });
+    await this.client?.stop('SIGKILL');
+  }
+
+  // Wine takes its language from the system's locale, which is made here: a computer has its owner's only.
+  #locale() {
+    if (this.language === 'C.UTF-8') return {};
+    const folder = join(this.world.dir, 'locales');
+    const [name, charset] = this.language.split('.');
+    if (!existsSync(join(folder, this.language))) {
+      mkdirSync(folder, { recursive: true });
+      spawnSync('localedef', ['-i', name, '-f', charset, join(folder, this.language)]);
+    }
+    return { LOCPATH: folder };
+  }
+
+  #looker() {
+    const exe = join(this.world.dir, 'look.exe');
+    if (existsSync(exe)) return exe;
+    const built = spawnSync('x86_64-w64-mingw32-gcc', ['-O1', '-s', '-o', exe, join(ROOT, 'tests/windows/look.c'), '-lntdll', '-lshell32'], { encoding: 'utf8' });
+    if (built.status !== 0) throw new Error(`tests/windows/look.c is not built: ${built.error ?? built.stderr}`);
+    return exe;
+  }
+
+  #read(file) {
+    const path = join(this.appData, 'raa-client', file);
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  #program(args, log) {
+    return new Program(required('RAA_WINE'), args, { env: this.env, logFile: join(this.world.artifacts, `${this.name}-${log}.log`) });
+  }
+}
+
+function copy(from, toFolder) {
+  const copied = spawnSync('cp', ['-a', from, toFolder]);
+  if (copied.status !== 0) throw new Error(`the Wine prefix cannot be copied: ${copied.stderr}`);
+}
+
+function required(variable) {
+  const value = process.env[variable];
+  if (!value) throw new Error(`${variable} is not set: run this by ./test e2e`);
+  return value;
+}

@@ -1,0 +1,172 @@
+// The Windows client as the person at the PC meets it: the dialog of the first start, the icon in the tray and its
+// menu, start with Windows, a second start; by real keys and clicks on a real screen, under Wine.
+//
+// Its pictures are those of docs/windows-client.md: RAA_PICTURES=docs copies them there.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { copyFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { World } from './lib/world.js';
+import { Tray } from './lib/tray.js';
+import { ROOT } from './lib/paths.js';
+import { eventually, sleep } from './lib/processes.js';
+import { tone } from './lib/generate.js';
+
+const TITLE = 'RAA client settings';
+const RUN_KEY = 'HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Run';
+
+const world = new World('windows-face');
+let sound, server, desktop, pc, tray, player;
+const icons = {};
+
+before(async () => {
+  sound = await world.sound('pc');
+  server = await world.server();
+  desktop = await world.desktop();
+  pc = await world.windowsPc({ desktop, sound });
+  tray = new Tray(desktop);
+});
+after(() => world.close());
+
+test('the first start asks for the server, and OK begins to send', async () => {
+  pc.start();
+  const dialog = await desktop.window(TITLE);
+  await sleep(1000);
+  keepPicture('windows-dialog', around(dialog));
+  await tray.shown();
+  await tray.becomes('error'); // Wine has no loopback, and no server is set
+  icons.error = tray.picture('icon-error');
+
+  await desktop.type(`127.0.0.1:${server.udpPort}`);
+  await desktop.press('alt+n', 'ctrl+a');
+  await desktop.type('Ward 3');
+  await chooseMonitor();
+  await desktop.press('Return');
+  await desktop.gone(TITLE);
+
+  const { ssrc, server: kept, name, source } = await eventually('the settings are kept', () => pc.settings.server && pc.settings);
+  assert.deepEqual([kept, name, source], [`127.0.0.1:${server.udpPort}`, 'Ward 3', 'device']);
+  assert.match(ssrc, /^[0-9a-f]{8}$/);
+  const client = await server.client(ssrc, ({ status }) => status === 'connected');
+  assert.equal(client.name, 'Ward 3');
+});
+
+test('the icon tells silence, sound and mute, which the menu sets', async () => {
+  const { ssrc } = pc.settings;
+  await tray.becomes('silent');
+  icons.silent = tray.picture('icon-silent');
+
+  player = world.loop(sound, tone(1000, 1));
+  await tray.becomes('active');
+  icons.active = tray.picture('icon-active');
+  await server.client(ssrc, ({ status }) => status === 'sounding');
+
+  await tray.choose('mute', (menu) => desktop.picture('menu', menu));
+  await tray.becomes('muted');
+  icons.muted = tray.picture('icon-muted');
+  await server.client(ssrc, ({ status }) => status === 'connected');
+  await eventually('the mute is kept', () => pc.settings.muted === 'yes');
+
+  await tray.choose('mute');
+  await tray.becomes('active');
+  await server.client(ssrc, ({ status }) => status === 'sounding');
+});
+
+test('the menu copies the diagnostics and makes the client start with Windows', async () => {
+  await tray.choose('diagnostics');
+  await eventually('the diagnostics are in the clipboard', () => clipboard().includes(`127.0.0.1:${server.udpPort}`));
+  assert.match(clipboard(), /capture +capture device\n/);
+  assert.match(clipboard(), /device +Monitor of Null Output\n/);
+
+  await tray.choose('startWithWindows');
+  const started = async () => (await pc.run('reg', 'query', RUN_KEY, '/v', 'raa-client')).output;
+  await eventually('it starts with Windows', async () => /raa-client\.exe" --silent/.test(await started()), 20_000, 500);
+  await tray.choose('startWithWindows');
+  await eventually('it does not any more', async () => !/raa-client\.exe/.test(await started()), 20_000, 500);
+});
+
+test('a second start brings up the settings of the first, and Escape changes nothing', async () => {
+  const before = pc.settings;
+  const { code } = await pc.runClient();
+  assert.equal(code, 0);
+  await desktop.window(TITLE);
+  await sleep(500);
+  desktop.picture('settings-again');
+  await desktop.type('elsewhere.example');
+  await desktop.press('Escape');
+  await desktop.gone(TITLE);
+  assert.deepEqual(pc.settings, before);
+  await tray.becomes('active');
+});
+
+test('a click on the icon opens the settings, too, and what is wrong in them cannot be confirmed', async () => {
+  await tray.click();
+  await desktop.window(TITLE);
+  await sleep(500);
+  await desktop.press('alt+s', 'ctrl+a');
+  await desktop.type('two words');
+  await desktop.press('Return');
+  await sleep(1000);
+  assert.equal(desktop.windows(TITLE).length, 1, 'it stays open');
+  desktop.picture('settings-wrong');
+  await desktop.press('Escape');
+  await desktop.gone(TITLE);
+});
+
+test('Quit says goodbye, and the next start needs no dialog', async () => {
+  const { ssrc } = pc.settings;
+  await tray.choose('quit');
+  const { code } = await pc.client.exited;
+  assert.equal(code, 0);
+  await server.client(ssrc, ({ status }) => status === 'offline');
+
+  pc.start();
+  await server.client(ssrc, ({ status }) => status === 'sounding', 15_000);
+  assert.deepEqual(desktop.windows(TITLE), []);
+  keepIcons();
+  await player.stop();
+});
+
+test('in Japanese it speaks Japanese', async () => {
+  const japanese = await world.windowsPc({ name: 'japanese', desktop, sound, language: 'ja_JP.UTF-8' });
+  await pc.stop();
+  japanese.start();
+  const dialog = await desktop.window('RAA クライアントの設定');
+  await sleep(1000);
+  keepPicture('windows-dialog-ja', around(dialog));
+});
+
+// The monitor of the null sink: what the PC plays.
+async function chooseMonitor() {
+  await desktop.press('alt+o');
+  await desktop.type('Monitor');
+  await sleep(500);
+}
+
+function clipboard() {
+  return execFileSync('xclip', ['-selection', 'clipboard', '-out'], { env: { ...process.env, ...desktop.env }, encoding: 'utf8', timeout: 5000 });
+}
+
+// With the frame that the window manager draws.
+function around(window) {
+  const { x, y, width, height } = desktop.place(window);
+  return { x: x - 1, y: y - 20, width: width + 2, height: height + 22 };
+}
+
+function keepPicture(name, place) {
+  keep(desktop.picture(name, place), name);
+}
+
+// The four icons in a row, twice their size.
+function keepIcons() {
+  const row = join(world.artifacts, 'windows-tray.png');
+  const order = ['active', 'silent', 'error', 'muted'].map((state) => icons[state]);
+  execFileSync('convert-im6.q16', [...order, '-bordercolor', 'white', '-border', '6', '-filter', 'point', '-resize', '200%', '+append', row]);
+  keep(row, 'windows-tray');
+}
+
+function keep(path, name) {
+  if (process.env.RAA_PICTURES === 'docs') copyFileSync(path, join(ROOT, 'docs', `${name}.png`));
+}

@@ -1,0 +1,108 @@
+// The Windows client left alone: neither its memory nor its handles grow, while sound, silence and a device that is
+// pulled out and comes back take turns, and it costs little. RAA_SOAK_MINUTES says how long; a minute finds what leaks
+// at every block, talkspurt or opening of a device, twenty what leaks slowly.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { World } from './lib/world.js';
+import { nowMs, sleep } from './lib/processes.js';
+import { tone } from './lib/generate.js';
+import { below } from './lib/assertions.js';
+
+const MINUTES = Number(process.env.RAA_SOAK_MINUTES ?? 1);
+const SAMPLE_MS = 1000;
+/** Sound and silence last this long. */
+const TURN_MS = 8000;
+/** What a line through all samples may rise from the first to the last: pages that a C library hands out late. */
+const MAX_GROWTH_KB = 256 + 16 * MINUTES;
+/** The same of what is counted; a leak at every turn is more. */
+const MAX_GROWTH_COUNT = 1.5;
+const TICKS_PER_S = 100;
+
+const world = new World('windows-soak', { limitMs: (MINUTES + 3) * 60_000 });
+let sound, server, pc, ssrc;
+
+before(async () => {
+  sound = await world.sound('pc');
+  server = await world.server();
+  pc = await world.windowsPc({ desktop: await world.desktop(), sound });
+});
+after(() => world.close());
+
+test(`${MINUTES} minutes of sound, silence and a lost device leave it as it was`, { timeout: (MINUTES + 3) * 60_000 }, async (t) => {
+  pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', 'device:Monitor of Null Output');
+  await pc.logged(/capturing by capture device/);
+  ({ ssrc } = pc.settings);
+  // Once each: what is loaded or set up at the first time is there from then on.
+  await loss([]);
+  await sleep(TURN_MS);
+
+  const samples = [];
+  const costs = { sound: [], silence: [] };
+  const end = nowMs() + MINUTES * 60_000;
+  do {
+    costs.sound.push(await soundTurn(samples));
+    costs.silence.push(await turn(samples, 'connected'));
+    await loss(samples);
+  } while (nowMs() < end);
+
+  const percent = (shares) => ((100 * shares.reduce((sum, share) => sum + share, 0)) / shares.length).toFixed(2);
+  t.diagnostic(`CPU: ${percent(costs.sound)} % of a core with sound, ${percent(costs.silence)} % in silence, Wine's part of it in the client's process included`);
+  for (const [what, limit] of [['rssKb', MAX_GROWTH_KB], ['handles', MAX_GROWTH_COUNT], ['threads', MAX_GROWTH_COUNT], ['files', MAX_GROWTH_COUNT]]) {
+    const points = samples.filter((sample) => what in sample).map((sample) => [sample.at, sample[what]]);
+    const growth = slope(points) * (points.at(-1)[0] - points[0][0]);
+    t.diagnostic(`${what}: ${points[0][1]} at first, ${points.at(-1)[1]} at last, growth of the fitted line ${growth.toFixed(2)} (${points.length} samples)`);
+    below(growth, limit, `growth of ${what}`);
+  }
+  const warnings = pc.log.split('\n').filter((line) => line.includes('WARN') && !line.includes('nothing is captured'));
+  assert.deepEqual(warnings, []);
+});
+
+async function soundTurn(samples) {
+  const player = world.loop(sound, tone(1000, 1));
+  const cost = await turn(samples, 'sounding');
+  await player.stop();
+  return cost;
+}
+
+// Takes samples for a while in that state, and gives the share of a core that the client has used.
+async function turn(samples, state) {
+  await server.client(ssrc, ({ status }) => status === state);
+  const [from, before] = [nowMs(), look(pc.client.pid)];
+  while (nowMs() - from < TURN_MS) {
+    await sleep(SAMPLE_MS);
+    samples.push(look(pc.client.pid));
+  }
+  const share = (look(pc.client.pid).cpuS - before.cpuS) / ((nowMs() - from) / 1000);
+  const [handles, threads] = (await pc.look('handles', 'raa-client.exe')).split(' ').map(Number);
+  samples.push({ at: nowMs(), handles, threads });
+  return share;
+}
+
+// The device goes, and comes back sounding.
+async function loss(samples) {
+  const from = pc.log.length;
+  sound.unplug();
+  await pc.logged(/nothing is captured/, { from });
+  sound.plugIn();
+  await pc.logged(/capturing by/, { from });
+  await sleep(SAMPLE_MS);
+  samples.push(look(pc.client.pid));
+}
+
+function look(pid) {
+  // The fields behind the name, which may have spaces.
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return {
+    at: nowMs(), cpuS: (Number(stat[11]) + Number(stat[12])) / TICKS_PER_S,
+    rssKb: Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), files: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+// Least squares.
+function slope(points) {
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [mx, my] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
+  return points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+}

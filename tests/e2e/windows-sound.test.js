@@ -1,0 +1,87 @@
+// The sound of a Windows PC, captured by the real exe under Wine: its way into the mix, what is on the wire, and how it
+// comes back when the device, the server or the sound server was gone; which way of capture is in use and why.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { World } from './lib/world.js';
+import { Tray } from './lib/tray.js';
+import { eventually, nowMs, sleep } from './lib/processes.js';
+import { heardAfter } from './lib/heard.js';
+import { tone } from './lib/generate.js';
+import { below, sineDb } from './lib/assertions.js';
+
+const DEVICE = 'Monitor of Null Output';
+const TONE = { hz: 1000, db: sineDb(0.25), limitMs: 8000 };
+
+const world = new World('windows-sound');
+let sound, server, pc, tray;
+
+before(async () => {
+  sound = await world.sound('pc');
+  server = await world.server();
+  const desktop = await world.desktop();
+  pc = await world.windowsPc({ desktop, sound });
+  tray = new Tray(desktop);
+});
+after(() => world.close());
+
+test('without a device it says which ways of capture it has tried, and why they fail', async () => {
+  const { code, output } = await pc.runClient('--diagnose');
+  assert.equal(code, 1, output);
+  assert.match(output, /process loopback: .*\(0x80070002\)/);
+  assert.match(output, /endpoint loopback: .*\(0x88890003\)/);
+  assert.match(pc.log, /process loopback: .*\(0x80070002\)/);
+});
+
+test('a chosen device is heard with its pitch and level, within two seconds of the start', async (t) => {
+  world.loop(sound, tone(TONE.hz, 1));
+  pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', `device:${DEVICE}`, '--name', 'Ward 3');
+  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  await tray.shown();
+  await tray.becomes('active');
+  const { ssrc } = pc.settings;
+  assert.equal((await server.client(ssrc)).name, 'Ward 3');
+  assert.match(pc.log, new RegExp(`capturing by capture device of ${DEVICE}`));
+});
+
+test('the device is pulled out and comes back: an error, then sound, without a touch', async (t) => {
+  sound.unplug();
+  await tray.becomes('error');
+  await sleep(1000);
+  sound.plugIn();
+  const from = nowMs();
+  world.loop(sound, tone(TONE.hz, 1));
+  await tray.becomes('active');
+  const back = nowMs() - from;
+  t.diagnostic(`active ${Math.round(back)} ms after it was plugged in`);
+  below(back, 4000, 'milliseconds until it is captured again');
+  t.diagnostic(`in the mix ${await heardAfter(world, server, TONE)} ms later`);
+});
+
+test('the server is gone and comes back: an error, then sound, without a touch', async (t) => {
+  await server.kill();
+  await tray.becomes('error');
+  await server.start();
+  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  await tray.becomes('active');
+  await eventually('it has its name', async () => (await server.client(pc.settings.ssrc)).name === 'Ward 3');
+});
+
+test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the end', async () => {
+  const wire = await world.wire(server);
+  // A client that runs takes over what a second start stores.
+  assert.equal((await pc.runClient('--server', `127.0.0.1:${wire.port}`, '--silent')).code, 0);
+  await eventually('a second of sound is on the wire', () => wire.datagrams.length > 100);
+  await heardAfter(world, server, TONE);
+  await pc.runClient('--uninstall');
+  assert.equal((await pc.client.exited).code, 0);
+
+  const { rtp, rtcp, malformed } = wire.read();
+  assert.equal(malformed, 0);
+  const ssrc = parseInt(pc.settings.ssrc, 16);
+  assert.ok(rtp.length > 100, `${rtp.length} RTP packets`);
+  assert.ok(rtp.every((packet) => packet.ssrc === ssrc && packet.payloadType === 111 && packet.isOpus));
+  assert.ok(rtp.some((packet) => packet.marker), 'a talkspurt is marked');
+  assert.deepEqual([...new Set(rtcp.flatMap((packet) => packet.types))].sort(), [200, 202, 203], 'SR, SDES and BYE');
+  assert.ok(rtcp.some((packet) => packet.text.includes('Ward 3')), 'SDES tells the name');
+});

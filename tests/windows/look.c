@@ -1,0 +1,86 @@
+/*
+ * What a test cannot see from outside Wine: how many handles a program has, what a dialog's control and the tray's
+ * tooltip say; and a taskbar that loses an icon and says that it is new, as Explorer's restart does.
+ *
+ * Always: for tests only; prints one line of UTF-8, or nothing and ends with 1 when there is no such thing.
+ * tests/e2e/lib/wine.js builds it.
+ *
+ *   look handles PROGRAM            its handles and its threads, as the kernel counts them
+ *   look text TITLE ID              what control ID of that window says
+ *   look tooltip                    the tooltip that is shown
+ *   look taskbar-forgets CLASS ID   takes away icon ID of the window of that class
+ *   look taskbar-created            tells all windows that there is a new taskbar
+ */
+#include <windows.h>
+#include <shellapi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <winternl.h>
+
+static int say(const WCHAR *text)
+{
+    char utf8[4096];
+    WideCharToMultiByte(CP_UTF8, 0, text, -1, utf8, sizeof utf8, NULL, NULL);
+    return puts(utf8) < 0;
+}
+
+static int say_text_of(HWND window)
+{
+    WCHAR text[1024] = L"";
+    if (window) SendMessageTimeoutW(window, WM_GETTEXT, 1024, (LPARAM)text, SMTO_ABORTIFHUNG, 2000, NULL);
+    return *text ? say(text) : 1;
+}
+
+static int handles(const WCHAR *program)
+{
+    ULONG size = 1 << 20, needed;
+    BYTE *list = malloc(size);
+    SYSTEM_PROCESS_INFORMATION *process = (SYSTEM_PROCESS_INFORMATION *)list;
+    if (!list || NtQuerySystemInformation(SystemProcessInformation, list, size, &needed)) return 1;
+    for (;; process = (SYSTEM_PROCESS_INFORMATION *)((BYTE *)process + process->NextEntryOffset)) {
+        const UNICODE_STRING *name = &process->ImageName;
+        if (name->Buffer && !_wcsnicmp(name->Buffer, program, name->Length / sizeof(WCHAR)))
+            return printf("%lu %lu\n", process->HandleCount, process->NumberOfThreads) < 0;
+        if (!process->NextEntryOffset) return 1;
+    }
+}
+
+/* Goes on with the next window until one has said something. */
+static BOOL CALLBACK say_if_tooltip(HWND window, LPARAM said)
+{
+    WCHAR class[64] = L"";
+    GetClassNameW(window, class, 64);
+    if (!lstrcmpiW(class, L"tooltips_class32") && IsWindowVisible(window)) *(BOOL *)said = !say_text_of(window);
+    return !*(BOOL *)said;
+}
+
+static int tooltip(void)
+{
+    BOOL said = FALSE;
+    EnumWindows(say_if_tooltip, (LPARAM)&said);
+    return !said;
+}
+
+static int taskbar_forgets(const WCHAR *class, const WCHAR *id)
+{
+    NOTIFYICONDATAW icon = {.cbSize = sizeof icon, .hWnd = FindWindowW(class, NULL), .uID = _wtoi(id)};
+    return !Shell_NotifyIconW(NIM_DELETE, &icon);
+}
+
+static int taskbar_created(void)
+{
+    return !PostMessageW(HWND_BROADCAST, RegisterWindowMessageW(L"TaskbarCreated"), 0, 0);
+}
+
+int main(void)
+{
+    int count;
+    WCHAR **words = CommandLineToArgvW(GetCommandLineW(), &count);
+    const WCHAR *what = count > 1 ? words[1] : L"";
+    if (!lstrcmpW(what, L"handles") && count == 3) return handles(words[2]);
+    if (!lstrcmpW(what, L"text") && count == 4) return say_text_of(GetDlgItem(FindWindowW(NULL, words[2]), _wtoi(words[3])));
+    if (!lstrcmpW(what, L"tooltip")) return tooltip();
+    if (!lstrcmpW(what, L"taskbar-forgets") && count == 4) return taskbar_forgets(words[2], words[3]);
+    if (!lstrcmpW(what, L"taskbar-created")) return taskbar_created();
+    return 2;
+}
