@@ -30,7 +30,6 @@ need_windows_desktop() {
     need_command xdotool xdotool "types and clicks"
     need_command import imagemagick "takes pictures of the screen"
     need_command xwininfo x11-utils "knows where windows are"
-    need_command xrefresh x11-xserver-utils "has windows painted anew"
     need_command xclip xclip "reads the clipboard"
     need_command tshark tshark "reads what is on the wire"
     need_command localedef libc-bin "makes a Japanese locale"

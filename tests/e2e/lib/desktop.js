@@ -86,12 +86,6 @@ export class Desktop {
     return path;
   }
 
-  /** Has every window paint all of itself. */
-  repaint() {
-    this.#do('xrefresh');
-    spawnSync('sleep', ['0.3']);
-  }
-
   /** The pixels of a part of the screen: an array of [red, green, blue], row by row. */
   pixels({ x, y, width, height }) {
     const bytes = execFileSync('import', ['-silent', '-window', 'root', '-crop', `${width}x${height}+${x}+${y}`, '+repage', '-depth', '8', 'rgb:-'], { env: { ...process.env, ...this.env }, maxBuffer: 1 << 26 });

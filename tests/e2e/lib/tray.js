@@ -39,7 +39,6 @@ export class Tray {
 
   picture(name) {
     const { x, y } = this.#icon;
-    this.desktop.repaint();
     return this.desktop.picture(name, { x, y, width: ICON.size, height: ICON.size });
   }
 
