@@ -22,6 +22,7 @@
 mod activation;
 mod best_way;
 mod devices;
+mod end;
 mod report;
 mod session;
 mod stream;
@@ -35,8 +36,9 @@ use tracing::debug;
 use self::best_way::BestWay;
 use self::devices::Devices;
 pub use self::devices::{Device, devices};
+use self::end::End;
 use self::report::Report;
-use self::session::{End, Session};
+use self::session::Session;
 use self::stream::Stream;
 use self::thread::{Com, ProAudio};
 use super::retry::Backoff;

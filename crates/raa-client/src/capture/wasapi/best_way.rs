@@ -10,8 +10,8 @@ use super::super::retry::{Leave, Occasion};
 use super::super::watchdog::Way;
 use super::super::{Gone, PcmInbox};
 use super::activation::Activation;
+use super::end::Failed;
 use super::report::Report;
-use super::session::Failed;
 use super::stream::Stream;
 use super::trouble::Trouble;
 

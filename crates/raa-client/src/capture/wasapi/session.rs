@@ -11,6 +11,7 @@ use super::super::watchdog::{Fault, Watchdog, Way};
 use super::super::{Gone, PcmInbox};
 use super::best_way::BestWay;
 use super::devices::Devices;
+use super::end::{End, Failed};
 use super::report::Report;
 use super::stream::{Packet, Stream};
 use super::trouble::Trouble;
@@ -36,41 +37,6 @@ pub(super) struct Session<'a, 'b> {
     pub(super) report: &'a mut Report<'b>,
     /// Where the way is chosen automatically: the one to change to.
     pub(super) best_way: Option<&'a mut BestWay>,
-}
-
-/// Why a session ended, or did not even begin.
-pub(super) enum End {
-    /// Nobody needs the capture any more.
-    Gone(Gone),
-    /// Nothing is wrong, but it is to be opened anew: why.
-    Again(&'static str),
-    Failed(Failed),
-}
-
-/// A capture that broke off.
-pub(super) struct Failed {
-    /// What was to be captured.
-    pub(super) what: &'static str,
-    pub(super) trouble: Trouble,
-    /// How long it had lasted; zero if it could not be opened.
-    pub(super) age: Duration,
-}
-
-impl End {
-    /// `what` could not be opened.
-    pub(super) fn unopened(what: &'static str, trouble: Trouble) -> Self {
-        Self::Failed(Failed {
-            what,
-            trouble,
-            age: Duration::ZERO,
-        })
-    }
-}
-
-impl From<Gone> for End {
-    fn from(gone: Gone) -> Self {
-        Self::Gone(gone)
-    }
 }
 
 /// What ends the loop, before it is known how long it has lasted.
