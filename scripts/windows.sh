@@ -8,6 +8,8 @@
 
 WINDOWS_TARGET=x86_64-pc-windows-gnu
 MINGW=x86_64-w64-mingw32
+# The folder of the private Rust, where that is the one to use; see ensure_windows_rust.
+WINDOWS_RUST=""
 
 # The target has a folder of its own: its builds and those of Linux do not wait for each other's lock.
 windows_target_dir() { printf '%s' "${WINDOWS_TARGET_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/windows}"; }
@@ -20,7 +22,8 @@ need_windows_build() {
 }
 
 need_wine() {
-    wine_program >/dev/null || { need wine64 "runs the program for Windows"; need wine "Wine's own tools"; }
+    wine_program >/dev/null || need wine64 "runs the program for Windows"
+    need_command wineserver wine "Wine's own tools"
 }
 
 # A screen for it, somebody who types and clicks, and eyes.
@@ -57,13 +60,18 @@ ensure_windows_rust() {
 # Debian 12's Rust with a standard library for Windows beside it, in the user's cache; made once for each version.
 ensure_private_rust() {
     local version cache
-    version=$(apt-cache show rustc-web | sed -n 's/^Version: //p' | head -n 1)
+    version=$(newest_debian_rust)
+    if [ -z "$version" ]; then
+        apt_get update && version=$(newest_debian_rust)
+    fi
     [ -n "$version" ] || { warn "error: Debian's package rustc-web is not to be had"; return 1; }
     cache="${XDG_CACHE_HOME:-$HOME/.cache}/raa"
     WINDOWS_RUST="$cache/rust-for-windows-$version"
     mkdir -p "$cache"
     under_lock "$WINDOWS_RUST.lock" make_private_rust "$version" "$WINDOWS_RUST"
 }
+
+newest_debian_rust() { apt-cache show rustc-web 2>/dev/null | sed -n 's/^Version: //p' | head -n 1; }
 
 # make_private_rust VERSION FOLDER
 make_private_rust() {
@@ -73,7 +81,8 @@ make_private_rust() {
     rm -rf "$half"
     mkdir -p "$half/debs"
     unpack_rust "$version" "$half" && build_windows_std "$half" && write_rust_wrappers "$half" "$final" || return 1
-    rm -rf "$half/debs" "$half/std"
+    # The sources are half of it, and needed no more.
+    rm -rf "$half/debs" "$half/std" "$half/root/usr/src"
     mv "$half" "$final"
 }
 
@@ -95,7 +104,10 @@ unpack_rust() {
 # The standard library is compiled like any crate; rustc's own bootstrap does it the same way, with panic_abort itself
 # compiled to abort.
 build_windows_std() {
-    local folder=$1 build="$1/std" usr="$1/root/usr" lib
+    local folder=$1 build="$1/std" usr="$1/root/usr" lib flags
+    # Panics name their source file; no exe is to say where this computer keeps its caches.
+    flags=(-Cembed-bitcode=yes "--remap-path-prefix=$usr/lib/rustlib/src/rust=rust"
+        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo")
     lib="$usr/lib/rustlib/$WINDOWS_TARGET/lib"
     mkdir -p "$build/src"
     printf '[package]\nname = "std-for-windows"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$build/Cargo.toml"
@@ -111,10 +123,16 @@ EOT
     (
         cd "$build" || exit 1
         env LD_LIBRARY_PATH="$usr/lib/x86_64-linux-gnu" RUSTC="$usr/bin/rustc" RUSTC_WRAPPER="$build/rustc-wrapper" \
-            RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Cembed-bitcode=yes" CARGO_TARGET_DIR="$build/target" \
+            RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS="$(encoded_flags "${flags[@]}")" CARGO_TARGET_DIR="$build/target" \
             cargo build --release --target "$WINDOWS_TARGET" -Zbuild-std=std,panic_abort,panic_unwind,test
     ) || return 1
     mkdir -p "$lib" && cp "$build/target/$WINDOWS_TARGET"/release/deps/*.rlib "$lib/"
+}
+
+# encoded_flags FLAG...: as CARGO_ENCODED_RUSTFLAGS wants them, which may have blanks within.
+encoded_flags() {
+    local IFS=$'\x1f'
+    printf '%s' "$*"
 }
 
 # write_rust_wrappers FOLDER FINAL: rustc, rustdoc and cargo-clippy, which find their libraries where FOLDER will be.
