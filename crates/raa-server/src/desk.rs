@@ -23,8 +23,8 @@ const ENGINE_LIMIT: Duration = Duration::from_secs(2);
 /// What an operator wants changed; `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Change {
-    /// A new name.
-    pub(crate) name: Option<Name>,
+    /// A new name; `Some(None)` is the sender's own again.
+    pub(crate) name: Option<Option<Name>>,
     /// A new volume.
     pub(crate) volume: Option<Volume>,
     /// Muted or not.
@@ -34,7 +34,7 @@ pub(crate) struct Change {
 impl Change {
     fn applied_to(self, old: &ClientSettings) -> ClientSettings {
         ClientSettings {
-            name: self.name.or_else(|| old.name.clone()),
+            name: self.name.unwrap_or_else(|| old.name.clone()),
             volume: self.volume.unwrap_or(old.volume),
             muted: self.muted.unwrap_or(old.muted),
         }
@@ -235,13 +235,22 @@ mod tests {
         };
         assert_eq!(change.applied_to(&old), expected);
         let change = Change {
-            name: Name::new("b").ok(),
+            name: Some(Name::new("b").ok()),
             muted: Some(false),
             volume: None,
         };
         let expected = ClientSettings {
             name: Name::new("b").ok(),
             muted: false,
+            ..old.clone()
+        };
+        assert_eq!(change.applied_to(&old), expected);
+        let change = Change {
+            name: Some(None),
+            ..Change::default()
+        };
+        let expected = ClientSettings {
+            name: None,
             ..old.clone()
         };
         assert_eq!(change.applied_to(&old), expected);

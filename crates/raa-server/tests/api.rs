@@ -53,6 +53,13 @@ async fn a_client_is_listed_changed_and_forgotten() {
         (&json!("Ward 3"), &json!(150))
     );
 
+    let own = patch(to, ID, r#"{"name":null}"#).await.json();
+    assert_eq!(
+        (&own["name"], &own["volume"]),
+        (&client["name"], &json!(150)),
+        "what the sender calls itself"
+    );
+
     delete(to, ID)
         .await
         .check_error(409, "client_connected", ID);

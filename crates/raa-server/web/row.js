@@ -145,6 +145,7 @@ export class Row {
     if (isEdited) {
       this.#typedAt = performance.now();
       input.value = this.#client.name;
+      input.placeholder = this.#text('ownName'); // what an empty field asks for
       input.focus();
       input.select();
     } else if (hadFocus) {
@@ -155,8 +156,8 @@ export class Row {
   async #saveName() {
     const name = this.#parts.input.value.trim();
     if (name === this.#client.name) this.#edit(false);
-    else if (!checkName(name)) this.#showError(this.#text('nameRule'));
-    else if (await this.#send({ name })) this.#edit(false);
+    else if (name && !checkName(name)) this.#showError(this.#text('nameRule'));
+    else if (await this.#send({ name: name || null })) this.#edit(false);
   }
 
   /** Sends a change; the row shows what the server answers, or why it refused. */

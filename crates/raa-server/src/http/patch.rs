@@ -17,9 +17,10 @@ use crate::desk::Change;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) struct ClientPatch {
-    /// 1 to 64 characters without control characters; white space around it is cut off.
+    /// 1 to 64 characters without control characters; white space around it is cut off. `null`:
+    /// what the sender calls itself.
     #[schema(required = false, min_length = 1, max_length = 64, example = "Ward 3")]
-    name: String,
+    name: Option<String>,
     /// How loud it is in the mix, in percent of its own level (amplitude): a whole number from
     /// 0 to 200.
     #[schema(required = false, minimum = 0, maximum = 200, example = 100)]
@@ -65,12 +66,16 @@ fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
     Ok(change)
 }
 
-fn name(value: &Value) -> Result<Name, ApiError> {
-    let allowed = "texts of 1 to 64 characters";
+fn name(value: &Value) -> Result<Option<Name>, ApiError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let allowed = "texts of 1 to 64 characters and null";
     let text = value
         .as_str()
         .ok_or_else(|| wrong_type("name", value, allowed))?;
-    Name::new(text).map_err(|error| unprocessable("value_out_of_range", error.to_string()))
+    let name = Name::new(text);
+    name.map(Some).map_err(|error| unprocessable("value_out_of_range", error.to_string()))
 }
 
 /// 100.0 is a whole number in JSON, too.
@@ -140,8 +145,15 @@ mod tests {
                 ..Change::default()
             },
         );
+        check(
+            r#"{"name":null}"#,
+            Change {
+                name: Some(None),
+                ..Change::default()
+            },
+        );
         let all = Change {
-            name: Name::new("監視 3").ok(),
+            name: Some(Name::new("監視 3").ok()),
             volume: Volume::new(7).ok(),
             muted: Some(true),
         };
