@@ -75,7 +75,8 @@ fn name(value: &Value) -> Result<Option<Name>, ApiError> {
         .as_str()
         .ok_or_else(|| wrong_type("name", value, allowed))?;
     let name = Name::new(text);
-    name.map(Some).map_err(|error| unprocessable("value_out_of_range", error.to_string()))
+    name.map(Some)
+        .map_err(|error| unprocessable("value_out_of_range", error.to_string()))
 }
 
 /// 100.0 is a whole number in JSON, too.
