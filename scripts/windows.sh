@@ -138,8 +138,9 @@ encoded_flags() {
 # write_rust_wrappers FOLDER FINAL: rustc, rustdoc and cargo-clippy, which find their libraries where FOLDER will be.
 write_rust_wrappers() {
     local folder=$1 final=$2 program
+    # In bash: a plain sh drops the variables that are no names to it, and CARGO_BIN_EXE_raa-client is one.
     for program in rustc rustdoc cargo-clippy; do
-        printf '#!/bin/sh\nexport LD_LIBRARY_PATH="%s/root/usr/lib/x86_64-linux-gnu"\nexec "%s/root/usr/bin/%s" "$@"\n' \
+        printf '#!/bin/bash\nexport LD_LIBRARY_PATH="%s/root/usr/lib/x86_64-linux-gnu"\nexec "%s/root/usr/bin/%s" "$@"\n' \
             "$final" "$final" "$program" >"$folder/$program" && chmod +x "$folder/$program" || return 1
     done
 }

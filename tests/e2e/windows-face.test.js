@@ -9,12 +9,17 @@ import { copyFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { World } from './lib/world.js';
-import { Tray } from './lib/tray.js';
+import { TRAY_TITLE, Tray } from './lib/tray.js';
 import { ROOT } from './lib/paths.js';
 import { eventually, sleep } from './lib/processes.js';
 import { tone } from './lib/generate.js';
 
 const TITLE = 'RAA client settings';
+const ABOUT_TITLE = 'About RAA client';
+/** IDC_SERVER_NOTE of crates/raa-client/resources/resource.h: the sentence below the server. */
+const SERVER_NOTE = '104';
+/** By then a sender has said its name a second time (RFC 3550 section 6.2: at most 7.5 s). */
+const RTCP_MS = 9000;
 const RUN_KEY = 'HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Run';
 
 const world = new World('windows-face');
@@ -49,8 +54,7 @@ test('the first start asks for the server, and OK begins to send', async () => {
   const { ssrc, server: kept, name, source } = await eventually('the settings are kept', () => pc.settings.server && pc.settings);
   assert.deepEqual([kept, name, source], [`127.0.0.1:${server.udpPort}`, 'Ward 3', 'device']);
   assert.match(ssrc, /^[0-9a-f]{8}$/);
-  const client = await server.client(ssrc, ({ status }) => status === 'connected');
-  assert.equal(client.name, 'Ward 3');
+  await server.client(ssrc, (client) => client.status === 'connected' && client.name === 'Ward 3', RTCP_MS);
 });
 
 test('the icon tells silence, sound and mute, which the menu sets', async () => {
@@ -120,9 +124,44 @@ test('Quit says goodbye, and the next start needs no dialog', async () => {
   await server.client(ssrc, ({ status }) => status === 'offline');
 
   await player.stop();
+  pc.writeSetting(`page = ${server.url}/`); // by hand, for the tests that follow
   pc.start();
   await server.client(ssrc, ({ status }) => status === 'connected', 15_000);
   assert.deepEqual(desktop.windows(TITLE), []);
+});
+
+test('the menu opens the page that the settings file names, and says which program this is', async () => {
+  await tray.shown();
+  await tray.choose('page');
+  await eventually('the browser is asked for the page', () => pc.pages.length > 0);
+  assert.deepEqual(pc.pages, [`${server.url}/`]);
+
+  await tray.choose('about');
+  const about = await desktop.window(ABOUT_TITLE);
+  await sleep(500);
+  desktop.picture('about', around(about));
+  await desktop.press('Return');
+  await desktop.gone(ABOUT_TITLE);
+});
+
+test('the menu opens the settings, where Test asks the server whether it hears this computer', async () => {
+  await tray.choose('settings');
+  await desktop.window(TITLE);
+  await sleep(500);
+  await desktop.press('alt+t');
+  const note = () => pc.look('text', TITLE, SERVER_NOTE);
+  await eventually('the server is found', async () => /^Found RAA .*\. It hears this computer, which is silent\.$/.test(await note()));
+  desktop.picture('settings-tested');
+  await desktop.press('Escape');
+  await desktop.gone(TITLE);
+});
+
+test('a taskbar that is new, as after a restart of Explorer, gets the icon again', async () => {
+  await pc.look('taskbar-forgets', 'raa-client', '1');
+  await desktop.gone(TRAY_TITLE);
+  await pc.look('taskbar-created');
+  await tray.shown();
+  await tray.becomes('silent');
 });
 
 test('the icons can be told apart', async () => {

@@ -5,6 +5,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { World } from './lib/world.js';
 import { nowMs, sleep } from './lib/processes.js';
 import { tone } from './lib/generate.js';
@@ -75,7 +76,7 @@ async function turn(samples, state) {
     samples.push(look(pc.client.pid));
   }
   const share = (look(pc.client.pid).cpuS - before.cpuS) / ((nowMs() - from) / 1000);
-  const [handles, threads] = (await pc.look('handles', 'raa-client.exe')).split(' ').map(Number);
+  const [handles, threads] = (await pc.look('handles', basename(pc.exe))).split(' ').map(Number);
   samples.push({ at: nowMs(), handles, threads });
   return share;
 }

@@ -1,5 +1,5 @@
 // The sound of a Windows PC, captured by the real exe under Wine: its way into the mix, what is on the wire, and how it
-// comes back when the device, the server or the sound server was gone; which way of capture is in use and why.
+// comes back when the device, the sound service or the server was gone; which way of capture is in use and why.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -11,6 +11,8 @@ import { tone } from './lib/generate.js';
 import { below, sineDb } from './lib/assertions.js';
 
 const DEVICE = 'Monitor of Null Output';
+/** By then a sender has said its name a second time (RFC 3550 section 6.2: at most 7.5 s). */
+const RTCP_MS = 9000;
 const TONE = { hz: 1000, db: sineDb(0.25), limitMs: 8000 };
 
 const world = new World('windows-sound');
@@ -33,29 +35,30 @@ test('without a device it says which ways of capture it has tried, and why they 
   assert.match(pc.log, /process loopback: .*\(0x80070002\)/);
 });
 
-test('a chosen device is heard with its pitch and level, within two seconds of the start', async (t) => {
+test('a chosen device is heard with its pitch and level', async (t) => {
   world.loop(sound, tone(TONE.hz, 1));
   pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', `device:${DEVICE}`, '--name', 'Ward 3');
   t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
   await tray.shown();
   await tray.becomes('active');
-  const { ssrc } = pc.settings;
-  assert.equal((await server.client(ssrc)).name, 'Ward 3');
+  await server.client(pc.settings.ssrc, ({ name }) => name === 'Ward 3', RTCP_MS);
   assert.match(pc.log, new RegExp(`capturing by capture device of ${DEVICE}`));
 });
 
-test('the device is pulled out and comes back: an error, then sound, without a touch', async (t) => {
+test('the device is pulled out and comes back: an error with its reason, then sound, without a touch', async (t) => {
   sound.unplug();
   await tray.becomes('error');
+  assert.match(await tray.tooltip(pc), /^RAA client: .*device.*\(0x[0-9A-F]{8}\)$/);
   await sleep(1000);
-  sound.plugIn();
-  const from = nowMs();
-  world.loop(sound, tone(TONE.hz, 1));
-  await tray.becomes('active');
-  const back = nowMs() - from;
-  t.diagnostic(`active ${Math.round(back)} ms after it was plugged in`);
-  below(back, 4000, 'milliseconds until it is captured again');
-  t.diagnostic(`in the mix ${await heardAfter(world, server, TONE)} ms later`);
+  await comesBack(t, () => sound.plugIn());
+});
+
+test('the sound service ends and is started again: an error, then sound, without a touch', async (t) => {
+  await sound.stop();
+  await tray.becomes('error');
+  await sleep(1000);
+  assert.ok(pc.client.running, `the client gave up: ${JSON.stringify(pc.client.end)}`);
+  await comesBack(t, () => sound.start());
 });
 
 test('the server is gone and comes back: an error, then sound, without a touch', async (t) => {
@@ -64,7 +67,7 @@ test('the server is gone and comes back: an error, then sound, without a touch',
   await server.start();
   t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
   await tray.becomes('active');
-  await eventually('it has its name', async () => (await server.client(pc.settings.ssrc)).name === 'Ward 3');
+  await server.client(pc.settings.ssrc, ({ name }) => name === 'Ward 3', RTCP_MS);
 });
 
 test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the end', async () => {
@@ -85,3 +88,17 @@ test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the en
   assert.deepEqual([...new Set(rtcp.flatMap((packet) => packet.types))].sort(), [200, 202, 203], 'SR, SDES and BYE');
   assert.ok(rtcp.some((packet) => packet.text.includes('Ward 3')), 'SDES tells the name');
 });
+
+// A new null sink plays its first two seconds in one piece, so that sound can come no sooner.
+async function comesBack(t, bring) {
+  const logged = pc.log.length;
+  await bring();
+  const from = nowMs();
+  world.loop(sound, tone(TONE.hz, 1));
+  await pc.logged(/capturing by capture device/, { from: logged });
+  const captured = nowMs() - from;
+  below(captured, 2000, 'milliseconds until it is captured again');
+  await tray.becomes('active');
+  t.diagnostic(`captured again after ${Math.round(captured)} ms, active after ${Math.round(nowMs() - from)} ms`);
+  t.diagnostic(`in the mix ${await heardAfter(world, server, TONE)} ms later`);
+}

@@ -72,9 +72,13 @@ export class Desktop {
     await sleep(100);
   }
 
-  async click(x, y, button = 1) {
+  async point(x, y) {
     this.#do('xdotool', 'mousemove', String(x), String(y));
     await sleep(50);
+  }
+
+  async click(x, y, button = 1) {
+    await this.point(x, y);
     this.#do('xdotool', 'click', String(button));
     await sleep(100);
   }

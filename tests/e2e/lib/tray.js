@@ -5,15 +5,19 @@
 
 import { eventually } from './processes.js';
 
-const WINDOW = 'Wine System Tray';
+/** There while there is an icon. */
+export const TRAY_TITLE = 'Wine System Tray';
 /** The icon's place in the window. */
 const ICON = { x: 2, y: 2, size: 16 };
 const TELLING_PIXEL = { x: 2, y: 8 };
 const COLOURS = { active: [22, 163, 74], silent: [139, 144, 152], error: [217, 32, 32], muted: [240, 138, 0] };
 const MAX_DISTANCE = 40;
-/** The middle of each item, from the menu's upper edge. */
-const ITEMS = { settings: 11, mute: 37, startWithWindows: 54, page: 80, diagnostics: 97, about: 114, quit: 140 };
-const MENU = { width: 173, height: 152 };
+/** The menu's items from top to bottom, without the lines between them. */
+const ITEMS = ['settings', 'mute', 'startWithWindows', 'page', 'diagnostics', 'about', 'quit'];
+/** What is left of an item's text, where its tick may be. */
+const TICK_WIDTH = 16;
+/** Lower than that is a line between items, or below a letter. */
+const MIN_TEXT_HEIGHT = 5;
 
 export class Tray {
   constructor(desktop) {
@@ -21,7 +25,7 @@ export class Tray {
   }
 
   async shown(timeoutMs = 15_000) {
-    this.place = this.desktop.place(await this.desktop.window(WINDOW, timeoutMs));
+    this.place = this.desktop.place(await this.desktop.window(TRAY_TITLE, timeoutMs));
     return this;
   }
 
@@ -42,24 +46,55 @@ export class Tray {
     return this.desktop.picture(name, { x, y, width: ICON.size, height: ICON.size });
   }
 
+  /** What the icon says of itself when the mouse comes over it; `pc` is whose tray this is. */
+  async tooltip(pc) {
+    const { x, y } = this.#middle;
+    await this.desktop.point(x + 300, y + 300);
+    await this.desktop.point(x, y);
+    return eventually('a tooltip is shown', () => pc.look('tooltip'));
+  }
+
   async click(button = 1) {
-    const { x, y } = this.#icon;
-    await this.desktop.click(x + ICON.size / 2, y + ICON.size / 2, button);
+    const { x, y } = this.#middle;
+    await this.desktop.click(x, y, button);
   }
 
   /** Opens the menu and clicks an item of it; `beforeClick` sees the menu. */
   async choose(item, beforeClick = () => {}) {
+    const before = this.#windows().length;
     await this.click(3);
-    const { x, y } = await eventually('the menu is open', () => this.#menu());
-    beforeClick({ x, y, ...MENU });
-    await this.desktop.click(x + 60, y + ITEMS[item]);
+    const menu = await eventually('the menu is open', () => this.#windows()[before]);
+    const middles = await eventually('the menu is painted', () => this.#textMiddles(menu, ITEMS.length));
+    beforeClick(menu);
+    await this.desktop.click(menu.x + menu.width / 2, menu.y + middles[ITEMS.indexOf(item)]);
   }
 
   get #icon() {
     return { x: this.place.x + ICON.x, y: this.place.y + ICON.y };
   }
 
-  #menu() {
-    return this.desktop.placesOfClass('raa-client').find(({ width, height }) => width === MENU.width && height === MENU.height);
+  get #middle() {
+    const { x, y } = this.#icon;
+    return { x: x + ICON.size / 2, y: y + ICON.size / 2 };
+  }
+
+  // The client's own, of which the menu is the newest.
+  #windows() {
+    return this.desktop.placesOfClass('raa-client');
+  }
+
+  // Where the lines of text have their middles, once there are so many.
+  #textMiddles(place, count) {
+    const { width, height } = place;
+    const pixels = this.desktop.pixels(place).map(String);
+    const background = pixels[2 * width + 2];
+    const middles = [];
+    for (let y = 0, from = 0; y < height; y++) {
+      const empty = pixels.slice(y * width + TICK_WIDTH, (y + 1) * width - 2).every((pixel) => pixel === background);
+      if (!empty) continue;
+      if (y - from >= MIN_TEXT_HEIGHT) middles.push((from + y) >> 1);
+      from = y + 1;
+    }
+    return middles.length === count ? middles : null;
   }
 }

@@ -4,7 +4,7 @@
 // end. RAA_WINE, RAA_WINE_PREFIX (a template) and RAA_CLIENT_EXE come from ./test.
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program, eventually } from './processes.js';
 import { ROOT } from './paths.js';
@@ -30,6 +30,9 @@ export class WindowsPc {
     for (const part of readdirSync(template).filter((part) => part !== 'drive_c')) copy(join(template, part), this.prefix);
     for (const part of readdirSync(join(template, 'drive_c')).filter((part) => part !== 'windows')) copy(join(template, 'drive_c', part), join(this.prefix, 'drive_c'));
     symlinkSync(join(template, 'drive_c/windows'), join(this.prefix, 'drive_c/windows'));
+    // Wine hands pages to this program of the desktop.
+    mkdirSync(this.#bin);
+    writeFileSync(join(this.#bin, 'xdg-open'), `#!/bin/sh\nprintf '%s\\n' "$1" >>'${this.#openedPages}'\n`, { mode: 0o755 });
     return this;
   }
 
@@ -38,7 +41,7 @@ export class WindowsPc {
     mkdirSync(home, { recursive: true });
     return {
       HOME: home, LANG: this.language, LC_ALL: this.language, ...this.#locale(), XDG_RUNTIME_DIR: home, PULSE_SERVER: 'unix:/nonexistent',
-      ...this.sound?.env, ...this.desktop?.env,
+      ...this.sound?.env, ...this.desktop?.env, PATH: `${this.#bin}:${process.env.PATH}`,
       WINEPREFIX: this.prefix, WINEDEBUG: process.env.WINEDEBUG ?? '-all', WINEDLLOVERRIDES: 'mscoree,mshtml,winemenubuilder.exe=d',
     };
   }
@@ -70,6 +73,11 @@ export class WindowsPc {
     return code === 0 ? program.lines.join('\n').trim() : null;
   }
 
+  /** The pages that its browser was asked for. */
+  get pages() {
+    return existsSync(this.#openedPages) ? readFileSync(this.#openedPages, 'utf8').trim().split('\n') : [];
+  }
+
   /** Where %APPDATA% is. */
   get appData() {
     const users = join(this.prefix, 'drive_c/users');
@@ -86,6 +94,11 @@ export class WindowsPc {
   get settings() {
     const text = this.#read('raa-client.ini').replace(/^\ufeff/, '');
     return Object.fromEntries(text.split(/\r?\n/).map((line) => /^\s*([a-z_]+)\s*=\s*(.*)$/.exec(line)).filter(Boolean).map(([, key, value]) => [key, value.trim()]));
+  }
+
+  /** Has a person write a line at the end of the client's settings. */
+  writeSetting(line) {
+    appendFileSync(join(this.appData, 'raa-client', 'raa-client.ini'), `${line}\r\n`);
   }
 
   get log() {
@@ -116,6 +129,14 @@ export class WindowsPc {
       spawnSync('localedef', ['-i', name, '-f', charset, join(folder, this.language)]);
     }
     return { LOCPATH: folder };
+  }
+
+  get #bin() {
+    return join(this.prefix, 'bin');
+  }
+
+  get #openedPages() {
+    return join(this.prefix, 'pages');
   }
 
   #looker() {
