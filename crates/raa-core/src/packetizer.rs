@@ -109,6 +109,8 @@ pub struct Packetizer {
     toc: u8,
     told: Told,
     reports: Reports,
+    /// The next RTP packet is followed by a report at once.
+    introduction_due: bool,
     /// The datagram handed out last; its buffer is reused.
     datagram: Vec<u8>,
     packets: u64,
@@ -132,6 +134,7 @@ impl Packetizer {
             toc: DEFAULT_TOC,
             told: Told::Nothing,
             reports: Reports::new(config.identity, config.seed, start, config.wall_clock),
+            introduction_due: true,
             datagram: Vec::with_capacity(crate::rtp::HEADER_LEN + MAX_ENCODED_LEN),
             packets: 0,
             octets: 0,
@@ -165,12 +168,11 @@ impl Packetizer {
         ready.then_some(self.datagram.as_slice())
     }
 
-    /// Says who this is at once and not at the next report's time: the receiver may be another
-    /// one than before.
+    /// Says who this is right after the next RTP packet and not at the next report's time: the
+    /// receiver may be another one than before, and one that has not heard a stream yet believes
+    /// no reports of it.
     pub fn introduce_again(&mut self) {
-        if self.packets > 0 {
-            self.reports.hurry(self.now);
-        }
+        self.introduction_due = true;
     }
 
     /// Leaves: the last datagram to send, `None` when nothing was sent before it (RFC 3550
@@ -281,7 +283,7 @@ impl Packetizer {
         };
         packet.write(&mut self.datagram);
         self.stream.sequence_number = self.stream.sequence_number.wrapping_add(1);
-        if self.packets == 0 {
+        if std::mem::take(&mut self.introduction_due) {
             self.reports.hurry(self.now);
         }
         self.packets += 1;

@@ -21,12 +21,12 @@ export class Desktop {
 
   async start() {
     const { artifacts } = this.world;
-    this.x = new Program('Xvfb', ['-displayfd', '1', '-screen', '0', `${WIDTH}x${HEIGHT}x24`, '-nolisten', 'tcp'], { logFile: join(artifacts, 'x.log') });
+    // Without -noreset it begins anew whenever nobody is connected, and then turns away who comes.
+    this.x = new Program('Xvfb', ['-displayfd', '1', '-noreset', '-screen', '0', `${WIDTH}x${HEIGHT}x24`, '-nolisten', 'tcp'], { logFile: join(artifacts, 'x.log') });
     const [number] = await this.x.line(/^\d+$/);
     this.display = `:${number}`;
-    await eventually('the X server answers', () => this.#ask('xdotool', 'getdisplaygeometry').trim());
     this.manager = new Program('openbox', ['--sm-disable'], { env: { ...this.env, HOME: this.world.dir }, logFile: join(artifacts, 'openbox.log') });
-    await eventually('a window manager runs', () => this.#ask('xdotool', 'get_desktop').trim());
+    await eventually('a window manager runs', () => this.#ask('xprop', '-root', '_NET_SUPPORTING_WM_CHECK').includes('window id'));
     return this;
   }
 

@@ -55,7 +55,7 @@ fn reports_are_spread_around_five_seconds() {
 }
 
 #[test]
-fn introducing_again_reports_at_once() {
+fn introducing_again_reports_right_after_the_next_packet() {
     let mut world = World::new();
     world.packetizer.introduce_again();
     assert!(
@@ -66,7 +66,14 @@ fn introducing_again_reports_at_once() {
     assert_eq!(world.rtcp.len(), 1);
     world.packetizer.introduce_again();
     world.poll();
-    assert_eq!(world.rtcp.len(), 2);
+    assert_eq!(
+        world.rtcp.len(),
+        1,
+        "a receiver that has heard no packet would not believe it"
+    );
+    world.capture_tone(20 * MS);
+    let last = world.rtp.last().unwrap().at;
+    assert_eq!((world.rtcp.len(), world.rtcp[1].0), (2, last));
 }
 
 #[test]
