@@ -40,7 +40,7 @@ test(`${MINUTES} minutes of sound, silence and a lost device leave it as it was`
   await sleep(TURN_MS);
 
   const samples = [];
-  const costs = { sound: [], silence: [] };
+  const costs = { sound: [], silence: [] }; // of { all, capture, sender }, in shares of a core
   const end = nowMs() + MINUTES * 60_000;
   do {
     costs.sound.push(await soundTurn(samples));
@@ -48,8 +48,10 @@ test(`${MINUTES} minutes of sound, silence and a lost device leave it as it was`
     await loss(samples);
   } while (nowMs() < end);
 
-  const percent = (shares) => ((100 * shares.reduce((sum, share) => sum + share, 0)) / shares.length).toFixed(2);
-  t.diagnostic(`CPU: ${percent(costs.sound)} % of a core with sound, ${percent(costs.silence)} % in silence, Wine's part of it in the client's process included`);
+  for (const [what, shares] of Object.entries(costs)) {
+    const percent = (part) => ((100 * shares.reduce((sum, share) => sum + share[part], 0)) / shares.length).toFixed(2);
+    t.diagnostic(`CPU in ${what}: capture ${percent('capture')} % of a core, sender ${percent('sender')} %, with Wine's threads in the same process ${percent('all')} %`);
+  }
   for (const [what, limit] of [['rssKb', MAX_GROWTH_KB], ['handles', MAX_GROWTH_COUNT], ['threads', MAX_GROWTH_COUNT], ['files', MAX_GROWTH_COUNT]]) {
     const points = samples.filter((sample) => what in sample).map((sample) => [sample.at, sample[what]]);
     const growth = slope(points) * (points.at(-1)[0] - points[0][0]);
@@ -67,7 +69,7 @@ async function soundTurn(samples) {
   return cost;
 }
 
-// Takes samples for a while in that state, and gives the share of a core that the client has used.
+// Takes samples for a while in that state, and gives the shares of a core that the client has used.
 async function turn(samples, state) {
   await server.client(ssrc, ({ status }) => status === state);
   const [from, before] = [nowMs(), look(pc.client.pid)];
@@ -75,10 +77,11 @@ async function turn(samples, state) {
     await sleep(SAMPLE_MS);
     samples.push(look(pc.client.pid));
   }
-  const share = (look(pc.client.pid).cpuS - before.cpuS) / ((nowMs() - from) / 1000);
+  const [seconds, now] = [(nowMs() - from) / 1000, look(pc.client.pid).cpuS];
+  const shares = Object.fromEntries(Object.entries(now).map(([part, cpuS]) => [part, (cpuS - before.cpuS[part]) / seconds]));
   const [handles, threads] = (await pc.look('handles', basename(pc.exe))).split(' ').map(Number);
   samples.push({ at: nowMs(), handles, threads });
-  return share;
+  return shares;
 }
 
 // The device goes, and comes back sounding.
@@ -93,12 +96,23 @@ async function loss(samples) {
 }
 
 function look(pid) {
-  // The fields behind the name, which may have spaces.
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return {
-    at: nowMs(), cpuS: (Number(stat[11]) + Number(stat[12])) / TICKS_PER_S,
+    at: nowMs(), cpuS: cpuS(pid),
     rssKb: Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), files: readdirSync(`/proc/${pid}/fd`).length,
   };
+}
+
+// Seconds of CPU time of the whole process, and of its threads that capture and send.
+function cpuS(pid) {
+  const used = (path) => {
+    // The fields behind the name, which may have spaces.
+    const [name, fields] = readFileSync(`${path}/stat`, 'utf8').split('(')[1].split(') ');
+    const [user, system] = fields.split(' ').slice(11, 13);
+    return { name, seconds: (Number(user) + Number(system)) / TICKS_PER_S };
+  };
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => used(`/proc/${pid}/task/${thread}`));
+  const of = (wanted) => threads.find(({ name }) => name === wanted)?.seconds ?? 0;
+  return { all: used(`/proc/${pid}`).seconds, capture: of('capture'), sender: of('sender') };
 }
 
 // Least squares.

@@ -154,13 +154,9 @@ impl Sender {
 
     fn show(&self) {
         let stats = self.packetizer.stats();
-        self.board.update(|status| {
-            let was_sending = status.stats.is_some_and(|stats| stats.sending);
-            if stats.sending != was_sending {
-                debug!("{} begins", if was_sending { "silence" } else { "sound" });
-            }
-            status.stats = Some(stats);
-        });
+        if self.board.show_stats(stats) {
+            debug!("{} begins", if stats.sending { "sound" } else { "silence" });
+        }
     }
 }
 

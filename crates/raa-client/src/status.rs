@@ -130,6 +130,17 @@ impl Board {
         }
     }
 
+    /// Shows how sending goes: 50 times a second, so nothing is copied. Whether sound has begun or
+    /// ended.
+    pub fn show_stats(&self, stats: PacketizerStats) -> bool {
+        let before = self.lock().stats.replace(stats);
+        let is_news = before.is_some_and(|stats| stats.sending) != stats.sending;
+        if is_news {
+            (self.0.on_change)();
+        }
+        is_news
+    }
+
     fn lock(&self) -> MutexGuard<'_, Status> {
         // A change that panicked half-way is still the newest there is.
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
@@ -212,9 +223,10 @@ mod tests {
             board.update(change);
             told.swap(0, Ordering::Relaxed)
         };
+        let show = |stats| (board.show_stats(stats), told.swap(0, Ordering::Relaxed));
         assert_eq!(tell(&|s| s.link.server = Some("a:1".into())), 1);
-        assert_eq!(tell(&|s| s.stats = Some(stats(false))), 0, "still silent");
-        assert_eq!(tell(&|s| s.stats = Some(stats(true))), 1, "sound begins");
+        assert_eq!(show(stats(false)), (false, 0), "still silent");
+        assert_eq!(show(stats(true)), (true, 1), "sound begins");
         let louder = PacketizerStats {
             packets: 1,
             level: Level {
@@ -223,7 +235,7 @@ mod tests {
             },
             ..stats(true)
         };
-        assert_eq!(tell(&|s| s.stats = Some(louder)), 0, "a level");
+        assert_eq!(show(louder), (false, 0), "a level");
         assert_eq!(tell(&|s| s.capture.device = "Headset".into()), 1);
         assert_eq!(board.status().stats, Some(louder));
     }

@@ -2,7 +2,7 @@
 //!
 //! Always: a muted client's slots pass as those of any other, and its meter shows its sound.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::codec::CodecError;

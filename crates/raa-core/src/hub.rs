@@ -7,8 +7,8 @@
 //! missed slots are skipped and never played in a burst; no datagram panics, grows memory
 //! without a limit, or evicts a client an operator has touched.
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

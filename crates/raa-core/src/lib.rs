@@ -41,3 +41,10 @@ pub(crate) fn seconds_between(earlier: Instant, later: Instant) -> f64 {
         None => -earlier.duration_since(later).as_secs_f64(),
     }
 }
+
+/// Where a test's time begins; there is no other way to make an instant.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
+pub(crate) fn any_instant() -> std::time::Instant {
+    std::time::Instant::now()
+}

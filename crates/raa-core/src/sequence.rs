@@ -231,7 +231,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 sequence: Sequence::default(),
-                now: Instant::now(),
+                now: crate::any_instant(),
             }
         }
 

@@ -302,7 +302,7 @@ mod tests {
             Self {
                 source: Source::new(Duration::from_millis(40)).unwrap(),
                 encoder: Encoder::new(EncoderSettings::default()).unwrap(),
-                start: Instant::now(),
+                start: crate::any_instant(),
                 slot: 0,
                 sequence_number: 0,
                 scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),

@@ -41,8 +41,8 @@ async function newDecoder() {
 
 /**
  * From a context's clock to the loudspeaker, in seconds. Firefox is not asked: there the answer waits for the sound
- * server, which can be waiting for the page's own audio callback, which waits for the asker's lock; about one start in
- * thirty on PulseAudio froze for good.
+ * server, which can be waiting for the page's own audio callback, which waits for the asker's lock: on PulseAudio it
+ * froze for good now and then, when the sound began.
  */
 function outputLatencyOf(context) {
   if (/\bFirefox\//.test(navigator.userAgent)) return FIREFOX_LATENCY_S;

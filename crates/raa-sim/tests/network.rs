@@ -33,15 +33,19 @@ fn range(values: &[f64]) -> (f64, f64) {
         })
 }
 
-#[test]
-fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
-    let link = Link {
+/// 5 % loss and 15 ms of jitter.
+fn lossy() -> Link {
+    Link {
         delay: 20 * MS,
         jitter: Jitter::Uniform(15 * MS),
         loss: 0.05,
         ..Link::default()
-    };
-    let mut world = counting(7, alice(), link);
+    }
+}
+
+#[test]
+fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
+    let mut world = counting(7, alice(), lossy());
     let mut delays_ms = Vec::new();
     // What a monitoring room hears: an alarm of a second, and three seconds of nothing.
     for _ in 0..900 {
@@ -64,13 +68,7 @@ fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
 
 #[test]
 fn an_hour_of_unbroken_sound_is_no_different() {
-    let link = Link {
-        delay: 20 * MS,
-        jitter: Jitter::Uniform(15 * MS),
-        loss: 0.05,
-        ..Link::default()
-    };
-    let (_, stats, _) = hour(7, 0.0, link);
+    let (_, stats, _) = hour(7, 0.0, lossy());
     let share = stats.concealed as f64 / 180_000.0;
     assert!((0.045..0.055).contains(&share), "concealed {share}");
     assert_eq!((stats.concealed, stats.late), (stats.lost, 0));

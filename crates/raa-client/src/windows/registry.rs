@@ -4,10 +4,12 @@
 //! look after and no crate for the registry is needed.
 //! Always: a value that is missing is `None`, not an error.
 
+use std::ffi::c_void;
+
 use windows::Win32::Foundation::ERROR_FILE_NOT_FOUND;
 use windows::Win32::System::Registry::{
-    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_SZ, RRF_RT_DWORD, RRF_RT_REG_SZ,
-    RegDeleteKeyValueW, RegGetValueW, RegSetKeyValueW,
+    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_ROUTINE_FLAGS, REG_SZ, RRF_RT_DWORD,
+    RRF_RT_REG_SZ, RegDeleteKeyValueW, RegGetValueW, RegSetKeyValueW,
 };
 use windows::core::{HSTRING, Result};
 
@@ -67,43 +69,48 @@ impl Key {
     /// How many bytes the text has.
     #[allow(unsafe_code)]
     fn read_text(&self, value: &str, units: &mut [u16; MAX_UNITS]) -> Result<usize> {
-        let mut bytes = size_of_val(units) as u32;
-        let into = units.as_mut_ptr().cast();
-        // SAFETY: `into` has room for `bytes`, and the strings end with zero.
-        let done = unsafe {
-            let value = HSTRING::from(value);
-            RegGetValueW(
-                self.root,
-                &self.path,
-                &value,
-                RRF_RT_REG_SZ,
-                None,
-                Some(into),
-                Some(&raw mut bytes),
-            )
-        };
-        done.ok().map(|()| bytes as usize)
+        let room = size_of_val(units);
+        // SAFETY: `units` has this room.
+        unsafe { self.read(value, RRF_RT_REG_SZ, units.as_mut_ptr().cast(), room) }
     }
 
     #[allow(unsafe_code)]
     fn read_number(&self, value: &str) -> Result<u32> {
         let mut number = 0_u32;
-        let mut bytes = size_of::<u32>() as u32;
         let into = (&raw mut number).cast();
-        // SAFETY: `into` has room for `bytes`, and the strings end with zero.
+        // SAFETY: a number has this room.
+        unsafe { self.read(value, RRF_RT_DWORD, into, size_of::<u32>()) }?;
+        Ok(number)
+    }
+
+    /// Reads a value of this type into memory, and says how many bytes it has.
+    ///
+    /// # Safety
+    /// `into` has room for so many bytes.
+    #[allow(unsafe_code)]
+    unsafe fn read(
+        &self,
+        value: &str,
+        of_type: REG_ROUTINE_FLAGS,
+        into: *mut c_void,
+        room: usize,
+    ) -> Result<usize> {
+        let mut bytes = room as u32;
+        let value = HSTRING::from(value);
+        // SAFETY: `into` has room for `bytes`, as the caller says, and the strings end with zero.
         let done = unsafe {
-            let value = HSTRING::from(value);
+            let bytes = Some(&raw mut bytes);
             RegGetValueW(
                 self.root,
                 &self.path,
                 &value,
-                RRF_RT_DWORD,
+                of_type,
                 None,
                 Some(into),
-                Some(&raw mut bytes),
+                bytes,
             )
         };
-        done.ok().map(|()| number)
+        done.ok().map(|()| bytes as usize)
     }
 
     /// `units` ends with zero.

@@ -8,7 +8,7 @@ use crate::settings::Volume;
 
 const SSRC: u32 = 0x5f0a_11c2;
 const FROM: Origin = Origin::Network(SocketAddr::new(
-    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+    core::net::IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 7)),
     5000,
 ));
 
@@ -41,7 +41,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let now = Instant::now();
+        let now = crate::any_instant();
         Self {
             hub: Hub::new(config(), now).unwrap(),
             now,

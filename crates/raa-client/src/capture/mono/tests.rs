@@ -1,3 +1,7 @@
+//! Tones of every format and rate, as devices deliver them, and what becomes of them.
+//!
+//! Always: judged by pitch, level and number of samples, never by the resampler's own words.
+
 use std::f64::consts::TAU;
 
 use super::super::encoding::Encoding;

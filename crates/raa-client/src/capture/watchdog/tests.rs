@@ -1,3 +1,7 @@
+//! Captures on a simulated clock: what they deliver, and what the watchdog says of it.
+//!
+//! Always: what a person can mean (loud music, noise, silence) is played, too, and is no fault.
+
 use std::f32::consts::TAU;
 
 use raa_core::SLOT_SAMPLES;
