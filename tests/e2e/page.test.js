@@ -80,12 +80,20 @@ test('keys alone start the sound, mute a computer and rename it', async () => {
   await mixer.tabTo('edit-name');
   const renamed = await mixer.page.evaluate(() => document.activeElement.closest('[data-testid=row]').dataset.id);
   const { name } = await server.client(renamed);
+  // A server that is slow to answer shows what does not wait for it.
+  await mixer.page.route('**/api/clients/*', async (route) => {
+    const response = await route.fetch({ url: route.request().url().replace('raa.test', '127.0.0.1') });
+    await sleep(500);
+    await route.fulfill({ response });
+  });
   const edit = async (type) => {
     await keyboard.press('Enter');
     await eventually('the name can be typed', () => mixer.page.evaluate(() => document.activeElement?.dataset?.testid === 'name-input'));
     await keyboard.press('Control+A');
     await type();
     await keyboard.press('Enter');
+    // Until the server has answered the field stays; a key pressed before would be the field's.
+    await eventually('the name is kept', () => mixer.page.evaluate(() => document.activeElement?.dataset?.testid === 'edit-name'));
   };
   await edit(() => keyboard.type('Typed by keys'));
   await server.client(renamed, (client) => client.name === 'Typed by keys');
