@@ -63,6 +63,10 @@ pub struct ClientView {
     pub last_sound_ago: Option<Duration>,
     /// What its packets have suffered.
     pub stats: SourceStats,
+    /// Where packets with the same SSRC come from that do not belong to its stream, while they do.
+    pub conflict: Option<SocketAddr>,
+    /// From the server to the client and back, as its last report tells; `None` until one does.
+    pub round_trip: Option<Duration>,
 }
 
 impl ClientView {
@@ -191,6 +195,8 @@ impl Client {
             last_packet_ago: ago(self.last_packet),
             last_sound_ago,
             stats: self.source.as_ref().map(Source::stats).unwrap_or_default(),
+            conflict: None,
+            round_trip: None,
         }
     }
 

@@ -37,10 +37,17 @@ pub struct SourceStats {
     pub duplicate: u64,
     /// Arrived after a packet that was sent later.
     pub reordered: u64,
-    /// Frames of 20 ms that were concealed because their packet was lost or late.
+    /// Frames of 20 ms that were concealed because their packet was lost or late, and no other
+    /// carried their sound in time.
     pub concealed: u64,
+    /// Frames of 20 ms whose packet was lost or late, and whose sound another packet carried.
+    pub repaired: u64,
     /// Mean time a packet waits between its arrival and its play-out, in ms.
     pub delay_ms: f64,
+    /// The playout delay that the network's behaviour asks for, in ms; `delay_ms` follows it.
+    pub target_delay_ms: f64,
+    /// How much faster the sender's clock runs than the server's, in parts per million.
+    pub drift_ppm: f64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), in ms.
     pub jitter_ms: f64,
 }
@@ -168,6 +175,9 @@ impl Source {
             duplicate: reception.duplicate,
             reordered: reception.reordered,
             concealed: self.jitter.concealed_samples() / SLOT_SAMPLES as u64,
+            repaired: 0,
+            target_delay_ms: 0.0,
+            drift_ppm: 0.0,
             delay_ms: self.jitter.mean_wait().as_secs_f64() * 1000.0,
             jitter_ms: reception.jitter * 1000.0 / f64::from(SAMPLE_RATE),
         }

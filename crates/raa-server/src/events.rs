@@ -223,6 +223,8 @@ mod tests {
             last_packet_ago: None,
             last_sound_ago: None,
             stats: SourceStats::default(),
+            conflict: None,
+            round_trip: None,
         }
     }
 
@@ -231,6 +233,8 @@ mod tests {
             taken: Instant::now(),
             clients,
             stats: HubStats::default(),
+            conflict: None,
+            round_trip: None,
             mix_cycle: Timing::default(),
             slot_lateness: Timing::default(),
             avg_active: 0.0,
