@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::codec::CodecError;
 use crate::level::{Level, Meter, from_dbfs};
 use crate::mix;
+use crate::red::Redundant;
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Accepted, Scratch, Source, SourceStats};
@@ -17,6 +18,11 @@ use crate::{SLOT, SLOT_SAMPLES};
 pub const SOUNDING_DBFS: f32 = -60.0;
 /// A client is shown as sounding for so long after its last sound.
 pub const SOUNDING_HOLD: Duration = Duration::from_secs(1);
+
+/// So many packets that do not fit the stream make a conflict: more than a restart has.
+const CONFLICT_PACKETS: u32 = 25;
+/// A conflict is over when no such packet came for so long.
+const CONFLICT_HOLD: Duration = Duration::from_secs(5);
 
 /// How a client is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +83,24 @@ impl ClientView {
     }
 }
 
+/// Packets from elsewhere that carry a client's SSRC and do not belong to its stream.
+#[derive(Debug, Clone, Copy)]
+struct Strays {
+    address: SocketAddr,
+    last: Instant,
+    packets: u32,
+}
+
+impl Strays {
+    fn is_recent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) < CONFLICT_HOLD
+    }
+
+    fn conflict(&self, now: Instant) -> Option<SocketAddr> {
+        (self.packets >= CONFLICT_PACKETS && self.is_recent(now)).then_some(self.address)
+    }
+}
+
 pub(crate) struct Client {
     pub(crate) settings: ClientSettings,
     pub(crate) sender_name: Option<Name>,
@@ -85,6 +109,7 @@ pub(crate) struct Client {
     /// Made with the first packet: a client that is only remembered needs no decoder.
     source: Option<Source>,
     connected: bool,
+    strays: Option<Strays>,
     last_sound: Option<Instant>,
     meter: Meter,
     /// The gain at the end of the last slot.
@@ -100,6 +125,7 @@ impl Client {
             last_packet: None,
             source: None,
             connected: false,
+            strays: None,
             last_sound: None,
             meter: Meter::default(),
             gain: 0.0,
@@ -118,17 +144,33 @@ impl Client {
         arrival: Instant,
         packet: &Packet<'_>,
         samples: usize,
-        playout_delay: Duration,
+        redundant: Option<&Redundant<'_>>,
+        max_delay: Duration,
     ) -> Result<Accepted, CodecError> {
         let source = match &mut self.source {
             Some(source) => source,
-            none => none.insert(Source::new(playout_delay)?),
+            none => none.insert(Source::new(max_delay)?),
         };
-        let accepted = source.insert(arrival, packet, samples);
+        let accepted = source.insert(arrival, packet, samples, redundant);
         if accepted == Accepted::InStream {
             (self.connected, self.last_packet) = (true, Some(arrival));
         }
         Ok(accepted)
+    }
+
+    /// Takes note of a packet with this client's SSRC that does not belong to its stream.
+    pub(crate) fn note_stray(&mut self, arrival: Instant, from: Option<SocketAddr>) {
+        let Some(address) = from.filter(|_| from != self.address) else {
+            return;
+        };
+        let before = self
+            .strays
+            .filter(|strays| strays.address == address && strays.is_recent(arrival));
+        self.strays = Some(Strays {
+            address,
+            last: arrival,
+            packets: before.map_or(0, |strays| strays.packets).saturating_add(1),
+        });
     }
 
     /// Adds one slot to `sum`; true when the client takes part in it.
@@ -195,7 +237,7 @@ impl Client {
             last_packet_ago: ago(self.last_packet),
             last_sound_ago,
             stats: self.source.as_ref().map(Source::stats).unwrap_or_default(),
-            conflict: None,
+            conflict: self.strays.and_then(|strays| strays.conflict(now)),
             round_trip: None,
         }
     }

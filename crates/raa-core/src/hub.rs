@@ -18,6 +18,7 @@ use crate::codec::{
     self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES,
 };
 use crate::mix::Limiter;
+use crate::red::{self, Redundant};
 use crate::refused::{Refused, RefusedCounts};
 use crate::rtcp;
 use crate::rtp::{self, Packet};
@@ -33,8 +34,8 @@ const MAX_NEW_PER_SLOT: u32 = 50;
 pub struct HubConfig {
     /// The payload types that mean Opus, 0 to 127.
     pub payload_types: Vec<u8>,
-    /// How long packets wait on average between arrival and play-out.
-    pub playout_delay: Duration,
+    /// The playout delay follows the network, up to this; 20 to 400 ms.
+    pub max_playout_delay: Duration,
     /// A client is offline when no packet came for so long.
     pub offline_after: Duration,
     /// So many clients are remembered that no operator has touched.
@@ -65,6 +66,15 @@ pub enum Origin {
     Network(SocketAddr),
     /// A source inside the server.
     Internal,
+}
+
+impl Origin {
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Network(address) => Some(address),
+            Self::Internal => None,
+        }
+    }
 }
 
 /// What an operator asks for.
@@ -272,10 +282,9 @@ impl Hub {
 
     fn take_rtp(&mut self, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
         let packet = Packet::parse(datagram).map_err(|e| Refused::of_datagram(datagram, e))?;
-        if !self.config.payload_types.contains(&packet.payload_type) {
-            return Err(Refused::PayloadType);
-        }
-        let samples = codec::packet_samples(packet.payload).ok_or(Refused::NotOpus)?;
+        let redundant = self.parse_redundant(&packet)?;
+        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+        let samples = codec::packet_samples(own).ok_or(Refused::NotOpus)?;
         if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
             return Err(Refused::ReservedSsrc);
         }
@@ -286,15 +295,16 @@ impl Hub {
             return Err(Refused::TooManyClients);
         };
         let was_connected = client.is_connected();
-        match client.insert(arrival, &packet, samples, self.config.playout_delay) {
+        let max_delay = self.config.max_playout_delay;
+        match client.insert(arrival, &packet, samples, redundant.as_ref(), max_delay) {
             Ok(Accepted::InStream) => {}
-            Ok(Accepted::Stray) => return Err(Refused::Stray),
+            Ok(Accepted::Stray) => {
+                client.note_stray(arrival, from.address());
+                return Err(Refused::Stray);
+            }
             Err(_no_memory) => return Err(Refused::TooManyClients),
         }
-        client.address = match from {
-            Origin::Network(address) => Some(address),
-            Origin::Internal => None,
-        };
+        client.address = from.address();
         if !was_connected {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Connected {
@@ -303,6 +313,23 @@ impl Hub {
                 }));
         }
         Ok(())
+    }
+
+    /// The redundant audio that a packet carries (RFC 2198); `None` when it is plain Opus.
+    fn parse_redundant<'a>(&self, packet: &Packet<'a>) -> Result<Option<Redundant<'a>>, Refused> {
+        let is_opus = |payload_type| self.config.payload_types.contains(&payload_type);
+        if is_opus(packet.payload_type) {
+            return Ok(None);
+        }
+        if packet.payload_type != red::PAYLOAD_TYPE {
+            return Err(Refused::PayloadType);
+        }
+        let redundant = Redundant::parse(packet.payload).map_err(|_| Refused::MalformedRed)?;
+        let mut types = redundant.earlier().map(|earlier| earlier.payload_type);
+        if !is_opus(redundant.payload_type) || !types.all(is_opus) {
+            return Err(Refused::PayloadType);
+        }
+        Ok(Some(redundant))
     }
 
     /// Believes only the host that a client's sound comes from.
@@ -320,10 +347,7 @@ impl Hub {
             let Some(client) = clients.get_mut(&ssrc) else {
                 return;
             };
-            let host = match from {
-                Origin::Network(address) => Some(address.ip()),
-                Origin::Internal => None,
-            };
+            let host = from.address().map(|address| address.ip());
             if !client.is_connected() || client.address.map(|address| address.ip()) != host {
                 return;
             }

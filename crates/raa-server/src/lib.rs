@@ -155,7 +155,7 @@ fn engine_config(
     EngineConfig {
         hub: HubConfig {
             payload_types: config.payload_types.clone(),
-            playout_delay: Duration::from_millis(config.playout_delay_ms.into()),
+            max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
             offline_after: Duration::from_secs(config.offline_after_s.into()),
             max_unset_clients: config.max_unnamed_clients.into(),
             reserved_ssrcs: vec![TEST_MUSIC_SSRC],

@@ -19,8 +19,8 @@ use crate::link::{Link, Path};
 use crate::random::Random;
 use crate::sender::Sender;
 
-/// The mean time between arrival and play-out that every world's hub aims at.
-pub const PLAYOUT_DELAY: Duration = Duration::from_millis(40);
+/// No world's hub delays its senders by more.
+pub const MAX_PLAYOUT_DELAY: Duration = Duration::from_millis(400);
 /// After so long without a packet a client is offline.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(10);
 
@@ -87,7 +87,7 @@ impl World {
         };
         let config = HubConfig {
             payload_types: vec![OPUS_PAYLOAD_TYPE],
-            playout_delay: PLAYOUT_DELAY,
+            max_playout_delay: MAX_PLAYOUT_DELAY,
             offline_after: OFFLINE_AFTER,
             max_unset_clients: 1000,
             reserved_ssrcs: Vec::new(),

@@ -15,7 +15,7 @@ const FROM: Origin = Origin::Network(SocketAddr::new(
 fn config() -> HubConfig {
     HubConfig {
         payload_types: vec![111],
-        playout_delay: Duration::from_millis(40),
+        max_playout_delay: Duration::from_millis(400),
         offline_after: Duration::from_secs(5),
         max_unset_clients: 3,
         reserved_ssrcs: vec![9],

@@ -43,7 +43,7 @@ impl Bench {
     fn new() -> Self {
         let config = HubConfig {
             payload_types: vec![111],
-            playout_delay: Duration::from_millis(40),
+            max_playout_delay: Duration::from_millis(400),
             offline_after: Duration::from_secs(10),
             max_unset_clients: MAX_CLIENTS,
             reserved_ssrcs: vec![RESERVED],
