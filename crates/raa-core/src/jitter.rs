@@ -240,7 +240,11 @@ impl JitterBuffer {
     pub(crate) fn begin_slot(&mut self, due: Instant, is_silent: bool) -> Option<Steering> {
         let due = self.time(due);
         self.follow_target();
-        if self.playout.as_mut().is_some_and(Playout::only_late_packets) {
+        if self
+            .playout
+            .as_mut()
+            .is_some_and(Playout::only_late_packets)
+        {
             self.restart();
         }
         let ideal = due - self.transit.least_at(due)? - self.target;
@@ -447,7 +451,11 @@ impl Playout {
 
     /// Whether sound that ends there can no longer be played.
     fn is_late(&self, end: i64) -> bool {
-        let grace = if self.is_silent { MAX_LATE_ONSET as i64 } else { 0 };
+        let grace = if self.is_silent {
+            MAX_LATE_ONSET as i64
+        } else {
+            0
+        };
         end <= (self.cursor - grace).max(self.gap_start.unwrap_or(self.cursor))
     }
 

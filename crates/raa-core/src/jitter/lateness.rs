@@ -200,7 +200,13 @@ mod tests {
 
     /// Exponential with this mean, by the golden ratio's multiples.
     fn exponential(mean_ms: f64) -> impl Fn(u32) -> f64 {
-        move |n| -mean_ms * (1.0 - f64::from(n) * 0.618_033_988_749).rem_euclid(1.0).max(1e-6).ln()
+        move |n| {
+            -mean_ms
+                * (1.0 - f64::from(n) * 0.618_033_988_749)
+                    .rem_euclid(1.0)
+                    .max(1e-6)
+                    .ln()
+        }
     }
 
     #[test]
@@ -216,7 +222,11 @@ mod tests {
         let mut lateness = Lateness::default();
         run(&mut lateness, 60, exponential(20.0));
         // ln 200 = 5.3 means.
-        assert!((96.0..118.0).contains(&cover_ms(&lateness)), "{}", cover_ms(&lateness));
+        assert!(
+            (96.0..118.0).contains(&cover_ms(&lateness)),
+            "{}",
+            cover_ms(&lateness)
+        );
     }
 
     #[test]
@@ -255,6 +265,10 @@ mod tests {
             packets.pass(96_000.0);
             packets.add(0.0, 1.0);
         }
-        assert!((4.9..5.7).contains(&packets.remembered()), "{}", packets.remembered());
+        assert!(
+            (4.9..5.7).contains(&packets.remembered()),
+            "{}",
+            packets.remembered()
+        );
     }
 }

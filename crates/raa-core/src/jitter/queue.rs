@@ -75,6 +75,7 @@ impl Queue {
         self.entries.len() > CAPACITY || self.bytes > CAPACITY_BYTES
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -132,7 +132,11 @@ fn the_first_packet_waits_its_delay_and_packets_come_in_order() {
 fn a_calm_wire_gets_a_delay_of_little_more_than_a_slot() {
     let mut bench = Bench::new();
     bench.calm_down();
-    assert!((20.0..25.0).contains(&bench.target_ms()), "{}", bench.target_ms());
+    assert!(
+        (20.0..25.0).contains(&bench.target_ms()),
+        "{}",
+        bench.target_ms()
+    );
     let wait_ms = bench.stats().mean_wait / 48.0;
     assert!((20.0..25.0).contains(&wait_ms), "{wait_ms}");
     assert_eq!((bench.stats().late, bench.concealed_slots()), (0, 0));
@@ -214,9 +218,16 @@ fn a_permanent_change_of_the_way_is_followed_within_200_ms_of_late_packets() {
         bench.send_at(bench.due, n, n - 25);
         told.push(bench.slot());
     }
-    let heard_again = told.iter().rposition(|slot| slot.contains(['~', '-'])).unwrap();
+    let heard_again = told
+        .iter()
+        .rposition(|slot| slot.contains(['~', '-']))
+        .unwrap();
     assert!(heard_again <= 12, "{told:?}");
-    assert!(bench.target_ms() < 30.0, "it is no jitter: {}", bench.target_ms());
+    assert!(
+        bench.target_ms() < 30.0,
+        "it is no jitter: {}",
+        bench.target_ms()
+    );
 }
 
 #[test]
@@ -225,12 +236,20 @@ fn a_storm_makes_the_delay_grow_at_once_and_calm_makes_it_shrink() {
     let n = bench.calm_down();
     (n..n + 250).for_each(|n| bench.send(n, (n * 7 % 12) as u32 * 10));
     bench.slots(50);
-    assert!((110.0..140.0).contains(&bench.target_ms()), "{}", bench.target_ms());
+    assert!(
+        (110.0..140.0).contains(&bench.target_ms()),
+        "{}",
+        bench.target_ms()
+    );
     bench.slots(200);
     let late = bench.stats().late;
     (n + 250..n + 1250).for_each(|n| bench.send(n, 0));
     bench.slots(750);
-    assert!(bench.target_ms() < 25.0, "after 15 s: {}", bench.target_ms());
+    assert!(
+        bench.target_ms() < 25.0,
+        "after 15 s: {}",
+        bench.target_ms()
+    );
     assert_eq!(bench.stats().late, late);
 }
 
@@ -262,7 +281,11 @@ fn a_clock_that_drifts_is_measured_and_its_error_told() {
         let measured = bench.stats().drift * 1e6;
         assert!((measured - ppm).abs() < 5.0, "{ppm}: {measured}");
         // A slot's worth of drift is all that is off when each slot puts it right.
-        assert!((bench.error - 960.0 * ppm / 1e6).abs() < 1.5, "{ppm}: {}", bench.error);
+        assert!(
+            (bench.error - 960.0 * ppm / 1e6).abs() < 1.5,
+            "{ppm}: {}",
+            bench.error
+        );
         assert_eq!((bench.stats().late, bench.concealed_slots()), (0, 0));
     }
 }
@@ -293,7 +316,11 @@ fn send_with_redundancy(bench: &mut Bench, from: i64, to: i64) {
 fn lost_packets_make_the_delay_long_enough_for_what_carries_them_again() {
     let mut bench = Bench::new();
     send_with_redundancy(&mut bench, 0, 1000);
-    assert!((60.0..66.0).contains(&bench.target_ms()), "{}", bench.target_ms());
+    assert!(
+        (60.0..66.0).contains(&bench.target_ms()),
+        "{}",
+        bench.target_ms()
+    );
     let before = bench.concealed_slots();
     send_with_redundancy(&mut bench, 1000, 2000);
     assert_eq!(bench.concealed_slots(), before);
@@ -331,7 +358,11 @@ fn skipped_slots_leave_the_delay_as_it_was() {
     bench.decoded = 0.0;
     bench.due += SLOT * 15;
     bench.slots(3);
-    assert!((bench.error - before).abs() < 1.0, "{before} {}", bench.error);
+    assert!(
+        (bench.error - before).abs() < 1.0,
+        "{before} {}",
+        bench.error
+    );
     assert_eq!(bench.concealed_slots(), 0);
 }
 

@@ -189,7 +189,13 @@ mod tests {
     use super::*;
 
     /// Packets every 20 ms by a clock that is fast by `drift`; the lateness of each is `late(n)`.
-    fn run(transit: &mut Transit, from: u32, to: u32, drift: f64, late: impl Fn(u32) -> f64) -> f64 {
+    fn run(
+        transit: &mut Transit,
+        from: u32,
+        to: u32,
+        drift: f64,
+        late: impl Fn(u32) -> f64,
+    ) -> f64 {
         let mut last = 0.0;
         for n in from..to {
             let sent = f64::from(n) * 960.0;
@@ -218,7 +224,13 @@ mod tests {
     #[test]
     fn lateness_is_counted_from_the_fastest_packet() {
         let mut transit = Transit::default();
-        let late = run(&mut transit, 0, 100, 0.0, |n| if n == 99 { 480.0 } else { 0.0 });
+        let late = run(
+            &mut transit,
+            0,
+            100,
+            0.0,
+            |n| if n == 99 { 480.0 } else { 0.0 },
+        );
         assert!((late - 480.0).abs() < 1e-6, "{late}");
         assert_eq!(transit.least_at(2_000_000.0), Some(5000.0));
     }

@@ -108,7 +108,11 @@ impl Pcm {
         }
         let end = resample::read(&self.samples, self.fraction, ratio, out);
         // What is nearer to a whole sample than rounding lies on it.
-        let whole = if (end - end.round()).abs() < 1e-6 { end.round() } else { end.floor() };
+        let whole = if (end - end.round()).abs() < 1e-6 {
+            end.round()
+        } else {
+            end.floor()
+        };
         self.fraction = (end - whole).max(0.0);
         self.consume(whole as usize);
     }

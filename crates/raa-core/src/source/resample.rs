@@ -43,7 +43,12 @@ pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f
 fn dot(taps: &Kernel, kernel: &Kernel) -> f32 {
     // Independent lanes, which the compiler can compute side by side.
     let mut lanes = [0.0f32; 4];
-    for (taps, kernel) in taps.as_chunks::<4>().0.iter().zip(kernel.as_chunks::<4>().0) {
+    for (taps, kernel) in taps
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .zip(kernel.as_chunks::<4>().0)
+    {
         for ((lane, x), h) in lanes.iter_mut().zip(taps).zip(kernel) {
             *lane += x * h;
         }
@@ -62,7 +67,11 @@ fn kernel(fraction: f64) -> Kernel {
         } else {
             (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
         };
-        if x.abs() >= (TAPS / 2) as f64 { 0.0 } else { sinc * window }
+        if x.abs() >= (TAPS / 2) as f64 {
+            0.0
+        } else {
+            sinc * window
+        }
     };
     let sum: f64 = (0..TAPS).map(weight).sum();
     std::array::from_fn(|tap| (weight(tap) / sum) as f32)
@@ -104,6 +113,10 @@ mod tests {
         let pcm: Vec<f32> = (0..1000).map(|n| tone(1234.0, n as f64)).collect();
         let mut out = [0.0; 960];
         read(&pcm, 0.0, 1.0, &mut out);
-        assert!(out.iter().zip(&pcm[BEFORE..]).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(
+            out.iter()
+                .zip(&pcm[BEFORE..])
+                .all(|(a, b)| (a - b).abs() < 1e-6)
+        );
     }
 }

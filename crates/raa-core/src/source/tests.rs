@@ -196,7 +196,10 @@ fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f
     // The largest step of a 1 kHz sine of 0.25 is 0.033.
     let most = if stats.concealed == 0 { 0.036 } else { 0.05 };
     assert!(largest_step < most, "{what}: {largest_step}, {stats:?}");
-    assert!((from_ms..to_ms).contains(&stats.delay_ms), "{what}: {stats:?}");
+    assert!(
+        (from_ms..to_ms).contains(&stats.delay_ms),
+        "{what}: {stats:?}"
+    );
     assert!(stats.concealed <= stats.late + 5, "{what}: {stats:?}");
 }
 

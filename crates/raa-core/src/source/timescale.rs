@@ -76,11 +76,7 @@ fn best_lag(pcm: &[f32], limit: usize, force: bool) -> Option<usize> {
 }
 
 /// The lag of the largest likeness, comparing every `stride`-th sample.
-fn search(
-    pcm: &[f32],
-    lags: impl Iterator<Item = usize>,
-    stride: usize,
-) -> Option<(usize, f32)> {
+fn search(pcm: &[f32], lags: impl Iterator<Item = usize>, stride: usize) -> Option<(usize, f32)> {
     let here = &pcm[..OVERLAP];
     lags.map(|lag| (lag, likeness(here, &pcm[lag..lag + OVERLAP], stride)))
         .max_by(|a, b| a.1.total_cmp(&b.1))
@@ -132,13 +128,25 @@ mod tests {
     fn a_tone_is_the_same_tone_afterwards() {
         for pitch_hz in [150.0, 440.0, 997.0, 3000.0] {
             let dry = tone(pitch_hz, 2400);
-            for (what, work) in [("shorter", shorten as fn(&mut Vec<f32>, usize, usize, bool) -> usize), ("longer", lengthen)] {
+            for (what, work) in [
+                (
+                    "shorter",
+                    shorten as fn(&mut Vec<f32>, usize, usize, bool) -> usize,
+                ),
+                ("longer", lengthen),
+            ] {
                 let mut pcm = dry.clone();
                 let lag = work(&mut pcm, 100, MAX_LAG, false);
-                assert!((MIN_LAG..=MAX_LAG).contains(&lag), "{what} {pitch_hz}: {lag}");
+                assert!(
+                    (MIN_LAG..=MAX_LAG).contains(&lag),
+                    "{what} {pitch_hz}: {lag}"
+                );
                 assert_eq!(pcm.len().abs_diff(dry.len()), lag);
                 // Neither a click nor a dent.
-                assert!(largest_curve(&pcm) < 1.1 * largest_curve(&dry), "{what} {pitch_hz}");
+                assert!(
+                    largest_curve(&pcm) < 1.1 * largest_curve(&dry),
+                    "{what} {pitch_hz}"
+                );
                 let level = mean_square(&pcm) / mean_square(&dry);
                 assert!((0.95..1.05).contains(&level), "{what} {pitch_hz}: {level}");
             }

@@ -111,7 +111,11 @@ fn every_value_has_its_bounds() {
     check(
         &file("max_playout_delay_ms = 400\ncomplexity = 0\nbitrate = 510_000"),
         |config| {
-            (config.max_playout_delay_ms, config.complexity, config.bitrate) = (400, 0, 510_000);
+            (
+                config.max_playout_delay_ms,
+                config.complexity,
+                config.bitrate,
+            ) = (400, 0, 510_000);
         },
     );
     for (text, key, value) in [
@@ -126,7 +130,11 @@ fn every_value_has_its_bounds() {
         ("payload_types = []", "payload_types", "[]"),
         ("payload_types = [128]", "payload_types", "[128]"),
         ("max_playout_delay_ms = 19", "max_playout_delay_ms", "19"),
-        ("max_playout_delay_ms = 40.0", "max_playout_delay_ms", "40.0"),
+        (
+            "max_playout_delay_ms = 40.0",
+            "max_playout_delay_ms",
+            "40.0",
+        ),
         ("offline_after_s = 0", "offline_after_s", "0"),
         (
             "max_unnamed_clients = 10001",
