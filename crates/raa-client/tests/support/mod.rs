@@ -218,12 +218,12 @@ impl Receiver {
 fn understand_rtcp(datagram: &[u8]) -> Vec<Received> {
     let mut received = Vec::new();
     rtcp::parse(datagram, |item| match item {
-        rtcp::Item::SenderReport(_) => {}
         rtcp::Item::Name { ssrc, text } => {
             let name = String::from_utf8(text.to_vec()).unwrap();
             received.push(Received::Name { ssrc, name });
         }
         rtcp::Item::Goodbye { ssrc } => received.push(Received::Goodbye { ssrc }),
+        _ => {}
     })
     .expect("it is RTCP");
     received

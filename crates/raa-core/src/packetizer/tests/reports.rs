@@ -10,6 +10,7 @@ fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
         rtcp::Item::SenderReport(said) => report = Some(said),
         rtcp::Item::Name { text, .. } => name = String::from_utf8(text.to_vec()).unwrap(),
         rtcp::Item::Goodbye { ssrc } => goodbye = ssrc == START.ssrc,
+        _ => {}
     };
     rtcp::parse(datagram, read).unwrap();
     (report.unwrap(), name, goodbye)
