@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Identity;
-use crate::rtcp::{self, Description, SenderReport, ntp};
+use crate::rtcp::{self, Description, SenderReport, TimeEcho, ntp};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -21,6 +21,8 @@ pub(super) struct SenderState {
     pub rtp_timestamp: u32,
     pub packets: u64,
     pub octets: u64,
+    /// What it echoes of the receiver's clock.
+    pub echo: Option<TimeEcho>,
 }
 
 #[derive(Debug)]
@@ -93,12 +95,13 @@ impl Reports {
                 name,
                 tool,
             },
-            None,
+            state.echo,
             out,
         );
     }
 
-    fn ntp(&self, now: Instant) -> u64 {
+    /// An instant by the clock of these reports, as NTP timestamp.
+    pub(super) fn ntp(&self, now: Instant) -> u64 {
         ntp::timestamp(self.started_at + now.saturating_duration_since(self.start))
     }
 

@@ -1,7 +1,6 @@
 //! RTCP: when it is sent and what it says.
 
 use super::*;
-use crate::rtcp;
 
 /// What a compound packet says: sender report, name, whether it says goodbye.
 fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
