@@ -343,7 +343,10 @@ impl Hub {
         let parsed = rtcp::parse(datagram, |item| {
             let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
             | rtcp::Item::Name { ssrc, .. }
-            | rtcp::Item::Goodbye { ssrc }) = item;
+            | rtcp::Item::Goodbye { ssrc }) = item
+            else {
+                return;
+            };
             let Some(client) = clients.get_mut(&ssrc) else {
                 return;
             };
@@ -353,7 +356,6 @@ impl Hub {
             }
             client.last_packet = client.last_packet.max(Some(arrival));
             match item {
-                rtcp::Item::SenderReport(_) => {}
                 rtcp::Item::Name { text, .. } => {
                     let name = Name::from_sender(text);
                     if client.sender_name != name && name.is_some() {
@@ -367,6 +369,7 @@ impl Hub {
                     client.disconnect();
                     outputs.push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
                 }
+                _ => {}
             }
         });
         parsed.map_err(|_| Refused::MalformedRtcp)

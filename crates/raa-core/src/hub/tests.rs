@@ -230,7 +230,7 @@ fn a_sender_names_itself_and_says_goodbye_but_only_for_itself() {
         tool: "t",
     };
     let mut datagram = Vec::new();
-    rtcp::write_report(&report, &description, &mut datagram);
+    rtcp::write_report(&report, &description, None, &mut datagram);
     rtcp::write_goodbye(SSRC, &mut datagram);
     let stranger = Origin::Network(SocketAddr::from(([192, 0, 2, 8], 5000)));
     bench

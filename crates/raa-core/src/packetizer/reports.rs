@@ -8,11 +8,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Identity;
-use crate::rtcp::{self, Description, SenderReport};
+use crate::rtcp::{self, Description, SenderReport, TimeEcho, ntp};
 
 const INTERVAL: Duration = Duration::from_secs(5);
-/// From the epoch of NTP, 1900, to the one of Unix, 1970.
-const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 /// What a report says of the stream.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +21,8 @@ pub(super) struct SenderState {
     pub rtp_timestamp: u32,
     pub packets: u64,
     pub octets: u64,
+    /// What it echoes of the receiver's clock.
+    pub echo: Option<TimeEcho>,
 }
 
 #[derive(Debug)]
@@ -95,15 +95,14 @@ impl Reports {
                 name,
                 tool,
             },
+            state.echo,
             out,
         );
     }
 
-    /// Seconds since 1900 as a fixed-point number of 32 and 32 bits; wraps in 2036.
-    fn ntp(&self, now: Instant) -> u64 {
-        let unix = self.started_at + now.saturating_duration_since(self.start);
-        let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
-        (unix.as_secs() + NTP_TO_UNIX_S) << 32 | fraction
+    /// An instant by the clock of these reports, as NTP timestamp.
+    pub(super) fn ntp(&self, now: Instant) -> u64 {
+        ntp::timestamp(self.started_at + now.saturating_duration_since(self.start))
     }
 
     /// 0 to 1, by xorshift64.

@@ -252,7 +252,7 @@ proptest! {
         let report = SenderReport { ssrc, ntp: 1, rtp_timestamp: 2, packets: 3, octets: 4 };
         let mut datagram = Vec::new();
         let description = Description { ssrc, cname: "a@b", name: &name, tool: "t" };
-        rtcp::write_report(&report, &description, &mut datagram);
+        rtcp::write_report(&report, &description, None, &mut datagram);
         let mut read = Vec::new();
         rtcp::parse(&datagram, |item| read.push(item)).unwrap();
         let expected = rtcp::Item::Name { ssrc, text: name.as_bytes() };
