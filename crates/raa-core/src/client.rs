@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::codec::CodecError;
 use crate::level::{Level, Meter, from_dbfs};
 use crate::mix;
+use crate::quality::{self, QualityReport};
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Accepted, Scratch, Source, SourceStats};
@@ -63,6 +64,8 @@ pub struct ClientView {
     pub last_sound_ago: Option<Duration>,
     /// What its packets have suffered.
     pub stats: SourceStats,
+    /// How well it was heard in the last ten seconds; `None` when nothing came.
+    pub quality: Option<QualityReport>,
     /// Where packets with the same SSRC come from that do not belong to its stream, while they do.
     pub conflict: Option<SocketAddr>,
     /// From the server to the client and back, as its last report tells; `None` until one does.
@@ -87,6 +90,7 @@ pub(crate) struct Client {
     connected: bool,
     last_sound: Option<Instant>,
     meter: Meter,
+    quality: quality::Window,
     /// The gain at the end of the last slot.
     gain: f32,
 }
@@ -102,6 +106,7 @@ impl Client {
             connected: false,
             last_sound: None,
             meter: Meter::default(),
+            quality: quality::Window::default(),
             gain: 0.0,
         };
         client.gain = client.wanted_gain();
@@ -127,6 +132,7 @@ impl Client {
         let accepted = source.insert(arrival, packet, samples);
         if accepted == Accepted::InStream {
             (self.connected, self.last_packet) = (true, Some(arrival));
+            self.quality.count(samples);
         }
         Ok(accepted)
     }
@@ -172,11 +178,24 @@ impl Client {
         if let Some(source) = &mut self.source {
             source.forget_stream();
         }
+        self.quality.restart(&self.stats());
+    }
+
+    /// To be called once a second.
+    pub(crate) fn note_quality(&mut self) {
+        if self.connected {
+            self.quality.tick(&self.stats());
+        }
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.source.as_ref().map(Source::stats).unwrap_or_default()
     }
 
     pub(crate) fn view(&self, ssrc: u32, now: Instant) -> ClientView {
         let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         let last_sound_ago = ago(self.last_sound);
+        let stats = self.stats();
         ClientView {
             ssrc,
             settings: self.settings.clone(),
@@ -194,7 +213,11 @@ impl Client {
             },
             last_packet_ago: ago(self.last_packet),
             last_sound_ago,
-            stats: self.source.as_ref().map(Source::stats).unwrap_or_default(),
+            stats,
+            quality: self
+                .connected
+                .then(|| self.quality.report(&stats))
+                .flatten(),
             conflict: None,
             round_trip: None,
         }

@@ -27,6 +27,8 @@ use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 
 /// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
 const MAX_NEW_PER_SLOT: u32 = 50;
+/// Slots in a second.
+const QUALITY_SLOTS: u64 = 50;
 
 /// What the hub is set to.
 #[derive(Debug, Clone)]
@@ -246,6 +248,9 @@ impl Hub {
         self.play_slot();
         self.next_slot += SLOT;
         self.new_in_slot = 0;
+        if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
+            self.clients.values_mut().for_each(Client::note_quality);
+        }
     }
 
     /// The next thing to do, oldest first.
