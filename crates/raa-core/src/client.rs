@@ -5,7 +5,10 @@
 use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::codec::CodecError;
+use crate::hub::reports::{Peer, Reporter};
 use crate::level::{Level, Meter, from_dbfs};
 use crate::mix;
 use crate::quality::{self, QualityReport};
@@ -85,6 +88,8 @@ pub(crate) struct Client {
     pub(crate) sender_name: Option<Name>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) last_packet: Option<Instant>,
+    /// Its RTCP.
+    pub(crate) peer: Peer,
     /// Made with the first packet: a client that is only remembered needs no decoder.
     source: Option<Source>,
     connected: bool,
@@ -102,6 +107,7 @@ impl Client {
             sender_name: None,
             address: None,
             last_packet: None,
+            peer: Peer::default(),
             source: None,
             connected: false,
             last_sound: None,
@@ -178,7 +184,24 @@ impl Client {
         if let Some(source) = &mut self.source {
             source.forget_stream();
         }
-        self.quality.restart(&self.stats());
+        let stats = self.stats();
+        self.quality.restart(&stats);
+        self.peer.restart(&stats);
+    }
+
+    /// The RTCP it is to be sent now, if any.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        reporter: &mut Reporter,
+    ) -> Option<(SocketAddr, Bytes)> {
+        if !self.peer.is_due(now) {
+            return None;
+        }
+        let highest = self.source.as_ref()?.highest_sequence()?;
+        let stats = self.stats();
+        reporter.report(now, ssrc, &mut self.peer, &stats, highest)
     }
 
     /// To be called once a second.
@@ -219,7 +242,7 @@ impl Client {
                 .then(|| self.quality.report(&stats))
                 .flatten(),
             conflict: None,
-            round_trip: None,
+            round_trip: self.peer.round_trip(),
         }
     }
 

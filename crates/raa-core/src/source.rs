@@ -183,6 +183,11 @@ impl Source {
         }
     }
 
+    /// The newest sequence number, unwrapped; `None` before the first packet of a stream.
+    pub(crate) fn highest_sequence(&self) -> Option<i64> {
+        self.sequence.highest_sequence()
+    }
+
     fn take_leftover(&mut self, out: &mut [f32; SLOT_SAMPLES]) -> usize {
         let samples = self.leftover.len().min(SLOT_SAMPLES);
         out[..samples].copy_from_slice(&self.leftover[..samples]);

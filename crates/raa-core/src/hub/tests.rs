@@ -26,6 +26,7 @@ fn config() -> HubConfig {
             sequence_number: u16::MAX,
             timestamp: u32::MAX,
         },
+        wall_clock: std::time::SystemTime::UNIX_EPOCH,
     }
 }
 
