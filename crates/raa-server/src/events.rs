@@ -238,6 +238,7 @@ mod tests {
             slot_lateness: Timing::default(),
             avg_active: 0.0,
             dropped_datagrams: 0,
+            unsent_reports: 0,
         }
     }
 
