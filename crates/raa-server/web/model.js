@@ -138,23 +138,28 @@ export function notice(client, text) {
 /** All there is to know of a client's way here, as pairs of name and value, always as many. */
 export function facts(client, text) {
   const { address, stats, round_trip_ms: roundTrip, capture_to_mix_ms: captureToMix } = client;
-  const counted = (...keys) => keys.map((key) => `${stats[key].toLocaleString()} ${text(key)}`).join(' · ');
+  const count = (key) => `${stats[key].toLocaleString()} ${text(key)}`;
   const ms = (value, digits = 0) => (value === null ? '–' : `${value.toFixed(digits)} ms`);
-  const aim = stats.target_delay_ms > 0 ? ` · ${text('aim', Math.round(stats.target_delay_ms))}` : '';
-  const lately = stats.loss_percent === null ? '–'
-    : text('beforeAndAfterRepair', percent(stats.loss_percent), percent(stats.concealed_percent));
+  const aim = stats.target_delay_ms > 0 ? [text('aim', Math.round(stats.target_delay_ms))] : [];
+  const lately = stats.loss_percent === null ? ['–']
+    : [text('beforeRepair', percent(stats.loss_percent)), text('afterRepair', percent(stats.concealed_percent))];
   return [
     [text('address'), address ?? (client.status === 'offline' ? '–' : text('builtIn'))],
-    [text('received'), `${stats.received.toLocaleString()} · ${counted('lost', 'late', 'reordered', 'duplicate')}`],
-    [text('frames'), counted('repaired', 'concealed')],
-    [text('lately'), lately],
-    [text('delayOf'), ms(stats.delay_ms) + aim],
+    [text('received'), stats.received.toLocaleString(), ...['lost', 'late', 'reordered', 'duplicate'].map(count)],
+    [text('frames'), count('repaired'), count('concealed')],
+    [text('lately'), ...lately],
+    [text('delayOf'), ms(stats.delay_ms), ...aim],
     [text('jitter'), ms(stats.jitter_ms, 1)],
     [text('drift'), `${signed(stats.drift_ppm)} ppm`],
     [text('roundTrip'), ms(roundTrip, 1)],
     [text('captureToMix'), ms(captureToMix)],
     [text('lastPacket'), ago(client.last_packet_ms_ago, text)],
-  ];
+  ].map(([name, ...parts]) => [name, parts.map(unbroken).join(' · ')]);
+}
+
+/** A narrow screen breaks a list between its parts and not in them. */
+function unbroken(part) {
+  return part.replaceAll(' ', '\u00a0');
 }
 
 /** A share as a person reads it: tenths as long as they matter. */
