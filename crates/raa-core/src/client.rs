@@ -5,9 +5,13 @@
 use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::codec::CodecError;
+use crate::hub::reports::{Peer, Reporter};
 use crate::level::{Level, Meter, from_dbfs};
 use crate::mix;
+use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
@@ -69,6 +73,8 @@ pub struct ClientView {
     pub last_sound_ago: Option<Duration>,
     /// What its packets have suffered.
     pub stats: SourceStats,
+    /// How well it was heard in the last ten seconds; `None` when nothing came.
+    pub quality: Option<QualityReport>,
     /// Where packets with the same SSRC come from that do not belong to its stream, while they do.
     pub conflict: Option<SocketAddr>,
     /// From the server to the client and back, as its last report tells; `None` until one does.
@@ -106,12 +112,15 @@ pub(crate) struct Client {
     pub(crate) sender_name: Option<Name>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) last_packet: Option<Instant>,
+    /// Its RTCP.
+    pub(crate) peer: Peer,
     /// Made with the first packet: a client that is only remembered needs no decoder.
     source: Option<Source>,
     connected: bool,
     strays: Option<Strays>,
     last_sound: Option<Instant>,
     meter: Meter,
+    quality: quality::Window,
     /// The gain at the end of the last slot.
     gain: f32,
 }
@@ -123,11 +132,13 @@ impl Client {
             sender_name: None,
             address: None,
             last_packet: None,
+            peer: Peer::default(),
             source: None,
             connected: false,
             strays: None,
             last_sound: None,
             meter: Meter::default(),
+            quality: quality::Window::default(),
             gain: 0.0,
         };
         client.gain = client.wanted_gain();
@@ -154,6 +165,7 @@ impl Client {
         let accepted = source.insert(arrival, packet, samples, redundant);
         if accepted == Accepted::InStream {
             (self.connected, self.last_packet) = (true, Some(arrival));
+            self.quality.count(samples);
         }
         Ok(accepted)
     }
@@ -214,11 +226,41 @@ impl Client {
         if let Some(source) = &mut self.source {
             source.forget_stream();
         }
+        let stats = self.stats();
+        self.quality.restart(&stats);
+        self.peer.restart(&stats);
+    }
+
+    /// The RTCP it is to be sent now, if any.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        reporter: &mut Reporter,
+    ) -> Option<(SocketAddr, Bytes)> {
+        if !self.peer.is_due(now) {
+            return None;
+        }
+        let highest = self.source.as_ref()?.highest_sequence()?;
+        let stats = self.stats();
+        reporter.report(now, ssrc, &mut self.peer, &stats, highest)
+    }
+
+    /// To be called once a second.
+    pub(crate) fn note_quality(&mut self) {
+        if self.connected {
+            self.quality.tick(&self.stats());
+        }
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.source.as_ref().map(Source::stats).unwrap_or_default()
     }
 
     pub(crate) fn view(&self, ssrc: u32, now: Instant) -> ClientView {
         let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         let last_sound_ago = ago(self.last_sound);
+        let stats = self.stats();
         ClientView {
             ssrc,
             settings: self.settings.clone(),
@@ -236,9 +278,13 @@ impl Client {
             },
             last_packet_ago: ago(self.last_packet),
             last_sound_ago,
-            stats: self.source.as_ref().map(Source::stats).unwrap_or_default(),
+            stats,
+            quality: self
+                .connected
+                .then(|| self.quality.report(&stats))
+                .flatten(),
             conflict: self.strays.and_then(|strays| strays.conflict(now)),
-            round_trip: None,
+            round_trip: self.peer.round_trip(),
         }
     }
 

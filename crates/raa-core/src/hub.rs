@@ -9,7 +9,7 @@
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -25,9 +25,14 @@ use crate::rtp::{self, Packet};
 use crate::settings::{ClientSettings, Name};
 use crate::source::Accepted;
 use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
+use reports::Reporter;
+
+pub(crate) mod reports;
 
 /// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
 const MAX_NEW_PER_SLOT: u32 = 50;
+/// Slots in a second.
+const QUALITY_SLOTS: u64 = 50;
 
 /// What the hub is set to.
 #[derive(Debug, Clone)]
@@ -46,6 +51,8 @@ pub struct HubConfig {
     pub encoder: EncoderSettings,
     /// Where the mix's own RTP stream begins; random (RFC 3550 section 5.1).
     pub mix_stream: StreamStart,
+    /// What the wall clock says when the hub starts; reports to senders tell it.
+    pub wall_clock: SystemTime,
 }
 
 /// The random first values of an RTP stream.
@@ -110,6 +117,13 @@ pub enum CommandError {
 pub enum Output {
     /// Send this RTP packet to every listener.
     Mix(Bytes),
+    /// Send this RTCP packet to one sender, from the audio port.
+    Send {
+        /// Where its sound comes from.
+        to: SocketAddr,
+        /// A receiver report (RFC 3550 section 6.4.2).
+        datagram: Bytes,
+    },
     /// Tell those who keep or show it.
     Event(ClientEvent),
 }
@@ -169,6 +183,7 @@ pub struct Hub {
     /// The last frame was DTX, and nothing is in the mix.
     said_silence: bool,
     stream: StreamStart,
+    reporter: Reporter,
     scratch: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
 
@@ -182,6 +197,7 @@ impl Hub {
             encoder: Encoder::new(config.encoder)?,
             said_silence: false,
             stream: config.mix_stream,
+            reporter: Reporter::new(config.mix_stream.ssrc, start, config.wall_clock),
             config,
             clients: BTreeMap::new(),
             next_slot: start + SLOT,
@@ -256,6 +272,10 @@ impl Hub {
         self.play_slot();
         self.next_slot += SLOT;
         self.new_in_slot = 0;
+        self.send_reports(now);
+        if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
+            self.clients.values_mut().for_each(Client::note_quality);
+        }
     }
 
     /// The next thing to do, oldest first.
@@ -305,6 +325,7 @@ impl Hub {
             Err(_no_memory) => return Err(Refused::TooManyClients),
         }
         client.address = from.address();
+        client.peer.take_sound(client.address, datagram.len());
         if !was_connected {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Connected {
@@ -340,9 +361,14 @@ impl Hub {
         datagram: &[u8],
     ) -> Result<(), Refused> {
         let (clients, outputs) = (&mut self.clients, &mut self.outputs);
+        let reporter = &self.reporter;
+        let from = from.address();
+        // A datagram is paid for once, whatever number of clients it speaks of.
+        let mut unpaid = datagram.len();
         let parsed = rtcp::parse(datagram, |item| {
             let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
             | rtcp::Item::Name { ssrc, .. }
+            | rtcp::Item::ReferenceTimeEcho { from: ssrc, .. }
             | rtcp::Item::Goodbye { ssrc }) = item
             else {
                 return;
@@ -350,27 +376,17 @@ impl Hub {
             let Some(client) = clients.get_mut(&ssrc) else {
                 return;
             };
-            let host = from.address().map(|address| address.ip());
-            if !client.is_connected() || client.address.map(|address| address.ip()) != host {
+            let host = |address: SocketAddr| address.ip();
+            if !client.is_connected() || client.address.map(host) != from.map(host) {
                 return;
             }
             client.last_packet = client.last_packet.max(Some(arrival));
-            match item {
-                rtcp::Item::Name { text, .. } => {
-                    let name = Name::from_sender(text);
-                    if client.sender_name != name && name.is_some() {
-                        client.sender_name.clone_from(&name);
-                        outputs.extend(
-                            name.map(|name| Output::Event(ClientEvent::SenderNamed { ssrc, name })),
-                        );
-                    }
-                }
-                rtcp::Item::Goodbye { .. } => {
-                    client.disconnect();
-                    outputs.push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
-                }
-                _ => {}
+            // Only where the sound itself comes from is answered.
+            if client.peer.is_at(from) {
+                client.peer.take_bytes(std::mem::take(&mut unpaid));
+                reporter.take(&mut client.peer, arrival, &item);
             }
+            outputs.extend(take_item(client, ssrc, &item).map(Output::Event));
         });
         parsed.map_err(|_| Refused::MalformedRtcp)
     }
@@ -410,6 +426,14 @@ impl Hub {
                 self.outputs
                     .push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
             }
+        }
+    }
+
+    fn send_reports(&mut self, now: Instant) {
+        for (&ssrc, client) in &mut self.clients {
+            let report = client.report(now, ssrc, &mut self.reporter);
+            self.outputs
+                .extend(report.map(|(to, datagram)| Output::Send { to, datagram }));
         }
     }
 
@@ -466,6 +490,25 @@ impl Hub {
         self.stream.sequence_number = self.stream.sequence_number.wrapping_add(1);
         self.stream.timestamp = self.stream.timestamp.wrapping_add(SLOT_SAMPLES as u32);
         datagram.into()
+    }
+}
+
+/// What a client says of itself.
+fn take_item(client: &mut Client, ssrc: u32, item: &rtcp::Item<'_>) -> Option<ClientEvent> {
+    match *item {
+        rtcp::Item::Name { text, .. } => {
+            let name = Name::from_sender(text)?;
+            if client.sender_name.as_ref() == Some(&name) {
+                return None;
+            }
+            client.sender_name = Some(name.clone());
+            Some(ClientEvent::SenderNamed { ssrc, name })
+        }
+        rtcp::Item::Goodbye { .. } => {
+            client.disconnect();
+            Some(ClientEvent::Disconnected { ssrc })
+        }
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod ntp;
 mod parse;
 #[cfg(test)]
 mod tests;
+pub(crate) mod timing;
 mod write;
 
 pub use self::parse::parse;

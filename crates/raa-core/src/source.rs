@@ -225,6 +225,11 @@ impl Source {
         }
     }
 
+    /// The newest sequence number, unwrapped; `None` before the first packet of a stream.
+    pub(crate) fn highest_sequence(&self) -> Option<i64> {
+        self.sequence.highest_sequence()
+    }
+
     /// Nothing is heard and nothing waits to be.
     fn is_silent(&self) -> bool {
         self.bridged >= FADE_TO && self.pcm.is_quiet()

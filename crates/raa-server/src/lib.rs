@@ -22,7 +22,7 @@ mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use raa_core::client::KnownClient;
@@ -164,6 +164,7 @@ fn engine_config(
                 complexity: config.complexity,
             },
             mix_stream: engine::random_stream(rand::random()),
+            wall_clock: SystemTime::now(),
         },
         sockets: vec![udp],
         known: known.into_iter().filter(is_shown).collect(),

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::client::ClientView;
 use raa_core::codec::{CodecError, Decoder, EncoderSettings};
@@ -93,6 +93,7 @@ impl World {
             reserved_ssrcs: Vec::new(),
             encoder,
             mix_stream,
+            wall_clock: SystemTime::UNIX_EPOCH,
         };
         // Only differences from it are ever used, so it does not matter when this is.
         let start = Instant::now();
@@ -250,6 +251,8 @@ impl World {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Mix(frame) => self.ear.take(&frame),
+                // These senders read nothing.
+                Output::Send { .. } => {}
                 other => self.events.push((self.now, other)),
             }
         }

@@ -56,6 +56,7 @@ impl Bench {
                 sequence_number: 65_530,
                 timestamp: u32::MAX - 5000,
             },
+            wall_clock: std::time::SystemTime::UNIX_EPOCH,
         };
         // A little later than the clock's beginning, so that a datagram can be older.
         #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]

@@ -71,6 +71,7 @@ fn hub(start: Instant) -> Hub {
             sequence_number: 0,
             timestamp: 0,
         },
+        wall_clock: std::time::SystemTime::UNIX_EPOCH,
     };
     Hub::new(config, start).unwrap()
 }
