@@ -11,6 +11,7 @@ pub mod link;
 pub mod one_source;
 pub mod random;
 pub mod sender;
+pub mod tone;
 pub mod world;
 
 pub use clip::Clip;

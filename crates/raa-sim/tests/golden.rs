@@ -90,7 +90,9 @@ fn networks() -> Vec<Network> {
         }
     };
     add(&LOSSES, 0, &JITTERS_MS);
-    BURSTS.map(|burst| add(&BURSTY_LOSSES, burst, &BURSTY_JITTERS_MS));
+    for burst in BURSTS {
+        add(&BURSTY_LOSSES, burst, &BURSTY_JITTERS_MS);
+    }
     networks
 }
 
