@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::in_flight::InFlight;
 use crate::random::Random;
 
 /// How a path behaves. The default is a perfect one without delay.
@@ -16,6 +17,8 @@ pub struct Link {
     pub jitter: Jitter,
     /// Share of datagrams that never arrive.
     pub loss: f64,
+    /// How many are lost in a row on average, 1 or more; 0: each of them by itself.
+    pub burst: f64,
     /// Share of datagrams that arrive twice, the second time up to 20 ms later.
     pub duplicate: f64,
     /// Share of datagrams that later ones overtake: they take [`OVERTAKEN_BY`] longer.
@@ -38,6 +41,16 @@ pub enum Jitter {
     Exponential(Duration),
 }
 
+impl Jitter {
+    /// The exponential jitter that 99 of 100 datagrams stay below; none when that is nothing.
+    pub fn exponential_with_p99(p99: Duration) -> Self {
+        match p99 {
+            Duration::ZERO => Self::None,
+            _ => Self::Exponential(p99.div_f64(100f64.ln())),
+        }
+    }
+}
+
 /// A [`Link`] with its dice.
 #[derive(Debug)]
 pub struct Path {
@@ -45,6 +58,8 @@ pub struct Path {
     pub link: Link,
     random: Random,
     held_until: Duration,
+    /// The last datagram was lost in a burst, which may go on.
+    in_burst: bool,
 }
 
 impl Path {
@@ -54,6 +69,7 @@ impl Path {
             link,
             random: Random::new(seed),
             held_until: Duration::ZERO,
+            in_burst: false,
         }
     }
 
@@ -66,12 +82,11 @@ impl Path {
     pub fn carry(&mut self, sent: Duration) -> [Option<Duration>; 2] {
         let Link {
             delay,
-            loss,
             duplicate,
             reorder,
             ..
         } = self.link;
-        if self.random.chance(loss) {
+        if self.loses() {
             return [None, None];
         }
         let mut arrival = sent + delay + self.draw_jitter();
@@ -83,6 +98,33 @@ impl Path {
             .chance(duplicate)
             .then(|| arrival + Duration::from_secs_f64(0.02 * self.random.unit()));
         [Some(arrival), again].map(|at| at.map(|at| at.max(self.held_until)))
+    }
+
+    /// Sends what leaves at `sent` on its way, so often as it arrives.
+    pub fn send<T: Clone>(&mut self, sent: Duration, what: T, in_flight: &mut InFlight<T>) {
+        let [first, again] = self.carry(sent);
+        if let Some(arrival) = again {
+            in_flight.send(arrival, what.clone());
+        }
+        if let Some(arrival) = first {
+            in_flight.send(arrival, what);
+        }
+    }
+
+    /// Bursts follow Gilbert's model: a good state that loses nothing, a bad one that loses all,
+    /// left so often that it lasts as long as a burst and is met as often as the loss asks for.
+    fn loses(&mut self) -> bool {
+        let Link { loss, burst, .. } = self.link;
+        if burst == 0.0 || loss >= 1.0 {
+            return self.random.chance(loss);
+        }
+        let end = 1.0 / burst.max(1.0);
+        self.in_burst = if self.in_burst {
+            !self.random.chance(end)
+        } else {
+            self.random.chance(end * loss / (1.0 - loss))
+        };
+        self.in_burst
     }
 
     fn draw_jitter(&mut self) -> Duration {
@@ -136,6 +178,47 @@ mod tests {
         assert!((share(&|_, [_, again]| again.is_some()) - 0.9 * 0.2).abs() < 0.01);
         let overtaken = share(&|sent, [first, _]| first == Some(sent + 5 * MS + OVERTAKEN_BY));
         assert!((overtaken - 0.9 * 0.3).abs() < 0.01);
+    }
+
+    #[test]
+    fn bursts_have_their_share_and_their_length() {
+        for (loss, burst) in [(0.05, 2.0), (0.2, 4.0), (0.1, 1.0)] {
+            let link = Link {
+                loss,
+                burst,
+                ..Link::default()
+            };
+            let mut path = Path::new(link, 3);
+            let lost: Vec<bool> = (0..200_000)
+                .map(|n| path.carry(n * 20 * MS)[0].is_none())
+                .collect();
+            let count = lost.iter().filter(|lost| **lost).count() as f64;
+            let bursts = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count() as f64;
+            let share = count / lost.len() as f64;
+            assert!((share / loss - 1.0).abs() < 0.1, "{loss} {burst}: {share}");
+            let length = count / bursts;
+            assert!(
+                (length / burst - 1.0).abs() < 0.05,
+                "{loss} {burst}: {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_of_a_hundred_takes_longer_than_the_99th_percentile() {
+        let link = Link {
+            jitter: Jitter::exponential_with_p99(60 * MS),
+            ..Link::default()
+        };
+        let longer = (0..)
+            .zip(arrivals(link))
+            .filter(|&(n, arrival)| arrival[0] > Some(n * 20 * MS + 60 * MS))
+            .count();
+        assert!((70..130).contains(&longer), "{longer} of 10,000");
+        assert!(matches!(
+            Jitter::exponential_with_p99(Duration::ZERO),
+            Jitter::None
+        ));
     }
 
     #[test]

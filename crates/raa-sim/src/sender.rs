@@ -1,19 +1,24 @@
 //! A simulated sender: steady Opus frames, pauses, restarts, a clock that drifts.
 //!
 //! Always: a packet leaves at the end of the sound it carries, by the sender's own clock; its
-//! timestamp follows the sound, its sequence number goes up by one.
+//! timestamp follows the sound, its sequence number goes up by one. With redundancy it carries
+//! earlier frames of the same talkspurt again (RFC 2198), the earliest first.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raa_core::rtp::Packet;
+use raa_core::red::{self, Earlier};
+use raa_core::rtp::{self, Packet};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE};
 
 use crate::Clip;
 
 /// How often a sender with keep-alives sends one in its pauses: 400 ms, in samples.
 const KEEP_ALIVE_EVERY: u64 = 400 * SAMPLE_RATE as u64 / 1000;
+/// How many frames back the frames lie that a packet carries again, by how many they are: one
+/// alone is not the last one, because losses come in a row.
+const DISTANCES: [&[u64]; 4] = [&[], &[2], &[2, 1], &[3, 2, 1]];
 
 /// What a sender does while it has nothing to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub struct Sender {
     pub timestamp: u32,
     /// Whether it sets the marker bit at the beginning of a talkspurt.
     pub marks_talkspurts: bool,
+    /// How many earlier frames each packet carries again, 0 to 3.
+    pub redundancy: usize,
     clip: Arc<Clip>,
     pause: Option<Pause>,
     /// Packets of this talkspurt or keep-alive periods of this pause.
@@ -62,6 +69,7 @@ impl Sender {
             sequence_number: 65_000,
             timestamp: u32::MAX - 5 * SAMPLE_RATE,
             marks_talkspurts: true,
+            redundancy: 0,
             clip,
             pause: None,
             since_change: 0,
@@ -118,12 +126,10 @@ impl Sender {
 
     fn next_frame(&mut self) -> Option<Vec<u8>> {
         let datagram = match self.pause {
-            None => {
-                Some(self.datagram(self.since_change == 0, self.clip.payload(self.since_change)))
-            }
+            None => Some(self.frame(self.since_change)),
             Some(Pause::KeepAlive) if self.frame_start >= self.next_keep_alive => {
                 self.next_keep_alive += KEEP_ALIVE_EVERY;
-                Some(self.datagram(false, &self.clip.keep_alive()))
+                Some(self.datagram(false, OPUS_PAYLOAD_TYPE, &self.clip.keep_alive()))
             }
             Some(_) => None,
         };
@@ -140,17 +146,99 @@ impl Sender {
         datagram
     }
 
-    fn datagram(&self, first: bool, payload: &[u8]) -> Vec<u8> {
+    /// Frame `n` of this talkspurt, and those before it that redundancy asks for.
+    fn frame(&self, n: u64) -> Vec<u8> {
+        let own = self.clip.payload(n);
+        let earlier = DISTANCES[self.redundancy]
+            .iter()
+            .filter(|&&distance| distance <= n)
+            .map(|&distance| Earlier {
+                payload_type: OPUS_PAYLOAD_TYPE,
+                offset: distance as u16 * self.clip.packet_samples() as u16,
+                payload: self.clip.payload(n - distance),
+            });
+        if earlier.clone().next().is_none() {
+            return self.datagram(n == 0, OPUS_PAYLOAD_TYPE, own);
+        }
+        let mut payload = Vec::with_capacity(512);
+        red::write(earlier, OPUS_PAYLOAD_TYPE, own, &mut payload);
+        self.datagram(n == 0, red::PAYLOAD_TYPE, &payload)
+    }
+
+    fn datagram(&self, first: bool, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let packet = Packet {
             marker: first && self.marks_talkspurts,
-            payload_type: OPUS_PAYLOAD_TYPE,
+            payload_type,
             sequence_number: self.sequence_number,
             timestamp: self.timestamp,
             ssrc: self.ssrc,
             payload,
         };
-        let mut datagram = Vec::with_capacity(64);
+        let mut datagram = Vec::with_capacity(rtp::HEADER_LEN + payload.len());
         packet.write(&mut datagram);
         datagram
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raa_core::red::Redundant;
+
+    use super::*;
+
+    /// The distances in frames that the first packets carry, `None` for a plain packet.
+    #[track_caller]
+    fn check(redundancy: usize, expected: [Option<&[u16]>; 5]) {
+        let clip = Arc::new(Clip::tone(800).unwrap());
+        let mut sender = Sender::new(1, Arc::clone(&clip), Duration::ZERO, 0.0);
+        sender.redundancy = redundancy;
+        let mut datagrams = Vec::new();
+        sender.send_until(Duration::from_millis(100), |_, datagram| {
+            datagrams.push(datagram);
+        });
+        assert_eq!(datagrams.len(), expected.len());
+        for ((n, datagram), expected) in (0..).zip(&datagrams).zip(expected) {
+            let packet = Packet::parse(datagram).unwrap();
+            let Some(expected) = expected else {
+                let plain = (packet.payload_type, packet.payload);
+                assert_eq!(plain, (OPUS_PAYLOAD_TYPE, clip.payload(n)));
+                continue;
+            };
+            assert_eq!(packet.payload_type, red::PAYLOAD_TYPE);
+            let read = Redundant::parse(packet.payload).unwrap();
+            assert_eq!(read.payload, clip.payload(n));
+            let distances: Vec<u16> = read.earlier().map(|e| e.offset / 960).collect();
+            assert_eq!(distances, expected);
+            for earlier in read.earlier() {
+                let distance = u64::from(earlier.offset / 960);
+                assert_eq!(earlier.payload, clip.payload(n - distance));
+            }
+        }
+    }
+
+    #[test]
+    fn each_packet_carries_what_its_redundancy_asks_for_and_the_talkspurt_has() {
+        check(0, [None; 5]);
+        check(1, [None, None, Some(&[2]), Some(&[2]), Some(&[2])]);
+        check(
+            2,
+            [
+                None,
+                Some(&[1]),
+                Some(&[2, 1]),
+                Some(&[2, 1]),
+                Some(&[2, 1]),
+            ],
+        );
+        check(
+            3,
+            [
+                None,
+                Some(&[1]),
+                Some(&[2, 1]),
+                Some(&[3, 2, 1]),
+                Some(&[3, 2, 1]),
+            ],
+        );
     }
 }

@@ -4,8 +4,6 @@
 //! over what has arrived since, with the times of arrival, and plays the slot.
 //! Always: the seed and the calls decide everything; nothing sleeps and nothing asks the time.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::client::ClientView;
@@ -15,6 +13,7 @@ use raa_core::settings::ClientSettings;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT};
 
 use crate::ear::Ear;
+use crate::in_flight::InFlight;
 use crate::link::{Link, Path};
 use crate::random::Random;
 use crate::sender::Sender;
@@ -35,18 +34,9 @@ pub struct World {
     now: Duration,
     stalled_until: Duration,
     senders: Vec<(Sender, Path)>,
-    in_flight: BinaryHeap<Reverse<InFlight>>,
-    sent: u64,
+    /// Datagrams, with the handles of their senders.
+    in_flight: InFlight<(usize, Vec<u8>)>,
     random: Random,
-}
-
-/// A datagram on its way; of two that arrive together the one sent earlier is first.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct InFlight {
-    arrival: Duration,
-    number: u64,
-    sender: usize,
-    datagram: Vec<u8>,
 }
 
 impl World {
@@ -105,8 +95,7 @@ impl World {
             now: Duration::ZERO,
             stalled_until: Duration::ZERO,
             senders: Vec::new(),
-            in_flight: BinaryHeap::new(),
-            sent: 0,
+            in_flight: InFlight::default(),
             random,
         })
     }
@@ -203,47 +192,20 @@ impl World {
     }
 
     fn send(&mut self) {
-        let Self {
-            senders,
-            in_flight,
-            sent,
-            ..
-        } = self;
-        for (handle, (sender, path)) in senders.iter_mut().enumerate() {
+        for (handle, (sender, path)) in self.senders.iter_mut().enumerate() {
             sender.send_until(self.now, |leaves, datagram| {
-                let [first, again] = path.carry(leaves);
-                let mut post = |arrival: Option<Duration>, datagram: Vec<u8>| {
-                    let Some(arrival) = arrival else { return };
-                    *sent += 1;
-                    in_flight.push(Reverse(InFlight {
-                        arrival,
-                        number: *sent,
-                        sender: handle,
-                        datagram,
-                    }));
-                };
-                if again.is_some() {
-                    post(again, datagram.clone());
-                }
-                post(first, datagram);
+                path.send(leaves, (handle, datagram), &mut self.in_flight);
             });
         }
     }
 
     fn deliver(&mut self) {
-        while self
-            .in_flight
-            .peek()
-            .is_some_and(|Reverse(next)| next.arrival <= self.now)
-        {
-            let Some(Reverse(next)) = self.in_flight.pop() else {
-                return;
-            };
-            let from = Origin::Network(self.senders[next.sender].0.address);
+        while let Some((arrival, (sender, datagram))) = self.in_flight.take_arrived(self.now) {
+            let from = Origin::Network(self.senders[sender].0.address);
             // The hub counts what it refuses.
             let _ = self
                 .hub
-                .handle_packet(self.start + next.arrival, from, &next.datagram);
+                .handle_packet(self.start + arrival, from, &datagram);
         }
     }
 

@@ -28,6 +28,11 @@ fn any_link(random: &mut Random) -> Link {
         loss: 0.3 * random.unit(),
         duplicate: 0.1 * random.unit(),
         reorder: 0.1 * random.unit(),
+        burst: if random.chance(0.5) {
+            0.0
+        } else {
+            1.0 + 4.0 * random.unit()
+        },
     }
 }
 

@@ -202,6 +202,7 @@ fn the_same_seed_tells_the_same_story() {
             loss: 0.2,
             duplicate: 0.1,
             reorder: 0.1,
+            ..Link::default()
         };
         let mut world = hearing(seed, alice(), link);
         world.run_for(30 * SECOND);

@@ -1,0 +1,295 @@
+//! One socket for those who send, and one towards the server for each of them.
+//!
+//! Always: answers go to the sender they are for; neither senders nor datagrams on their way are
+//! kept without a limit, and what is beyond it is lost, as in a real network.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use raa_sim::Link;
+use raa_sim::in_flight::InFlight;
+use raa_sim::link::Path;
+use raa_sim::random::Random;
+
+/// Senders that are passed on.
+const MAX_SENDERS: usize = 256;
+/// Datagrams on their way.
+const MAX_IN_FLIGHT: usize = 65_536;
+/// Larger than any datagram.
+const BUFFER: usize = 65_536;
+
+/// What the relay does to datagrams.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Until the calm.
+    pub link: Link,
+    /// Since the first datagram; `None`: never.
+    pub calm_after: Option<Duration>,
+    /// Decides all fates.
+    pub seed: u64,
+}
+
+/// See the module's text.
+pub(crate) struct Relay {
+    socket: UdpSocket,
+    server: SocketAddr,
+    plan: Plan,
+    random: Random,
+    senders: Vec<Sender>,
+    in_flight: InFlight<(Way, Vec<u8>)>,
+    start: Instant,
+    first_datagram: Option<Duration>,
+    buffer: Box<[u8]>,
+}
+
+struct Sender {
+    address: SocketAddr,
+    /// The server takes it for the sender's own.
+    socket: UdpSocket,
+    to_server: Path,
+    to_sender: Path,
+}
+
+/// Which way, of the sender with this index.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    ToServer(usize),
+    ToSender(usize),
+}
+
+impl Relay {
+    pub(crate) fn new(listen: SocketAddr, server: SocketAddr, plan: Plan) -> io::Result<Self> {
+        let socket = UdpSocket::bind(listen)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            server,
+            plan,
+            random: Random::new(plan.seed),
+            senders: Vec::new(),
+            in_flight: InFlight::default(),
+            start: Instant::now(),
+            first_datagram: None,
+            buffer: vec![0; BUFFER].into(),
+        })
+    }
+
+    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Sleeps until there is something to do, at most so long, and does it.
+    pub(crate) fn turn(&mut self, at_most: Duration) -> io::Result<()> {
+        let due = self.in_flight.next_arrival();
+        let until_due = due.map(|due| due.saturating_sub(self.start.elapsed()));
+        self.wait(until_due.unwrap_or(at_most).min(at_most))?;
+        self.receive_from_senders();
+        self.receive_from_server();
+        self.pass_on();
+        Ok(())
+    }
+
+    fn wait(&self, length: Duration) -> io::Result<()> {
+        let sockets = self.senders.iter().map(|sender| &sender.socket);
+        let mut fds: Vec<PollFd<'_>> = std::iter::once(&self.socket)
+            .chain(sockets)
+            .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
+            .collect();
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(length)), None) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn receive_from_senders(&mut self) {
+        // An error here is the echo of an answer that nobody was there for.
+        while let Ok((len, address)) = self.socket.recv_from(&mut self.buffer) {
+            if let Some(sender) = self.sender(address) {
+                self.send(Way::ToServer(sender), len);
+            }
+        }
+    }
+
+    fn receive_from_server(&mut self) {
+        for sender in 0..self.senders.len() {
+            // An error here says that the server is not there yet.
+            while let Ok(len) = self.senders[sender].socket.recv(&mut self.buffer) {
+                self.send(Way::ToSender(sender), len);
+            }
+        }
+    }
+
+    /// The index of the sender at this address; `None` when there is no room for it.
+    fn sender(&mut self, address: SocketAddr) -> Option<usize> {
+        let known = self.senders.iter().position(|s| s.address == address);
+        if known.is_some() || self.senders.len() >= MAX_SENDERS {
+            return known;
+        }
+        let socket = socket_to(self.server).ok()?;
+        let mut path = || Path::new(self.plan.link, self.random.next_u64());
+        self.senders.push(Sender {
+            address,
+            socket,
+            to_server: path(),
+            to_sender: path(),
+        });
+        Some(self.senders.len() - 1)
+    }
+
+    /// Sends the buffer's first `len` bytes on their way.
+    fn send(&mut self, way: Way, len: usize) {
+        if self.in_flight.len() >= MAX_IN_FLIGHT {
+            return;
+        }
+        let now = self.start.elapsed();
+        let calm = self.is_calm(now);
+        let path = match way {
+            Way::ToServer(sender) => &mut self.senders[sender].to_server,
+            Way::ToSender(sender) => &mut self.senders[sender].to_sender,
+        };
+        if calm {
+            path.link = Link::default();
+        }
+        let datagram = self.buffer[..len].to_vec();
+        path.send(now, (way, datagram), &mut self.in_flight);
+    }
+
+    fn is_calm(&mut self, now: Duration) -> bool {
+        let first = *self.first_datagram.get_or_insert(now);
+        self.plan
+            .calm_after
+            .is_some_and(|after| now >= first + after)
+    }
+
+    fn pass_on(&mut self) {
+        let now = self.start.elapsed();
+        while let Some((_, (way, datagram))) = self.in_flight.take_arrived(now) {
+            // A network tells nobody what it could not deliver.
+            let _ = match way {
+                Way::ToServer(sender) => self.senders[sender].socket.send(&datagram),
+                Way::ToSender(sender) => {
+                    let address = self.senders[sender].address;
+                    self.socket.send_to(&datagram, address)
+                }
+            };
+        }
+    }
+}
+
+fn socket_to(server: SocketAddr) -> io::Result<UdpSocket> {
+    let any = if server.is_ipv4() {
+        "0.0.0.0:0"
+    } else {
+        "[::]:0"
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(server)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    fn socket() -> UdpSocket {
+        let socket = UdpSocket::bind(SocketAddr::from(ANY)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    fn relay_to(server: &UdpSocket, link: Link, calm_after: Option<Duration>) -> Relay {
+        let plan = Plan {
+            link,
+            calm_after,
+            seed: 1,
+        };
+        Relay::new(ANY.into(), server.local_addr().unwrap(), plan).unwrap()
+    }
+
+    /// Turns until a datagram comes.
+    fn receive(relay: &mut Relay, socket: &UdpSocket) -> (String, SocketAddr) {
+        let mut buffer = [0; 100];
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Ok((len, from)) = socket.recv_from(&mut buffer) {
+                return (String::from_utf8(buffer[..len].to_vec()).unwrap(), from);
+            }
+            relay.turn(Duration::from_millis(1)).unwrap();
+        }
+        panic!("nothing comes");
+    }
+
+    #[test]
+    fn each_sender_gets_the_answers_that_are_for_it() {
+        let (server, alice, bob) = (socket(), socket(), socket());
+        let link = Link {
+            delay: Duration::from_millis(3),
+            ..Link::default()
+        };
+        let mut relay = relay_to(&server, link, None);
+        let to = relay.local_address().unwrap();
+        for (sender, name) in [(&alice, "alice"), (&bob, "bob"), (&alice, "alice")] {
+            sender.send_to(name.as_bytes(), to).unwrap();
+            let (heard, from) = receive(&mut relay, &server);
+            assert_eq!(heard, name);
+            let answer = format!("hello {name}");
+            server.send_to(answer.as_bytes(), from).unwrap();
+            assert_eq!(receive(&mut relay, sender), (answer, to));
+        }
+        assert_eq!(relay.senders.len(), 2);
+    }
+
+    /// Sends a hundred and gives those that come.
+    fn hundred(relay: &mut Relay, server: &UdpSocket) -> Vec<u8> {
+        let sender = socket();
+        let to = relay.local_address().unwrap();
+        for n in 0..100 {
+            sender.send_to(&[n], to).unwrap();
+            relay.turn(Duration::ZERO).unwrap();
+        }
+        while !relay.in_flight.is_empty() {
+            relay.turn(PATIENCE).unwrap();
+        }
+        let mut buffer = [0; 100];
+        std::iter::from_fn(|| server.recv(&mut buffer).is_ok().then(|| buffer[0])).collect()
+    }
+
+    #[test]
+    fn what_the_link_loses_repeats_and_reorders_comes_so() {
+        let server = socket();
+        let link = Link {
+            loss: 0.2,
+            duplicate: 0.1,
+            reorder: 0.1,
+            ..Link::default()
+        };
+        let came = hundred(&mut relay_to(&server, link, None), &server);
+        let mut different = came.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert!((60..95).contains(&different.len()), "{}", different.len());
+        assert!(came.len() > different.len(), "some come twice");
+        assert!(!came.is_sorted(), "some are overtaken");
+    }
+
+    #[test]
+    fn after_the_calm_everything_passes_in_order() {
+        let server = socket();
+        let link = Link {
+            loss: 1.0,
+            ..Link::default()
+        };
+        let mut relay = relay_to(&server, link, Some(Duration::ZERO));
+        assert_eq!(hundred(&mut relay, &server), (0..100).collect::<Vec<_>>());
+        let mut relay = relay_to(&server, link, None);
+        assert_eq!(hundred(&mut relay, &server), []);
+    }
+}

@@ -1,0 +1,147 @@
+//! One sender, its path and the source that hears it, slot by slot, without a hub around them.
+//!
+//! For what asks about reception alone: without a mix to encode, a day of sound passes in seconds.
+//! Always: the seed and the calls decide everything; nothing sleeps and nothing asks the time.
+
+use std::time::{Duration, Instant};
+
+use raa_core::codec::{self, CodecError, MAX_PACKET_SAMPLES};
+use raa_core::red::{self, Redundant};
+use raa_core::rtp::Packet;
+use raa_core::source::{Scratch, Source, SourceStats};
+use raa_core::{SLOT, SLOT_SAMPLES};
+
+use crate::in_flight::InFlight;
+use crate::link::{Link, Path};
+use crate::sender::Sender;
+use crate::world::MAX_PLAYOUT_DELAY;
+
+/// See the module's text.
+pub struct OneSource {
+    /// May be made to do something else at any time.
+    pub sender: Sender,
+    /// May be changed at any time.
+    pub path: Path,
+    source: Source,
+    in_flight: InFlight<Vec<u8>>,
+    start: Instant,
+    /// Slots played.
+    slots: u32,
+    scratch: Box<Scratch>,
+    pcm: [f32; SLOT_SAMPLES],
+}
+
+impl OneSource {
+    /// The seed decides the path's fate.
+    ///
+    /// # Errors
+    /// When there is no memory for a decoder.
+    pub fn new(seed: u64, sender: Sender, link: Link) -> Result<Self, CodecError> {
+        Ok(Self {
+            sender,
+            path: Path::new(link, seed),
+            source: Source::new(MAX_PLAYOUT_DELAY)?,
+            in_flight: InFlight::default(),
+            // Only differences from it are ever used, so it does not matter when this is.
+            start: Instant::now(),
+            slots: 0,
+            scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
+            pcm: [0.0; SLOT_SAMPLES],
+        })
+    }
+
+    /// The time since the beginning: the last slot's.
+    pub fn now(&self) -> Duration {
+        SLOT * self.slots
+    }
+
+    /// What the source has suffered.
+    pub fn stats(&self) -> SourceStats {
+        self.source.stats()
+    }
+
+    /// Lets a slot pass and gives its sound.
+    pub fn play(&mut self) -> &[f32; SLOT_SAMPLES] {
+        self.slots += 1;
+        let now = self.now();
+        let Self {
+            sender,
+            path,
+            in_flight,
+            ..
+        } = self;
+        sender.send_until(now, |leaves, datagram| {
+            path.send(leaves, datagram, in_flight);
+        });
+        while let Some((arrival, datagram)) = self.in_flight.take_arrived(now) {
+            insert(&mut self.source, self.start + arrival, &datagram);
+        }
+        self.source
+            .play(self.start + now, &mut self.scratch, &mut self.pcm);
+        &self.pcm
+    }
+
+    /// Lets time pass, unheard; rounded down to whole slots.
+    pub fn run_for(&mut self, length: Duration) {
+        let end = self.now() + length;
+        while self.now() + SLOT <= end {
+            self.play();
+        }
+    }
+
+    /// Runs `length` in steps of a second and gives the stats after every one of them.
+    pub fn run_watched(&mut self, length: Duration) -> Vec<SourceStats> {
+        (0..length.as_secs())
+            .map(|_| {
+                self.run_for(Duration::from_secs(1));
+                self.stats()
+            })
+            .collect()
+    }
+
+    /// The sound of the next `length`, a multiple of a slot.
+    pub fn record(&mut self, length: Duration) -> Vec<f32> {
+        let slots = length.as_nanos() / SLOT.as_nanos();
+        let mut pcm = Vec::with_capacity(slots as usize * SLOT_SAMPLES);
+        (0..slots).for_each(|_| pcm.extend(self.play()));
+        pcm
+    }
+}
+
+/// As the hub does: what is no Opus, is no packet.
+fn insert(source: &mut Source, arrival: Instant, datagram: &[u8]) {
+    let Ok(packet) = Packet::parse(datagram) else {
+        return;
+    };
+    let redundant = match packet.payload_type {
+        red::PAYLOAD_TYPE => Redundant::parse(packet.payload).ok(),
+        _ => None,
+    };
+    let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+    if let Some(samples) = codec::packet_samples(own) {
+        source.insert(arrival, &packet, samples, redundant.as_ref());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Clip;
+    use crate::clip::AMPLITUDE;
+
+    #[test]
+    fn a_perfect_link_is_heard_whole() {
+        let clip = Arc::new(Clip::tone(800).unwrap());
+        let sender = Sender::new(1, clip, Duration::ZERO, 0.0);
+        let mut one = OneSource::new(1, sender, Link::default()).unwrap();
+        let watched = one.run_watched(Duration::from_secs(2));
+        assert_eq!((watched.len(), one.now()), (2, Duration::from_secs(2)));
+        assert_eq!((one.stats().received, one.stats().concealed), (100, 0));
+        let pcm = one.record(Duration::from_millis(100));
+        let peak = pcm.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+        assert!((0.8..1.2).contains(&(peak / AMPLITUDE)), "{peak}");
+        assert_eq!(pcm.len(), 5 * SLOT_SAMPLES);
+    }
+}

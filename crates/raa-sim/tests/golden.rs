@@ -1,0 +1,217 @@
+//! What every kind of network costs, as a table that is under version control.
+//!
+//! A change of the receiver that makes any kind of network sound worse, or later, is seen in
+//! `golden/network.txt`: the table is computed anew and compared line by line.
+//! `UPDATE_GOLDEN=1 cargo test -p raa-sim --test golden` writes it.
+//! Always: the seed is the same everywhere, so that cells differ by what they are and not by
+//! their luck; nothing in the table depends on the machine's speed.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+use raa_core::source::SourceStats;
+use raa_sim::{Jitter, Link, OneSource};
+
+const SEED: u64 = 6;
+const WARM_UP: Duration = Duration::from_secs(10);
+const MEASURED: Duration = Duration::from_secs(180);
+/// Independent losses, in percent,
+const LOSSES: [u32; 6] = [0, 1, 5, 10, 20, 30];
+/// and jitters that go with them: 99th percentiles, in ms.
+const JITTERS_MS: [u32; 5] = [0, 10, 30, 60, 120];
+/// Losses in bursts, in percent,
+const BURSTY_LOSSES: [u32; 4] = [1, 5, 10, 20];
+/// of these mean lengths,
+const BURSTS: [u32; 2] = [2, 4];
+/// and jitters that go with those.
+const BURSTY_JITTERS_MS: [u32; 2] = [0, 30];
+/// Earlier frames in each packet: 0 to 3.
+const REDUNDANCIES: usize = 4;
+
+const HEAD: &str = "\
+# One sender for 3 minutes, by what its network does and how many earlier frames each packet
+# carries again (the redundancy). Written by UPDATE_GOLDEN=1 cargo test -p raa-sim --test golden
+#
+# loss       share of packets that never arrive
+# burst      how many are lost in a row on average; - is each by itself
+# jitter     99th percentile of an exponential jitter
+# concealed  frames that nothing could be played for, after all repair
+# delay      mean time between a packet's arrival and its play-out
+#
+#                       concealed in %                  delay in ms
+#                       redundancy                      redundancy
+# loss  burst  jitter        0       1       2       3      0    1    2    3
+#    %             ms
+";
+
+/// A network: one line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Network {
+    loss_percent: u32,
+    /// 0: each by itself.
+    burst: u32,
+    jitter_ms: u32,
+}
+
+/// What a network costs at one redundancy.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    concealed_percent: f64,
+    delay_ms: f64,
+}
+
+/// Computed once for all tests of this file.
+static TABLE: LazyLock<Vec<(Network, [Cost; REDUNDANCIES])>> = LazyLock::new(|| {
+    let networks = networks();
+    let costs = measure_all(&networks);
+    let rows = costs.as_chunks().0.iter().copied();
+    networks.into_iter().zip(rows).collect()
+});
+
+fn networks() -> Vec<Network> {
+    let mut networks = Vec::new();
+    let mut add = |losses: &[u32], burst, jitters_ms: &[u32]| {
+        for &loss_percent in losses {
+            networks.extend(jitters_ms.iter().map(|&jitter_ms| Network {
+                loss_percent,
+                burst,
+                jitter_ms,
+            }));
+        }
+    };
+    add(&LOSSES, 0, &JITTERS_MS);
+    for burst in BURSTS {
+        add(&BURSTY_LOSSES, burst, &BURSTY_JITTERS_MS);
+    }
+    networks
+}
+
+/// All networks at all redundancies, in that order, on all cores.
+fn measure_all(networks: &[Network]) -> Vec<Cost> {
+    let costs = Mutex::new(vec![Cost::default(); networks.len() * REDUNDANCIES]);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let cell = next.fetch_add(1, Ordering::Relaxed);
+            let Some(network) = networks.get(cell / REDUNDANCIES) else {
+                return;
+            };
+            let cost = measure(*network, cell % REDUNDANCIES);
+            costs.lock().unwrap()[cell] = cost;
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
+    costs.into_inner().unwrap()
+}
+
+fn measure(network: Network, redundancy: usize) -> Cost {
+    let link = Link {
+        delay: 25 * MS,
+        jitter: Jitter::exponential_with_p99(network.jitter_ms * MS),
+        loss: f64::from(network.loss_percent) / 100.0,
+        burst: network.burst.into(),
+        ..Link::default()
+    };
+    let mut sender = alice();
+    sender.redundancy = redundancy;
+    let mut one = OneSource::new(SEED, sender, link).unwrap();
+    one.run_for(WARM_UP);
+    let before = one.stats();
+    let watched = one.run_watched(MEASURED);
+    let after = watched[watched.len() - 1];
+    let frames = |stats: SourceStats| stats.received + stats.lost;
+    let concealed = after.concealed - before.concealed;
+    let delays_ms = watched.iter().map(|stats| stats.delay_ms);
+    Cost {
+        concealed_percent: 100.0 * concealed as f64 / (frames(after) - frames(before)) as f64,
+        delay_ms: delays_ms.sum::<f64>() / watched.len() as f64,
+    }
+}
+
+/// The table as it is under version control.
+fn rendered() -> String {
+    let mut text = String::from(HEAD);
+    for (network, costs) in TABLE.iter() {
+        let burst = match network.burst {
+            0 => "-".to_owned(),
+            burst => burst.to_string(),
+        };
+        let _ = write!(
+            text,
+            "{:6} {burst:>6} {:7}  ",
+            network.loss_percent, network.jitter_ms
+        );
+        for cost in costs {
+            let _ = write!(text, "{:8.2}", cost.concealed_percent);
+        }
+        text.push_str("  ");
+        for cost in costs {
+            let _ = write!(text, "{:5.0}", cost.delay_ms);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The lines that differ: what was, and what is.
+fn difference(old: &str, new: &str) -> String {
+    let (mut old, mut new) = (old.lines(), new.lines());
+    let mut text = String::new();
+    loop {
+        match (old.next(), new.next()) {
+            (None, None) => return text,
+            (was, is) if was == is => {}
+            (was, is) => {
+                let _ = writeln!(text, "- {}\n+ {}", was.unwrap_or(""), is.unwrap_or(""));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_network_costs_what_it_did() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/network.txt");
+    let new = rendered();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &new).unwrap();
+    }
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    let difference = difference(&old, &new);
+    assert!(
+        difference.is_empty(),
+        "{} is no longer so; if it is better, UPDATE_GOLDEN=1 writes it:\n{HEAD}{difference}",
+        path.display()
+    );
+}
+
+#[test]
+fn a_frame_is_lost_only_with_all_packets_that_carry_it() {
+    let of_loss_alone = TABLE
+        .iter()
+        .filter(|(network, _)| network.burst == 0 && network.jitter_ms == 0);
+    for (network, costs) in of_loss_alone {
+        let loss = f64::from(network.loss_percent) / 100.0;
+        for (carriers, cost) in (1..).zip(costs) {
+            let limit = 100.0 * 1.5 * loss.powi(carriers) + 0.1;
+            assert!(
+                cost.concealed_percent <= limit,
+                "{network:?}, redundancy {}: {cost:?}, limit {limit} %",
+                carriers - 1
+            );
+        }
+        if network.loss_percent == 10 {
+            assert!(costs[2].concealed_percent < 0.3, "{:?}", costs[2]);
+        }
+    }
+}
