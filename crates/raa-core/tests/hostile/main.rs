@@ -1,5 +1,6 @@
 //! Whatever any host sends, the hub keeps its promises: it does not panic, it grows no further
-//! than it was told to, and every slot is exactly one frame of finite sound.
+//! than it was told to, every slot is exactly one frame of finite sound, and nobody is sent more
+//! than came from there.
 //!
 //! The dice are seeded, so a failure is the same on every machine; proptest shrinks it and keeps
 //! it in `proptest-regressions/`, from where it is replayed for ever.
@@ -8,6 +9,7 @@
 
 mod events;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,8 @@ struct Bench {
     accepted: u64,
     frames: u64,
     configured: Vec<u32>,
+    /// Bytes that came from an address and were not answered.
+    unanswered: HashMap<SocketAddr, usize>,
     decoder: Decoder,
 }
 
@@ -69,6 +73,7 @@ impl Bench {
             accepted: 0,
             frames: 0,
             configured: Vec::new(),
+            unanswered: HashMap::new(),
             decoder: Decoder::new().unwrap(),
         }
     }
@@ -145,8 +150,10 @@ impl Bench {
         } else {
             self.now - age
         };
-        let from = Origin::Network(SocketAddr::from(([192, 0, 2, host], 5000)));
+        let address = SocketAddr::from(([192, 0, 2, host], 5000));
+        let from = Origin::Network(address);
         self.datagrams += 1;
+        *self.unanswered.entry(address).or_default() += bytes.len();
         self.accepted += u64::from(self.hub.handle_packet(arrival, from, bytes).is_ok());
     }
 
@@ -156,9 +163,13 @@ impl Bench {
         self.hub.handle_timeout(self.now);
         let mut frames = 0;
         while let Some(output) = self.hub.poll_output() {
-            if let Output::Mix(frame) = output {
-                frames += 1;
-                self.hear(&frame);
+            match output {
+                Output::Mix(frame) => {
+                    frames += 1;
+                    self.hear(&frame);
+                }
+                Output::Send { to, datagram } => self.answer(to, &datagram),
+                Output::Event(_) => {}
             }
         }
         assert_eq!(frames, 1, "one slot is one frame");
@@ -167,6 +178,12 @@ impl Bench {
             self.hub.poll_timeout() > self.now,
             "the next slot lies ahead"
         );
+    }
+
+    fn answer(&mut self, to: SocketAddr, datagram: &[u8]) {
+        rtcp::parse(datagram, |_| ()).unwrap();
+        let left = self.unanswered[&to].checked_sub(datagram.len());
+        self.unanswered.insert(to, left.expect("no more than came"));
     }
 
     fn hear(&mut self, frame: &[u8]) {
@@ -207,6 +224,11 @@ fn check_view(client: &ClientView) {
     let stats = client.stats;
     assert!((0.0..1e9).contains(&stats.delay_ms), "{stats:?}");
     assert!((0.0..1e9).contains(&stats.jitter_ms), "{stats:?}");
+    if let Some(report) = client.quality {
+        for percent in [report.loss_percent, report.concealed_percent] {
+            assert!((0.0..=100.0).contains(&percent), "{report:?}");
+        }
+    }
     let levels = [client.level.rms_dbfs, client.level.peak_dbfs];
     assert!(
         levels.iter().all(|level| (-120.0..=10.0).contains(level)),
