@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Latest } from '../../crates/raa-server/web/latest.js';
-import { Interruptions, PeakHold, ago, arrange, checkName, condition, isHeld, isUnused, losingPercent, meterShare } from '../../crates/raa-server/web/model.js';
+import { Interruptions, PeakHold, ago, arrange, checkName, condition, facts, isHeld, isUnused, meterShare, notice } from '../../crates/raa-server/web/model.js';
 import { parseRtp } from '../../crates/raa-server/web/rtp.js';
 import { TEXTS, pickLanguage, texts } from '../../crates/raa-server/web/texts.js';
 
@@ -46,13 +46,49 @@ test('spans of time are told in the largest unit that fits', () => {
   assert.deepEqual(told, ['not heard yet', 'now', 'now', '12 s ago', '1 min ago', '3 h ago', '1 day ago', '3 days ago']);
 });
 
-test('a client that loses sound says so before anything else', () => {
-  const before = { received: 1000, concealed: 0 };
-  const losing = losingPercent(before, { received: 1460, concealed: 40 });
-  assert.equal(losing, 8);
-  assert.deepEqual(condition(client('a'), losing, en), { text: 'losing 8 %', isPoor: true });
-  assert.equal(losingPercent(before, { received: 1010, concealed: 1 }), null, 'too few packets to say');
-  assert.deepEqual(condition(client('a', { last_sound_ms_ago: 0 }), 0.5, en), { text: 'now', isPoor: false });
+const STATS = { received: 500, lost: 60, late: 3, reordered: 2, duplicate: 1, concealed: 4, repaired: 57, loss_percent: 12.34,
+  concealed_percent: 0, delay_ms: 61.4, target_delay_ms: 60.2, drift_ppm: -12.34, jitter_ms: 3.25 };
+
+test('a client that misses sound says so before anything else', () => {
+  const say = (quality, stats, change) => condition(client('a', { quality, stats: { ...STATS, ...stats }, last_sound_ms_ago: 0, ...change }), en);
+  assert.deepEqual(say('good'), { text: 'now', quality: 'good' });
+  assert.deepEqual(say('fair', { concealed_percent: 0.72 }), { text: 'fair · 0.7 % lost', quality: 'fair' });
+  assert.deepEqual(say('bad', { concealed_percent: 12.3 }), { text: 'poor · 12 % lost', quality: 'bad' });
+  assert.deepEqual(say('fair', { delay_ms: 300.4 }), { text: 'delay 300 ms', quality: 'fair' });
+  assert.deepEqual(say(null, {}, { status: 'offline', last_packet_ms_ago: 60000 }), { text: '1 min ago', quality: 'good' });
+});
+
+test('a second computer with the same id is named by its address', () => {
+  assert.equal(notice(client('a', { conflict: null }), en), '');
+  assert.equal(notice(client('a', { conflict: '192.0.2.8:5000' }), en), 'Another computer uses the same id: 192.0.2.8:5000');
+});
+
+/** Without the spaces that hold a part together. */
+const plain = (value) => value.replaceAll('\u00a0', ' ');
+
+test('the details tell everything there is to know of the way', () => {
+  const told = facts(client('a', { stats: STATS, round_trip_ms: 12.44, capture_to_mix_ms: 87.6 }), en);
+  assert.ok(told.every(([, value]) => value.split(' · ').every((part) => !part.includes(' '))), 'lists break at their dots only');
+  assert.deepEqual(told.map(([name, value]) => [name, plain(value)]), [
+    ['Address', '192.0.2.7:5000'],
+    ['Packets received', '500 · 60 lost · 3 late · 2 reordered · 1 duplicate'],
+    ['Frames', '57 repaired · 4 concealed'],
+    ['Loss, last 10 s', '12 % before repair · 0 % after'],
+    ['Playout delay', '61 ms · aims at 60 ms'],
+    ['Jitter', '3.3 ms'],
+    ['Clock drift', '−12.3 ppm'],
+    ['Round trip', '12.4 ms'],
+    ['Capture to mix', '88 ms'],
+    ['Last packet', 'now'],
+  ]);
+});
+
+test('what is not known is a dash, and there are as many details', () => {
+  const unknown = { ...STATS, loss_percent: null, concealed_percent: null, target_delay_ms: 0, drift_ppm: 0.04 };
+  const told = Object.fromEntries(facts(client('a', { status: 'offline', address: null, stats: unknown, round_trip_ms: null, capture_to_mix_ms: null }), en));
+  const shown = ['Address', 'Loss, last 10 s', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(told[name]));
+  assert.deepEqual(shown, ['–', '–', '61 ms', '0 ppm', '–', '–']);
+  assert.equal(Object.keys(told).length, 10);
 });
 
 test('the meter runs from -60 dBFS to 0', () => {

@@ -15,6 +15,7 @@ mod server_address;
 use std::fmt;
 use std::path::PathBuf;
 
+use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 use serde::Deserialize;
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub source: Source,
     /// What the sender calls itself.
     pub name: Name,
+    /// How many earlier frames a packet of sound carries at least.
+    pub redundancy: Redundancy,
     /// Who the sender is.
     pub ssrc: Ssrc,
     /// How much is logged.

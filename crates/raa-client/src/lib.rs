@@ -11,6 +11,7 @@ pub mod capture;
 pub mod config;
 pub mod desktop;
 mod files;
+mod hearing;
 pub mod link;
 pub mod logging;
 #[cfg(unix)]

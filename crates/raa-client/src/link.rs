@@ -10,6 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use raa_core::rtp;
 use tracing::{info, warn};
 
 use crate::resolver::{Answer, Resolver};
@@ -17,8 +18,11 @@ use crate::status::Board;
 
 /// A failing link asks for a look-up this often.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
-/// What comes back is only looked at for errors; so much of it before each datagram.
+/// So many datagrams that came back are read at a time; what is more waits in the socket, which
+/// drops what is too much.
 const READ_AT_MOST: usize = 8;
+/// No report is longer; what is cut off is no RTCP any more.
+const MAX_ANSWER_LEN: usize = 1500;
 /// Without an error for so long the link counts as working again.
 const RECOVERED_AFTER: Duration = Duration::from_secs(1);
 
@@ -51,6 +55,8 @@ struct Path {
     to: SocketAddr,
     /// When sending failed last; `None` while it works.
     failed_at: Option<Instant>,
+    /// What reading has met, for the next datagram to report.
+    refused: Option<io::Error>,
 }
 
 impl Link {
@@ -94,6 +100,21 @@ impl Link {
                 }
                 Change::None
             }
+        }
+    }
+
+    /// Whether datagrams leave this computer, as far as is known.
+    pub fn works(&self) -> bool {
+        self.path
+            .as_ref()
+            .is_some_and(|path| path.failed_at.is_none())
+    }
+
+    /// Hands out the RTCP datagrams that came back. Looks for what speaks against sending as well:
+    /// Windows reports that nobody listens there to the receiving side only.
+    pub fn receive(&mut self, each: impl FnMut(&[u8])) {
+        if let Some(path) = &mut self.path {
+            path.receive(each);
         }
     }
 
@@ -170,6 +191,7 @@ impl Link {
             socket,
             to,
             failed_at: None,
+            refused: None,
         });
         Change::Fresh
     }
@@ -188,9 +210,10 @@ enum Sent {
 
 impl Path {
     fn send(&mut self, now: Instant, datagram: &[u8]) -> Sent {
-        let sent = self
-            .take_answers()
-            .and_then(|()| self.socket.send(datagram));
+        let sent = match self.refused.take() {
+            Some(error) => Err(error),
+            None => self.socket.send(datagram),
+        };
         let error = match sent {
             Ok(_) => return self.note_success(now),
             // The socket's buffer is full, because the network card is slow: a lost packet.
@@ -204,18 +227,19 @@ impl Path {
         Sent::Badly(error)
     }
 
-    /// Reads what came back, and with it the ICMP message that nobody listens there: Windows
-    /// reports that to the receiving side only.
-    fn take_answers(&self) -> io::Result<()> {
-        let mut answer = [0; 1500];
+    fn receive(&mut self, mut each: impl FnMut(&[u8])) {
+        let mut answer = [0; MAX_ANSWER_LEN];
         for _ in 0..READ_AT_MOST {
             match self.socket.recv(&mut answer) {
+                Ok(len) if rtp::is_rtcp(&answer[..len]) => each(&answer[..len]),
                 Ok(_) => {}
-                Err(error) if is_port_unreachable(&error) => return Err(error),
-                Err(_) => break,
+                Err(error) if is_port_unreachable(&error) => {
+                    self.refused = Some(error);
+                    return;
+                }
+                Err(_) => return,
             }
         }
-        Ok(())
     }
 
     fn note_success(&mut self, now: Instant) -> Sent {

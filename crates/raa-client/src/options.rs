@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use raa_core::packetizer::Redundancy;
 
 use crate::config::ServerAddress;
 use crate::logging::LogLevel;
@@ -33,10 +34,20 @@ pub struct Options {
     /// What this computer is called until an operator names it [default: its host name].
     #[arg(long)]
     pub name: Option<String>,
+    /// How many earlier frames each packet carries at least, 0 to 3, against losses [default: 1].
+    #[arg(long, value_name = "N", value_parser = redundancy)]
+    pub redundancy: Option<Redundancy>,
     /// The configuration file [default: $XDG_CONFIG_HOME/raa/raa-client.toml].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How much is logged [default: info].
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
+}
+
+fn redundancy(text: &str) -> Result<Redundancy, String> {
+    let frames: i64 = text
+        .parse()
+        .map_err(|_| "allowed are whole numbers from 0 to 3")?;
+    Redundancy::new(frames).map_err(|error| error.to_string())
 }

@@ -9,11 +9,12 @@ use std::time::{Instant, SystemTime};
 
 use raa_core::codec::{CodecError, EncoderSettings};
 use raa_core::hub::StreamStart;
-use raa_core::packetizer::{Identity, Packetizer, PacketizerConfig, PacketizerStats};
+use raa_core::packetizer::{Hearing, Identity, Packetizer, PacketizerConfig, PacketizerStats};
 use tracing::{debug, info};
 
 use crate::INBOX;
 use crate::config::Settings;
+use crate::hearing::HearingLog;
 use crate::link::{Change, Link};
 use crate::resolver::Answer;
 use crate::status::Board;
@@ -37,6 +38,7 @@ pub struct Sender {
     link: Link,
     inbox: Receiver<Input>,
     board: Board,
+    hearing_log: HearingLog,
     muted: bool,
     /// Dies with the sender, so that a source with nothing to push sees it.
     _alive: Arc<()>,
@@ -73,6 +75,7 @@ impl Sender {
             link,
             inbox,
             board,
+            hearing_log: HearingLog::default(),
             muted: false,
             _alive: alive,
         })
@@ -88,13 +91,15 @@ impl Sender {
         }
     }
 
-    /// Sleeps, takes everything that has come, sends everything that is due.
+    /// Sleeps, takes everything that has come, sends everything that is due. Reports wait in the
+    /// socket meanwhile: up to a block of sound, or 400 ms while none is captured.
     fn turn(&mut self) -> Next {
         let due = self.packetizer.poll_timeout();
         let first = self
             .inbox
             .recv_timeout(due.saturating_duration_since(Instant::now()));
         let now = Instant::now();
+        self.receive(now);
         match first {
             Ok(input) => {
                 if self.take(now, input) == Next::End {
@@ -139,6 +144,13 @@ impl Sender {
         Next::GoOn
     }
 
+    /// Before all else, because what came back came back before.
+    fn receive(&mut self, now: Instant) {
+        let packetizer = &mut self.packetizer;
+        self.link
+            .receive(|datagram| packetizer.handle_rtcp(now, datagram));
+    }
+
     fn transmit(&mut self, now: Instant) {
         let mut change = Change::None;
         while let Some(datagram) = self.packetizer.poll_transmit() {
@@ -149,11 +161,18 @@ impl Sender {
         if change == Change::Fresh {
             self.packetizer.introduce_again();
         }
-        self.show();
+        self.show(now);
     }
 
-    fn show(&self) {
-        let stats = self.packetizer.stats();
+    fn show(&mut self, now: Instant) {
+        let mut stats = self.packetizer.stats();
+        if !self.link.works() {
+            // That nobody answers is no news then.
+            (stats.hearing, stats.round_trip) = (Hearing::Unknown, None);
+        }
+        if let Some(line) = self.hearing_log.news(now, &stats) {
+            info!("{line}");
+        }
         if self.board.show_stats(stats) {
             debug!("{} begins", if stats.sending { "sound" } else { "silence" });
         }
@@ -169,6 +188,7 @@ fn packetizer_config(settings: &Settings) -> PacketizerConfig {
             timestamp: rand::random(),
         },
         encoder: EncoderSettings::default(),
+        redundancy: settings.redundancy,
         identity: Identity {
             cname: format!("raa-{}@{}", settings.ssrc, host.to_string_lossy()),
             name: settings.name.as_str().into(),

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use raa_core::packetizer::PacketizerStats;
+use raa_core::packetizer::{Hearing, PacketizerStats};
 
 /// Everything that is shown of a running client.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -131,19 +131,37 @@ impl Board {
     }
 
     /// Shows how sending goes: 50 times a second, so nothing is copied. Whether sound has begun or
-    /// ended.
+    /// ended; that, and how the server hears it, is told.
     pub fn show_stats(&self, stats: PacketizerStats) -> bool {
         let before = self.lock().stats.replace(stats);
-        let is_news = before.is_some_and(|stats| stats.sending) != stats.sending;
-        if is_news {
+        let begins_or_ends = before.is_some_and(|stats| stats.sending) != stats.sending;
+        let hearing = before.map_or(Hearing::Unknown, |stats| stats.hearing);
+        if begins_or_ends || hearing != stats.hearing {
             (self.0.on_change)();
         }
-        is_news
+        begins_or_ends
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
         // A change that panicked half-way is still the newest there is.
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Those of a client that has sent nothing yet.
+#[cfg(test)]
+pub(crate) fn any_stats(sending: bool) -> PacketizerStats {
+    PacketizerStats {
+        packets: 0,
+        octets: 0,
+        talkspurts: 0,
+        capture_gaps: 0,
+        dropped_samples: 0,
+        sending,
+        redundancy: 1,
+        hearing: Hearing::Unknown,
+        round_trip: None,
+        level: raa_core::level::Level::SILENCE,
     }
 }
 
@@ -153,19 +171,8 @@ mod tests {
 
     use raa_core::level::Level;
 
+    use super::any_stats as stats;
     use super::*;
-
-    fn stats(sending: bool) -> PacketizerStats {
-        PacketizerStats {
-            packets: 0,
-            octets: 0,
-            talkspurts: 0,
-            capture_gaps: 0,
-            dropped_samples: 0,
-            sending,
-            level: Level::SILENCE,
-        }
-    }
 
     fn with_server() -> Status {
         let mut status = Status::default();
@@ -236,7 +243,13 @@ mod tests {
             ..stats(true)
         };
         assert_eq!(show(louder), (false, 0), "a level");
+        let heard = PacketizerStats {
+            hearing: Hearing::Good,
+            ..louder
+        };
+        assert_eq!(show(heard), (false, 1), "the server answers");
+        assert_eq!(show(heard), (false, 0), "and again");
         assert_eq!(tell(&|s| s.capture.device = "Headset".into()), 1);
-        assert_eq!(board.status().stats, Some(louder));
+        assert_eq!(board.status().stats, Some(heard));
     }
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use raa_core::rtcp::{self, ReceptionReport};
 use tempfile::TempDir;
 
 use support::{Client, Received, Receiver, command, output};
@@ -128,6 +129,90 @@ fn a_server_may_be_absent_go_and_come_back() {
         drop(receiver);
         std::thread::sleep(SECOND / 2);
         assert!(client.is_running());
+    }
+}
+
+/// How many earlier frames a packet of sound in the midst of it carries.
+fn earlier_of(received: &Received) -> Option<usize> {
+    match received {
+        Received::Rtp {
+            earlier, marker, ..
+        } if !marker => Some(*earlier),
+        _ => None,
+    }
+}
+
+/// A report of this loss, in 256ths, about the stream of `ssrc`, with a clock to echo.
+fn report(ssrc: u32, fraction_lost: u8) -> Vec<u8> {
+    let report = ReceptionReport {
+        ssrc,
+        fraction_lost,
+        cumulative_lost: 40,
+        highest_sequence: 1000,
+        jitter: 0,
+        last_sender_report: 0,
+        delay_since_last_sender_report: 0,
+    };
+    let mut datagram = Vec::new();
+    rtcp::write_receiver_report(0xface, &[report], "server@host", 5 << 16, &mut datagram);
+    datagram
+}
+
+#[test]
+fn losses_that_the_server_reports_are_logged_and_met_with_redundancy() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let mut command = command(folder.path());
+    let address = receiver.address();
+    command.args([
+        "--server",
+        &address,
+        "--source",
+        "tone",
+        "--redundancy",
+        "0",
+    ]);
+    let log = folder.path().join("log");
+    command.stderr(fs::File::create(&log).unwrap());
+    let _client = Client::spawn(command);
+    let ssrc = receiver.expect("a packet", ssrc_of);
+    assert_eq!(receiver.expect("a plain packet", earlier_of), 0);
+
+    // Those of another stream, and garbage, change nothing.
+    receiver.answer(&report(!ssrc, 255));
+    receiver.answer(&report(ssrc, 255)[..20]);
+    let earlier: Vec<_> = receiver
+        .listen(SECOND / 2)
+        .iter()
+        .filter_map(earlier_of)
+        .collect();
+    assert!(earlier.len() > 10 && earlier.iter().all(|earlier| *earlier == 0));
+
+    receiver.answer(&report(ssrc, 40));
+    let three = |received: &Received| earlier_of(received).filter(|earlier| *earlier == 3);
+    receiver.expect("three earlier frames", three);
+    receiver.expect_tone(1000.0, TONE_PEAK);
+    let echo = |received: &Received| match received {
+        Received::Echo { ssrc, last } => Some((*ssrc, *last)),
+        _ => None,
+    };
+    assert_eq!(receiver.expect("the clock's echo", echo), (0xface, 5));
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(
+        log.matches("the server loses 16 % of the packets").count(),
+        1,
+        "{log}"
+    );
+}
+
+#[test]
+fn earlier_frames_come_once_more_as_many_as_are_set() {
+    for (options, expected) in [(&[] as &[&str], 1), (&["--redundancy", "2"], 2)] {
+        let (folder, mut receiver) = (folder(), Receiver::new());
+        let options = [&["--source", "tone"], options].concat();
+        let _client = Client::start(folder.path(), &receiver.address(), &options);
+        let enough = |received: &Received| earlier_of(received).filter(|&n| n == expected);
+        receiver.expect("earlier frames", enough);
+        receiver.expect_tone(1000.0, TONE_PEAK);
     }
 }
 

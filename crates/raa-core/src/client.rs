@@ -5,9 +5,14 @@
 use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::codec::CodecError;
+use crate::hub::reports::{Peer, Reporter};
 use crate::level::{Level, Meter, from_dbfs};
 use crate::mix;
+use crate::quality::{self, QualityReport};
+use crate::red::Redundant;
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Accepted, Scratch, Source, SourceStats};
@@ -17,6 +22,11 @@ use crate::{SLOT, SLOT_SAMPLES};
 pub const SOUNDING_DBFS: f32 = -60.0;
 /// A client is shown as sounding for so long after its last sound.
 pub const SOUNDING_HOLD: Duration = Duration::from_secs(1);
+
+/// So many packets that do not fit the stream make a conflict: more than a restart has.
+const CONFLICT_PACKETS: u32 = 25;
+/// A conflict is over when no such packet came for so long.
+const CONFLICT_HOLD: Duration = Duration::from_secs(5);
 
 /// How a client is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +73,8 @@ pub struct ClientView {
     pub last_sound_ago: Option<Duration>,
     /// What its packets have suffered.
     pub stats: SourceStats,
+    /// How well it was heard in the last ten seconds; `None` when nothing came.
+    pub quality: Option<QualityReport>,
     /// Where packets with the same SSRC come from that do not belong to its stream, while they do.
     pub conflict: Option<SocketAddr>,
     /// From the server to the client and back, as its last report tells; `None` until one does.
@@ -77,16 +89,38 @@ impl ClientView {
     }
 }
 
+/// Packets from elsewhere that carry a client's SSRC and do not belong to its stream.
+#[derive(Debug, Clone, Copy)]
+struct Strays {
+    address: SocketAddr,
+    last: Instant,
+    packets: u32,
+}
+
+impl Strays {
+    fn is_recent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) < CONFLICT_HOLD
+    }
+
+    fn conflict(&self, now: Instant) -> Option<SocketAddr> {
+        (self.packets >= CONFLICT_PACKETS && self.is_recent(now)).then_some(self.address)
+    }
+}
+
 pub(crate) struct Client {
     pub(crate) settings: ClientSettings,
     pub(crate) sender_name: Option<Name>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) last_packet: Option<Instant>,
+    /// Its RTCP.
+    pub(crate) peer: Peer,
     /// Made with the first packet: a client that is only remembered needs no decoder.
     source: Option<Source>,
     connected: bool,
+    strays: Option<Strays>,
     last_sound: Option<Instant>,
     meter: Meter,
+    quality: quality::Window,
     /// The gain at the end of the last slot.
     gain: f32,
 }
@@ -98,10 +132,13 @@ impl Client {
             sender_name: None,
             address: None,
             last_packet: None,
+            peer: Peer::default(),
             source: None,
             connected: false,
+            strays: None,
             last_sound: None,
             meter: Meter::default(),
+            quality: quality::Window::default(),
             gain: 0.0,
         };
         client.gain = client.wanted_gain();
@@ -118,17 +155,34 @@ impl Client {
         arrival: Instant,
         packet: &Packet<'_>,
         samples: usize,
-        playout_delay: Duration,
+        redundant: Option<&Redundant<'_>>,
+        max_delay: Duration,
     ) -> Result<Accepted, CodecError> {
         let source = match &mut self.source {
             Some(source) => source,
-            none => none.insert(Source::new(playout_delay)?),
+            none => none.insert(Source::new(max_delay)?),
         };
-        let accepted = source.insert(arrival, packet, samples);
+        let accepted = source.insert(arrival, packet, samples, redundant);
         if accepted == Accepted::InStream {
             (self.connected, self.last_packet) = (true, Some(arrival));
+            self.quality.count(samples);
         }
         Ok(accepted)
+    }
+
+    /// Takes note of a packet with this client's SSRC that does not belong to its stream.
+    pub(crate) fn note_stray(&mut self, arrival: Instant, from: Option<SocketAddr>) {
+        let Some(address) = from.filter(|_| from != self.address) else {
+            return;
+        };
+        let before = self
+            .strays
+            .filter(|strays| strays.address == address && strays.is_recent(arrival));
+        self.strays = Some(Strays {
+            address,
+            last: arrival,
+            packets: before.map_or(0, |strays| strays.packets).saturating_add(1),
+        });
     }
 
     /// Adds one slot to `sum`; true when the client takes part in it.
@@ -172,11 +226,41 @@ impl Client {
         if let Some(source) = &mut self.source {
             source.forget_stream();
         }
+        let stats = self.stats();
+        self.quality.restart(&stats);
+        self.peer.restart(&stats);
+    }
+
+    /// The RTCP it is to be sent now, if any.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        reporter: &mut Reporter,
+    ) -> Option<(SocketAddr, Bytes)> {
+        if !self.peer.is_due(now) {
+            return None;
+        }
+        let highest = self.source.as_ref()?.highest_sequence()?;
+        let stats = self.stats();
+        reporter.report(now, ssrc, &mut self.peer, &stats, highest)
+    }
+
+    /// To be called once a second.
+    pub(crate) fn note_quality(&mut self) {
+        if self.connected {
+            self.quality.tick(&self.stats());
+        }
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.source.as_ref().map(Source::stats).unwrap_or_default()
     }
 
     pub(crate) fn view(&self, ssrc: u32, now: Instant) -> ClientView {
         let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         let last_sound_ago = ago(self.last_sound);
+        let stats = self.stats();
         ClientView {
             ssrc,
             settings: self.settings.clone(),
@@ -194,9 +278,13 @@ impl Client {
             },
             last_packet_ago: ago(self.last_packet),
             last_sound_ago,
-            stats: self.source.as_ref().map(Source::stats).unwrap_or_default(),
-            conflict: None,
-            round_trip: None,
+            stats,
+            quality: self
+                .connected
+                .then(|| self.quality.report(&stats))
+                .flatten(),
+            conflict: self.strays.and_then(|strays| strays.conflict(now)),
+            round_trip: self.peer.round_trip(),
         }
     }
 

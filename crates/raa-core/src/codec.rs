@@ -125,6 +125,17 @@ impl Decoder {
         Ok(samples)
     }
 
+    /// Fills a gap of `out.len()` samples, a multiple of 2.5 ms, from what the packet behind it
+    /// carries of it (in-band FEC); continues the past where it carries less.
+    ///
+    /// # Errors
+    /// When the packet is malformed or the length is not such a multiple.
+    pub fn repair(&mut self, next: &[u8], out: &mut [f32]) -> Result<(), CodecError> {
+        self.inner.decode_float_to_slice(next, out, true)?;
+        clamp(out);
+        Ok(())
+    }
+
     /// Continues the past over a gap of `out.len()` samples, a multiple of 2.5 ms up to 120 ms.
     ///
     /// # Errors
@@ -134,6 +145,29 @@ impl Decoder {
         clamp(out);
         Ok(())
     }
+}
+
+/// Whether a packet carries its predecessor again, coarsely: in-band FEC (RFC 6716 section 4.2.5).
+/// Told from packets of one frame, which is all that anybody sends FEC in.
+pub fn has_fec(packet: &[u8]) -> bool {
+    let &[toc, first, ..] = packet else {
+        return false;
+    };
+    // CELT alone has no FEC; the code of one frame is 0 (RFC 6716 section 3.1).
+    if toc & 0x80 != 0 || toc & 0x03 != 0 {
+        return false;
+    }
+    // In front of the frame stand, for each channel, a voice flag per 20 ms and the FEC flag
+    // (section 4.2.3). Configurations 0 to 11 are SILK's of 10, 20, 40 and 60 ms, 12 to 15 hybrid.
+    let config = toc >> 3;
+    let voice_flags = match config % 4 {
+        2 if config < 12 => 2,
+        3 if config < 12 => 3,
+        _ => 1,
+    };
+    let is_stereo = toc & 0x04 != 0;
+    let flag = |at: u32| first << at & 0x80 != 0;
+    flag(voice_flags) || is_stereo && flag(2 * voice_flags + 1)
 }
 
 /// Samples that a packet decodes to, from its TOC and frame count alone; `None` if malformed.

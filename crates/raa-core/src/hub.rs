@@ -9,7 +9,7 @@
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -18,23 +18,29 @@ use crate::codec::{
     self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES,
 };
 use crate::mix::Limiter;
+use crate::red::{self, Redundant};
 use crate::refused::{Refused, RefusedCounts};
 use crate::rtcp;
 use crate::rtp::{self, Packet};
 use crate::settings::{ClientSettings, Name};
 use crate::source::Accepted;
 use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
+use reports::Reporter;
+
+pub(crate) mod reports;
 
 /// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
 const MAX_NEW_PER_SLOT: u32 = 50;
+/// Slots in a second.
+const QUALITY_SLOTS: u64 = 50;
 
 /// What the hub is set to.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// The payload types that mean Opus, 0 to 127.
     pub payload_types: Vec<u8>,
-    /// How long packets wait on average between arrival and play-out.
-    pub playout_delay: Duration,
+    /// The playout delay follows the network, up to this; 20 to 400 ms.
+    pub max_playout_delay: Duration,
     /// A client is offline when no packet came for so long.
     pub offline_after: Duration,
     /// So many clients are remembered that no operator has touched.
@@ -45,6 +51,8 @@ pub struct HubConfig {
     pub encoder: EncoderSettings,
     /// Where the mix's own RTP stream begins; random (RFC 3550 section 5.1).
     pub mix_stream: StreamStart,
+    /// What the wall clock says when the hub starts; reports to senders tell it.
+    pub wall_clock: SystemTime,
 }
 
 /// The random first values of an RTP stream.
@@ -65,6 +73,15 @@ pub enum Origin {
     Network(SocketAddr),
     /// A source inside the server.
     Internal,
+}
+
+impl Origin {
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Network(address) => Some(address),
+            Self::Internal => None,
+        }
+    }
 }
 
 /// What an operator asks for.
@@ -100,6 +117,13 @@ pub enum CommandError {
 pub enum Output {
     /// Send this RTP packet to every listener.
     Mix(Bytes),
+    /// Send this RTCP packet to one sender, from the audio port.
+    Send {
+        /// Where its sound comes from.
+        to: SocketAddr,
+        /// A receiver report (RFC 3550 section 6.4.2).
+        datagram: Bytes,
+    },
     /// Tell those who keep or show it.
     Event(ClientEvent),
 }
@@ -159,6 +183,7 @@ pub struct Hub {
     /// The last frame was DTX, and nothing is in the mix.
     said_silence: bool,
     stream: StreamStart,
+    reporter: Reporter,
     scratch: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
 
@@ -172,6 +197,7 @@ impl Hub {
             encoder: Encoder::new(config.encoder)?,
             said_silence: false,
             stream: config.mix_stream,
+            reporter: Reporter::new(config.mix_stream.ssrc, start, config.wall_clock),
             config,
             clients: BTreeMap::new(),
             next_slot: start + SLOT,
@@ -246,6 +272,10 @@ impl Hub {
         self.play_slot();
         self.next_slot += SLOT;
         self.new_in_slot = 0;
+        self.send_reports(now);
+        if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
+            self.clients.values_mut().for_each(Client::note_quality);
+        }
     }
 
     /// The next thing to do, oldest first.
@@ -272,10 +302,9 @@ impl Hub {
 
     fn take_rtp(&mut self, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
         let packet = Packet::parse(datagram).map_err(|e| Refused::of_datagram(datagram, e))?;
-        if !self.config.payload_types.contains(&packet.payload_type) {
-            return Err(Refused::PayloadType);
-        }
-        let samples = codec::packet_samples(packet.payload).ok_or(Refused::NotOpus)?;
+        let redundant = self.parse_redundant(&packet)?;
+        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+        let samples = codec::packet_samples(own).ok_or(Refused::NotOpus)?;
         if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
             return Err(Refused::ReservedSsrc);
         }
@@ -286,15 +315,17 @@ impl Hub {
             return Err(Refused::TooManyClients);
         };
         let was_connected = client.is_connected();
-        match client.insert(arrival, &packet, samples, self.config.playout_delay) {
+        let max_delay = self.config.max_playout_delay;
+        match client.insert(arrival, &packet, samples, redundant.as_ref(), max_delay) {
             Ok(Accepted::InStream) => {}
-            Ok(Accepted::Stray) => return Err(Refused::Stray),
+            Ok(Accepted::Stray) => {
+                client.note_stray(arrival, from.address());
+                return Err(Refused::Stray);
+            }
             Err(_no_memory) => return Err(Refused::TooManyClients),
         }
-        client.address = match from {
-            Origin::Network(address) => Some(address),
-            Origin::Internal => None,
-        };
+        client.address = from.address();
+        client.peer.take_sound(client.address, datagram.len());
         if !was_connected {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Connected {
@@ -305,6 +336,23 @@ impl Hub {
         Ok(())
     }
 
+    /// The redundant audio that a packet carries (RFC 2198); `None` when it is plain Opus.
+    fn parse_redundant<'a>(&self, packet: &Packet<'a>) -> Result<Option<Redundant<'a>>, Refused> {
+        let is_opus = |payload_type| self.config.payload_types.contains(&payload_type);
+        if is_opus(packet.payload_type) {
+            return Ok(None);
+        }
+        if packet.payload_type != red::PAYLOAD_TYPE {
+            return Err(Refused::PayloadType);
+        }
+        let redundant = Redundant::parse(packet.payload).map_err(|_| Refused::MalformedRed)?;
+        let mut types = redundant.earlier().map(|earlier| earlier.payload_type);
+        if !is_opus(redundant.payload_type) || !types.all(is_opus) {
+            return Err(Refused::PayloadType);
+        }
+        Ok(Some(redundant))
+    }
+
     /// Believes only the host that a client's sound comes from.
     fn take_rtcp(
         &mut self,
@@ -313,37 +361,32 @@ impl Hub {
         datagram: &[u8],
     ) -> Result<(), Refused> {
         let (clients, outputs) = (&mut self.clients, &mut self.outputs);
+        let reporter = &self.reporter;
+        let from = from.address();
+        // A datagram is paid for once, whatever number of clients it speaks of.
+        let mut unpaid = datagram.len();
         let parsed = rtcp::parse(datagram, |item| {
             let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
             | rtcp::Item::Name { ssrc, .. }
-            | rtcp::Item::Goodbye { ssrc }) = item;
+            | rtcp::Item::ReferenceTimeEcho { from: ssrc, .. }
+            | rtcp::Item::Goodbye { ssrc }) = item
+            else {
+                return;
+            };
             let Some(client) = clients.get_mut(&ssrc) else {
                 return;
             };
-            let host = match from {
-                Origin::Network(address) => Some(address.ip()),
-                Origin::Internal => None,
-            };
-            if !client.is_connected() || client.address.map(|address| address.ip()) != host {
+            let host = |address: SocketAddr| address.ip();
+            if !client.is_connected() || client.address.map(host) != from.map(host) {
                 return;
             }
             client.last_packet = client.last_packet.max(Some(arrival));
-            match item {
-                rtcp::Item::SenderReport(_) => {}
-                rtcp::Item::Name { text, .. } => {
-                    let name = Name::from_sender(text);
-                    if client.sender_name != name && name.is_some() {
-                        client.sender_name.clone_from(&name);
-                        outputs.extend(
-                            name.map(|name| Output::Event(ClientEvent::SenderNamed { ssrc, name })),
-                        );
-                    }
-                }
-                rtcp::Item::Goodbye { .. } => {
-                    client.disconnect();
-                    outputs.push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
-                }
+            // Only where the sound itself comes from is answered.
+            if client.peer.is_at(from) {
+                client.peer.take_bytes(std::mem::take(&mut unpaid));
+                reporter.take(&mut client.peer, arrival, &item);
             }
+            outputs.extend(take_item(client, ssrc, &item).map(Output::Event));
         });
         parsed.map_err(|_| Refused::MalformedRtcp)
     }
@@ -383,6 +426,14 @@ impl Hub {
                 self.outputs
                     .push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
             }
+        }
+    }
+
+    fn send_reports(&mut self, now: Instant) {
+        for (&ssrc, client) in &mut self.clients {
+            let report = client.report(now, ssrc, &mut self.reporter);
+            self.outputs
+                .extend(report.map(|(to, datagram)| Output::Send { to, datagram }));
         }
     }
 
@@ -439,6 +490,25 @@ impl Hub {
         self.stream.sequence_number = self.stream.sequence_number.wrapping_add(1);
         self.stream.timestamp = self.stream.timestamp.wrapping_add(SLOT_SAMPLES as u32);
         datagram.into()
+    }
+}
+
+/// What a client says of itself.
+fn take_item(client: &mut Client, ssrc: u32, item: &rtcp::Item<'_>) -> Option<ClientEvent> {
+    match *item {
+        rtcp::Item::Name { text, .. } => {
+            let name = Name::from_sender(text)?;
+            if client.sender_name.as_ref() == Some(&name) {
+                return None;
+            }
+            client.sender_name = Some(name.clone());
+            Some(ClientEvent::SenderNamed { ssrc, name })
+        }
+        rtcp::Item::Goodbye { .. } => {
+            client.disconnect();
+            Some(ClientEvent::Disconnected { ssrc })
+        }
+        _ => None,
     }
 }
 

@@ -2,69 +2,116 @@
 //!
 //! Holds encoded payloads only, in the order of their RTP timestamps: decoding waits for
 //! play-out, so that packets are decoded in order and a gap is concealed by the decoder that
-//! knows the past. The cursor is the timestamp of the next sample to be decoded.
+//! knows the past. The cursor is the timestamp of the next sample to be decoded; what is decoded
+//! and not yet played lies before it, with the source.
+//!
+//! The playout delay is the time from the arrival of a packet that met no queue to the slot's
+//! sample it is played as. Each slot tells how far that is off what the network asks for; the
+//! source puts it right by time-scaling, this buffer in silence, where nobody hears it.
 //!
 //! Always: never looks at a clock; never holds more than the queue's capacity; the cursor goes
 //! on in every slot, heard or not, so what a stall delays is dropped and not played late; no
 //! allocation once the payload buffers have grown to the sender's packet size.
 
+mod lateness;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod transit;
 
 use std::time::{Duration, Instant};
 
+use self::lateness::Lateness;
 use self::queue::{Entry, Queue};
+use self::transit::Transit;
 use crate::sequence::Place;
-use crate::{SLOT, SLOT_SAMPLES, samples_in, seconds_between};
+use crate::{SAMPLE_RATE, SLOT_SAMPLES, codec, samples_in, seconds_between};
 
-/// Over how long the waiting times of packets are averaged before the delay is judged,
-const JUDGE_EVERY: Duration = Duration::from_secs(1);
-/// and over how many at least: in a pause, whose few packets show a drift all the same, that
-/// takes longer.
-const JUDGE_MIN_PACKETS: u32 = 5;
-/// How far the mean wait may be off its target before it is put right.
-const TOLERANCE: Duration = SLOT;
-/// In so many judgements in a row the wait must be off before sound is cut or stretched for it.
-const JUDGEMENTS_IN_SOUND: u32 = 2;
-/// How late a packet counts at most in the mean wait.
-const MAX_LATENESS: Duration = Duration::from_millis(60);
+/// Samples in a second, in which all times here are counted.
+const SECOND: f64 = SAMPLE_RATE as f64;
+/// A slot's first sample is decoded when the slot begins, its last one, too: a packet that starts
+/// anywhere in it must be there by then, which costs a slot; and 1 ms for the engine's lateness.
+const SLOT_COST: f64 = SLOT_SAMPLES as f64 + 48.0;
+/// The least playout delay: 20 ms.
+const MIN_DELAY: f64 = SLOT_SAMPLES as f64;
+/// A delay that is longer than needed comes down with this time constant: 1 s, in slots,
+const SHRINK_SLOTS: f64 = 50.0;
+/// and no faster than time-scaling follows: 75 ms in a second, in samples per slot.
+const MAX_SHRINK: f64 = 72.0;
 /// Slots in which packets arrived, but only late ones, until the sender's clock is taken anew.
 const LATE_SLOTS_TO_RESYNC: u32 = 8;
+/// The network stood still when nothing came for so long, 80 ms,
+const STALL_GAP: f64 = 3840.0;
+/// and what came then was so late: 60 ms. The packets right behind it are of the same stall.
+const STALL_LATENESS: f64 = 2880.0;
+/// A burst ends with the first packet that comes so long after the one before: 5 ms.
+const BURST_GAP: f64 = 240.0;
+/// In silence, how much later than it should a talkspurt may begin so that its first packet is
+/// heard from its beginning: 60 ms.
+const MAX_LATE_ONSET: f64 = 2880.0;
+/// libopus conceals in steps of 2.5 ms.
+pub(crate) const CONCEAL_STEP: usize = 120;
+/// In-band FEC carries one frame, which is no longer than this: 60 ms.
+const MAX_FEC: i64 = 2880;
 
 /// What the decoder shall do next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Next<'a> {
     /// Decode this packet and leave out its first `skip` samples.
     Packet { payload: &'a [u8], skip: usize },
-    /// Bridge this many samples: the packet is lost or late, or the sender is silent.
-    Gap(usize),
-    /// The delay was too long and a part is left out: join the two ends without a click.
-    Jump,
-    /// Nothing has been heard of this source, or not enough to begin.
-    Idle,
+    /// Bridge this many samples: the packet is lost or late, or the sender is silent. The packet
+    /// that follows right behind them may carry what is missing (in-band FEC).
+    Gap {
+        samples: usize,
+        fec: Option<&'a [u8]>,
+    },
 }
 
-/// What became of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inserted {
-    /// It waits for its slot.
-    Kept,
-    /// Its slot has passed.
-    Late,
+/// How play-out stands when a slot begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Steering {
+    /// Samples by which the delay is too long (positive) or too short.
+    pub error: f64,
+    /// How much faster the sender's clock runs than ours, as a share.
+    pub drift: f64,
+}
+
+/// What a buffer has counted, and how it stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct JitterStats {
+    /// Packets that arrived when their slot had passed.
+    pub late: u64,
+    /// Samples that were bridged because their packet was lost or late; silence is none.
+    pub concealed_samples: u64,
+    /// Samples whose packet was lost or late and which another packet carried.
+    pub repaired_samples: u64,
+    /// Mean time from a packet's arrival to its play-out, in samples.
+    pub mean_wait: f64,
+    /// The delay that the network asks for, in samples.
+    pub target: f64,
+    /// How much faster the sender's clock runs than ours, as a share.
+    pub drift: f64,
 }
 
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct JitterBuffer {
-    target: Duration,
+    /// The delay is never longer than this, in samples.
+    max_delay: f64,
     queue: Queue,
     playout: Option<Playout>,
+    /// Samples are counted from here.
+    origin: Option<Instant>,
+    transit: Transit,
+    lateness: Lateness,
+    /// The delay aimed at, in samples.
+    target: f64,
+    last_arrival: f64,
+    /// The packets that come now are those of a stall whose first one was counted.
+    in_burst: bool,
     /// The payload handed out last; its buffer is reused.
     current: Vec<u8>,
-    late: u64,
-    concealed_samples: u64,
-    mean_wait: Duration,
+    stats: JitterStats,
 }
 
 /// The state while playing.
@@ -73,116 +120,176 @@ struct Playout {
     /// Timestamp of the next sample to decode.
     cursor: i64,
     /// Decoded and not yet played, in samples: the listener is so far behind the cursor.
-    decoded: i64,
-    /// When the next slot is due.
-    next_slot: Instant,
+    decoded: f64,
+    /// When the slot that comes next is due, in samples.
+    next_slot: f64,
     /// The sequence number that continues what was decoded.
     expected: i64,
     /// Since this timestamp nothing has been decoded; what arrives next tells whether the
     /// sender was silent or the network lost something.
     gap_start: Option<i64>,
-    waits: Waits,
+    /// Nothing is heard in this slot, so the cursor may still go back.
+    is_silent: bool,
     arrived_in_slot: bool,
     kept_in_slot: bool,
     late_slots: u32,
 }
 
-/// How long packets wait between their arrival and their play-out.
-#[derive(Debug)]
-struct Waits {
-    since: Instant,
-    sum_s: f64,
-    count: u32,
-    judgements_off: u32,
-    /// Samples to leave out (positive) or to put in (negative).
-    correction: i64,
-}
-
 impl JitterBuffer {
-    /// Packets shall wait `target` on average.
-    pub(crate) fn new(target: Duration) -> Self {
+    /// `max_delay` bounds the playout delay, whatever the network does.
+    pub(crate) fn new(max_delay: Duration) -> Self {
+        let lateness = Lateness::default();
         Self {
-            target,
+            max_delay: (samples_in(max_delay) as f64).max(MIN_DELAY),
             queue: Queue::default(),
             playout: None,
+            origin: None,
+            transit: Transit::default(),
+            target: lateness.to_cover() + SLOT_COST,
+            lateness,
+            last_arrival: 0.0,
+            in_burst: false,
             current: Vec::new(),
-            late: 0,
-            concealed_samples: 0,
-            mean_wait: Duration::ZERO,
+            stats: JitterStats::default(),
         }
     }
 
-    /// Packets that arrived when their slot had passed.
-    pub(crate) fn late(&self) -> u64 {
-        self.late
+    pub(crate) fn stats(&self) -> JitterStats {
+        JitterStats {
+            target: self.target,
+            drift: self.transit.drift(),
+            ..self.stats
+        }
     }
 
-    /// Samples that were bridged because their packet was lost or late; silence is none.
-    pub(crate) fn concealed_samples(&self) -> u64 {
-        self.concealed_samples
-    }
-
-    /// The mean time between a packet's arrival and its play-out, of about the last second.
-    pub(crate) fn mean_wait(&self) -> Duration {
-        self.mean_wait
-    }
-
-    /// Drops everything and begins anew with the next packet.
+    /// Drops everything and begins anew with the next packet; what is known of the network stays.
     pub(crate) fn restart(&mut self) {
         self.queue.clear();
         self.playout = None;
+        self.transit.forget_way();
+        self.lateness.drop_held();
+        self.in_burst = false;
     }
 
     /// Stores a packet of `samples` (never a duplicate: the caller has told those apart).
+    /// `lost` is how many more packets are missing than before it, or (negative) fewer.
     pub(crate) fn insert(
         &mut self,
         arrival: Instant,
         place: Place,
         samples: usize,
+        lost: i64,
         payload: &[u8],
-    ) -> Inserted {
+    ) {
         let samples = samples as i64;
+        let arrival = self.time(arrival);
+        self.lateness.add_lost(lost);
+        let lateness = self.note_arrival(arrival, place.timestamp, samples);
+        if let Some(lateness) = lateness.filter(|_| lost > 0 && codec::has_fec(payload)) {
+            // The packet before it is missing and can be played from this one, if it is awaited.
+            self.lateness.add_repair(lateness + samples as f64);
+        }
         if let Some(playout) = &mut self.playout {
-            playout.note_arrival(arrival, place.timestamp);
-            if place.timestamp + samples <= playout.cursor {
-                self.late += 1;
-                self.concealed_samples += playout.resolve_gap(place, samples);
-                return Inserted::Late;
+            playout.arrived_in_slot = true;
+            if playout.is_late(place.timestamp + samples) {
+                self.stats.late += 1;
+                self.lateness.hold(lateness);
+                self.stats.concealed_samples += playout.resolve_gap(place, samples);
+                return;
             }
             playout.kept_in_slot = true;
+            let played_at = playout.next_slot
+                + (place.timestamp as f64 - (playout.cursor as f64 - playout.decoded));
+            let share = (samples as f64 / SECOND).min(1.0);
+            self.stats.mean_wait += (played_at - arrival - self.stats.mean_wait) * share;
         }
-        self.queue.insert(arrival, place, samples, payload);
-        while self.queue.is_overfull() {
-            self.drop_oldest();
-        }
-        Inserted::Kept
+        self.lateness.add(lateness);
+        self.queue.insert(place, samples, None, payload);
+        self.bound();
     }
 
-    /// Begins the slot that is due at `due`.
-    pub(crate) fn begin_slot(&mut self, due: Instant) {
-        if let Some(playout) = &mut self.playout {
-            playout.next_slot = due + SLOT;
-            if playout.only_late_packets() {
-                self.restart();
-            } else {
-                self.judge_wait(due);
+    /// Stores a frame that a packet carries besides its own, unless it is there or played.
+    pub(crate) fn insert_repair(
+        &mut self,
+        arrival: Instant,
+        place: Place,
+        samples: usize,
+        payload: &[u8],
+    ) {
+        let samples = samples as i64;
+        let arrival = self.time(arrival);
+        let Some(least) = self.transit.least_at(arrival) else {
+            return;
+        };
+        let late = arrival - place.timestamp as f64 - least;
+        if let Some(playout) = &mut self.playout
+            && place.timestamp + samples <= playout.cursor
+        {
+            if playout.is_missing(place.timestamp) {
+                self.lateness.add_repair(late);
             }
-        } else {
-            self.start_playing(due);
+            return;
         }
+        self.queue.insert(place, samples, Some(late), payload);
+        self.bound();
+    }
+
+    /// Begins the slot that is due at `due`; `is_silent` says that what was decoded last is over
+    /// and nothing of it is heard, so that the delay can be put right here. `None` while there is
+    /// nothing to play.
+    pub(crate) fn begin_slot(&mut self, due: Instant, is_silent: bool) -> Option<Steering> {
+        let due = self.time(due);
+        self.follow_target();
+        if self
+            .playout
+            .as_mut()
+            .is_some_and(Playout::only_late_packets)
+        {
+            self.restart();
+        }
+        let ideal = due - self.transit.least_at(due)? - self.target;
+        if self.playout.is_none() {
+            self.start_playing(ideal)?;
+        }
+        let front = self.queue.front().map(|e| e.place.timestamp as f64);
+        let playout = self.playout.as_mut()?;
+        playout.next_slot = due + SLOT_SAMPLES as f64;
+        playout.is_silent = is_silent;
+        if is_silent {
+            playout.place_in_silence(ideal, front);
+        }
+        Some(Steering {
+            error: ideal - (playout.cursor as f64 - playout.decoded),
+            drift: self.transit.drift(),
+        })
+    }
+
+    /// Whether the next packet continues what was decoded, so that more could be decoded now.
+    pub(crate) fn has_next(&self) -> bool {
+        let cursor = self.playout.as_ref().map(|playout| playout.cursor);
+        let front = self.queue.front().map(|e| e.place.timestamp);
+        cursor.is_some_and(|cursor| front.is_some_and(|front| front <= cursor))
+    }
+
+    /// Samples of silence until the next packet begins, up to `limit`.
+    pub(crate) fn silence_ahead(&self, limit: usize) -> usize {
+        let Some(playout) = &self.playout else {
+            return limit;
+        };
+        let front = self.queue.iter().find(|e| !e.is_before(playout.cursor));
+        front.map_or(limit, |e| {
+            (e.place.timestamp - playout.cursor).clamp(0, limit as i64) as usize
+        })
     }
 
     /// What comes next; `wanted` samples are missing in this slot.
     pub(crate) fn next(&mut self, wanted: usize) -> Next<'_> {
         let Some(playout) = &mut self.playout else {
-            return Next::Idle;
+            return Next::Gap {
+                samples: wanted,
+                fec: None,
+            };
         };
-        if playout.waits.correction > 0 {
-            return self.leave_out();
-        }
-        if let Some(gap) = playout.put_in(wanted as i64) {
-            return Next::Gap(gap);
-        }
         while self
             .queue
             .front()
@@ -190,20 +297,41 @@ impl JitterBuffer {
         {
             self.queue.drop_front();
         }
-        match self.queue.front() {
-            Some(entry) if entry.place.timestamp <= playout.cursor => self.take_front(),
-            Some(entry) => {
-                let gap = (entry.place.timestamp - playout.cursor).min(wanted as i64);
-                Next::Gap(playout.bridge(gap))
-            }
-            None => Next::Gap(playout.bridge(wanted as i64)),
+        let wanted = wanted.next_multiple_of(CONCEAL_STEP) as i64;
+        let Some(front) = self.queue.front() else {
+            return playout.bridge(wanted);
+        };
+        let gap = front.place.timestamp - playout.cursor;
+        if gap <= 0 {
+            return self.take_front();
         }
+        let is_next = front.place.sequence == playout.expected + 1;
+        if is_next && gap <= MAX_FEC.min(front.samples) && codec::has_fec(&front.payload) {
+            self.stats.repaired_samples += gap as u64;
+            playout.cursor += gap;
+            playout.expected = front.place.sequence;
+            return Next::Gap {
+                samples: gap as usize,
+                fec: self.queue.front().map(|front| front.payload.as_slice()),
+            };
+        }
+        playout.bridge(gap.min(wanted))
     }
 
     /// Ends the slot; `decoded` samples are decoded and wait for the next one.
-    pub(crate) fn end_slot(&mut self, decoded: usize) {
+    pub(crate) fn end_slot(&mut self, decoded: f64) {
         if let Some(playout) = &mut self.playout {
-            playout.decoded = decoded as i64;
+            playout.decoded = decoded;
+        }
+    }
+
+    /// Leaves out what is in the way of the right delay: `samples` from the cursor on. The caller
+    /// has dropped what it had decoded.
+    pub(crate) fn leap(&mut self, samples: i64) {
+        if let Some(playout) = &mut self.playout {
+            playout.decoded = 0.0;
+            let cursor = playout.cursor + samples;
+            playout.pass_over(&self.queue, cursor);
         }
     }
 
@@ -211,125 +339,124 @@ impl JitterBuffer {
     /// drops as much of what it has decoded.
     pub(crate) fn skip_samples(&mut self, samples: i64) {
         if let Some(playout) = &mut self.playout {
-            let cursor = playout
-                .cursor
-                .max(playout.cursor - playout.decoded + samples);
-            playout.decoded = (playout.decoded - samples).max(0);
+            let played = playout.cursor as f64 - playout.decoded + samples as f64;
+            let cursor = playout.cursor.max(played.ceil() as i64);
+            playout.decoded = cursor as f64 - played;
             playout.pass_over(&self.queue, cursor);
         }
     }
 
-    fn drop_oldest(&mut self) {
-        self.queue.drop_front();
-        if let (Some(playout), Some(front)) = (&mut self.playout, self.queue.front()) {
-            playout.cursor = playout.cursor.max(front.place.timestamp);
-            playout.expected = playout.expected.max(front.place.sequence);
+    /// Samples since the origin, which is the first instant heard of.
+    fn time(&mut self, at: Instant) -> f64 {
+        let origin = *self.origin.get_or_insert(at);
+        seconds_between(origin, at) * SECOND
+    }
+
+    /// What a packet tells of how late packets come, in samples. Of a stall only the first packet counts: all
+    /// others waited for the same end, which may never come again.
+    fn note_arrival(&mut self, arrival: f64, timestamp: i64, samples: i64) -> Option<f64> {
+        let late = self.transit.note(arrival, timestamp);
+        let gap = arrival - self.last_arrival;
+        self.last_arrival = self.last_arrival.max(arrival);
+        let is_stall = gap > STALL_GAP && late > STALL_LATENESS;
+        self.in_burst = is_stall || self.in_burst && gap < BURST_GAP;
+        // A wait beyond what a delay may cover is no reason for a longer one.
+        let is_coverable = late + SLOT_COST <= self.max_delay;
+        self.lateness.pass(samples as f64);
+        (is_coverable && (is_stall || !self.in_burst)).then_some(late)
+    }
+
+    /// Grows at once, shrinks gently.
+    fn follow_target(&mut self) {
+        let wanted = (self.lateness.to_cover() + SLOT_COST).clamp(MIN_DELAY, self.max_delay);
+        if wanted > self.target {
+            self.target = wanted;
+        } else {
+            self.target -= ((self.target - wanted) / SHRINK_SLOTS).min(MAX_SHRINK);
         }
     }
 
-    /// Begins with the packet that has waited nearest to the target, measured by the least
-    /// delayed packet: after a burst that is not the first one.
-    fn start_playing(&mut self, due: Instant) {
-        let age = |e: &Entry| samples_in(due.saturating_duration_since(e.arrival));
-        let Some(live) = self.queue.iter().map(|e| e.place.timestamp + age(e)).max() else {
-            return;
-        };
-        let wanted = live - samples_in(self.target) - SLOT_SAMPLES as i64 / 2;
-        if self
-            .queue
-            .front()
-            .is_some_and(|e| e.place.timestamp > wanted + SLOT_SAMPLES as i64)
-        {
-            return;
-        }
-        while self.queue.len() > 1
-            && self
-                .queue
-                .front()
-                .is_some_and(|e| e.place.timestamp < wanted)
-        {
+    fn bound(&mut self) {
+        while self.queue.is_overfull() {
             self.queue.drop_front();
+            if let (Some(playout), Some(front)) = (&mut self.playout, self.queue.front()) {
+                playout.cursor = playout.cursor.max(front.place.timestamp);
+                playout.expected = playout.expected.max(front.place.sequence);
+            }
         }
-        let Some(&Place {
-            sequence,
-            timestamp,
-        }) = self.queue.front().map(|e| &e.place)
-        else {
-            return;
-        };
+    }
+
+    /// Begins in silence at the ideal place: the first packet is heard when it is due, and of a
+    /// burst what is live.
+    fn start_playing(&mut self, ideal: f64) -> Option<()> {
+        let front = self.queue.front()?;
         self.playout = Some(Playout {
-            cursor: timestamp,
-            decoded: 0,
-            next_slot: due + SLOT,
-            expected: sequence,
+            cursor: ideal.floor() as i64,
+            decoded: 0.0,
+            next_slot: 0.0,
+            expected: front.place.sequence,
             gap_start: None,
-            waits: Waits::new(due),
+            is_silent: true,
             arrived_in_slot: false,
             kept_in_slot: false,
             late_slots: 0,
         });
-        self.mean_wait = self.target;
+        self.stats.mean_wait = self.target;
+        Some(())
     }
 
     fn take_front(&mut self) -> Next<'_> {
         let (Some(playout), Some(entry)) = (&mut self.playout, self.queue.pop_front()) else {
-            return Next::Idle;
+            return Next::Gap {
+                samples: 0,
+                fec: None,
+            };
         };
-        self.concealed_samples += playout.resolve_gap(entry.place, entry.samples);
-        let skip = playout.cursor - entry.place.timestamp;
-        playout.cursor = entry.place.timestamp + entry.samples;
+        let Entry {
+            place,
+            samples,
+            repairs,
+            payload,
+        } = entry;
+        self.stats.concealed_samples += playout.resolve_gap(place, samples);
+        let skip = playout.cursor - place.timestamp;
+        if let Some(late) = repairs {
+            self.lateness.add_repair(late);
+            self.stats.repaired_samples += (samples - skip) as u64;
+        }
+        playout.cursor = place.timestamp + samples;
         playout.gap_start = None;
-        let played = std::mem::replace(&mut self.current, entry.payload);
+        let played = std::mem::replace(&mut self.current, payload);
         self.queue.recycle(played);
         Next::Packet {
             payload: &self.current,
             skip: skip as usize,
         }
     }
-
-    /// Compares the mean wait with its target; puts it right in a pause at once, in sound when
-    /// it stays wrong.
-    fn judge_wait(&mut self, due: Instant) {
-        let Some(playout) = &mut self.playout else {
-            return;
-        };
-        let in_pause = playout.gap_start.is_some() && self.queue.is_empty();
-        let Some(mean_s) = playout.waits.mean_if_due(due) else {
-            return;
-        };
-        self.mean_wait = Duration::from_secs_f64(mean_s.max(0.0));
-        let off_s = mean_s - self.target.as_secs_f64();
-        if off_s.abs() <= TOLERANCE.as_secs_f64() {
-            playout.waits.judgements_off = 0;
-            return;
-        }
-        playout.waits.judgements_off += 1;
-        if in_pause || playout.waits.judgements_off >= JUDGEMENTS_IN_SOUND {
-            // Whole slots, so that packets of one slot go on to be played whole.
-            let slots = (off_s / SLOT.as_secs_f64()).round() as i64;
-            playout.waits.correction = slots * SLOT_SAMPLES as i64;
-            playout.waits.judgements_off = 0;
-        }
-    }
-
-    fn leave_out(&mut self) -> Next<'_> {
-        if let Some(playout) = &mut self.playout {
-            let cursor = playout.cursor + std::mem::take(&mut playout.waits.correction);
-            playout.pass_over(&self.queue, cursor);
-        }
-        Next::Jump
-    }
 }
 
 impl Playout {
-    /// Notes how long before its slot a packet came: the slot that decodes its first sample, for
-    /// a short packet that plays late in its slot must be here when the slot begins.
-    fn note_arrival(&mut self, arrival: Instant, timestamp: i64) {
-        self.arrived_in_slot = true;
-        let ahead = timestamp - (self.cursor - self.decoded);
-        let slots = ahead.div_euclid(SLOT_SAMPLES as i64);
-        self.waits
-            .add(seconds_between(arrival, self.next_slot) + slots as f64 * SLOT.as_secs_f64());
+    /// In silence the delay is put right at once: forward past nothing that waits to be heard,
+    /// and back past nothing that was.
+    fn place_in_silence(&mut self, ideal: f64, front: Option<f64>) {
+        let wanted = match front {
+            Some(front) if front < ideal => front.max(ideal - MAX_LATE_ONSET),
+            _ => ideal,
+        };
+        let floor = self.gap_start.unwrap_or(self.cursor);
+        let cursor = (wanted.floor() as i64).max(floor);
+        self.decoded = 0.0;
+        self.cursor = cursor;
+    }
+
+    /// Whether sound that ends there can no longer be played.
+    fn is_late(&self, end: i64) -> bool {
+        let grace = if self.is_silent {
+            MAX_LATE_ONSET as i64
+        } else {
+            0
+        };
+        end <= (self.cursor - grace).max(self.gap_start.unwrap_or(self.cursor))
     }
 
     /// A packet has come: how much of the gap before it was sound that is missing now?
@@ -350,6 +477,11 @@ impl Playout {
         ((start - gap_start).min(missing) + (end - start)) as u64
     }
 
+    /// Whether nothing was decoded for this timestamp.
+    fn is_missing(&self, timestamp: i64) -> bool {
+        self.gap_start.is_some_and(|start| timestamp >= start)
+    }
+
     /// Moves the cursor without decoding; what lies between is neither silence nor loss.
     fn pass_over(&mut self, queue: &Queue, cursor: i64) {
         (self.cursor, self.gap_start) = (cursor, None);
@@ -358,20 +490,13 @@ impl Playout {
         }
     }
 
-    fn bridge(&mut self, samples: i64) -> usize {
+    fn bridge<'a>(&mut self, samples: i64) -> Next<'a> {
         self.gap_start.get_or_insert(self.cursor);
         self.cursor += samples;
-        samples as usize
-    }
-
-    /// Part of a correction that makes the delay longer: the cursor stays where it is.
-    fn put_in(&mut self, wanted: i64) -> Option<usize> {
-        if self.waits.correction >= 0 {
-            return None;
+        Next::Gap {
+            samples: samples as usize,
+            fec: None,
         }
-        let samples = wanted.min(-self.waits.correction);
-        self.waits.correction += samples;
-        Some(samples as usize)
     }
 
     /// Whether for so long only late packets came that the sender's clock must have changed.
@@ -383,34 +508,5 @@ impl Playout {
         }
         (self.arrived_in_slot, self.kept_in_slot) = (false, false);
         self.late_slots >= LATE_SLOTS_TO_RESYNC
-    }
-}
-
-impl Waits {
-    fn new(since: Instant) -> Self {
-        Self {
-            since,
-            sum_s: 0.0,
-            count: 0,
-            judgements_off: 0,
-            correction: 0,
-        }
-    }
-
-    fn add(&mut self, wait_s: f64) {
-        // What a stall delayed says nothing about the delay; being late for ever is not judged
-        // here but answered by taking the sender's clock anew.
-        self.sum_s += wait_s.max(-MAX_LATENESS.as_secs_f64());
-        self.count += 1;
-    }
-
-    fn mean_if_due(&mut self, now: Instant) -> Option<f64> {
-        let long_enough = now.saturating_duration_since(self.since) >= JUDGE_EVERY;
-        if !long_enough || self.count < JUDGE_MIN_PACKETS {
-            return None;
-        }
-        let mean = self.sum_s / f64::from(self.count);
-        (self.since, self.sum_s, self.count) = (now, 0.0, 0);
-        Some(mean)
     }
 }

@@ -11,6 +11,7 @@ mod jitter;
 pub mod level;
 pub mod mix;
 pub mod packetizer;
+pub mod quality;
 pub mod red;
 pub mod refused;
 pub mod rtcp;

@@ -3,7 +3,8 @@
 //! Contract: give everything that capture has delivered to [`Packetizer::push_pcm`], and call
 //! [`Packetizer::handle_timeout`] when the instant that [`Packetizer::poll_timeout`] names has
 //! come; after either, call [`Packetizer::poll_transmit`] until it answers `None` and send each
-//! datagram. Blocks may have any length; those of up to 20 ms keep a sound's onset whole.
+//! datagram. Blocks may have any length; those of up to 20 ms keep a sound's onset whole. Give
+//! what comes back to [`Packetizer::handle_rtcp`].
 //!
 //! Two clocks run here. While capture flows, its samples are the clock, so that the drift of a
 //! sound card makes no jumps; a pause of capture (loopback capture delivers nothing while nothing
@@ -11,10 +12,13 @@
 //!
 //! Always: never looks at a clock; no queue grows beyond [`MAX_PENDING`] samples; what capture
 //! delivers far too late is dropped and not sent late; silence costs one packet of one payload
-//! byte per [`KEEP_ALIVE`]; no allocation in the steady state.
+//! byte per [`KEEP_ALIVE`], of which the first one carries the end of the sound once more; no
+//! allocation in the steady state.
 
 mod capture_clock;
 mod gate;
+mod hearing;
+mod redundancy;
 mod reports;
 #[cfg(test)]
 mod tests;
@@ -23,13 +27,17 @@ mod timeline;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::gate::{Gate, Passage};
+use self::hearing::Feedback;
+pub use self::hearing::Hearing;
+use self::redundancy::{Carried, History};
+pub use self::redundancy::{MAX_REDUNDANCY, Redundancy, RedundancyError};
 use self::reports::Reports;
 use self::timeline::{Place, Timeline};
 use crate::codec::{self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use crate::hub::StreamStart;
 use crate::level::{Level, Meter};
 use crate::rtp::Packet;
-use crate::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT_SAMPLES};
+use crate::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT_SAMPLES, red};
 
 /// Samples that wait to be sent at most: 200 ms.
 pub const MAX_PENDING: usize = 9600;
@@ -39,6 +47,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_millis(400);
 pub const CAPTURE_GAP: Duration = Duration::from_millis(100);
 
 const KEEP_ALIVE_SAMPLES: i64 = KEEP_ALIVE.as_millis() as i64 * SAMPLE_RATE as i64 / 1000;
+/// The longest payload: headers and blocks of all earlier frames, and the packet's own.
+const MAX_REDUNDANT_LEN: usize =
+    MAX_REDUNDANCY as usize * (4 + red::MAX_BLOCK_LEN) + 1 + MAX_ENCODED_LEN;
 /// TOC of a mono full-band CELT frame of 20 ms (RFC 6716 section 3.1): what the encoder makes of
 /// sound, and what silence is said with before there was any.
 const DEFAULT_TOC: u8 = 31 << 3;
@@ -52,6 +63,9 @@ pub struct PacketizerConfig {
     pub stream: StreamStart,
     /// How sound is encoded.
     pub encoder: EncoderSettings,
+    /// How many earlier frames are sent once more at least, and in the beginning; reports of
+    /// losses raise it for a while.
+    pub redundancy: Redundancy,
     /// What the sender says of itself.
     pub identity: Identity,
     /// Any number: it spreads the senders' reports.
@@ -76,7 +90,7 @@ pub struct Identity {
 pub struct PacketizerStats {
     /// RTP packets.
     pub packets: u64,
-    /// Payload bytes of all RTP packets.
+    /// Payload bytes of all RTP packets, redundancy included (RFC 3550 section 6.4.1).
     pub octets: u64,
     /// Times that sound began after silence.
     pub talkspurts: u64,
@@ -86,6 +100,12 @@ pub struct PacketizerStats {
     pub dropped_samples: u64,
     /// Whether sound is being sent now.
     pub sending: bool,
+    /// How many earlier frames a packet of sound carries now: 0 to 3.
+    pub redundancy: u8,
+    /// How the receiver says that it hears the stream.
+    pub hearing: Hearing,
+    /// How long the way to the receiver and back takes; `None` while it has not told, too.
+    pub round_trip: Option<Duration>,
     /// Of what was captured in about the last 100 ms.
     pub level: Level,
 }
@@ -109,10 +129,15 @@ pub struct Packetizer {
     toc: u8,
     told: Told,
     reports: Reports,
+    feedback: Feedback,
+    /// What has been sent of this talkspurt.
+    history: History,
     /// The next RTP packet is followed by a report at once.
     introduction_due: bool,
     /// The datagram handed out last; its buffer is reused.
     datagram: Vec<u8>,
+    /// The payload of the last packet with redundancy; its buffer is reused, too.
+    redundant: Vec<u8>,
     packets: u64,
     octets: u64,
     talkspurts: u64,
@@ -134,8 +159,11 @@ impl Packetizer {
             toc: DEFAULT_TOC,
             told: Told::Nothing,
             reports: Reports::new(config.identity, config.seed, start, config.wall_clock),
+            feedback: Feedback::new(config.stream.ssrc, config.redundancy),
+            history: History::new(),
             introduction_due: true,
-            datagram: Vec::with_capacity(crate::rtp::HEADER_LEN + MAX_ENCODED_LEN),
+            datagram: Vec::with_capacity(crate::rtp::HEADER_LEN + MAX_REDUNDANT_LEN),
+            redundant: Vec::with_capacity(MAX_REDUNDANT_LEN),
             packets: 0,
             octets: 0,
             talkspurts: 0,
@@ -156,6 +184,14 @@ impl Packetizer {
         self.timeline.handle_timeout(now);
     }
 
+    /// Takes an RTCP datagram that came back at `now`; one that is not for this stream, or is no
+    /// RTCP, changes nothing. The round trip is as exact as `now` is.
+    pub fn handle_rtcp(&mut self, now: Instant, datagram: &[u8]) {
+        self.now = now;
+        let arrival = self.reports.ntp(now);
+        self.feedback.handle_datagram(now, arrival, datagram);
+    }
+
     /// When to call [`Packetizer::handle_timeout`] next, if no PCM comes before.
     pub fn poll_timeout(&self) -> Instant {
         let due = self.timeline.due(self.next_silence());
@@ -173,6 +209,7 @@ impl Packetizer {
     /// no reports of it.
     pub fn introduce_again(&mut self) {
         self.introduction_due = true;
+        self.feedback.forget_receiver();
     }
 
     /// Leaves: the last datagram to send, `None` when nothing was sent before it (RFC 3550
@@ -183,8 +220,8 @@ impl Packetizer {
         }
         self.now = now;
         self.datagram.clear();
-        self.reports
-            .write_goodbye(&self.sender_state(), &mut self.datagram);
+        let state = self.begin_report();
+        self.reports.write_goodbye(&state, &mut self.datagram);
         Some(self.datagram)
     }
 
@@ -197,6 +234,9 @@ impl Packetizer {
             capture_gaps: self.timeline.gaps(),
             dropped_samples: self.timeline.dropped(),
             sending: self.told == Told::Sound,
+            redundancy: self.feedback.redundancy(),
+            hearing: self.feedback.hearing(self.now),
+            round_trip: self.feedback.round_trip(self.now),
             level: if self.timeline.is_paused() {
                 Level::SILENCE
             } else {
@@ -238,9 +278,14 @@ impl Packetizer {
         }
         self.toc = payload[0] & TOC_ONE_FRAME;
         let begins = passage == Passage::Opens || self.told != Told::Sound;
-        self.talkspurts += u64::from(begins);
+        if begins {
+            self.talkspurts += 1;
+            self.history.forget();
+        }
         self.told = Told::Sound;
-        self.write_rtp(at, begins, payload);
+        let carried = Carried::with_sound(self.feedback.redundancy());
+        self.write_rtp(at, begins, payload, carried);
+        self.history.push(at, payload);
         true
     }
 
@@ -250,7 +295,9 @@ impl Packetizer {
             return false;
         }
         self.told = Told::Silence { at };
-        self.write_rtp(at, false, &[self.toc]);
+        let carried = Carried::with_silence(self.feedback.redundancy());
+        self.write_rtp(at, false, &[self.toc], carried);
+        self.history.forget();
         true
     }
 
@@ -271,11 +318,19 @@ impl Packetizer {
         }
     }
 
-    fn write_rtp(&mut self, at: i64, marker: bool, payload: &[u8]) {
+    fn write_rtp(&mut self, at: i64, marker: bool, payload: &[u8], carried: Carried) {
         self.datagram.clear();
+        let mut earlier = self.history.earlier(at, carried).peekable();
+        let (payload_type, payload) = if earlier.peek().is_none() {
+            (OPUS_PAYLOAD_TYPE, payload)
+        } else {
+            self.redundant.clear();
+            red::write(earlier, OPUS_PAYLOAD_TYPE, payload, &mut self.redundant);
+            (red::PAYLOAD_TYPE, &self.redundant[..])
+        };
         let packet = Packet {
             marker,
-            payload_type: OPUS_PAYLOAD_TYPE,
+            payload_type,
             sequence_number: self.stream.sequence_number,
             timestamp: self.timestamp(at),
             ssrc: self.stream.ssrc,
@@ -295,12 +350,14 @@ impl Packetizer {
             return false;
         }
         self.datagram.clear();
-        self.reports.write(&self.sender_state(), &mut self.datagram);
+        let state = self.begin_report();
+        self.reports.write(&state, &mut self.datagram);
         true
     }
 
-    fn sender_state(&self) -> reports::SenderState {
+    fn begin_report(&mut self) -> reports::SenderState {
         reports::SenderState {
+            echo: self.feedback.begin_report(self.now),
             now: self.now,
             ssrc: self.stream.ssrc,
             rtp_timestamp: self.timestamp(self.timeline.position(self.now)),

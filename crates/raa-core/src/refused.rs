@@ -16,6 +16,8 @@ pub enum Refused {
     Truncated,
     /// Not one of the configured payload types.
     PayloadType,
+    /// Redundant audio (RFC 2198) whose lengths lie.
+    MalformedRed,
     /// The payload is no Opus packet.
     NotOpus,
     /// RTCP whose lengths lie.
@@ -32,12 +34,13 @@ pub enum Refused {
 
 impl Refused {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TooShort,
         Self::NotRtp,
         Self::Scream,
         Self::Truncated,
         Self::PayloadType,
+        Self::MalformedRed,
         Self::NotOpus,
         Self::MalformedRtcp,
         Self::ReservedSsrc,
@@ -53,6 +56,7 @@ impl Refused {
             Self::Scream => "scream",
             Self::Truncated => "truncated",
             Self::PayloadType => "payload_type",
+            Self::MalformedRed => "malformed_red",
             Self::NotOpus => "not_opus",
             Self::MalformedRtcp => "malformed_rtcp",
             Self::ReservedSsrc => "reserved_ssrc",

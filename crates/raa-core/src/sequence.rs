@@ -167,6 +167,11 @@ impl Sequence {
         });
         place
     }
+
+    /// The newest packet's sequence number, unwrapped.
+    pub(crate) fn highest_sequence(&self) -> Option<i64> {
+        self.stream.as_ref().map(|stream| stream.newest.sequence)
+    }
 }
 
 impl Stream {

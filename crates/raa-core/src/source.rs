@@ -2,24 +2,54 @@
 //!
 //! Sources know nothing of each other, so they can be played in any order or at once.
 //! Always: `play` answers in every slot; a gap is bridged by libopus' concealment, which fades
-//! out within 100 ms, and after that the source is silent and costs nothing.
+//! out within 100 ms, and after that the source is silent and costs nothing; the delay follows
+//! what the network asks for, and the sender's clock, by steps that are not heard.
+
+mod pcm;
+mod resample;
+#[cfg(test)]
+mod tests;
+mod timescale;
 
 use std::time::{Duration, Instant};
 
+use self::pcm::Pcm;
+use self::timescale::{MAX_LAG, MIN_LAG, OVERLAP};
 use crate::codec::{self, CodecError, Decoder, MAX_PACKET_SAMPLES};
-use crate::jitter::{Inserted, JitterBuffer, Next};
+use crate::jitter::{CONCEAL_STEP, JitterBuffer, Next, Steering};
+use crate::red::Redundant;
 use crate::rtp::Packet;
-use crate::sequence::{Sequence, Verdict};
+use crate::sequence::{Place, Sequence, Verdict};
 use crate::{SAMPLE_RATE, SLOT_SAMPLES};
 
-/// Concealment is lent its full level for this long: 40 ms,
-const FADE_FROM: usize = 1920;
+/// Concealment is lent its full level for this long: 60 ms,
+const FADE_FROM: usize = 2880;
 /// and is silent after this: 100 ms.
 const FADE_TO: usize = 4800;
 /// Length of a fade that is too short to be heard as one and long enough not to click: 2.5 ms.
 const CLICK_FREE: usize = 120;
-/// libopus conceals in steps of 2.5 ms.
-const CONCEAL_STEP: usize = 120;
+
+/// A delay that is so much too long is put right in one leap, 150 ms: after a stall the sound
+/// is no longer what it was.
+const LEAP: f64 = 7200.0;
+/// Too long by so much, 7.5 ms, a period of the sound is left out;
+const SHORTEN: f64 = 360.0;
+/// too short by so much, 5 ms, one is repeated, which is more urgent.
+const LENGTHEN: f64 = -240.0;
+/// Slots between two periods left out.
+const SHORTEN_EVERY: u32 = 5;
+/// So many places of the sound may look unlike before one is taken that does.
+const PATIENCE: u32 = 10;
+/// Off by more than this, 2 ms, the sound is read a little faster or slower,
+const RESAMPLE_FROM: f64 = 96.0;
+/// until it is off by less than this;
+const RESAMPLE_UNTIL: f64 = 16.0;
+/// and all the time when the sender's clock is off by more than this share.
+const RESAMPLE_DRIFT: f64 = 80e-6;
+/// An error is put right within about so many samples: 3 s,
+const RESAMPLE_SAMPLES: f64 = 144_000.0;
+/// and never faster than by this share, under a hundredth of a semitone.
+const MAX_CORRECTION: f64 = 0.0005;
 
 /// Room to decode one packet in; one suffices for all sources of a thread.
 pub type Scratch = [f32; MAX_PACKET_SAMPLES];
@@ -66,29 +96,43 @@ pub struct Source {
     sequence: Sequence,
     jitter: JitterBuffer,
     decoder: Decoder,
-    /// Decoded beyond the current slot.
-    leftover: Vec<f32>,
+    pcm: Pcm,
     /// Samples bridged since the last packet.
     bridged: usize,
+    resampling: bool,
+    slots_since_shortened: u32,
+    /// Slots in which the sound was unlike itself everywhere.
+    refused: u32,
 }
 
 impl Source {
-    /// A source whose packets wait `playout_delay` on average.
+    /// A source whose playout delay is at most `max_delay`, 20 to 400 ms.
     ///
     /// # Errors
     /// When there is no memory for a decoder.
-    pub fn new(playout_delay: Duration) -> Result<Self, CodecError> {
+    pub fn new(max_delay: Duration) -> Result<Self, CodecError> {
         Ok(Self {
             sequence: Sequence::default(),
-            jitter: JitterBuffer::new(playout_delay),
+            jitter: JitterBuffer::new(max_delay),
             decoder: Decoder::new()?,
-            leftover: Vec::new(),
+            pcm: Pcm::default(),
             bridged: FADE_TO,
+            resampling: false,
+            slots_since_shortened: 0,
+            refused: 0,
         })
     }
 
-    /// Takes one packet; `samples` is its duration.
-    pub fn insert(&mut self, arrival: Instant, packet: &Packet<'_>, samples: usize) -> Accepted {
+    /// Takes one packet; `samples` is its duration. What the packet carries besides its own
+    /// frame (RFC 2198) is taken for packets that are missing.
+    pub fn insert(
+        &mut self,
+        arrival: Instant,
+        packet: &Packet<'_>,
+        samples: usize,
+        redundant: Option<&Redundant<'_>>,
+    ) -> Accepted {
+        let lost = self.sequence.reception().lost;
         let place = match self.sequence.receive(arrival, packet) {
             Verdict::Continues(place) => place,
             Verdict::Restarts(place) => {
@@ -98,9 +142,29 @@ impl Source {
             Verdict::Duplicate => return Accepted::InStream,
             Verdict::Stray => return Accepted::Stray,
         };
-        let (Inserted::Kept | Inserted::Late) =
-            self.jitter.insert(arrival, place, samples, packet.payload);
+        let lost = self.sequence.reception().lost as i64 - lost as i64;
+        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+        self.jitter.insert(arrival, place, samples, lost, own);
+        for earlier in redundant.iter().flat_map(|redundant| redundant.earlier()) {
+            self.insert_earlier(arrival, place, earlier.offset.into(), earlier.payload);
+        }
         Accepted::InStream
+    }
+
+    /// Takes a frame that lies `offset` samples before the packet at `place` that carries it.
+    fn insert_earlier(&mut self, arrival: Instant, place: Place, offset: i64, payload: &[u8]) {
+        let Some(samples) = codec::packet_samples(payload) else {
+            return;
+        };
+        // Senders repeat frames of one length without a pause between them, so the number of the
+        // frame's own packet follows; a guess that is too old is taken for a pause.
+        let place = Place {
+            sequence: place.sequence - offset / samples as i64,
+            timestamp: place.timestamp - offset,
+        };
+        if offset > 0 {
+            self.jitter.insert_repair(arrival, place, samples, payload);
+        }
     }
 
     /// Plays the slot that is due at `due` into `out`; false when all of it is silence.
@@ -110,51 +174,26 @@ impl Source {
         scratch: &mut Scratch,
         out: &mut [f32; SLOT_SAMPLES],
     ) -> bool {
-        self.jitter.begin_slot(due);
-        let mut filled = self.take_leftover(out);
-        let mut sounding = filled > 0;
-        let mut joint = None;
-        while filled < SLOT_SAMPLES {
-            let rest = &mut out[filled..];
-            let step = match self.jitter.next(rest.len()) {
-                Next::Packet { payload, skip } => play_packet(
-                    &mut self.decoder,
-                    &mut self.bridged,
-                    payload,
-                    scratch,
-                )
-                .split(skip, scratch, rest, &mut self.leftover),
-                Next::Gap(samples) => {
-                    let sounding = self.bridge(scratch, &mut rest[..samples]);
-                    Step { samples, sounding }
-                }
-                Next::Jump => {
-                    joint = self.old_end(scratch).map(|end| (filled, end));
-                    continue;
-                }
-                Next::Idle => {
-                    rest.fill(0.0);
-                    Step {
-                        samples: rest.len(),
-                        sounding: false,
-                    }
-                }
-            };
-            filled += step.samples;
-            sounding |= step.sounding;
+        let was_silent = self.is_silent();
+        let steering = self.jitter.begin_slot(due, was_silent);
+        if was_silent {
+            let ahead = self.jitter.silence_ahead(SLOT_SAMPLES);
+            if ahead == SLOT_SAMPLES || steering.is_none() {
+                return self.play_silence(out);
+            }
         }
-        if let Some((at, end)) = joint {
-            crossfade(&end, &mut out[at..]);
-        }
-        self.jitter.end_slot(self.leftover.len());
-        sounding
+        let ratio = steering.map_or(1.0, |steering| self.steer(steering, scratch));
+        self.decode(self.pcm.needed(ratio), scratch);
+        let is_sound = !self.pcm.is_quiet();
+        self.pcm.read(ratio, out);
+        self.jitter.end_slot(self.pcm.waiting());
+        is_sound
     }
 
     /// Passes over slots that nobody heard.
     pub fn skip_slots(&mut self, slots: u64) {
-        let samples = slots * SLOT_SAMPLES as u64;
-        let decoded = self.leftover.len().min(samples as usize);
-        self.leftover.drain(..decoded);
+        let samples = slots.saturating_mul(SLOT_SAMPLES as u64);
+        self.pcm.skip(samples.min(usize::MAX as u64) as usize);
         self.jitter.skip_samples(samples as i64);
     }
 
@@ -162,104 +201,225 @@ impl Source {
     pub fn forget_stream(&mut self) {
         self.sequence.forget_stream();
         self.jitter.restart();
-        self.leftover.clear();
+        self.pcm.clear();
+        self.bridged = FADE_TO;
     }
 
     /// A copy of all counters.
     pub fn stats(&self) -> SourceStats {
         let reception = self.sequence.reception();
+        let jitter = self.jitter.stats();
+        let ms = |samples: f64| samples * 1000.0 / f64::from(SAMPLE_RATE);
         SourceStats {
             received: reception.received,
             lost: reception.lost,
-            late: self.jitter.late(),
+            late: jitter.late,
             duplicate: reception.duplicate,
             reordered: reception.reordered,
-            concealed: self.jitter.concealed_samples() / SLOT_SAMPLES as u64,
-            repaired: 0,
-            target_delay_ms: 0.0,
-            drift_ppm: 0.0,
-            delay_ms: self.jitter.mean_wait().as_secs_f64() * 1000.0,
-            jitter_ms: reception.jitter * 1000.0 / f64::from(SAMPLE_RATE),
+            concealed: jitter.concealed_samples / SLOT_SAMPLES as u64,
+            repaired: jitter.repaired_samples / SLOT_SAMPLES as u64,
+            delay_ms: ms(jitter.mean_wait.max(0.0)),
+            target_delay_ms: ms(jitter.target),
+            drift_ppm: jitter.drift * 1e6,
+            jitter_ms: ms(reception.jitter),
         }
     }
 
-    fn take_leftover(&mut self, out: &mut [f32; SLOT_SAMPLES]) -> usize {
-        let samples = self.leftover.len().min(SLOT_SAMPLES);
-        out[..samples].copy_from_slice(&self.leftover[..samples]);
-        self.leftover.drain(..samples);
-        samples
+    /// The newest sequence number, unwrapped; `None` before the first packet of a stream.
+    pub(crate) fn highest_sequence(&self) -> Option<i64> {
+        self.sequence.highest_sequence()
     }
 
-    /// Continues the past over a gap, fading; false when it wrote silence.
-    fn bridge(&mut self, scratch: &mut Scratch, out: &mut [f32]) -> bool {
+    /// Nothing is heard and nothing waits to be.
+    fn is_silent(&self) -> bool {
+        self.bridged >= FADE_TO && self.pcm.is_quiet()
+    }
+
+    fn play_silence(&mut self, out: &mut [f32; SLOT_SAMPLES]) -> bool {
+        self.pcm.clear();
+        let _ = self.jitter.next(SLOT_SAMPLES);
+        self.jitter.end_slot(0.0);
+        out.fill(0.0);
+        false
+    }
+
+    /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
+    fn steer(&mut self, steering: Steering, scratch: &mut Scratch) -> f64 {
+        let Steering { error, drift } = steering;
+        self.slots_since_shortened += 1;
+        if self.is_silent() {
+            self.pcm.clear();
+            self.resampling = false;
+        } else if error > LEAP {
+            self.leap(error, scratch);
+        } else if error > SHORTEN && self.slots_since_shortened >= SHORTEN_EVERY {
+            self.shorten(error as usize, scratch);
+        } else if error < LENGTHEN {
+            self.lengthen(-error as usize, scratch);
+        }
+        self.ratio(error, drift)
+    }
+
+    /// How fast the slot is read: a little faster when the delay is too long or the sender's
+    /// clock too fast.
+    fn ratio(&mut self, error: f64, drift: f64) -> f64 {
+        let drifts = drift.abs() > RESAMPLE_DRIFT;
+        if error.abs() > RESAMPLE_FROM || drifts {
+            self.resampling = true;
+        }
+        if !self.resampling {
+            return 1.0;
+        }
+        let correction = (error / RESAMPLE_SAMPLES).clamp(-MAX_CORRECTION, MAX_CORRECTION);
+        if drifts || error.abs() > RESAMPLE_UNTIL {
+            return 1.0 + drift + correction;
+        }
+        // To a whole sample, and from there on as a copy.
+        self.resampling = false;
+        if self.pcm.is_whole() {
+            return 1.0;
+        }
+        let end = self.pcm.fraction() + SLOT_SAMPLES as f64;
+        1.0 + (end.round() - end) / SLOT_SAMPLES as f64
+    }
+
+    /// Leaves out a period of what is decoded, when there is more to decode.
+    fn shorten(&mut self, error: usize, scratch: &mut Scratch) {
+        let wanted = SLOT_SAMPLES + MAX_LAG + OVERLAP;
+        while self.pcm.len() < wanted && self.jitter.has_next() {
+            self.decode(self.pcm.len() + 1, scratch);
+        }
+        if self.pcm.len() < SLOT_SAMPLES + MIN_LAG + OVERLAP || !self.is_live() {
+            return;
+        }
+        let force = self.refused >= PATIENCE;
+        if self.pcm.shorten(error, force) > 0 {
+            (self.refused, self.slots_since_shortened) = (0, 0);
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Repeats a period of what is decoded.
+    fn lengthen(&mut self, error: usize, scratch: &mut Scratch) {
+        self.decode(SLOT_SAMPLES, scratch);
+        if !self.is_live() {
+            return;
+        }
+        let force = self.refused >= PATIENCE;
+        if self.pcm.lengthen(error, force) > 0 {
+            self.refused = 0;
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Whether what waits was decoded from packets, and not made up to bridge a gap.
+    fn is_live(&self) -> bool {
+        self.bridged == 0
+    }
+
+    /// Leaves out what makes the delay too long, and joins the two ends without a click.
+    fn leap(&mut self, error: f64, scratch: &mut Scratch) {
+        let end: [f32; CLICK_FREE] = self.pcm.head();
+        let samples = error - self.pcm.waiting();
+        self.pcm.clear();
+        self.jitter.leap(samples.max(0.0) as i64);
+        self.decode(SLOT_SAMPLES, scratch);
+        crossfade(&end, self.pcm.head_mut());
+    }
+
+    /// Decodes, or bridges, until so many samples wait.
+    fn decode(&mut self, needed: usize, scratch: &mut Scratch) {
+        while self.pcm.len() < needed {
+            match self.jitter.next(needed - self.pcm.len()) {
+                Next::Packet { payload, skip } => {
+                    // A packet that is late in part begins within what bridges the gap.
+                    let bridge = (skip > 0)
+                        .then(|| old_end(&mut self.decoder, self.bridged, scratch))
+                        .flatten();
+                    let (samples, is_sound) =
+                        play_packet(&mut self.decoder, &mut self.bridged, payload, scratch);
+                    let fresh = &mut scratch[skip.min(samples)..samples];
+                    if let Some(bridge) = bridge {
+                        crossfade(&bridge, fresh);
+                    }
+                    self.pcm.push(fresh, is_sound);
+                }
+                Next::Gap {
+                    samples,
+                    fec: Some(payload),
+                } => {
+                    let whole = samples.next_multiple_of(CONCEAL_STEP);
+                    if self.decoder.repair(payload, &mut scratch[..whole]).is_ok() {
+                        self.bridged = 0;
+                        self.pcm.push(&scratch[whole - samples..whole], true);
+                    } else {
+                        self.bridge(samples, scratch);
+                    }
+                }
+                Next::Gap { samples, fec: None } => self.bridge(samples, scratch),
+            }
+        }
+    }
+
+    /// Continues the past over a gap, fading.
+    fn bridge(&mut self, samples: usize, scratch: &mut Scratch) {
         if self.bridged >= FADE_TO {
-            out.fill(0.0);
-            return false;
+            return self.pcm.push_silence(samples);
         }
-        let whole = out.len().next_multiple_of(CONCEAL_STEP);
-        if self.decoder.conceal(&mut scratch[..whole]).is_err() {
-            scratch[..whole].fill(0.0);
-        }
-        for (i, (out, x)) in out.iter_mut().zip(scratch.iter()).enumerate() {
-            *out = x * fade_at(self.bridged + i);
-        }
-        self.bridged += out.len();
-        true
-    }
-
-    /// A short continuation of what was heard before a jump.
-    fn old_end(&mut self, scratch: &mut Scratch) -> Option<[f32; CLICK_FREE]> {
-        let mut end = [0.0; CLICK_FREE];
-        self.bridge(scratch, &mut end).then_some(end)
+        let whole = &mut scratch[..samples.next_multiple_of(CONCEAL_STEP)];
+        conceal(&mut self.decoder, self.bridged, whole);
+        self.bridged += samples;
+        self.pcm.push(&whole[..samples], true);
     }
 }
 
-/// What one step of a slot has given.
-struct Step {
-    samples: usize,
-    sounding: bool,
-}
-
-impl Step {
-    /// Gives what fits into the slot to `out`, without the first `skip`, and keeps the rest.
-    fn split(self, skip: usize, pcm: &Scratch, out: &mut [f32], leftover: &mut Vec<f32>) -> Self {
-        let fresh = &pcm[skip.min(self.samples)..self.samples];
-        let (now, later) = fresh.split_at(fresh.len().min(out.len()));
-        out[..now.len()].copy_from_slice(now);
-        leftover.extend_from_slice(later);
-        Self {
-            samples: now.len(),
-            ..self
-        }
+/// Continues the past, `bridged` samples after the last packet, fading.
+fn conceal(decoder: &mut Decoder, bridged: usize, out: &mut [f32]) {
+    if decoder.conceal(out).is_err() {
+        out.fill(0.0);
+    }
+    for (i, x) in out.iter_mut().enumerate() {
+        *x *= fade_at(bridged + i);
     }
 }
 
-/// Decodes a packet into `scratch`; `bridged` is how long its source has been without one.
+/// A short continuation of what bridges a gap; `None` when nothing does, or not any longer.
+fn old_end(
+    decoder: &mut Decoder,
+    bridged: usize,
+    scratch: &mut Scratch,
+) -> Option<[f32; CLICK_FREE]> {
+    if !(1..FADE_TO).contains(&bridged) {
+        return None;
+    }
+    let end = scratch.first_chunk_mut()?;
+    conceal(decoder, bridged, end);
+    Some(*end)
+}
+
+/// Decodes a packet into `scratch`; `bridged` is how long its source has been without one. Its
+/// samples, and whether they are sound.
 fn play_packet(
     decoder: &mut Decoder,
     bridged: &mut usize,
     payload: &[u8],
     scratch: &mut Scratch,
-) -> Step {
+) -> (usize, bool) {
     let silent = *bridged >= FADE_TO;
     if silent && codec::is_dtx(payload) {
         // It says that the silence goes on.
         let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
         scratch[..samples].fill(0.0);
-        return Step {
-            samples,
-            sounding: false,
-        };
+        return (samples, false);
     }
     let samples = decode(decoder, payload, scratch);
     if silent {
         fade_in(&mut scratch[..samples]);
     }
     *bridged = 0;
-    Step {
-        samples,
-        sounding: true,
-    }
+    (samples, true)
 }
 
 /// One that libopus refuses is as good as lost, and lasts as long as it says.
@@ -288,159 +448,5 @@ fn crossfade(old: &[f32; CLICK_FREE], new: &mut [f32]) {
     for (i, (old, new)) in old.iter().zip(new).enumerate() {
         let share = (i + 1) as f32 / (CLICK_FREE + 1) as f32;
         *new = old * (1.0 - share) + *new * share;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::SLOT;
-    use crate::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
-
-    /// A source and a sender of a tone whose packets arrive at once.
-    struct Bench {
-        source: Source,
-        encoder: Encoder,
-        start: Instant,
-        slot: u32,
-        sequence_number: u16,
-        scratch: Box<Scratch>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            Self {
-                source: Source::new(Duration::from_millis(40)).unwrap(),
-                encoder: Encoder::new(EncoderSettings::default()).unwrap(),
-                start: crate::any_instant(),
-                slot: 0,
-                sequence_number: 0,
-                scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
-            }
-        }
-
-        fn send(&mut self, payload: &[u8]) {
-            let packet = Packet {
-                marker: false,
-                payload_type: 111,
-                sequence_number: self.sequence_number,
-                timestamp: self.slot * SLOT_SAMPLES as u32,
-                ssrc: 1,
-                payload,
-            };
-            self.sequence_number += 1;
-            let samples = codec::packet_samples(payload).unwrap();
-            self.source
-                .insert(self.start + SLOT * self.slot, &packet, samples);
-        }
-
-        fn send_tone(&mut self) {
-            let pcm = std::array::from_fn(|i| {
-                let t = (self.slot as usize * SLOT_SAMPLES + i) as f32 / 48_000.0;
-                0.25 * (t * 1000.0 * std::f32::consts::TAU).sin()
-            });
-            let mut payload = [0; MAX_ENCODED_LEN];
-            let len = self.encoder.encode(&pcm, &mut payload).unwrap();
-            self.send(&payload[..len]);
-        }
-
-        /// The slot's samples, `None` when it is silent.
-        fn play(&mut self) -> Option<[f32; SLOT_SAMPLES]> {
-            let mut out = [f32::NAN; SLOT_SAMPLES];
-            let due = self.start + SLOT * self.slot;
-            self.slot += 1;
-            self.source
-                .play(due, &mut self.scratch, &mut out)
-                .then_some(out)
-        }
-
-        fn run_tone(&mut self, slots: usize) {
-            for _ in 0..slots {
-                self.send_tone();
-                self.play();
-            }
-        }
-    }
-
-    fn peak(pcm: &[f32]) -> f32 {
-        pcm.iter().fold(0.0, |peak, x| peak.max(x.abs()))
-    }
-
-    #[test]
-    fn concealment_fades_to_silence_without_a_step() {
-        let mut bench = Bench::new();
-        bench.run_tone(50);
-        let heard: Vec<f32> = (0..10).filter_map(|_| bench.play()).flatten().collect();
-        // Two slots still wait, five are concealed.
-        assert_eq!(heard.len(), 7 * SLOT_SAMPLES);
-        assert!(peak(&heard[..2 * SLOT_SAMPLES]) > 0.2);
-        assert!(peak(&heard[heard.len() - 100..]) < 0.01);
-        // The largest step of a 1 kHz sine of 0.25 is 0.033.
-        let step = heard
-            .windows(2)
-            .map(|w| (w[1] - w[0]).abs())
-            .fold(0.0, f32::max);
-        assert!(step < 0.05, "{step}");
-    }
-
-    #[test]
-    fn a_talkspurt_is_whole_from_its_first_packet() {
-        let mut bench = Bench::new();
-        bench.run_tone(50);
-        (0..100).for_each(|_| _ = bench.play());
-        bench.encoder.reset();
-        let first: Vec<_> = (0..4)
-            .map(|_| {
-                bench.send_tone();
-                bench.play()
-            })
-            .collect();
-        assert_eq!(
-            first.iter().map(Option::is_some).collect::<Vec<_>>(),
-            [false, false, true, true]
-        );
-        assert!(
-            peak(&first[2].unwrap()) > 0.2,
-            "the onset is heard in its first slot"
-        );
-        assert_eq!(bench.source.stats().concealed, 0);
-    }
-
-    #[test]
-    fn keep_alives_in_silence_are_silent() {
-        let mut bench = Bench::new();
-        bench.run_tone(50);
-        bench.send(&[0xf8]);
-        (0..20).for_each(|_| _ = bench.play());
-        for _ in 0..5 {
-            bench.send(&[0xf8]);
-            assert!((0..20).all(|_| bench.play().is_none()));
-        }
-        assert_eq!(bench.source.stats().concealed, 0);
-    }
-
-    #[test]
-    fn a_cut_of_the_delay_does_not_click() {
-        let mut bench = Bench::new();
-        bench.run_tone(50);
-        // The way becomes 200 ms shorter: ten packets come at once.
-        for _ in 0..10 {
-            bench.send_tone();
-            bench.slot += 1;
-        }
-        bench.slot -= 10;
-        let mut last = None;
-        let mut largest_step = 0.0f32;
-        for _ in 0..200 {
-            bench.slot += 10;
-            bench.send_tone();
-            bench.slot -= 10;
-            for x in bench.play().unwrap() {
-                largest_step = largest_step.max((x - last.replace(x).unwrap_or(x)).abs());
-            }
-        }
-        assert!((20.0..60.0).contains(&bench.source.stats().delay_ms));
-        assert!(largest_step < 0.05, "{largest_step}");
-        assert_eq!(bench.source.stats().concealed, 0);
     }
 }

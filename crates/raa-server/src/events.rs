@@ -223,6 +223,7 @@ mod tests {
             last_packet_ago: None,
             last_sound_ago: None,
             stats: SourceStats::default(),
+            quality: None,
             conflict: None,
             round_trip: None,
         }
@@ -233,12 +234,11 @@ mod tests {
             taken: Instant::now(),
             clients,
             stats: HubStats::default(),
-            conflict: None,
-            round_trip: None,
             mix_cycle: Timing::default(),
             slot_lateness: Timing::default(),
             avg_active: 0.0,
             dropped_datagrams: 0,
+            unsent_reports: 0,
         }
     }
 

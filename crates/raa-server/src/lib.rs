@@ -22,7 +22,7 @@ mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use raa_core::client::KnownClient;
@@ -155,7 +155,7 @@ fn engine_config(
     EngineConfig {
         hub: HubConfig {
             payload_types: config.payload_types.clone(),
-            playout_delay: Duration::from_millis(config.playout_delay_ms.into()),
+            max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
             offline_after: Duration::from_secs(config.offline_after_s.into()),
             max_unset_clients: config.max_unnamed_clients.into(),
             reserved_ssrcs: vec![TEST_MUSIC_SSRC],
@@ -164,6 +164,7 @@ fn engine_config(
                 complexity: config.complexity,
             },
             mix_stream: engine::random_stream(rand::random()),
+            wall_clock: SystemTime::now(),
         },
         sockets: vec![udp],
         known: known.into_iter().filter(is_shown).collect(),

@@ -5,8 +5,6 @@ export const GROUPS = ['sounding', 'connected', 'offline'];
 export const SORTS = ['name', 'heard', 'loudest'];
 /** The left end of the meters, in dBFS; the right end is 0. */
 export const METER_FLOOR_DBFS = -60;
-/** From this share of concealed frames on a client is shown as losing sound, in percent. */
-const LOSING_PERCENT = 1;
 
 /** What to call a client: its name, else its id. */
 export function title(client) {
@@ -116,23 +114,62 @@ export function ago(msAgo, text) {
 }
 
 /**
- * The share of frames concealed between two readings of a client's counters, in percent.
- * Null when too few packets came to say.
+ * What the row says beside the level: that sound is missing or slow, else when the client was heard.
+ * @returns {{text: string, quality: 'good' | 'fair' | 'bad'}}
  */
-export function losingPercent(before, now) {
-  if (!before) return null;
-  const concealed = now.concealed - before.concealed;
-  const frames = now.received - before.received + concealed;
-  return frames < 50 ? null : (100 * concealed) / frames;
+export function condition(client, text) {
+  const quality = client.quality ?? 'good';
+  if (quality !== 'good') return { text: complaint(client, quality, text), quality };
+  const msAgo = client.status === 'offline' ? client.last_packet_ms_ago : client.last_sound_ms_ago;
+  return { text: ago(msAgo, text), quality };
 }
 
-/** What the row says beside the level. */
-export function condition(client, losing, text) {
-  if (losing !== null && losing >= LOSING_PERCENT && client.status !== 'offline') {
-    return { text: text('losing', Math.round(losing)), isPoor: true };
-  }
-  if (client.status === 'offline') return { text: ago(client.last_packet_ms_ago, text), isPoor: false };
-  return { text: ago(client.last_sound_ms_ago, text), isPoor: false };
+/** A client that misses next to nothing and is not good all the same is slow. */
+function complaint({ stats }, quality, text) {
+  const missing = stats.concealed_percent;
+  return missing < 0.5 ? text('slow', Math.round(stats.delay_ms)) : text(`missing_${quality}`, percent(missing));
+}
+
+/** What a person must do something about: another computer with the same id; empty if there is none. */
+export function notice(client, text) {
+  return client.conflict ? text('conflict', client.conflict) : '';
+}
+
+/** All there is to know of a client's way here, as pairs of name and value, always as many. */
+export function facts(client, text) {
+  const { address, stats, round_trip_ms: roundTrip, capture_to_mix_ms: captureToMix } = client;
+  const count = (key) => `${stats[key].toLocaleString()} ${text(key)}`;
+  const ms = (value, digits = 0) => (value === null ? '–' : `${value.toFixed(digits)} ms`);
+  const aim = stats.target_delay_ms > 0 ? [text('aim', Math.round(stats.target_delay_ms))] : [];
+  const lately = stats.loss_percent === null ? ['–']
+    : [text('beforeRepair', percent(stats.loss_percent)), text('afterRepair', percent(stats.concealed_percent))];
+  return [
+    [text('address'), address ?? (client.status === 'offline' ? '–' : text('builtIn'))],
+    [text('received'), stats.received.toLocaleString(), ...['lost', 'late', 'reordered', 'duplicate'].map(count)],
+    [text('frames'), count('repaired'), count('concealed')],
+    [text('lately'), ...lately],
+    [text('delayOf'), ms(stats.delay_ms), ...aim],
+    [text('jitter'), ms(stats.jitter_ms, 1)],
+    [text('drift'), `${signed(stats.drift_ppm)} ppm`],
+    [text('roundTrip'), ms(roundTrip, 1)],
+    [text('captureToMix'), ms(captureToMix)],
+    [text('lastPacket'), ago(client.last_packet_ms_ago, text)],
+  ].map(([name, ...parts]) => [name, parts.map(unbroken).join(' · ')]);
+}
+
+/** A narrow screen breaks a list between its parts and not in them. */
+function unbroken(part) {
+  return part.replaceAll(' ', '\u00a0');
+}
+
+/** A share as a person reads it: tenths as long as they matter. */
+function percent(value) {
+  return value >= 9.95 || value === 0 ? value.toFixed(0) : value.toFixed(1);
+}
+
+function signed(value) {
+  const size = Math.abs(value).toFixed(1);
+  return size === '0.0' ? '0' : `${value < 0 ? '−' : '+'}${size}`;
 }
 
 /** Names are 1 to 64 characters, counted as a person counts them, without space around. */

@@ -5,12 +5,10 @@
 
 import { ApiError, forgetClient, patchClient } from './api.js';
 import { Latest } from './latest.js';
-import { PeakHold, ago, checkName, condition, losingPercent, meterShare, title } from './model.js';
+import { PeakHold, checkName, condition, facts, meterShare, notice, title } from './model.js';
 
 /** A dragged slider sends at most ten times a second. */
 const VOLUME_INTERVAL_MS = 100;
-/** Over how long the loss that a row shows is measured. */
-const LOSS_WINDOW_MS = 10000;
 /** How long a refusal stays to be read. */
 const ERROR_SHOWN_MS = 8000;
 /** From this peak on it may well be distorted where it comes from. */
@@ -27,8 +25,6 @@ export class Row {
   #peakHold = new PeakHold();
   #typedAt = -Infinity;
   #errorTimer = 0;
-  #losses = []; // { at, stats }
-  #losing = null;
 
   constructor(text) {
     this.#text = text;
@@ -59,12 +55,14 @@ export class Row {
     this.#client = client;
     const { element } = this;
     const name = title(client);
-    this.#followLoss(client.stats);
     element.dataset.id = client.id;
     element.dataset.status = client.status;
-    const { text: words, isPoor } = condition(client, this.#losing, this.#text);
-    element.classList.toggle('poor', isPoor);
+    const { text: words, quality } = condition(client, this.#text);
+    element.dataset.quality = quality;
     setText(this.#parts.condition, words);
+    const noticed = notice(client, this.#text);
+    setText(this.#parts.notice, noticed);
+    this.#parts.notice.hidden = !noticed;
     setText(this.#parts.name, name);
     setText(this.#parts.id, client.id);
     if (!this.#mute.isBusy) this.#showMuted(client.muted);
@@ -206,30 +204,13 @@ export class Row {
     this.#parts.volume.dataset.labelled = name;
   }
 
-  #followLoss(stats) {
-    const at = performance.now();
-    while (this.#losses.length > 1 && this.#losses[1].at < at - LOSS_WINDOW_MS) this.#losses.shift();
-    this.#losing = losingPercent(this.#losses[0]?.stats, stats);
-    if (at - (this.#losses.at(-1)?.at ?? -Infinity) > 900) this.#losses.push({ at, stats });
-  }
-
   #showDetails() {
-    const { address, stats, last_packet_ms_ago: lastPacket } = this.#client;
-    const text = this.#text;
-    const counted = (key) => `${stats[key].toLocaleString()} ${text(key)}`;
-    const facts = [
-      [text('address'), address ?? (this.#client.status === 'offline' ? '–' : text('builtIn'))],
-      [text('received'), `${stats.received.toLocaleString()} · ${['lost', 'late', 'reordered', 'duplicate'].map(counted).join(' · ')}`],
-      [text('concealed'), stats.concealed.toLocaleString()],
-      [text('delayOf'), `${stats.delay_ms.toFixed(0)} ms`],
-      [text('jitter'), `${stats.jitter_ms.toFixed(1)} ms`],
-      [text('lastPacket'), ago(lastPacket, text)],
-    ];
+    const pairs = facts(this.#client, this.#text);
     const { facts: list } = this.#parts;
     if (list.children.length === 0) {
-      for (const _ of facts) list.append(document.createElement('dt'), document.createElement('dd'));
+      for (const _ of pairs) list.append(document.createElement('dt'), document.createElement('dd'));
     }
-    facts.flat().forEach((words, i) => setText(list.children[i], words));
+    pairs.flat().forEach((words, i) => setText(list.children[i], words));
   }
 }
 

@@ -14,7 +14,7 @@ use raa_core::{SLOT, SLOT_SAMPLES};
 use crate::in_flight::InFlight;
 use crate::link::{Link, Path};
 use crate::sender::Sender;
-use crate::world::PLAYOUT_DELAY;
+use crate::world::MAX_PLAYOUT_DELAY;
 
 /// See the module's text.
 pub struct OneSource {
@@ -40,7 +40,7 @@ impl OneSource {
         Ok(Self {
             sender,
             path: Path::new(link, seed),
-            source: Source::new(PLAYOUT_DELAY)?,
+            source: Source::new(MAX_PLAYOUT_DELAY)?,
             in_flight: InFlight::default(),
             // Only differences from it are ever used, so it does not matter when this is.
             start: Instant::now(),
@@ -119,11 +119,7 @@ fn insert(source: &mut Source, arrival: Instant, datagram: &[u8]) {
     };
     let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
     if let Some(samples) = codec::packet_samples(own) {
-        let packet = Packet {
-            payload: own,
-            ..packet
-        };
-        source.insert(arrival, &packet, samples);
+        source.insert(arrival, &packet, samples, redundant.as_ref());
     }
 }
 

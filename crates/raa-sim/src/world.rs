@@ -4,7 +4,7 @@
 //! over what has arrived since, with the times of arrival, and plays the slot.
 //! Always: the seed and the calls decide everything; nothing sleeps and nothing asks the time.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::client::ClientView;
 use raa_core::codec::{CodecError, Decoder, EncoderSettings};
@@ -18,8 +18,8 @@ use crate::link::{Link, Path};
 use crate::random::Random;
 use crate::sender::Sender;
 
-/// The mean time between arrival and play-out that every world's hub aims at.
-pub const PLAYOUT_DELAY: Duration = Duration::from_millis(40);
+/// No world's hub delays its senders by more.
+pub const MAX_PLAYOUT_DELAY: Duration = Duration::from_millis(400);
 /// After so long without a packet a client is offline.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(10);
 
@@ -77,12 +77,13 @@ impl World {
         };
         let config = HubConfig {
             payload_types: vec![OPUS_PAYLOAD_TYPE],
-            playout_delay: PLAYOUT_DELAY,
+            max_playout_delay: MAX_PLAYOUT_DELAY,
             offline_after: OFFLINE_AFTER,
             max_unset_clients: 1000,
             reserved_ssrcs: Vec::new(),
             encoder,
             mix_stream,
+            wall_clock: SystemTime::UNIX_EPOCH,
         };
         // Only differences from it are ever used, so it does not matter when this is.
         let start = Instant::now();
@@ -212,6 +213,8 @@ impl World {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Mix(frame) => self.ear.take(&frame),
+                // These senders read nothing.
+                Output::Send { .. } => {}
                 other => self.events.push((self.now, other)),
             }
         }

@@ -84,7 +84,6 @@ fn check(seed: u64) {
         2950 * MS,
         "{what}"
     );
-    assert!((after.delay_ms - 40.0).abs() < 30.0, "{what}");
     let trouble = |stats: SourceStats| (stats.lost, stats.late, stats.concealed);
     assert_eq!(trouble(before), trouble(after), "{what}");
     assert_eq!(
@@ -93,6 +92,10 @@ fn check(seed: u64) {
         "{what}"
     );
     assert_eq!(world.ear.breaks, 0, "{what}");
+    // A network that was so bad may be so again; after half a minute it is forgotten.
+    world.run_for(22 * SECOND);
+    let delay_ms = view(&world, ALICE).stats.delay_ms;
+    assert!((20.0..32.0).contains(&delay_ms), "{what}: {delay_ms} ms");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn both_counters_wrap_and_a_clean_network_conceals_nothing() {
     );
 }
 
-/// An hour of a clock that is off: the delay stays, and is put right in few steps.
+/// An hour of a clock that is off: the delay stays what it was.
 #[track_caller]
 fn check_drift(drift_ppm: f64) {
     let link = Link {
@@ -117,18 +117,14 @@ fn check_drift(drift_ppm: f64) {
         ..Link::default()
     };
     let (_, stats, delays_ms) = hour(11, drift_ppm, link);
-    let (least, most) = range(&delays_ms);
+    let (least, most) = range(&delays_ms[30..]);
+    // The jitter makes for 2.5 ms less wait than the fastest packet has.
     assert!(
-        10.0 < least && most < 70.0,
+        20.0 < least && most < 32.0,
         "{drift_ppm} ppm: delay {least} to {most} ms"
     );
-    // 200 ppm of an hour are 720 ms, which is 36 slots.
-    let slips = delays_ms
-        .windows(2)
-        .filter(|pair| (pair[0] - pair[1]).abs() > 10.0)
-        .count();
-    assert!((30..=42).contains(&slips), "{drift_ppm} ppm: {slips} slips");
     assert_eq!((stats.late, stats.concealed), (0, 0), "{drift_ppm} ppm");
+    assert!((stats.drift_ppm - drift_ppm).abs() < 20.0, "{stats:?}");
 }
 
 #[test]
@@ -174,7 +170,7 @@ fn lost_packets_leave_no_holes() {
 }
 
 #[test]
-fn jitter_beyond_the_delay_is_late_and_never_lost_twice() {
+fn jitter_is_covered_and_what_is_late_is_never_lost_twice() {
     let link = Link {
         delay: 20 * MS,
         jitter: Jitter::Exponential(30 * MS),
@@ -184,9 +180,13 @@ fn jitter_beyond_the_delay_is_late_and_never_lost_twice() {
     let mut world = counting(9, alice(), link);
     world.run_for(600 * SECOND);
     let stats = view(&world, ALICE).stats;
-    assert!(stats.late > 300, "{stats:?}");
-    // What is late may have been played in part.
-    assert!(stats.concealed <= stats.lost + stats.late, "{stats:?}");
+    assert!((30..150).contains(&stats.late), "{stats:?}");
+    // What is late in part only is concealed in part, and not counted as late.
+    let partly_late = stats.received / 500;
+    assert!(
+        stats.concealed <= stats.lost + stats.late + partly_late,
+        "{stats:?}"
+    );
     assert!(
         stats.concealed >= (stats.lost + stats.late) * 8 / 10,
         "{stats:?}"

@@ -85,7 +85,7 @@ fn check_hour(pause: Pause, drift_ppm: f64) {
     }
     assert_nothing_was_lost(&world, &what);
     assert!(
-        (3..=7).contains(&sounding[0]),
+        (2..=5).contains(&sounding[0]),
         "{what}: onset in slot {}",
         sounding[0]
     );

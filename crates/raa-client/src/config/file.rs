@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use raa_core::packetizer::{Redundancy, RedundancyError};
 use raa_core::settings::{Name, NameError};
 use serde::Deserialize;
 use toml_edit::{DocumentMut, value};
@@ -38,6 +39,7 @@ pub(super) struct Values {
     pub server: Option<ServerAddress>,
     pub source: Option<Source>,
     pub name: Option<CheckedName>,
+    pub redundancy: Option<CheckedRedundancy>,
     pub log_level: Option<LogLevel>,
     pub ssrc: Option<Ssrc>,
 }
@@ -52,6 +54,19 @@ impl TryFrom<String> for CheckedName {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         Name::new(&text).map(Self)
+    }
+}
+
+/// A redundancy that was checked where it stands in the file.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct CheckedRedundancy(pub Redundancy);
+
+impl TryFrom<i64> for CheckedRedundancy {
+    type Error = RedundancyError;
+
+    fn try_from(frames: i64) -> Result<Self, RedundancyError> {
+        Redundancy::new(frames).map(Self)
     }
 }
 

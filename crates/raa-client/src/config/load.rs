@@ -34,6 +34,10 @@ impl Settings {
             name: name
                 .or(file.values.name.map(|name| name.0))
                 .unwrap_or_else(host_name),
+            redundancy: options
+                .redundancy
+                .or(file.values.redundancy.map(|redundancy| redundancy.0))
+                .unwrap_or_default(),
             log_level: options
                 .log_level
                 .or(file.values.log_level)

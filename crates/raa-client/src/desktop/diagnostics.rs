@@ -6,6 +6,9 @@
 
 use std::fmt::{Display, Write as _};
 use std::path::Path;
+use std::time::Duration;
+
+use raa_core::packetizer::Hearing;
 
 use super::ini_settings::Stored;
 use super::server_test::{Found, Hears, Server};
@@ -122,9 +125,29 @@ fn sending(page: &mut Page, status: &Status) {
     page.line("talkspurts", stats.talkspurts);
     page.line("capture gaps", stats.capture_gaps);
     page.line("dropped", format!("{} samples", stats.dropped_samples));
+    page.line("redundancy", format!("{} earlier frames", stats.redundancy));
+    page.line("hearing", hearing(stats.hearing));
+    page.line("round trip", round_trip(stats.round_trip));
     page.line("sounding", if stats.sending { "yes" } else { "no" });
     let (rms, peak) = (stats.level.rms_dbfs, stats.level.peak_dbfs);
     page.line("level", format!("{rms:.1} dBFS RMS, {peak:.1} dBFS peak"));
+}
+
+/// By the server's own reports.
+fn hearing(hearing: Hearing) -> String {
+    match hearing {
+        Hearing::Unknown => "not known yet".into(),
+        Hearing::Good => "good".into(),
+        Hearing::Losing { percent } => format!("losing {percent} %"),
+        Hearing::NotHeard => "not heard: the server has not answered".into(),
+    }
+}
+
+fn round_trip(time: Option<Duration>) -> String {
+    time.map_or_else(
+        || NONE.to_owned(),
+        |time| format!("{} ms", time.as_millis()),
+    )
 }
 
 fn or_none<T: Display>(value: Option<&T>) -> String {

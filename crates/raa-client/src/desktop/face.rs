@@ -8,7 +8,7 @@ pub mod found;
 #[cfg(test)]
 mod tests;
 
-use raa_core::packetizer::PacketizerStats;
+use raa_core::packetizer::{Hearing, PacketizerStats};
 
 use super::texts::{self, Language, Text};
 use crate::status::{Activity, Status};
@@ -43,7 +43,13 @@ pub struct Face {
 /// The tray icon of a client in this state.
 pub fn face(status: &Status, language: Language) -> Face {
     let (icon, state) = state(status, language);
-    let tooltip = language.fill(Text::Tooltip, &[("state", &state)]);
+    let tooltip = match hearing(status, language) {
+        Some(hearing) if matches!(icon, Icon::Active | Icon::Silent) => language.fill(
+            Text::TooltipHearing,
+            &[("state", &state), ("hearing", &hearing)],
+        ),
+        _ => language.fill(Text::Tooltip, &[("state", &state)]),
+    };
     Face {
         icon,
         tooltip: texts::cut(&tooltip, texts::TOOLTIP_UNITS),
@@ -64,6 +70,19 @@ fn state(status: &Status, language: Language) -> (Icon, String) {
             Icon::Silent,
             language.fill(Text::StateSilent, &[("server", &server)]),
         ),
+    }
+}
+
+/// How the server hears the client, once it is known. It is no fault of the client, so it
+/// changes no icon.
+fn hearing(status: &Status, language: Language) -> Option<String> {
+    match status.stats?.hearing {
+        Hearing::Unknown => None,
+        Hearing::Good => Some(language.text(Text::HearingGood).into()),
+        Hearing::Losing { percent } => {
+            Some(language.fill(Text::HearingLosing, &[("percent", &percent)]))
+        }
+        Hearing::NotHeard => Some(language.text(Text::HearingNotHeard).into()),
     }
 }
 

@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
 pub use self::fault::{Fault, LoadError};
@@ -48,6 +49,8 @@ pub struct Stored {
     pub page: Option<String>,
     /// Whether nothing is sent for now.
     pub muted: Option<bool>,
+    /// How many earlier frames a packet of sound carries at least.
+    pub redundancy: Option<Redundancy>,
     /// How much is logged.
     pub log_level: Option<LogLevel>,
     /// Who this client is; there after every [`IniFiles::load`].
@@ -72,6 +75,7 @@ impl Stored {
             source: self.source(),
             name: self.name.clone().unwrap_or_else(host_name),
             ssrc: self.ssrc.unwrap_or_else(Ssrc::random),
+            redundancy: self.redundancy.unwrap_or_default(),
             log_level: self.log_level.unwrap_or_default(),
         }
     }
@@ -94,6 +98,7 @@ impl Stored {
             name: self.name.or(below.name),
             page: self.page.or(below.page),
             muted: self.muted.or(below.muted),
+            redundancy: self.redundancy.or(below.redundancy),
             log_level: self.log_level.or(below.log_level),
             ssrc: self.ssrc.or(below.ssrc),
         }

@@ -33,6 +33,7 @@ fn send_until(link: &mut Link, said: impl Fn(&Option<String>) -> bool) {
     let start = Instant::now();
     for tenth in 0..500 {
         let now = start + tenth * Duration::from_millis(100);
+        link.receive(|_| ());
         let (Change::None | Change::Fresh) = link.send(now, b"anybody?");
         if said(&link.board.status().link.trouble) {
             return;
@@ -105,9 +106,44 @@ fn a_link_recovers_a_second_after_its_last_error() {
         socket: open(to).unwrap(),
         to,
         failed_at: Some(start),
+        refused: None,
     };
     let at = |ms| start + Duration::from_millis(ms);
     assert!(matches!(path.send(at(999), b"x"), Sent::Well));
     assert!(matches!(path.send(at(1000), b"x"), Sent::WellAgain));
     assert!(matches!(path.send(at(2000), b"x"), Sent::Well));
+}
+
+#[test]
+fn reports_that_come_back_are_handed_out_and_nothing_else() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut link = Link::new(
+        "raa.example".into(),
+        Resolver::unattended(),
+        Board::unattended(),
+    );
+    link.receive(|_| panic!("nothing comes from nowhere"));
+    assert!(!link.works());
+    let to = server.local_addr().unwrap();
+    assert_eq!(link.handle_answer(Ok(vec![to])), Change::Fresh);
+    assert!(link.works());
+    assert_eq!(link.send(Instant::now(), b"x"), Change::None);
+    let (_, client) = server.recv_from(&mut [0; 16]).unwrap();
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    stranger.send_to(&[0x80, 203, 0, 0], client).unwrap();
+    server.send_to(&[0x80, 111, 0, 0], client).unwrap();
+    server.send_to(&[0x80, 201].repeat(1000), client).unwrap();
+    for _ in 0..READ_AT_MOST {
+        server.send_to(&report, client).unwrap();
+    }
+    let (mut received, mut most) = (Vec::new(), 0);
+    for _ in 0..READ_AT_MOST {
+        let before = received.len();
+        link.receive(|datagram| received.push(datagram.to_vec()));
+        most = most.max(received.len() - before);
+    }
+    assert!(most < READ_AT_MOST, "{most} at once, and others besides");
+    received.retain(|datagram| datagram.len() < MAX_ANSWER_LEN);
+    assert_eq!(received, vec![report.to_vec(); READ_AT_MOST]);
 }

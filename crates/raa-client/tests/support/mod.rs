@@ -9,7 +9,7 @@
 pub mod pulse_server;
 
 use std::io::Read;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use raa_core::codec::{Decoder, MAX_PACKET_SAMPLES};
-use raa_core::{rtcp, rtp};
+use raa_core::{red, rtcp, rtp};
 
 /// How long anything may take that has to happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -104,7 +104,10 @@ pub enum Received {
         sequence_number: u16,
         timestamp: u32,
         ssrc: u32,
+        /// The packet's own frame.
         payload: Vec<u8>,
+        /// How many earlier frames it carries.
+        earlier: usize,
     },
     Name {
         ssrc: u32,
@@ -113,11 +116,18 @@ pub enum Received {
     Goodbye {
         ssrc: u32,
     },
+    /// The receiver's clock comes back.
+    Echo {
+        ssrc: u32,
+        last: u32,
+    },
 }
 
 /// Listens where a server would, and decodes what comes.
 pub struct Receiver {
     socket: UdpSocket,
+    /// Where the last datagram came from.
+    sender: Option<SocketAddr>,
     decoder: Decoder,
     latest: Vec<f32>,
 }
@@ -132,6 +142,7 @@ impl Receiver {
         let socket = UdpSocket::bind(address).expect("the address is free");
         Self {
             socket,
+            sender: None,
             decoder: Decoder::new().unwrap(),
             latest: Vec::new(),
         }
@@ -147,10 +158,19 @@ impl Receiver {
         self.socket
             .set_read_timeout(Some(within.max(Duration::from_millis(1))))
             .unwrap();
-        match self.socket.recv(&mut datagram) {
-            Ok(len) => self.understand(&datagram[..len]),
+        match self.socket.recv_from(&mut datagram) {
+            Ok((len, sender)) => {
+                self.sender = Some(sender);
+                self.understand(&datagram[..len])
+            }
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Sends a datagram to where the last one came from.
+    pub fn answer(&self, datagram: &[u8]) {
+        let sender = self.sender.expect("somebody has sent something");
+        self.socket.send_to(datagram, sender).unwrap();
     }
 
     /// Everything that comes in this time.
@@ -195,12 +215,9 @@ impl Receiver {
             return understand_rtcp(datagram);
         }
         let packet = rtp::Packet::parse(datagram).expect("a client sends RTP");
-        assert_eq!(packet.payload_type, raa_core::OPUS_PAYLOAD_TYPE);
+        let (payload, earlier) = frames(&packet);
         let mut pcm = [0.0; MAX_PACKET_SAMPLES];
-        let samples = self
-            .decoder
-            .decode(packet.payload, &mut pcm)
-            .expect("it is Opus");
+        let samples = self.decoder.decode(payload, &mut pcm).expect("it is Opus");
         assert_eq!(samples, raa_core::SLOT_SAMPLES);
         self.latest.extend(&pcm[..samples]);
         self.latest
@@ -210,20 +227,35 @@ impl Receiver {
             sequence_number: packet.sequence_number,
             timestamp: packet.timestamp,
             ssrc: packet.ssrc,
-            payload: packet.payload.to_vec(),
+            payload: payload.to_vec(),
+            earlier,
         }]
     }
+}
+
+/// A packet's own frame, and how many earlier ones it carries.
+fn frames<'a>(packet: &rtp::Packet<'a>) -> (&'a [u8], usize) {
+    if packet.payload_type == raa_core::OPUS_PAYLOAD_TYPE {
+        return (packet.payload, 0);
+    }
+    assert_eq!(packet.payload_type, red::PAYLOAD_TYPE);
+    let redundant = red::Redundant::parse(packet.payload).expect("it is redundant audio");
+    assert_eq!(redundant.payload_type, raa_core::OPUS_PAYLOAD_TYPE);
+    (redundant.payload, redundant.earlier().count())
 }
 
 fn understand_rtcp(datagram: &[u8]) -> Vec<Received> {
     let mut received = Vec::new();
     rtcp::parse(datagram, |item| match item {
-        rtcp::Item::SenderReport(_) => {}
         rtcp::Item::Name { ssrc, text } => {
             let name = String::from_utf8(text.to_vec()).unwrap();
             received.push(Received::Name { ssrc, name });
         }
+        rtcp::Item::ReferenceTimeEcho { ssrc, last, .. } => {
+            received.push(Received::Echo { ssrc, last });
+        }
         rtcp::Item::Goodbye { ssrc } => received.push(Received::Goodbye { ssrc }),
+        _ => {}
     })
     .expect("it is RTCP");
     received

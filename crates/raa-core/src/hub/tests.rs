@@ -4,6 +4,7 @@ use super::*;
 use crate::client::Status;
 use crate::codec::Decoder;
 use crate::level::dbfs;
+use crate::quality::Quality;
 use crate::settings::Volume;
 
 const SSRC: u32 = 0x5f0a_11c2;
@@ -15,7 +16,7 @@ const FROM: Origin = Origin::Network(SocketAddr::new(
 fn config() -> HubConfig {
     HubConfig {
         payload_types: vec![111],
-        playout_delay: Duration::from_millis(40),
+        max_playout_delay: Duration::from_millis(400),
         offline_after: Duration::from_secs(5),
         max_unset_clients: 3,
         reserved_ssrcs: vec![9],
@@ -25,6 +26,7 @@ fn config() -> HubConfig {
             sequence_number: u16::MAX,
             timestamp: u32::MAX,
         },
+        wall_clock: std::time::SystemTime::UNIX_EPOCH,
     }
 }
 
@@ -230,7 +232,7 @@ fn a_sender_names_itself_and_says_goodbye_but_only_for_itself() {
         tool: "t",
     };
     let mut datagram = Vec::new();
-    rtcp::write_report(&report, &description, &mut datagram);
+    rtcp::write_report(&report, &description, None, &mut datagram);
     rtcp::write_goodbye(SSRC, &mut datagram);
     let stranger = Origin::Network(SocketAddr::from(([192, 0, 2, 8], 5000)));
     bench
@@ -325,4 +327,25 @@ fn silence_costs_listeners_one_byte_a_slot_and_sound_comes_back_whole() {
     bench.run_tones(&[SSRC], 50);
     let level = bench.mix_dbfs();
     assert!((-13.0..-11.0).contains(&level), "{level} dBFS");
+}
+
+#[test]
+fn a_word_tells_how_well_a_client_was_heard_lately() {
+    let mut bench = Bench::new();
+    bench.run_tones(&[SSRC], 500);
+    let quality = |bench: &Bench| bench.view(SSRC).quality.map(|report| report.quality);
+    assert_eq!(quality(&bench), Some(Quality::Good));
+    for _ in 0..10 {
+        // Every tenth packet never comes.
+        bench.play();
+        bench.run_tones(&[SSRC], 9);
+    }
+    let report = bench.view(SSRC).quality.unwrap();
+    assert_eq!(report.quality, Quality::Fair, "{report:?}");
+    assert!((1.5..2.5).contains(&report.loss_percent), "{report:?}");
+    assert!((1.5..2.5).contains(&report.concealed_percent), "{report:?}");
+    bench.run_tones(&[SSRC], 550);
+    assert_eq!(quality(&bench), Some(Quality::Good));
+    (0..251).for_each(|_| bench.play());
+    assert_eq!(quality(&bench), None, "who is offline has no quality");
 }

@@ -1,10 +1,9 @@
-//! The packets a jitter buffer holds, in the order of their sequence numbers.
+//! The frames a jitter buffer holds, in the order of their timestamps.
 //!
 //! Always: no more than [`CAPACITY`] packets and [`CAPACITY_BYTES`] bytes, the oldest give way;
 //! payload buffers are reused, so that in the steady state nothing is allocated.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use crate::sequence::Place;
 
@@ -19,7 +18,9 @@ const REUSED_BUFFER_BYTES: usize = 1500;
 pub(super) struct Entry {
     pub(super) place: Place,
     pub(super) samples: i64,
-    pub(super) arrival: Instant,
+    /// Its own packet has not come; another one carried it, so many samples after the fastest
+    /// way of its own.
+    pub(super) repairs: Option<f64>,
     pub(super) payload: Vec<u8>,
 }
 
@@ -38,19 +39,34 @@ impl Entry {
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, arrival: Instant, place: Place, samples: i64, payload: &[u8]) {
+    /// Stores a frame; one that is there already stays, and is told of its own packet.
+    pub(super) fn insert(
+        &mut self,
+        place: Place,
+        samples: i64,
+        repairs: Option<f64>,
+        payload: &[u8],
+    ) {
+        let at = self
+            .entries
+            .partition_point(|e| e.place.timestamp < place.timestamp);
+        if let Some(there) = self.entries.get_mut(at)
+            && there.place.timestamp == place.timestamp
+        {
+            if repairs.is_none() {
+                (there.repairs, there.place) = (None, place);
+            }
+            return;
+        }
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(payload);
         let entry = Entry {
             place,
             samples,
-            arrival,
+            repairs,
             payload: buffer,
         };
-        let at = self
-            .entries
-            .partition_point(|e| e.place.sequence < place.sequence);
         self.entries.insert(at, entry);
         self.bytes += payload.len();
     }
@@ -59,6 +75,7 @@ impl Queue {
         self.entries.len() > CAPACITY || self.bytes > CAPACITY_BYTES
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -113,7 +130,7 @@ mod tests {
                 sequence: n,
                 timestamp: n * 960,
             };
-            queue.insert(crate::any_instant(), place, 960, &[0; 8000]);
+            queue.insert(place, 960, None, &[0; 8000]);
             if queue.is_overfull() {
                 queue.drop_front();
             }

@@ -1,18 +1,13 @@
 //! A sender's RTCP: when it is due and what it says (RFC 3550 section 6).
 //!
-//! The group is one sender and one server, so the interval is the RFC's least one, 5 s, and
-//! needs no reconsideration when members come and go.
 //! Always: the first report follows the first RTP packet at once (section 6.2 allows that for
-//! unicast); then 0.5 to 1.5 intervals lie between two.
+//! unicast); then 0.5 to 1.5 intervals of 5 s lie between two.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::Identity;
-use crate::rtcp::{self, Description, SenderReport};
-
-const INTERVAL: Duration = Duration::from_secs(5);
-/// From the epoch of NTP, 1900, to the one of Unix, 1970.
-const NTP_TO_UNIX_S: u64 = 2_208_988_800;
+use crate::rtcp::timing::{Intervals, WallClock};
+use crate::rtcp::{self, Description, SenderReport, TimeEcho};
 
 /// What a report says of the stream.
 #[derive(Debug, Clone, Copy)]
@@ -23,15 +18,15 @@ pub(super) struct SenderState {
     pub rtp_timestamp: u32,
     pub packets: u64,
     pub octets: u64,
+    /// What it echoes of the receiver's clock.
+    pub echo: Option<TimeEcho>,
 }
 
 #[derive(Debug)]
 pub(super) struct Reports {
     identity: Identity,
-    start: Instant,
-    /// Time since the Unix epoch at `start`.
-    started_at: Duration,
-    random: u64,
+    clock: WallClock,
+    intervals: Intervals,
     due: Option<Instant>,
 }
 
@@ -42,15 +37,10 @@ impl Reports {
         start: Instant,
         wall_clock: SystemTime,
     ) -> Self {
-        let started_at = wall_clock
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        // Zero is the one state that xorshift never leaves.
         Self {
             identity,
-            start,
-            started_at,
-            random: seed | 1,
+            clock: WallClock::new(start, wall_clock),
+            intervals: Intervals::new(seed),
             due: None,
         }
     }
@@ -67,7 +57,7 @@ impl Reports {
 
     /// Appends a compound packet of sender report and description.
     pub(super) fn write(&mut self, state: &SenderState, out: &mut Vec<u8>) {
-        self.due = Some(state.now + INTERVAL.mul_f64(0.5 + self.next_random()));
+        self.due = Some(state.now + self.intervals.next());
         self.append(state, out);
     }
 
@@ -95,22 +85,13 @@ impl Reports {
                 name,
                 tool,
             },
+            state.echo,
             out,
         );
     }
 
-    /// Seconds since 1900 as a fixed-point number of 32 and 32 bits; wraps in 2036.
-    fn ntp(&self, now: Instant) -> u64 {
-        let unix = self.started_at + now.saturating_duration_since(self.start);
-        let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
-        (unix.as_secs() + NTP_TO_UNIX_S) << 32 | fraction
-    }
-
-    /// 0 to 1, by xorshift64.
-    fn next_random(&mut self) -> f64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 11) as f64 / (1u64 << 53) as f64
+    /// An instant by the clock of these reports, as NTP timestamp.
+    pub(super) fn ntp(&self, now: Instant) -> u64 {
+        self.clock.ntp(now)
     }
 }

@@ -2,12 +2,14 @@
 //! datagrams.
 
 mod heard;
+mod hearing;
+mod redundancy;
 mod reports;
 mod silence;
 mod timing;
 
 use super::*;
-use crate::rtp;
+use crate::{rtcp, rtp};
 
 const START: StreamStart = StreamStart {
     ssrc: 0x5eed,
@@ -15,6 +17,9 @@ const START: StreamStart = StreamStart {
     timestamp: 5000,
 };
 const MS: Duration = Duration::from_millis(1);
+/// The SSRC and the clock of whoever hears it.
+const RECEIVER: u32 = 0xface;
+const REFERENCE: u64 = 0x0102_0304_0506_0708;
 /// 1 kHz at -12 dBFS.
 const TONE: f32 = 0.25;
 
@@ -25,7 +30,12 @@ struct Sent {
     marker: bool,
     sequence_number: u16,
     timestamp: u32,
+    /// The packet's own frame.
     payload: Vec<u8>,
+    /// How far back the earlier frames lie, in samples, and what they are.
+    earlier: Vec<(u16, Vec<u8>)>,
+    /// Payload bytes of the packet.
+    octets: usize,
 }
 
 impl Sent {
@@ -49,6 +59,10 @@ impl World {
     }
 
     fn starting_with(stream: StreamStart) -> Self {
+        Self::with(stream, Redundancy::default())
+    }
+
+    fn with(stream: StreamStart, redundancy: Redundancy) -> Self {
         let config = PacketizerConfig {
             stream,
             // The fastest setting: nobody listens to hours of it.
@@ -56,6 +70,7 @@ impl World {
                 complexity: 0,
                 ..EncoderSettings::default()
             },
+            redundancy,
             identity: Identity {
                 cname: "raa-5eed@ward3".into(),
                 name: "Ward 3".into(),
@@ -81,18 +96,7 @@ impl World {
                 self.rtcp.push((self.now, datagram.to_vec()));
                 continue;
             }
-            let packet = Packet::parse(datagram).unwrap();
-            assert_eq!(
-                (packet.ssrc, packet.payload_type),
-                (START.ssrc, OPUS_PAYLOAD_TYPE)
-            );
-            self.rtp.push(Sent {
-                at: self.now,
-                marker: packet.marker,
-                sequence_number: packet.sequence_number,
-                timestamp: packet.timestamp,
-                payload: packet.payload.to_vec(),
-            });
+            self.rtp.push(understand(self.now, datagram));
         }
     }
 
@@ -144,6 +148,15 @@ impl World {
         self.capture_for(time, || 0.0);
     }
 
+    /// The receiver says that it hears the stream with this loss, in 256ths.
+    fn tell_loss(&mut self, fraction_lost: u8) {
+        let datagram = receiver_report(&[rtcp::ReceptionReport {
+            fraction_lost,
+            ..HEARD
+        }]);
+        self.packetizer.handle_rtcp(self.now, &datagram);
+    }
+
     /// How many samples after the start `now` is.
     fn elapsed(&self) -> u32 {
         crate::samples_in(self.now - self.start) as u32
@@ -165,6 +178,51 @@ impl World {
             assert_eq!(pair[1].timestamp.wrapping_sub(pair[0].timestamp), 960);
         }
     }
+}
+
+/// A report of a receiver that has heard every packet and no sender report.
+const HEARD: rtcp::ReceptionReport = rtcp::ReceptionReport {
+    ssrc: START.ssrc,
+    fraction_lost: 0,
+    cumulative_lost: 0,
+    highest_sequence: 101,
+    jitter: 48,
+    last_sender_report: 0,
+    delay_since_last_sender_report: 0,
+};
+
+fn receiver_report(reports: &[rtcp::ReceptionReport]) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    rtcp::write_receiver_report(RECEIVER, reports, "server@host", REFERENCE, &mut datagram);
+    datagram
+}
+
+fn understand(at: Instant, datagram: &[u8]) -> Sent {
+    let packet = Packet::parse(datagram).unwrap();
+    assert_eq!(packet.ssrc, START.ssrc);
+    let mut sent = Sent {
+        at,
+        marker: packet.marker,
+        sequence_number: packet.sequence_number,
+        timestamp: packet.timestamp,
+        payload: packet.payload.to_vec(),
+        earlier: Vec::new(),
+        octets: packet.payload.len(),
+    };
+    if packet.payload_type == OPUS_PAYLOAD_TYPE {
+        return sent;
+    }
+    assert_eq!(packet.payload_type, red::PAYLOAD_TYPE);
+    let redundant = red::Redundant::parse(packet.payload).unwrap();
+    assert_eq!(redundant.payload_type, OPUS_PAYLOAD_TYPE);
+    sent.payload = redundant.payload.to_vec();
+    for earlier in redundant.earlier() {
+        assert_eq!(earlier.payload_type, OPUS_PAYLOAD_TYPE);
+        sent.earlier
+            .push((earlier.offset, earlier.payload.to_vec()));
+    }
+    assert!(!sent.earlier.is_empty(), "a packet without any is plain");
+    sent
 }
 
 fn tone() -> impl FnMut() -> f32 {

@@ -96,7 +96,7 @@ fn rtcp() -> impl Strategy<Value = Vec<u8>> {
             name: &name,
             tool: "t",
         };
-        rtcp::write_report(&report, &description, &mut datagram);
+        rtcp::write_report(&report, &description, None, &mut datagram);
         if leaves {
             rtcp::write_goodbye(ssrc, &mut datagram);
         }

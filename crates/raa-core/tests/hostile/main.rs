@@ -43,7 +43,7 @@ impl Bench {
     fn new() -> Self {
         let config = HubConfig {
             payload_types: vec![111],
-            playout_delay: Duration::from_millis(40),
+            max_playout_delay: Duration::from_millis(400),
             offline_after: Duration::from_secs(10),
             max_unset_clients: MAX_CLIENTS,
             reserved_ssrcs: vec![RESERVED],
@@ -56,6 +56,7 @@ impl Bench {
                 sequence_number: 65_530,
                 timestamp: u32::MAX - 5000,
             },
+            wall_clock: std::time::SystemTime::UNIX_EPOCH,
         };
         // A little later than the clock's beginning, so that a datagram can be older.
         #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
@@ -252,7 +253,7 @@ proptest! {
         let report = SenderReport { ssrc, ntp: 1, rtp_timestamp: 2, packets: 3, octets: 4 };
         let mut datagram = Vec::new();
         let description = Description { ssrc, cname: "a@b", name: &name, tool: "t" };
-        rtcp::write_report(&report, &description, &mut datagram);
+        rtcp::write_report(&report, &description, None, &mut datagram);
         let mut read = Vec::new();
         rtcp::parse(&datagram, |item| read.push(item)).unwrap();
         let expected = rtcp::Item::Name { ssrc, text: name.as_bytes() };

@@ -53,11 +53,11 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
-        name: "playout_delay_ms",
+        name: "max_playout_delay_ms",
         variable: None,
         allowed: "whole numbers from 20 to 400",
-        set: |config, value| put(&mut config.playout_delay_ms, number(value, 20, 400)),
-        get: |config| i64::from(config.playout_delay_ms).into(),
+        set: |config, value| put(&mut config.max_playout_delay_ms, number(value, 20, 400)),
+        get: |config| i64::from(config.max_playout_delay_ms).into(),
     },
     Key {
         name: "offline_after_s",

@@ -31,8 +31,8 @@ pub struct Config {
     pub listen_address: IpAddr,
     /// RTP payload types that mean Opus.
     pub payload_types: Vec<u8>,
-    /// How long packets wait on average between arrival and play-out.
-    pub playout_delay_ms: u16,
+    /// The playout delay of a client follows the network, up to this.
+    pub max_playout_delay_ms: u16,
     /// A client is offline when no packet came for so long.
     pub offline_after_s: u16,
     /// So many clients are remembered that no operator has named, levelled or muted.
@@ -54,7 +54,7 @@ impl Default for Config {
             http_port: 4011,
             listen_address: Ipv6Addr::UNSPECIFIED.into(),
             payload_types: vec![111],
-            playout_delay_ms: 40,
+            max_playout_delay_ms: 400,
             offline_after_s: 5,
             max_unnamed_clients: 1000,
             test_music: true,

@@ -109,9 +109,13 @@ fn every_value_has_its_bounds() {
         config.listen_address = [127, 0, 0, 1].into();
     });
     check(
-        &file("playout_delay_ms = 400\ncomplexity = 0\nbitrate = 510_000"),
+        &file("max_playout_delay_ms = 400\ncomplexity = 0\nbitrate = 510_000"),
         |config| {
-            (config.playout_delay_ms, config.complexity, config.bitrate) = (400, 0, 510_000);
+            (
+                config.max_playout_delay_ms,
+                config.complexity,
+                config.bitrate,
+            ) = (400, 0, 510_000);
         },
     );
     for (text, key, value) in [
@@ -125,8 +129,12 @@ fn every_value_has_its_bounds() {
         ),
         ("payload_types = []", "payload_types", "[]"),
         ("payload_types = [128]", "payload_types", "[128]"),
-        ("playout_delay_ms = 19", "playout_delay_ms", "19"),
-        ("playout_delay_ms = 40.0", "playout_delay_ms", "40.0"),
+        ("max_playout_delay_ms = 19", "max_playout_delay_ms", "19"),
+        (
+            "max_playout_delay_ms = 40.0",
+            "max_playout_delay_ms",
+            "40.0",
+        ),
         ("offline_after_s = 0", "offline_after_s", "0"),
         (
             "max_unnamed_clients = 10001",

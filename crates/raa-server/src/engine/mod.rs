@@ -1,4 +1,4 @@
-//! The thread that owns the sound: the hub, the audio sockets' receiving side, the test music.
+//! The thread that owns the sound: the hub, the audio sockets, the test music.
 //!
 //! It sleeps on its command inbox until a slot is due, drains the sockets, and plays the slot:
 //! one wake-up in 20 ms. The rest of the server holds an [`EngineHandle`]: commands go in by a
@@ -6,14 +6,15 @@
 //! snapshot, so that readers never reach this thread.
 //!
 //! Always: it waits for nothing but its slot; every queue it writes to is bounded, and what does
-//! not fit is dropped (a listener's frame, an event) or refused (a command), never waited for.
+//! not fit is dropped (a listener's frame, an event, a report to a sender) or refused (a command),
+//! never waited for.
 
 mod health;
 mod priority;
 mod timing;
 mod udp;
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -81,6 +82,8 @@ pub struct Snapshot {
     pub avg_active: f64,
     /// Datagrams the kernel had no room for.
     pub dropped_datagrams: u64,
+    /// Reports to senders that could not be sent.
+    pub unsent_reports: u64,
 }
 
 impl Snapshot {
@@ -219,6 +222,7 @@ struct Engine {
     active: u64,
     summary: Summary,
     drains_per_slot: u32,
+    unsent_reports: u64,
     warned: Vec<Refused>,
 }
 
@@ -250,7 +254,7 @@ impl Engine {
         let sockets = config.sockets.into_iter().map(AudioSocket::new);
         let sockets: Vec<_> = sockets.collect::<Result<_, _>>()?;
         let summary = Summary::default();
-        let first = snapshot_of(&hub, summary, &sockets, start);
+        let first = snapshot_of(&hub, summary, &sockets, 0, start);
         let (snapshot, snapshots) = watch::channel(Arc::new(first));
         let engine = Self {
             hub,
@@ -268,6 +272,7 @@ impl Engine {
             active: 0,
             summary,
             drains_per_slot: 1,
+            unsent_reports: 0,
             warned: Vec::new(),
         };
         Ok((engine, snapshots))
@@ -366,17 +371,21 @@ impl Engine {
 
     fn forward_outputs(&mut self) {
         while let Some(output) = self.hub.poll_output() {
-            let event = match output {
-                Output::Mix(frame) => {
-                    // An error means that nobody listens.
-                    let _ = self.mix.send(frame);
-                    continue;
-                }
-                Output::Event(event) => event,
-            };
-            // The store catches up with what it missed when it next saves everything.
-            let _ = self.events.try_send(event);
+            match output {
+                // An error means that nobody listens.
+                Output::Mix(frame) => _ = self.mix.send(frame),
+                // The store catches up with what it missed when it next saves everything.
+                Output::Event(event) => _ = self.events.try_send(event),
+                Output::Send { to, datagram } => self.send(to, &datagram),
+            }
         }
+    }
+
+    /// The next report makes up for one that could not be sent.
+    fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
+        let socket = self.sockets.iter().find(|socket| socket.reaches(to));
+        let sent = socket.is_some_and(|socket| socket.send(to, datagram).is_ok());
+        self.unsent_reports += u64::from(!sent);
     }
 
     fn close_window(&mut self) {
@@ -412,12 +421,20 @@ impl Engine {
     }
 
     fn publish(&self) {
-        let snapshot = snapshot_of(&self.hub, self.summary, &self.sockets, Instant::now());
+        let (hub, sockets) = (&self.hub, &self.sockets);
+        let now = Instant::now();
+        let snapshot = snapshot_of(hub, self.summary, sockets, self.unsent_reports, now);
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 }
 
-fn snapshot_of(hub: &Hub, summary: Summary, sockets: &[AudioSocket], now: Instant) -> Snapshot {
+fn snapshot_of(
+    hub: &Hub,
+    summary: Summary,
+    sockets: &[AudioSocket],
+    unsent_reports: u64,
+    now: Instant,
+) -> Snapshot {
     Snapshot {
         taken: now,
         clients: hub.clients(now).collect(),
@@ -426,6 +443,7 @@ fn snapshot_of(hub: &Hub, summary: Summary, sockets: &[AudioSocket], now: Instan
         slot_lateness: summary.slot_lateness,
         avg_active: summary.avg_active,
         dropped_datagrams: sockets.iter().map(AudioSocket::dropped).sum(),
+        unsent_reports,
     }
 }
 

@@ -1,10 +1,10 @@
-//! The receiving side of the audio port: drains what the kernel has queued, with the kernel's
-//! own arrival times.
+//! The audio port: drains what the kernel has queued, with the kernel's own arrival times, and
+//! sends reports back.
 //!
 //! Always: never blocks; no allocation per datagram; a datagram's arrival is never in the future.
 
-use std::io::IoSliceMut;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,6 +27,7 @@ const MAX_PER_DRAIN: usize = 8192;
 /// One UDP socket that senders send to.
 pub(super) struct AudioSocket {
     socket: UdpSocket,
+    is_ipv6: bool,
     buffer: Vec<u8>,
     control: Vec<u8>,
     /// Datagrams that fit into the kernel's queue.
@@ -52,8 +53,13 @@ impl AudioSocket {
         }
         let granted = nix::sys::socket::getsockopt(&socket, sockopt::RcvBuf)
             .context("cannot read the size of the receive buffer")?;
+        let address = socket.local_addr();
+        let is_ipv6 = address
+            .context("the audio socket does not know its address")?
+            .is_ipv6();
         Ok(Self {
             socket,
+            is_ipv6,
             buffer: vec![0; MAX_DATAGRAM],
             control: nix::cmsg_space!(TimeSpec, u32),
             queue_len: granted / QUEUED_DATAGRAM_BYTES,
@@ -63,6 +69,21 @@ impl AudioSocket {
 
     pub(super) fn dropped(&self) -> u64 {
         u64::from(self.dropped)
+    }
+
+    /// Sends a datagram unless it would have to wait.
+    ///
+    /// # Errors
+    /// When the kernel takes it not now (its queue is full) or not at all (there is no way).
+    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        self.socket
+            .send_to(datagram, as_seen_by(self.is_ipv6, to))
+            .map(|_| ())
+    }
+
+    /// Whether datagrams from that address come in here: a socket of IPv6 takes both.
+    pub(super) fn reaches(&self, to: SocketAddr) -> bool {
+        self.is_ipv6 || to.is_ipv4()
     }
 
     /// Hands out every datagram the kernel has queued, with its arrival and its sender; true when
@@ -127,6 +148,16 @@ fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
     Some(SocketAddr::from((v6.ip().to_canonical(), v6.port())))
 }
 
+/// The other way round: a socket of IPv6 sends to an IPv4 address by its mapped form.
+fn as_seen_by(is_ipv6: bool, to: SocketAddr) -> SocketAddr {
+    match to {
+        SocketAddr::V4(v4) if is_ipv6 => {
+            SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
+        }
+        _ => to,
+    }
+}
+
 /// The kernel stamps with the wall clock, the engine lives by the monotonic one.
 struct Clocks {
     monotonic: Instant,
@@ -163,6 +194,14 @@ mod tests {
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let mut socket = AudioSocket::new(receiver).unwrap();
+        // The kernel stamps nothing yet for a moment after the system's first socket asked for it.
+        let mut is_stamped = false;
+        while !is_stamped {
+            sender.send_to(b"try", to).unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+            let now = Instant::now();
+            socket.drain(|at, _, _| is_stamped = at < now);
+        }
         sender.send_to(b"first", to).unwrap();
         std::thread::sleep(Duration::from_millis(60));
         sender.send_to(b"second", to).unwrap();
@@ -174,6 +213,41 @@ mod tests {
         let apart = seen[1].0 - seen[0].0;
         assert!(apart >= Duration::from_millis(55), "{apart:?}");
         assert!(seen[1].0 <= Instant::now());
+    }
+
+    #[test]
+    fn who_was_heard_can_be_answered_in_either_family() {
+        for (bind, host) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("[::]:0", "127.0.0.1"),
+            ("[::]:0", "::1"),
+        ] {
+            let Ok(receiver) = UdpSocket::bind(bind) else {
+                // A system without IPv6 has the first case alone.
+                assert!(UdpSocket::bind("[::1]:0").is_err());
+                continue;
+            };
+            let to = (host, receiver.local_addr().unwrap().port());
+            let mut socket = AudioSocket::new(receiver).unwrap();
+            let sender = UdpSocket::bind((host, 0)).unwrap();
+            sender.send_to(b"question", to).unwrap();
+            let mut heard = None;
+            socket.drain(|_, from, _| heard = Some(from));
+            let heard = heard.unwrap();
+            assert_eq!(heard, sender.local_addr().unwrap());
+            assert!(socket.reaches(heard));
+            socket.send(heard, b"answer").unwrap();
+            let mut answer = [0; 10];
+            let (len, from) = sender.recv_from(&mut answer).unwrap();
+            assert_eq!((&answer[..len], from.port()), (&b"answer"[..], to.1));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_at_once() {
+        let socket = AudioSocket::new(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+        assert!(!socket.reaches("[::1]:9".parse().unwrap()));
+        assert!(socket.send("[::1]:9".parse().unwrap(), b"x").is_err());
     }
 
     #[test]

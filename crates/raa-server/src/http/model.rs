@@ -7,12 +7,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use raa_core::client::{ClientView, Status};
+use raa_core::quality::{Quality, QualityReport};
 use raa_core::source::SourceStats;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::{Snapshot, Timing};
 use crate::id::ClientId;
+
+/// A sender's packet holds so much sound, which has all sounded when it is sent.
+const FRAME_MS: f64 = 20.0;
 
 /// All clients.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,6 +58,19 @@ pub(crate) struct ClientBody<'a> {
     /// Milliseconds since it last sounded; null if it did not in this run of the server.
     #[schema(example = 0)]
     pub(crate) last_sound_ms_ago: Option<u64>,
+    /// How well it was heard in the last ten seconds; null if nothing came.
+    pub(crate) quality: Option<QualityWord>,
+    /// From the server to the client and back, in ms; null if its reports (RTCP) do not tell.
+    #[schema(minimum = 0, example = 12.4)]
+    pub(crate) round_trip_ms: Option<f64>,
+    /// From the sound in the computer to the mix, in ms: a frame of 20 ms, half of
+    /// `round_trip_ms`, and `delay_ms`. An estimate; null without a round trip.
+    #[schema(minimum = 20, example = 67.4)]
+    pub(crate) capture_to_mix_ms: Option<f64>,
+    /// Address and port of another sender that uses the same SSRC and is not heard, while it
+    /// sends; null if there is none.
+    #[schema(value_type = Option<String>, example = "192.0.2.8:51234")]
+    pub(crate) conflict: Option<SocketAddr>,
     /// What its packets have suffered since the server's start.
     pub(crate) stats: StatsBody,
 }
@@ -70,6 +87,18 @@ pub(crate) enum StatusWord {
     Offline,
 }
 
+/// How well a client was heard in the last ten seconds.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum QualityWord {
+    /// Less than 0.5 % of its sound was missing, and its delay is at most 250 ms.
+    Good,
+    /// Less than 3 % of its sound was missing.
+    Fair,
+    /// More was missing.
+    Bad,
+}
+
 /// Levels in dBFS: 0 is full scale, the floor -120 is digital silence.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LevelBody {
@@ -81,7 +110,8 @@ pub(crate) struct LevelBody {
     pub(crate) peak_dbfs: f64,
 }
 
-/// Counters of RTP packets (frames of 20 ms for `concealed`), and two means.
+/// Counters of RTP packets (frames of 20 ms for `concealed` and `repaired`) since the server's
+/// start, and what holds now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatsBody {
     /// All packets of this SSRC.
@@ -94,11 +124,28 @@ pub(crate) struct StatsBody {
     pub(crate) duplicate: u64,
     /// Arrived after a packet that was sent later.
     pub(crate) reordered: u64,
-    /// Frames of 20 ms that were concealed because their packet was lost or late.
+    /// Frames of 20 ms that were concealed because their packet was lost or late, and could not be
+    /// repaired.
     pub(crate) concealed: u64,
+    /// Frames of 20 ms whose packet was lost or late, and whose sound another packet carried.
+    pub(crate) repaired: u64,
+    /// Packets that the network lost, before any repair, in percent of those expected in the last
+    /// ten seconds; null if nothing came.
+    #[schema(minimum = 0, maximum = 100, example = 1.2)]
+    pub(crate) loss_percent: Option<f64>,
+    /// What `concealed` was in the last ten seconds, in percent of all frames; null if nothing
+    /// came.
+    #[schema(minimum = 0, maximum = 100, example = 0.1)]
+    pub(crate) concealed_percent: Option<f64>,
     /// Mean time a packet waits between arrival and play-out, in ms.
     #[schema(minimum = 0, example = 41.2)]
     pub(crate) delay_ms: f64,
+    /// What `delay_ms` aims at, as the network's behaviour asks for, in ms.
+    #[schema(minimum = 0, example = 40.0)]
+    pub(crate) target_delay_ms: f64,
+    /// How much faster the client's clock runs than the server's, in parts per million.
+    #[schema(example = -12.5)]
+    pub(crate) drift_ppm: f64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), in ms.
     #[schema(minimum = 0, example = 0.8)]
     pub(crate) jitter_ms: f64,
@@ -134,6 +181,8 @@ pub(crate) struct StatusBody {
     pub(crate) refused_packets: BTreeMap<&'static str, u64>,
     /// Datagrams the kernel had no room for.
     pub(crate) dropped_datagrams: u64,
+    /// Reports to senders (RTCP) that could not be sent.
+    pub(crate) unsent_reports: u64,
     /// Frames that slow listeners missed.
     pub(crate) listener_frames_skipped: u64,
     /// Listeners closed because they were too slow.
@@ -193,7 +242,13 @@ impl<'a> ClientBody<'a> {
             },
             last_packet_ms_ago: ms_ago(client.last_packet_ago),
             last_sound_ms_ago: ms_ago(client.last_sound_ago),
-            stats: client.stats.into(),
+            quality: client.quality.map(|report| report.quality.into()),
+            round_trip_ms: client.round_trip.map(ms),
+            capture_to_mix_ms: client
+                .round_trip
+                .map(|trip| tenths(FRAME_MS + trip.as_secs_f64() * 500.0 + client.stats.delay_ms)),
+            conflict: client.conflict,
+            stats: StatsBody::of(&client.stats, client.quality),
         }
     }
 }
@@ -208,8 +263,18 @@ impl From<Status> for StatusWord {
     }
 }
 
-impl From<SourceStats> for StatsBody {
-    fn from(stats: SourceStats) -> Self {
+impl From<Quality> for QualityWord {
+    fn from(quality: Quality) -> Self {
+        match quality {
+            Quality::Good => Self::Good,
+            Quality::Fair => Self::Fair,
+            Quality::Bad => Self::Bad,
+        }
+    }
+}
+
+impl StatsBody {
+    fn of(stats: &SourceStats, lately: Option<QualityReport>) -> Self {
         Self {
             received: stats.received,
             lost: stats.lost,
@@ -217,7 +282,12 @@ impl From<SourceStats> for StatsBody {
             duplicate: stats.duplicate,
             reordered: stats.reordered,
             concealed: stats.concealed,
+            repaired: stats.repaired,
+            loss_percent: lately.map(|report| hundredths(report.loss_percent)),
+            concealed_percent: lately.map(|report| hundredths(report.concealed_percent)),
             delay_ms: tenths(stats.delay_ms),
+            target_delay_ms: tenths(stats.target_delay_ms),
+            drift_ppm: tenths(stats.drift_ppm),
             jitter_ms: tenths(stats.jitter_ms),
         }
     }
@@ -238,6 +308,85 @@ pub(crate) fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+fn ms(time: Duration) -> f64 {
+    tenths(time.as_secs_f64() * 1000.0)
+}
+
 pub(crate) fn thousandths(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use raa_core::level::Level;
+    use raa_core::settings::ClientSettings;
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(quality: Option<QualityReport>, round_trip: Option<Duration>) -> ClientView {
+        ClientView {
+            ssrc: 7,
+            settings: ClientSettings::default(),
+            sender_name: None,
+            status: Status::Sounding,
+            address: None,
+            level: Level::SILENCE,
+            last_packet_ago: None,
+            last_sound_ago: None,
+            stats: SourceStats {
+                repaired: 5,
+                delay_ms: 41.26,
+                target_delay_ms: 60.04,
+                drift_ppm: -12.34,
+                ..SourceStats::default()
+            },
+            quality,
+            conflict: Some(SocketAddr::from(([192, 0, 2, 8], 51234))),
+            round_trip,
+        }
+    }
+
+    #[test]
+    fn quality_round_trip_and_conflict_are_told() {
+        let quality = QualityReport {
+            quality: Quality::Fair,
+            loss_percent: 12.346,
+            concealed_percent: 1.0 / 3.0,
+        };
+        let view = view(Some(quality), Some(Duration::from_micros(12_440)));
+        let body = json!(ClientBody::of(&view, Duration::ZERO));
+        assert_eq!(body["quality"], "fair");
+        assert_eq!(body["conflict"], "192.0.2.8:51234");
+        assert_eq!(body["round_trip_ms"], 12.4);
+        // 20 + 6.22 + 41.26.
+        assert_eq!(body["capture_to_mix_ms"], 67.5);
+        let stats = &body["stats"];
+        assert_eq!(
+            (&stats["loss_percent"], &stats["concealed_percent"]),
+            (&json!(12.35), &json!(0.33))
+        );
+        assert_eq!(
+            (&stats["target_delay_ms"], &stats["drift_ppm"]),
+            (&json!(60.0), &json!(-12.3))
+        );
+        assert_eq!(stats["repaired"], 5);
+    }
+
+    #[test]
+    fn what_is_not_known_is_null() {
+        let body = json!(ClientBody::of(&view(None, None), Duration::ZERO));
+        for field in ["quality", "round_trip_ms", "capture_to_mix_ms"] {
+            assert_eq!(body[field], json!(null), "{field}");
+        }
+        let stats = &body["stats"];
+        assert_eq!(
+            (&stats["loss_percent"], &stats["concealed_percent"]),
+            (&json!(null), &json!(null))
+        );
+    }
 }

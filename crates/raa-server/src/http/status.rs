@@ -66,6 +66,7 @@ pub(crate) fn of(app: &App, snapshot: &Snapshot) -> StatusBody {
             .map(|(reason, count)| (Refused::as_str(reason), count))
             .collect(),
         dropped_datagrams: snapshot.dropped_datagrams,
+        unsent_reports: snapshot.unsent_reports,
         listener_frames_skipped: app.audience.frames_skipped(),
         listeners_closed_slow: app.audience.closed_slow(),
         process: process(),

@@ -117,7 +117,7 @@ impl TestMusic {
             tool,
         };
         self.datagram.clear();
-        rtcp::write_report(&report, &description, &mut self.datagram);
+        rtcp::write_report(&report, &description, None, &mut self.datagram);
         &self.datagram
     }
 

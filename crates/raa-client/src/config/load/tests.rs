@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use raa_core::packetizer::Redundancy;
 use tempfile::TempDir;
 
 use super::*;
@@ -73,6 +74,7 @@ fn without_a_file_the_defaults_hold() {
     );
     assert_eq!(settings.source, Source::Pulse);
     assert_eq!(settings.log_level, LogLevel::Info);
+    assert_eq!(settings.redundancy, Redundancy::default());
     let host = gethostname::gethostname();
     assert_eq!(settings.name.as_str(), host.to_str().unwrap());
 }
@@ -83,6 +85,7 @@ fn every_key_of_the_file_is_read() {
         server = "[::1]:5000"
         source = { file = "/music.wav" }
         name = "Ward 3"
+        redundancy = 3
         log_level = "debug"
         ssrc = "5f0a11c2"
     "#;
@@ -90,16 +93,19 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(settings.server.as_ref().unwrap().to_string(), "[::1]:5000");
     assert_eq!(settings.source, Source::File("/music.wav".into()));
     assert_eq!(settings.name.as_str(), "Ward 3");
+    assert_eq!(settings.redundancy.frames(), 3);
     assert_eq!(settings.log_level, LogLevel::Debug);
     assert_eq!(settings.ssrc, Ssrc(0x5f0a_11c2));
 }
 
 #[test]
 fn options_win_over_the_file() {
-    let file = "server = \"a\"\nsource = \"pulse\"\nname = \"a\"\nlog_level = \"error\"\n";
+    let file = "server = \"a\"\nsource = \"pulse\"\nname = \"a\"\nlog_level = \"error\"\n\
+        redundancy = 3\n";
     let options = Options {
         source: Some(vec!["file".into(), "b.wav".into()]),
         name: Some("b".into()),
+        redundancy: Redundancy::new(0).ok(),
         log_level: Some(LogLevel::Warn),
         ..server("b")
     };
@@ -107,6 +113,7 @@ fn options_win_over_the_file() {
     assert_eq!(settings.server.as_ref().unwrap().host, "b");
     assert_eq!(settings.source, Source::File("b.wav".into()));
     assert_eq!(settings.name.as_str(), "b");
+    assert_eq!(settings.redundancy.frames(), 0);
     assert_eq!(settings.log_level, LogLevel::Warn);
 }
 
@@ -127,6 +134,7 @@ fn the_file_of_a_first_start_explains_every_key() {
         .text()
         .replace("\n#s", "\ns")
         .replace("\n#n", "\nn")
+        .replace("\n#r", "\nr")
         .replace("\n#l", "\nl");
     fs::write(case.path(), &all).unwrap();
     let settings = case.load(Options::default()).unwrap();
@@ -138,6 +146,8 @@ fn the_file_of_a_first_start_explains_every_key() {
         (settings.source, settings.log_level),
         (Source::default(), LogLevel::default())
     );
+    assert!(all.contains("\nredundancy = "));
+    assert_eq!(settings.redundancy, Redundancy::default());
     assert_eq!(settings.name.as_str(), "Ward 3");
     assert_eq!(case.text(), all);
 }
@@ -172,6 +182,8 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ("server = 7", &["server", "line 1"]),
         ("source = \"alsa\"", &["alsa", "pulse", "file", "tone"]),
         ("name = \"\"", &["name", "1 to 64"]),
+        ("redundancy = 4", &["redundancy is 4", "0 to 3"]),
+        ("redundancy = \"1\"", &["redundancy", "line 1"]),
         ("log_level = \"loud\"", &["loud", "debug"]),
         ("ssrc = \"12\"", &["ssrc", "\"12\"", "8 hexadecimal digits"]),
         ("server =", &["line 1"]),

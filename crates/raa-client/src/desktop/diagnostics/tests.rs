@@ -7,7 +7,7 @@ use raa_core::settings::Name;
 use super::*;
 use crate::config::Ssrc;
 use crate::desktop::server_test::NoServer;
-use crate::status::{CaptureStatus, LinkStatus};
+use crate::status::{CaptureStatus, LinkStatus, any_stats};
 
 fn stored() -> Stored {
     Stored {
@@ -55,6 +55,9 @@ fn busy() -> Status {
             capture_gaps: 4,
             dropped_samples: 5,
             sending: true,
+            redundancy: 2,
+            hearing: Hearing::Losing { percent: 5 },
+            round_trip: Some(Duration::from_micros(12_800)),
             level: Level {
                 rms_dbfs: -23.04,
                 peak_dbfs: -12.0,
@@ -105,6 +108,9 @@ octets          2
 talkspurts      3
 capture gaps    4
 dropped         5 samples
+redundancy      2 earlier frames
+hearing         losing 5 %
+round trip      12 ms
 sounding        yes
 level           -23.0 dBFS RMS, -12.0 dBFS peak
 settings        raa-client.ini
@@ -129,6 +135,29 @@ fn what_is_not_known_is_told_too() {
         "packets         no sound was captured yet",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn how_the_server_hears_it_is_told() {
+    for (hearing, said) in [
+        (Hearing::Unknown, "not known yet"),
+        (Hearing::Good, "good"),
+        (Hearing::NotHeard, "not heard: the server has not answered"),
+    ] {
+        let status = Status {
+            stats: Some(PacketizerStats {
+                hearing,
+                ..any_stats(true)
+            }),
+            ..busy()
+        };
+        let text = text(&stored(), Some(&status), None);
+        assert!(
+            text.contains(&format!("\nhearing         {said}\n")),
+            "{text}"
+        );
+        assert!(text.contains("\nround trip      -\n"), "{text}");
     }
 }
 

@@ -4,6 +4,7 @@ use raa_core::level::Level;
 
 use super::*;
 use crate::desktop::texts::TOOLTIP_UNITS;
+use crate::status::any_stats;
 
 fn status(change: impl FnOnce(&mut Status)) -> Status {
     let mut status = Status::default();
@@ -14,16 +15,11 @@ fn status(change: impl FnOnce(&mut Status)) -> Status {
 
 fn stats(sending: bool, rms_dbfs: f32) -> Option<PacketizerStats> {
     Some(PacketizerStats {
-        packets: 1,
-        octets: 1,
-        talkspurts: 1,
-        capture_gaps: 0,
-        dropped_samples: 0,
-        sending,
         level: Level {
             rms_dbfs,
             peak_dbfs: rms_dbfs,
         },
+        ..any_stats(sending)
     })
 }
 
@@ -66,6 +62,49 @@ fn the_icon_says_what_the_client_does() {
         Icon::Error,
         "RAA client: cannot resolve nowhere: no such host",
         "RAA クライアント: nowhere の名前を解決できません: no such host",
+    );
+}
+
+#[test]
+fn the_tooltip_says_how_the_server_hears_it() {
+    let heard = |sending, hearing| {
+        status(|s| {
+            s.stats = Some(PacketizerStats {
+                hearing,
+                ..any_stats(sending)
+            });
+        })
+    };
+    check(
+        &heard(true, Hearing::Good),
+        Icon::Active,
+        "RAA client: sending sound to raa.example:4010, reception good",
+        "RAA クライアント: raa.example:4010 へ音を送信中、受信状態は良好です",
+    );
+    check(
+        &heard(true, Hearing::Losing { percent: 5 }),
+        Icon::Active,
+        "RAA client: sending sound to raa.example:4010, reception: losing 5 %",
+        "RAA クライアント: raa.example:4010 へ音を送信中、受信側で 5 % 欠落しています",
+    );
+    let not_heard = heard(false, Hearing::NotHeard);
+    check(
+        &not_heard,
+        Icon::Silent,
+        "RAA client: no sound at the moment, server raa.example:4010, \
+         not heard: the server has not answered",
+        "RAA クライアント: 今は無音です (サーバー: raa.example:4010)、\
+         サーバーから応答がありません (未達)",
+    );
+    let muted = Status {
+        muted: true,
+        ..not_heard
+    };
+    check(
+        &muted,
+        Icon::Muted,
+        "RAA client: muted",
+        "RAA クライアント: ミュート中",
     );
 }
 

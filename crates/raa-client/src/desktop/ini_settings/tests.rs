@@ -59,7 +59,7 @@ impl Case {
 
 const ALL: &str = "[raa-client]\nserver = [::1]:5000\nsource = device\ndevice = {0.0.1}.{a;b}\n\
     device_name = Mic\nname = Ward 3\npage = https://raa.example/raa\nmuted = yes\n\
-    log_level = debug\nssrc = 5f0a11c2\n";
+    redundancy = 2\nlog_level = debug\nssrc = 5f0a11c2\n";
 
 #[test]
 fn every_key_is_read() {
@@ -72,6 +72,7 @@ fn every_key_is_read() {
     assert_eq!(settings.server.unwrap().to_string(), "[::1]:5000");
     assert_eq!(settings.source, Source::Device("{0.0.1}.{a;b}".into()));
     assert_eq!(settings.name.as_str(), "Ward 3");
+    assert_eq!(settings.redundancy.frames(), 2);
     assert_eq!(settings.log_level, LogLevel::Debug);
     assert_eq!(settings.ssrc, Ssrc(0x5f0a_11c2));
 }
@@ -98,14 +99,16 @@ fn what_the_documented_file_shows_is_valid() {
     let case = Case::user(&TEMPLATE.replace("\n;s", "\ns").replace("\n;n", "\nn"));
     let shown = case.text().replace("\n;p", "\np").replace("\n;m", "\nm");
     let shown = shown.replace("\n;l", "\nl").replace("\n;d", "\nd");
+    let shown = shown.replace("\n;r", "\nr");
     fs::write(&case.files.user, &shown).unwrap();
     let Loaded { stored, faults } = case.load();
     assert_eq!(faults, []);
     let lines = shown.lines().filter(|line| line.contains(" =")).count();
-    assert_eq!(lines, 9, "every key is shown");
+    assert_eq!(lines, 10, "every key is shown");
     let settings = stored.settings();
     assert_eq!(settings.source, Source::default_here());
     assert_eq!(settings.log_level, LogLevel::default());
+    assert_eq!(stored.redundancy, Some(Redundancy::default()));
     assert_eq!(stored.page(), settings.server.as_ref().map(page_of));
 }
 
@@ -159,11 +162,15 @@ fn saving_changes_what_has_changed() {
         server: "b:2".parse().ok(),
         name: None,
         muted: Some(true),
+        redundancy: Redundancy::new(0).ok(),
         ..stored
     };
     assert_eq!(case.files.save(&changed).unwrap(), None);
     let after = before.replace("a:1 ", "b:2").replace("name = n\n", "");
-    assert_eq!(case.text(), after.replace("[x]", "muted = yes\n[x]"));
+    assert_eq!(
+        case.text(),
+        after.replace("[x]", "muted = yes\nredundancy = 0\n[x]")
+    );
     assert_eq!(case.load().stored, changed);
     assert_eq!(case.names(), [INI_NAME], "no other file is left");
 }
@@ -190,6 +197,8 @@ fn what_is_wrong_is_named_and_the_rest_is_used() {
             "source = device",
             &["device is \"\"", "if source is device"],
         ),
+        ("redundancy = 4", &["redundancy is \"4\"", "0 to 3"]),
+        ("redundancy = one", &["redundancy is \"one\"", "0 to 3"]),
         ("muted = 1", &["muted is \"1\"", "yes and no"]),
         (
             "page = raa.example",

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
 use super::{Fault, SECTION, SourceKind, Stored};
@@ -13,7 +14,7 @@ use crate::desktop::ini::Document;
 use crate::logging::LogLevel;
 
 /// Every key, and what its value may be.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 10] = [
     (
         "server",
         "HOST and HOST:PORT, with a port from 1 to 65535 and IPv6 addresses in brackets",
@@ -24,6 +25,7 @@ const KEYS: [(&str, &str); 9] = [
     ("name", "texts of 1 to 64 characters"),
     ("page", "URLs that begin with http:// or https://"),
     ("muted", "yes and no"),
+    ("redundancy", "whole numbers from 0 to 3"),
     ("log_level", "error, warn, info, debug and trace"),
     ("ssrc", "8 hexadecimal digits, as in 5f0a11c2"),
 ];
@@ -44,6 +46,7 @@ pub(super) fn read(document: &Document, file: &Path, faults: &mut Vec<Fault>) ->
         name: reader.value("name", |text| Name::new(text).ok()),
         page: reader.value("page", page),
         muted: reader.value("muted", yes_or_no),
+        redundancy: reader.value("redundancy", redundancy),
         log_level: reader.value("log_level", |text| LogLevel::from_str(text, true).ok()),
         ssrc: reader.value("ssrc", |text| Ssrc::try_from(text.to_owned()).ok()),
     };
@@ -81,6 +84,10 @@ fn texts(stored: &Stored) -> [(&'static str, Option<String>); KEYS.len()] {
         ),
         ("page", stored.page.clone()),
         ("muted", stored.muted.map(|on| muted(on).into())),
+        (
+            "redundancy",
+            stored.redundancy.map(|least| least.frames().to_string()),
+        ),
         ("log_level", log_level.map(|level| level.get_name().into())),
         ("ssrc", stored.ssrc.map(|ssrc| ssrc.to_string())),
     ]
@@ -159,6 +166,10 @@ fn yes_or_no(text: &str) -> Option<bool> {
         "no" => Some(false),
         _ => None,
     }
+}
+
+fn redundancy(text: &str) -> Option<Redundancy> {
+    Redundancy::new(text.parse().ok()?).ok()
 }
 
 /// With a slash at its end, so that names can be put behind it.

@@ -58,6 +58,10 @@ texts! {
 
     // The tray icon's tooltip.
     Tooltip: "RAA client: {state}", "RAA クライアント: {state}";
+    TooltipHearing: "RAA client: {state}, {hearing}", "RAA クライアント: {state}、{hearing}";
+    HearingGood: "reception good", "受信状態は良好です";
+    HearingLosing: "reception: losing {percent} %", "受信側で {percent} % 欠落しています";
+    HearingNotHeard: "not heard: the server has not answered", "サーバーから応答がありません (未達)";
     StateSending: "sending sound to {server}", "{server} へ音を送信中";
     StateSilent: "no sound at the moment, server {server}", "今は無音です (サーバー: {server})";
     StateMuted: "muted", "ミュート中";

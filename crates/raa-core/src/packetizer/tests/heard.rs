@@ -61,7 +61,7 @@ fn hear(world: &World, until: Instant) -> Heard {
 fn hub(start: Instant) -> Hub {
     let config = HubConfig {
         payload_types: vec![OPUS_PAYLOAD_TYPE],
-        playout_delay: 2 * SLOT,
+        max_playout_delay: 20 * SLOT,
         offline_after: Duration::from_secs(5),
         max_unset_clients: 10,
         reserved_ssrcs: Vec::new(),
@@ -71,6 +71,7 @@ fn hub(start: Instant) -> Hub {
             sequence_number: 0,
             timestamp: 0,
         },
+        wall_clock: std::time::SystemTime::UNIX_EPOCH,
     };
     Hub::new(config, start).unwrap()
 }

@@ -1,7 +1,6 @@
 //! RTCP: when it is sent and what it says.
 
 use super::*;
-use crate::rtcp;
 
 /// What a compound packet says: sender report, name, whether it says goodbye.
 fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
@@ -10,6 +9,7 @@ fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
         rtcp::Item::SenderReport(said) => report = Some(said),
         rtcp::Item::Name { text, .. } => name = String::from_utf8(text.to_vec()).unwrap(),
         rtcp::Item::Goodbye { ssrc } => goodbye = ssrc == START.ssrc,
+        _ => {}
     };
     rtcp::parse(datagram, read).unwrap();
     (report.unwrap(), name, goodbye)

@@ -27,8 +27,6 @@ const KEEP_ALIVE_SLOTS: u64 = 20;
 const KEEP_ALIVE: &[u8] = &[0xf8];
 /// Every client reports by RTCP every 5 s.
 const REPORT_SLOTS: u64 = 250;
-/// Seconds from 1900, NTP's epoch, to 1970.
-const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 /// Whether an SSRC is one of a run's clients.
 pub(crate) fn is_ours(ssrc: u32, clients: u32) -> bool {
@@ -195,10 +193,9 @@ impl Client<'_> {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
         let report = SenderReport {
             ssrc: self.ssrc,
-            ntp: (unix.as_secs() + NTP_TO_UNIX_S) << 32 | fraction,
+            ntp: rtcp::ntp::timestamp(unix),
             rtp_timestamp: self.timestamp,
             packets: self.packets,
             octets: self.octets,
@@ -209,7 +206,7 @@ impl Client<'_> {
             name: &self.name,
             tool: concat!("raa-load ", env!("CARGO_PKG_VERSION")),
         };
-        rtcp::write_report(&report, &description, out);
+        rtcp::write_report(&report, &description, None, out);
     }
 }
 
@@ -286,7 +283,7 @@ mod tests {
             rtcp::parse(datagram, |item| match item {
                 rtcp::Item::Name { text, .. } => names += usize::from(text.starts_with(b"Load 00")),
                 rtcp::Item::Goodbye { .. } => goodbyes += 1,
-                rtcp::Item::SenderReport(_) => {}
+                _ => {}
             })
             .unwrap();
         }

@@ -1,0 +1,199 @@
+//! The server's receiver reports: they tell a sender how it is heard, and carry the clock whose
+//! echo tells how long the way is (RFC 3550 section 6.4, RFC 3611 section 4).
+//!
+//! Always: they go only where the client's sound comes from, only after a sender report from that
+//! very address, and never have more bytes than came from there since the last one, so that
+//! forged packets make nobody a victim. Who has said goodbye is told nothing.
+
+use core::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+
+use crate::SAMPLE_RATE;
+use crate::rtcp::timing::{INTERVAL, Intervals, WallClock};
+use crate::rtcp::{self, ReceptionReport, SenderReport, ntp};
+use crate::source::SourceStats;
+
+/// Who sent no report for so many intervals sends none any more (RFC 3550 section 6.3.5).
+const SILENT_INTERVALS: u32 = 5;
+/// No way takes longer; an echo that says so is wrong.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
+
+/// The server as an RTCP receiver.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    /// The SSRC of the mix.
+    ssrc: u32,
+    cname: String,
+    clock: WallClock,
+    intervals: Intervals,
+    scratch: Vec<u8>,
+}
+
+/// What one client has sent that a report answers.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    /// Where its sound comes from.
+    address: Option<SocketAddr>,
+    /// From there, since the last report.
+    bytes: usize,
+    /// Packets of its stream since the last report.
+    packets: u64,
+    last: Option<LastSenderReport>,
+    due: Option<Instant>,
+    /// The net loss when the stream began, and at the last report.
+    lost_before_stream: i64,
+    lost_before: i64,
+    round_trip: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LastSenderReport {
+    /// The middle 32 bits of its NTP timestamp.
+    ntp: u32,
+    arrival: Instant,
+}
+
+impl Peer {
+    /// The client is gone: nothing is owed to it, and what follows is counted anew.
+    pub(crate) fn restart(&mut self, stats: &SourceStats) {
+        let lost = net_loss(stats);
+        *self = Self {
+            lost_before_stream: lost,
+            lost_before: lost,
+            ..Self::default()
+        };
+    }
+
+    /// A packet of its stream came; `None` is inside the server.
+    pub(super) fn take_sound(&mut self, from: Option<SocketAddr>, bytes: usize) {
+        if self.address != from {
+            // Whoever is there now has not asked for anything yet.
+            (self.address, self.bytes, self.last) = (from, 0, None);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.packets += 1;
+    }
+
+    /// An RTCP datagram of its own came from where its sound comes from.
+    pub(super) fn take_bytes(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    pub(super) fn is_at(&self, from: Option<SocketAddr>) -> bool {
+        from.is_some() && self.address == from
+    }
+
+    fn take_sender_report(&mut self, arrival: Instant, report: &SenderReport) {
+        self.last = Some(LastSenderReport {
+            ntp: ntp::middle(report.ntp),
+            arrival,
+        });
+        self.due.get_or_insert(arrival);
+    }
+
+    /// From the server to the client and back.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Whether a report is due that has something to tell and somebody to tell it.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let speaks = |last: LastSenderReport| {
+            now.saturating_duration_since(last.arrival) < INTERVAL * SILENT_INTERVALS
+        };
+        self.due.is_some_and(|due| due <= now) && self.packets > 0 && self.last.is_some_and(speaks)
+    }
+
+    /// The fraction of packets lost since the last report, in 1/256 (RFC 3550 appendix A.3).
+    fn fraction_lost(&self, lost: i64) -> u8 {
+        let lost = lost - self.lost_before;
+        let expected = lost + self.packets as i64;
+        // Duplicates can outweigh the loss.
+        (lost.max(0) * 256 / expected.max(1)).min(255) as u8
+    }
+}
+
+impl Reporter {
+    /// Reports of the stream `ssrc`, which should be random: the times of reports follow from it.
+    pub(super) fn new(ssrc: u32, start: Instant, wall_clock: SystemTime) -> Self {
+        Self {
+            ssrc,
+            cname: format!("raa-{ssrc:08x}"),
+            clock: WallClock::new(start, wall_clock),
+            intervals: Intervals::new(u64::from(ssrc) << 32 | u64::from(ssrc)),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes what a client says from where its sound comes from.
+    pub(super) fn take(&self, peer: &mut Peer, arrival: Instant, item: &rtcp::Item<'_>) {
+        match *item {
+            rtcp::Item::SenderReport(report) => peer.take_sender_report(arrival, &report),
+            // The echo of somebody else's time says nothing of the way to this server.
+            rtcp::Item::ReferenceTimeEcho {
+                ssrc, last, delay, ..
+            } if ssrc == self.ssrc => {
+                let trip = ntp::round_trip(self.clock.ntp(arrival), last, delay);
+                peer.round_trip = trip
+                    .filter(|trip| *trip <= LONGEST_ROUND_TRIP)
+                    .or(peer.round_trip);
+            }
+            _ => {}
+        }
+    }
+
+    /// The report that is due to a client, and where it goes; `highest` is its newest sequence
+    /// number, unwrapped. A client that has not sent enough for it yet gets it when it has.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        peer: &mut Peer,
+        stats: &SourceStats,
+        highest: i64,
+    ) -> Option<(SocketAddr, Bytes)> {
+        let (to, last) = (peer.address?, peer.last?);
+        let lost = net_loss(stats);
+        let delay = ntp::short(now.saturating_duration_since(last.arrival));
+        let report = ReceptionReport {
+            ssrc,
+            fraction_lost: peer.fraction_lost(lost),
+            cumulative_lost: i32::try_from(lost - peer.lost_before_stream).unwrap_or(i32::MAX),
+            // The cycles stand above the 16 bits of the wire, as the RFC wants them.
+            highest_sequence: highest as u32,
+            jitter: (stats.jitter_ms * f64::from(SAMPLE_RATE) / 1000.0) as u32,
+            last_sender_report: last.ntp,
+            // A sender without a clock says 0, which means that there was no report.
+            delay_since_last_sender_report: if last.ntp == 0 { 0 } else { delay },
+        };
+        self.write(now, report);
+        if self.scratch.len() > peer.bytes {
+            return None;
+        }
+        (peer.bytes, peer.packets, peer.lost_before) = (0, 0, lost);
+        peer.due = Some(now + self.intervals.next());
+        Some((to, Bytes::copy_from_slice(&self.scratch)))
+    }
+
+    fn write(&mut self, now: Instant, report: ReceptionReport) {
+        self.scratch.clear();
+        let reference_time = self.clock.ntp(now);
+        rtcp::write_receiver_report(
+            self.ssrc,
+            &[report],
+            &self.cname,
+            reference_time,
+            &mut self.scratch,
+        );
+    }
+}
+
+/// Expected and not arrived; duplicates count as arrived (RFC 3550 section 6.4.1).
+fn net_loss(stats: &SourceStats) -> i64 {
+    stats.lost as i64 - stats.duplicate as i64
+}
+
+#[cfg(test)]
+mod tests;

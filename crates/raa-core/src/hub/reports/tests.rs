@@ -1,0 +1,544 @@
+//! What senders are told, through the hub as its shell sees it, and what nobody can have it tell.
+
+use super::super::*;
+use super::*;
+use crate::rtcp::{Description, Item, TimeEcho};
+
+const SSRC: u32 = 0x5f0a_11c2;
+const MIX_SSRC: u32 = 0x1234_5678;
+/// A frame of Opus, as long as one of speech is.
+const PAYLOAD: [u8; 80] = [0xf8; 80];
+/// A second of NTP's middle 32 bits.
+const SECOND: u32 = 1 << 16;
+
+fn address(host: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, host], port))
+}
+
+fn home() -> SocketAddr {
+    address(7, 5000)
+}
+
+/// What one report says.
+#[derive(Debug, Clone)]
+struct Said {
+    after: Duration,
+    to: SocketAddr,
+    bytes: usize,
+    report: ReceptionReport,
+    reference_time: u64,
+}
+
+/// A hub, its clock, and a sender of one packet a slot.
+struct Bench {
+    hub: Hub,
+    start: Instant,
+    now: Instant,
+    sequence_number: u16,
+    timestamp: u32,
+    said: Vec<Said>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let start = crate::any_instant();
+        let config = HubConfig {
+            payload_types: vec![111],
+            max_playout_delay: 20 * SLOT,
+            offline_after: Duration::from_secs(60),
+            max_unset_clients: 10,
+            reserved_ssrcs: Vec::new(),
+            encoder: EncoderSettings::default(),
+            mix_stream: StreamStart {
+                ssrc: MIX_SSRC,
+                sequence_number: 0,
+                timestamp: 0,
+            },
+            wall_clock: SystemTime::UNIX_EPOCH + Duration::from_secs(1000),
+        };
+        Self {
+            hub: Hub::new(config, start).unwrap(),
+            start,
+            now: start,
+            sequence_number: 0,
+            timestamp: 0,
+            said: Vec::new(),
+        }
+    }
+
+    /// One that has sent a packet and a report.
+    fn greeted() -> Self {
+        let mut bench = Self::new();
+        bench.sound(home());
+        bench.report(home(), SECOND);
+        bench
+    }
+
+    fn sound(&mut self, from: SocketAddr) {
+        let packet = Packet {
+            marker: false,
+            payload_type: 111,
+            sequence_number: self.sequence_number,
+            timestamp: self.timestamp,
+            ssrc: SSRC,
+            payload: &PAYLOAD,
+        };
+        let mut datagram = Vec::new();
+        packet.write(&mut datagram);
+        self.take(from, &datagram);
+        self.lose(1);
+    }
+
+    /// Packets that never arrive.
+    fn lose(&mut self, packets: u16) {
+        self.sequence_number = self.sequence_number.wrapping_add(packets);
+        self.timestamp = self
+            .timestamp
+            .wrapping_add(u32::from(packets) * SLOT_SAMPLES as u32);
+    }
+
+    /// A sender report whose NTP timestamp has that middle.
+    fn report(&mut self, from: SocketAddr, middle: u32) {
+        self.take(from, &sender_report(SSRC, middle, None));
+    }
+
+    fn take(&mut self, from: SocketAddr, datagram: &[u8]) {
+        self.hub
+            .handle_packet(self.now, Origin::Network(from), datagram)
+            .unwrap();
+    }
+
+    /// Plays one slot.
+    fn play(&mut self) {
+        self.now += SLOT;
+        self.hub.handle_timeout(self.now);
+        while let Some(output) = self.hub.poll_output() {
+            let Output::Send { to, datagram } = output else {
+                continue;
+            };
+            self.said.push(read(self.now - self.start, to, &datagram));
+        }
+    }
+
+    /// Plays slots with sound, and a report each second.
+    fn talk(&mut self, slots: u32) {
+        for slot in 0..slots {
+            self.sound(home());
+            if slot % 50 == 0 {
+                self.report(home(), SECOND);
+            }
+            self.play();
+        }
+    }
+
+    /// Talks until the next report.
+    fn talk_to_report(&mut self) -> Said {
+        let known = self.said.len();
+        for _ in 0..500 {
+            self.talk(1);
+            if self.said.len() > known {
+                return self.said[known].clone();
+            }
+        }
+        panic!("no report in 10 s");
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        self.hub.client(SSRC, self.now).unwrap().round_trip
+    }
+}
+
+fn sender_report(ssrc: u32, middle: u32, echo: Option<TimeEcho>) -> Vec<u8> {
+    let report = SenderReport {
+        ssrc,
+        ntp: u64::from(middle) << 16,
+        rtp_timestamp: 0,
+        packets: 1,
+        octets: 1,
+    };
+    let description = Description {
+        ssrc,
+        cname: "a@b",
+        name: "Ward 3",
+        tool: "t",
+    };
+    let mut datagram = Vec::new();
+    rtcp::write_report(&report, &description, echo, &mut datagram);
+    datagram
+}
+
+fn read(after: Duration, to: SocketAddr, datagram: &[u8]) -> Said {
+    let (mut said, mut reference_time, mut cname) = (None, 0, Vec::new());
+    rtcp::parse(datagram, |item| match item {
+        Item::ReceptionReport { from, report } => {
+            assert_eq!((from, said.replace(report)), (MIX_SSRC, None));
+        }
+        Item::ReferenceTime { ssrc, ntp } => {
+            (_, reference_time) = (assert_eq!(ssrc, MIX_SSRC), ntp)
+        }
+        Item::Name { text, .. } => cname = text.to_vec(),
+        other => panic!("{other:?}"),
+    })
+    .unwrap();
+    assert_eq!(cname, b"raa-12345678");
+    Said {
+        after,
+        to,
+        bytes: datagram.len(),
+        report: said.unwrap(),
+        reference_time,
+    }
+}
+
+#[test]
+fn the_first_report_comes_at_once_and_the_next_at_random_intervals() {
+    let mut bench = Bench::greeted();
+    bench.play();
+    assert_eq!(bench.said.len(), 1);
+    bench.talk(50 * 600);
+    let gaps: Vec<_> = bench
+        .said
+        .windows(2)
+        .map(|pair| (pair[1].after - pair[0].after).as_secs_f64())
+        .collect();
+    assert!(gaps.iter().all(|gap| (2.5..7.53).contains(gap)), "{gaps:?}");
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    assert!((4.5..5.5).contains(&mean), "{mean}");
+    assert!(bench.said.iter().all(|said| said.to == home()));
+}
+
+#[test]
+fn loss_is_told_since_the_last_report_and_since_the_beginning() {
+    let mut bench = Bench::greeted();
+    bench.talk_to_report();
+    bench.lose(10);
+    bench.talk(30);
+    let lossy = bench.talk_to_report();
+    // Since the report that began this, all but the ten have arrived.
+    let slots = (lossy.after - bench.said[0].after).as_millis() as i64 / 20;
+    let expected = 10 * 256 / (slots + 10);
+    assert_eq!(
+        (
+            i64::from(lossy.report.fraction_lost),
+            lossy.report.cumulative_lost
+        ),
+        (expected, 10)
+    );
+    let clean = bench.talk_to_report();
+    assert_eq!(
+        (clean.report.fraction_lost, clean.report.cumulative_lost),
+        (0, 10)
+    );
+}
+
+#[test]
+fn duplicates_count_as_arrived() {
+    let mut bench = Bench::greeted();
+    bench.talk_to_report();
+    for _ in 0..20 {
+        bench.sound(home());
+        // The same packet once more.
+        bench.lose(u16::MAX);
+        bench.timestamp = bench.timestamp.wrapping_sub(65_536 * SLOT_SAMPLES as u32);
+        bench.sound(home());
+        bench.play();
+    }
+    bench.lose(5);
+    let said = bench.talk_to_report();
+    assert_eq!(
+        (said.report.fraction_lost, said.report.cumulative_lost),
+        (0, -15)
+    );
+}
+
+#[test]
+fn the_highest_sequence_number_counts_its_wraps() {
+    let mut bench = Bench::new();
+    bench.sequence_number = u16::MAX - 1;
+    bench.sound(home());
+    bench.report(home(), SECOND);
+    bench.play();
+    assert_eq!(bench.said[0].report.highest_sequence, 0xfffe);
+    bench.talk(2);
+    let highest = bench.talk_to_report().report.highest_sequence;
+    let newest = bench.sequence_number.wrapping_sub(1);
+    assert_eq!(highest, 0x1_0000 | u32::from(newest));
+}
+
+#[test]
+fn jitter_is_told_in_units_of_the_timestamp() {
+    let mut bench = Bench::greeted();
+    for n in 0..500 {
+        // Every other packet takes 10 ms longer, which is 480 samples.
+        let taken = SLOT / 2 * (n % 2);
+        bench.now += taken;
+        bench.sound(home());
+        bench.now -= taken;
+        bench.play();
+    }
+    let jitter = bench.said.last().unwrap().report.jitter;
+    assert!((470..=480).contains(&jitter), "{jitter}");
+}
+
+#[test]
+fn the_senders_clock_comes_back_with_the_time_it_was_kept() {
+    let mut bench = Bench::greeted();
+    bench.play();
+    let report = bench.said[0].report;
+    assert_eq!(report.ssrc, SSRC);
+    assert_eq!(report.last_sender_report, SECOND);
+    assert_eq!(report.delay_since_last_sender_report, SECOND / 50);
+    // 1000 s after 1970, and a slot later.
+    let clock = bench.said[0].reference_time;
+    assert_eq!(clock >> 32, 2_208_988_800 + 1000);
+    assert_eq!(clock & 0xffff_ffff, (1 << 32) / 50);
+
+    // A report that comes just before the server's own, and wraps.
+    let due = bench.talk_to_report().after;
+    let mut twin = Bench::greeted();
+    twin.play();
+    while twin.now + SLOT - twin.start < due {
+        twin.sound(home());
+        twin.play();
+    }
+    twin.sound(home());
+    twin.report(home(), u32::MAX);
+    twin.play();
+    let report = twin.said[1].report;
+    assert_eq!(report.last_sender_report, u32::MAX);
+    assert_eq!(report.delay_since_last_sender_report, SECOND / 50);
+}
+
+#[test]
+fn a_sender_without_a_clock_is_told_of_none() {
+    let mut bench = Bench::new();
+    bench.sound(home());
+    bench.report(home(), 0);
+    bench.play();
+    let report = bench.said[0].report;
+    assert_eq!(
+        (
+            report.last_sender_report,
+            report.delay_since_last_sender_report
+        ),
+        (0, 0)
+    );
+}
+
+#[test]
+fn reports_stop_with_the_sound_and_with_the_senders_reports() {
+    let mut bench = Bench::greeted();
+    bench.talk_to_report();
+    for slot in 0..1000 {
+        if slot % 50 == 0 {
+            bench.report(home(), SECOND);
+        }
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 1, "no sound came");
+    bench.talk_to_report();
+    for _ in 0..50 * 60 {
+        bench.sound(home());
+        bench.play();
+    }
+    let last = bench.said.last().unwrap().after;
+    let silent = bench.now - bench.start - last;
+    assert!(silent > Duration::from_secs(30), "{silent:?}");
+    bench.talk_to_report();
+}
+
+#[test]
+fn who_sends_reports_without_sound_gets_nothing() {
+    let mut bench = Bench::new();
+    for _ in 0..1000 {
+        bench.report(home(), SECOND);
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 0);
+}
+
+#[test]
+fn another_port_or_host_than_the_sounds_gets_nothing() {
+    for elsewhere in [address(7, 5001), address(8, 5000)] {
+        let mut bench = Bench::new();
+        for _ in 0..1000 {
+            bench.sound(home());
+            bench.report(elsewhere, SECOND);
+            bench.play();
+        }
+        assert_eq!(bench.said.len(), 0, "{elsewhere}");
+    }
+}
+
+#[test]
+fn a_source_inside_the_server_gets_nothing() {
+    let mut bench = Bench::new();
+    for n in 0..1000_u16 {
+        let packet = Packet {
+            marker: false,
+            payload_type: 111,
+            sequence_number: n,
+            timestamp: u32::from(n) * 960,
+            ssrc: SSRC,
+            payload: &PAYLOAD,
+        };
+        let mut sound = Vec::new();
+        packet.write(&mut sound);
+        for datagram in [sound, sender_report(SSRC, SECOND, None)] {
+            let taken = bench
+                .hub
+                .handle_packet(bench.now, Origin::Internal, &datagram);
+            taken.unwrap();
+        }
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 0);
+}
+
+#[test]
+fn a_forged_flood_gets_no_more_bytes_than_it_sends() {
+    // One tiny packet that claims to be a victim's sound, then the smallest reports there are.
+    let mut bench = Bench::new();
+    let mut tiny = vec![0x80, 111, 0, 1, 0, 0, 0, 0];
+    tiny.extend(SSRC.to_be_bytes());
+    tiny.push(0xf8);
+    bench.take(home(), &tiny);
+    let mut sent = tiny.len();
+    let report = &sender_report(SSRC, SECOND, None)[..28];
+    for _ in 0..50 * 60 {
+        for _ in 0..10 {
+            bench.take(home(), report);
+            sent += report.len();
+        }
+        bench.play();
+        let answered: usize = bench.said.iter().map(|said| said.bytes).sum();
+        assert!(answered <= sent, "{answered} bytes for {sent}");
+    }
+    assert_eq!(bench.said.len(), 1, "reports alone keep nothing going");
+}
+
+#[test]
+fn a_report_waits_until_it_is_paid_for() {
+    let mut bench = Bench::new();
+    let mut number = 0;
+    let tiny = |bench: &mut Bench, number: &mut u16| {
+        let mut datagram = vec![0x80, 111];
+        datagram.extend(number.to_be_bytes());
+        datagram.extend((u32::from(*number) * 960).to_be_bytes());
+        datagram.extend(SSRC.to_be_bytes());
+        datagram.push(0xf8);
+        *number += 1;
+        bench.take(home(), &datagram);
+        datagram.len()
+    };
+    let mut sent = tiny(&mut bench, &mut number) + 28;
+    bench.take(home(), &sender_report(SSRC, SECOND, None)[..28]);
+    bench.play();
+    while bench.said.is_empty() {
+        assert!(sent < 200, "no report for {sent} bytes");
+        sent += tiny(&mut bench, &mut number);
+        bench.play();
+    }
+    let len = bench.said[0].bytes;
+    assert!((len..len + 13).contains(&sent), "{len} bytes for {sent}");
+}
+
+#[test]
+fn one_datagram_about_many_clients_is_paid_for_once() {
+    let mut bench = Bench::new();
+    let ssrcs: Vec<u32> = (1..=8).collect();
+    let mut reports = Vec::new();
+    for &ssrc in &ssrcs {
+        let mut tiny = vec![0x80, 111, 0, 1, 0, 0, 0, 0];
+        tiny.extend(ssrc.to_be_bytes());
+        tiny.push(0xf8);
+        bench.take(home(), &tiny);
+        reports.extend_from_slice(&sender_report(ssrc, SECOND, None)[..28]);
+    }
+    bench.take(home(), &reports);
+    bench.hub.handle_timeout(bench.now + SLOT);
+    let sent = 13 * ssrcs.len() + reports.len();
+    let mut answered = 0;
+    while let Some(output) = bench.hub.poll_output() {
+        if let Output::Send { datagram, .. } = output {
+            answered += datagram.len();
+        }
+    }
+    assert!(answered > 0 && answered <= sent, "{answered} for {sent}");
+}
+
+#[test]
+fn after_a_goodbye_nothing_is_said() {
+    let mut bench = Bench::new();
+    bench.sound(home());
+    let mut datagram = sender_report(SSRC, SECOND, None);
+    rtcp::write_goodbye(SSRC, &mut datagram);
+    bench.take(home(), &datagram);
+    // A packet that was overtaken by the goodbye.
+    bench.sound(home());
+    (0..1000).for_each(|_| bench.play());
+    assert_eq!(bench.said.len(), 0);
+    bench.talk_to_report();
+}
+
+#[test]
+fn a_sender_that_moves_must_introduce_itself_again() {
+    let mut bench = Bench::greeted();
+    bench.talk_to_report();
+    let moved = address(9, 6000);
+    for _ in 0..1000 {
+        bench.sound(moved);
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 1);
+    bench.report(moved, SECOND);
+    bench.play();
+    assert_eq!((bench.said.len(), bench.said[1].to), (2, moved));
+}
+
+#[test]
+fn the_echo_of_the_servers_clock_tells_the_round_trip() {
+    let mut bench = Bench::greeted();
+    bench.play();
+    let heard = bench.said[0].clone();
+    assert_eq!(bench.round_trip(), None);
+    // 60 ms there, kept for 1.25 s, 90 ms back.
+    bench.now += Duration::from_millis(60 + 1250 + 90);
+    let echo = TimeEcho {
+        ssrc: MIX_SSRC,
+        last: ntp::middle(heard.reference_time),
+        delay: ntp::short(Duration::from_millis(1250)),
+    };
+    let wrong = [
+        (home(), TimeEcho { ssrc: 9, ..echo }),
+        (home(), TimeEcho { last: 0, ..echo }),
+        // More than all of the time, and next to nothing of a time long ago.
+        (
+            home(),
+            TimeEcho {
+                delay: 2 * SECOND,
+                ..echo
+            },
+        ),
+        (
+            home(),
+            TimeEcho {
+                last: echo.last.wrapping_sub(11 * SECOND),
+                ..echo
+            },
+        ),
+        (address(8, 5000), echo),
+        (address(7, 5001), echo),
+    ];
+    for (from, echo) in wrong {
+        bench.take(from, &sender_report(SSRC, SECOND, Some(echo)));
+        assert_eq!(bench.round_trip(), None, "{echo:?}");
+    }
+    bench.take(home(), &sender_report(SSRC, SECOND, Some(echo)));
+    let trip = bench.round_trip().unwrap().as_secs_f64();
+    assert!((trip - 0.150).abs() < 0.0001, "{trip} s");
+    let mut goodbye = sender_report(SSRC, SECOND, None);
+    rtcp::write_goodbye(SSRC, &mut goodbye);
+    bench.take(home(), &goodbye);
+    assert_eq!(bench.round_trip(), None);
+}

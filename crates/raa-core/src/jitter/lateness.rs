@@ -1,0 +1,274 @@
+//! How late packets are, and what playout delay that asks for.
+//!
+//! A histogram of the packets' lateness that forgets over ten seconds; the delay covers all but
+//! one in two hundred of them (the histogram method of Moon, Kurose and Towsley, "Packet audio
+//! playout delay adjustment", 1998, with the forgetting of WebRTC's NetEq). What is lost and
+//! comes again as redundancy comes later than its packet would have: while packets are being
+//! lost, the delay covers that, too.
+//! Always: constant memory; grows with the packet that shows the need, and is never larger than
+//! what the last ten seconds have shown.
+
+use super::SECOND;
+
+/// Bins of 2 ms,
+const BIN: f64 = 96.0;
+/// up to 600 ms.
+const BINS: usize = 300;
+/// The histogram forgets with this time constant, of sound.
+const MEMORY: f64 = 10.0 * SECOND;
+/// What comes as redundancy is remembered longer, as it is rarer.
+const REPAIR_MEMORY: f64 = 20.0 * SECOND;
+/// Share of packets that may come late.
+const LATE_SHARE: f32 = 0.005;
+/// Losses remembered from which on the delay covers redundancy. A single one counts for 10 s.
+const FEW_LOSSES: f32 = 0.6;
+/// The largest lateness is that of the last one to two of these.
+const PEAK_WINDOW: f64 = 5.0 * SECOND;
+/// At first packets are held to be so late, which makes a delay of 40 ms, with the weight of so
+/// many packets.
+const AT_FIRST: (f64, f32) = (816.0, 20.0);
+/// Late packets that may count later.
+const MAX_HELD: usize = 16;
+/// Before a weight is too large for its digits, all are made smaller.
+const RENORMALIZE_AT: f32 = 1e12;
+
+/// Counts that fade: the newer, the heavier.
+#[derive(Debug)]
+struct Fading {
+    bins: [f32; BINS],
+    total: f32,
+    weight: f32,
+    memory: f64,
+}
+
+impl Fading {
+    fn new(memory: f64) -> Self {
+        Self {
+            bins: [0.0; BINS],
+            total: 0.0,
+            weight: 1.0,
+            memory,
+        }
+    }
+
+    /// Lets `samples` of sound pass.
+    fn pass(&mut self, samples: f64) {
+        self.weight *= (samples / self.memory).exp() as f32;
+        if self.weight > RENORMALIZE_AT {
+            let factor = 1.0 / self.weight;
+            self.bins.iter_mut().for_each(|bin| *bin *= factor);
+            self.total *= factor;
+            self.weight = 1.0;
+        }
+    }
+
+    fn add(&mut self, lateness: f64, count: f32) {
+        let bin = ((lateness.max(0.0) / BIN) as usize).min(BINS - 1);
+        self.bins[bin] += count * self.weight;
+        self.total += count * self.weight;
+    }
+
+    /// How many are remembered.
+    fn remembered(&self) -> f32 {
+        self.total / self.weight
+    }
+
+    /// The upper edge of the lowest bin above which only `count` remembered ones lie.
+    fn all_but(&self, count: f32) -> f64 {
+        let allowed = count * self.weight;
+        let mut above = 0.0;
+        for (bin, mass) in self.bins.iter().enumerate().rev() {
+            above += mass;
+            if above > allowed {
+                return (bin + 1) as f64 * BIN;
+            }
+        }
+        0.0
+    }
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Lateness {
+    packets: Fading,
+    repairs: Fading,
+    /// Lost packets, remembered as long as repairs.
+    lost: f32,
+    /// What came too late since the last packet came in time: it may be the sender's clock that has
+    /// changed, and then it tells nothing of the network.
+    held: [f64; MAX_HELD],
+    held_count: usize,
+    /// The largest lateness of this and of the last window.
+    peaks: [f64; 2],
+    window_left: f64,
+}
+
+impl Default for Lateness {
+    fn default() -> Self {
+        let mut packets = Fading::new(MEMORY);
+        packets.add(AT_FIRST.0, AT_FIRST.1);
+        Self {
+            packets,
+            repairs: Fading::new(REPAIR_MEMORY),
+            lost: 0.0,
+            held: [0.0; MAX_HELD],
+            held_count: 0,
+            peaks: [AT_FIRST.0; 2],
+            window_left: PEAK_WINDOW,
+        }
+    }
+}
+
+impl Lateness {
+    /// A packet came in time, so many samples after the fastest ones would have; `None` tells
+    /// nothing of its own. With it all counts that was held.
+    pub(super) fn add(&mut self, lateness: Option<f64>) {
+        let held = self.held_count;
+        self.held_count = 0;
+        for lateness in self.held.into_iter().take(held).chain(lateness) {
+            self.packets.add(lateness, 1.0);
+            self.peaks[0] = self.peaks[0].max(lateness);
+        }
+    }
+
+    /// A packet came too late.
+    pub(super) fn hold(&mut self, lateness: Option<f64>) {
+        if let (Some(lateness), Some(held)) = (lateness, self.held.get_mut(self.held_count)) {
+            *held = lateness;
+            self.held_count += 1;
+        }
+    }
+
+    /// What came too late was no matter of the network.
+    pub(super) fn drop_held(&mut self) {
+        self.held_count = 0;
+    }
+
+    /// Lets `samples` of the sender's sound pass.
+    pub(super) fn pass(&mut self, samples: f64) {
+        self.packets.pass(samples);
+        self.repairs.pass(samples);
+        self.lost *= (-samples / REPAIR_MEMORY).exp() as f32;
+        self.window_left -= samples;
+        if self.window_left <= 0.0 {
+            self.peaks = [0.0, self.peaks[0]];
+            self.window_left = PEAK_WINDOW;
+        }
+    }
+
+    /// Packets were found to be lost, or (negative) not to be after all.
+    pub(super) fn add_lost(&mut self, packets: i64) {
+        self.lost = (self.lost + packets as f32).max(0.0);
+    }
+
+    /// The sound of a missing packet came in another one, so much later than the packet itself
+    /// would have without any queue.
+    pub(super) fn add_repair(&mut self, lateness: f64) {
+        self.repairs.add(lateness, 1.0);
+    }
+
+    /// How late a packet may be for the delay to cover it, in samples.
+    pub(super) fn to_cover(&self) -> f64 {
+        let allowed = LATE_SHARE * self.packets.remembered();
+        let packets = self.packets.all_but(allowed);
+        let shown = self.peaks[0].max(self.peaks[1]) + BIN;
+        let repairs = if self.lost >= FEW_LOSSES {
+            self.repairs.all_but(FEW_LOSSES)
+        } else {
+            0.0
+        };
+        packets.min(shown).max(repairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: f64 = 48.0;
+
+    fn run(lateness: &mut Lateness, seconds: u32, late_ms: impl Fn(u32) -> f64) {
+        (0..50 * seconds).for_each(|n| {
+            lateness.pass(960.0);
+            lateness.add(Some(late_ms(n) * MS));
+        });
+    }
+
+    fn cover_ms(lateness: &Lateness) -> f64 {
+        lateness.to_cover() / MS
+    }
+
+    /// Exponential with this mean, by the golden ratio's multiples.
+    fn exponential(mean_ms: f64) -> impl Fn(u32) -> f64 {
+        move |n| {
+            -mean_ms
+                * (1.0 - f64::from(n) * 0.618_033_988_749)
+                    .rem_euclid(1.0)
+                    .max(1e-6)
+                    .ln()
+        }
+    }
+
+    #[test]
+    fn it_begins_careful_and_a_calm_wire_needs_nothing() {
+        let mut lateness = Lateness::default();
+        assert_eq!(cover_ms(&lateness), 18.0);
+        run(&mut lateness, 15, |_| 0.0);
+        assert_eq!(cover_ms(&lateness), 2.0);
+    }
+
+    #[test]
+    fn all_but_one_in_two_hundred_are_covered() {
+        let mut lateness = Lateness::default();
+        run(&mut lateness, 60, exponential(20.0));
+        // ln 200 = 5.3 means.
+        assert!(
+            (96.0..118.0).contains(&cover_ms(&lateness)),
+            "{}",
+            cover_ms(&lateness)
+        );
+    }
+
+    #[test]
+    fn a_storm_counts_at_once_and_is_over_ten_seconds_after_it() {
+        let mut lateness = Lateness::default();
+        run(&mut lateness, 60, |_| 0.0);
+        run(&mut lateness, 1, |n| if n % 4 == 0 { 120.0 } else { 0.0 });
+        assert!(cover_ms(&lateness) >= 120.0);
+        run(&mut lateness, 10, |_| 1.0);
+        assert!(cover_ms(&lateness) <= 4.0, "{}", cover_ms(&lateness));
+    }
+
+    #[test]
+    fn a_single_late_packet_in_ten_seconds_is_no_reason() {
+        let mut lateness = Lateness::default();
+        run(&mut lateness, 60, |n| if n == 2900 { 300.0 } else { 0.0 });
+        assert_eq!(cover_ms(&lateness), 2.0);
+    }
+
+    #[test]
+    fn redundancy_is_waited_for_only_while_packets_are_lost() {
+        let mut lateness = Lateness::default();
+        run(&mut lateness, 60, |_| 0.0);
+        lateness.add_repair(40.0 * MS);
+        assert_eq!(cover_ms(&lateness), 2.0);
+        lateness.add_lost(1);
+        assert_eq!(cover_ms(&lateness), 42.0);
+        run(&mut lateness, 12, |_| 0.0);
+        assert_eq!(cover_ms(&lateness), 2.0);
+    }
+
+    #[test]
+    fn a_year_of_packets_keeps_its_digits() {
+        let mut packets = Fading::new(MEMORY);
+        for _ in 0..200_000 {
+            packets.pass(96_000.0);
+            packets.add(0.0, 1.0);
+        }
+        assert!(
+            (4.9..5.7).contains(&packets.remembered()),
+            "{}",
+            packets.remembered()
+        );
+    }
+}

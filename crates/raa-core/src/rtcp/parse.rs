@@ -1,0 +1,233 @@
+//! Reading: one compound packet into statements.
+
+use super::{
+    BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO, EXTENDED_REPORT, GOODBYE, ITEM_CNAME,
+    ITEM_END, ITEM_NAME, Item, Malformed, RECEIVER_REPORT, ReceptionReport, SENDER_REPORT,
+    SOURCE_DESCRIPTION, SenderReport, VERSION,
+};
+
+/// A reception report: its words are 4 bytes each.
+const RECEPTION_REPORT_LEN: usize = 24;
+
+/// Reads a compound packet and hands every statement RAA knows to `each`.
+///
+/// # Errors
+/// [`Malformed`]; what stood before the fault has been handed out.
+pub fn parse<'a>(mut datagram: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Result<(), Malformed> {
+    while !datagram.is_empty() {
+        let (packet, rest) = split_packet(datagram)?;
+        match packet.kind {
+            SENDER_REPORT => parse_sender_report(packet, &mut each)?,
+            RECEIVER_REPORT => parse_receiver_report(packet, &mut each)?,
+            SOURCE_DESCRIPTION => parse_description(packet, &mut each)?,
+            GOODBYE => parse_goodbye(packet, &mut each)?,
+            EXTENDED_REPORT => parse_extended_report(packet.body, &mut each)?,
+            _ => {}
+        }
+        datagram = rest;
+    }
+    Ok(())
+}
+
+struct RtcpPacket<'a> {
+    kind: u8,
+    /// Sources or report blocks in it.
+    count: u8,
+    body: &'a [u8],
+}
+
+fn split_packet(datagram: &[u8]) -> Result<(RtcpPacket<'_>, &[u8]), Malformed> {
+    let (&[flags, kind, high, low], rest) = datagram.split_first_chunk().ok_or(Malformed)?;
+    let len = 4 * usize::from(u16::from_be_bytes([high, low]));
+    let (body, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
+    if flags >> 6 != VERSION {
+        return Err(Malformed);
+    }
+    // Padding may only stand at the end of a compound packet, where nothing follows it.
+    let body = if flags & 0x20 != 0 {
+        strip_padding(body)?
+    } else {
+        body
+    };
+    Ok((
+        RtcpPacket {
+            kind,
+            count: flags & 0x1f,
+            body,
+        },
+        rest,
+    ))
+}
+
+fn strip_padding(body: &[u8]) -> Result<&[u8], Malformed> {
+    let padding = usize::from(*body.last().ok_or(Malformed)?);
+    body.get(..body.len().wrapping_sub(padding))
+        .filter(|_| padding > 0)
+        .ok_or(Malformed)
+}
+
+fn parse_sender_report<'a>(
+    packet: RtcpPacket<'a>,
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    let (fixed, blocks) = packet.body.split_first_chunk::<24>().ok_or(Malformed)?;
+    let report = SenderReport {
+        ssrc: word(fixed, 0),
+        ntp: u64::from(word(fixed, 1)) << 32 | u64::from(word(fixed, 2)),
+        rtp_timestamp: word(fixed, 3),
+        packets: word(fixed, 4),
+        octets: word(fixed, 5),
+    };
+    let blocks = reception_reports(packet.count, blocks)?;
+    each(Item::SenderReport(report));
+    hand_out(report.ssrc, blocks, each);
+    Ok(())
+}
+
+fn parse_receiver_report<'a>(
+    packet: RtcpPacket<'a>,
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    let (from, blocks) = packet.body.split_first_chunk::<4>().ok_or(Malformed)?;
+    let blocks = reception_reports(packet.count, blocks)?;
+    hand_out(u32::from_be_bytes(*from), blocks, each);
+    Ok(())
+}
+
+/// What is behind the blocks is an extension of some profile.
+fn reception_reports(count: u8, blocks: &[u8]) -> Result<&[[u8; RECEPTION_REPORT_LEN]], Malformed> {
+    blocks.as_chunks().0.get(..count.into()).ok_or(Malformed)
+}
+
+fn hand_out<'a>(from: u32, blocks: &[[u8; RECEPTION_REPORT_LEN]], each: &mut impl FnMut(Item<'a>)) {
+    for block in blocks {
+        let report = ReceptionReport {
+            ssrc: word(block, 0),
+            fraction_lost: block[4],
+            // 24 bits with a sign: moved to the top and back, so that it is kept.
+            cumulative_lost: (word(block, 1) << 8) as i32 >> 8,
+            highest_sequence: word(block, 2),
+            jitter: word(block, 3),
+            last_sender_report: word(block, 4),
+            delay_since_last_sender_report: word(block, 5),
+        };
+        each(Item::ReceptionReport { from, report });
+    }
+}
+
+/// The SSRC of who reports, and blocks that each tell their length in words (RFC 3611 section 2).
+fn parse_extended_report<'a>(
+    body: &'a [u8],
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    let (from, mut rest) = body.split_first_chunk::<4>().ok_or(Malformed)?;
+    let from = u32::from_be_bytes(*from);
+    while !rest.is_empty() {
+        let (&[kind, _, high, low], behind) = rest.split_first_chunk().ok_or(Malformed)?;
+        let len = 4 * usize::from(u16::from_be_bytes([high, low]));
+        let (block, next) = behind.split_at_checked(len).ok_or(Malformed)?;
+        parse_block(from, kind, block, each)?;
+        rest = next;
+    }
+    Ok(())
+}
+
+fn parse_block<'a>(
+    from: u32,
+    kind: u8,
+    block: &[u8],
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    match kind {
+        BLOCK_REFERENCE_TIME => {
+            let ntp = u64::from_be_bytes(block.try_into().map_err(|_| Malformed)?);
+            each(Item::ReferenceTime { ssrc: from, ntp });
+        }
+        BLOCK_REFERENCE_TIME_ECHO => {
+            let (echoes, []) = block.as_chunks::<12>() else {
+                return Err(Malformed);
+            };
+            for echo in echoes {
+                each(Item::ReferenceTimeEcho {
+                    from,
+                    ssrc: word(echo, 0),
+                    last: word(echo, 1),
+                    delay: word(echo, 2),
+                });
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The word at `index`, which the array must have.
+fn word<const N: usize>(bytes: &[u8; N], index: usize) -> u32 {
+    let words = bytes.as_chunks::<4>().0;
+    u32::from_be_bytes(words[index])
+}
+
+/// Chunks of an SSRC and items, each chunk filled up with zeros to 32 bits.
+fn parse_description<'a>(
+    packet: RtcpPacket<'a>,
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    let mut rest = packet.body;
+    for _ in 0..packet.count {
+        let (ssrc, items) = rest.split_first_chunk().ok_or(Malformed)?;
+        let ssrc = u32::from_be_bytes(*ssrc);
+        let chunk = parse_items(items)?;
+        if let Some(text) = chunk.name.or(chunk.cname) {
+            each(Item::Name { ssrc, text });
+        }
+        // The SSRC is a whole word, so only the items decide where the next word begins.
+        rest = items
+            .get(chunk.len.next_multiple_of(4)..)
+            .ok_or(Malformed)?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Chunk<'a> {
+    cname: Option<&'a [u8]>,
+    name: Option<&'a [u8]>,
+    /// With the ending zero.
+    len: usize,
+}
+
+fn parse_items(items: &[u8]) -> Result<Chunk<'_>, Malformed> {
+    let mut chunk = Chunk::default();
+    loop {
+        let kind = *items.get(chunk.len).ok_or(Malformed)?;
+        chunk.len += 1;
+        if kind == ITEM_END {
+            return Ok(chunk);
+        }
+        let text_len = usize::from(*items.get(chunk.len).ok_or(Malformed)?);
+        let start = chunk.len + 1;
+        let text = items.get(start..start + text_len).ok_or(Malformed)?;
+        chunk.len = start + text_len;
+        match kind {
+            ITEM_CNAME => chunk.cname = Some(text),
+            ITEM_NAME if !text.is_empty() => chunk.name = Some(text),
+            _ => {}
+        }
+    }
+}
+
+fn parse_goodbye<'a>(
+    packet: RtcpPacket<'a>,
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    let ssrcs = packet
+        .body
+        .get(..4 * usize::from(packet.count))
+        .ok_or(Malformed)?;
+    for ssrc in ssrcs.as_chunks::<4>().0 {
+        each(Item::Goodbye {
+            ssrc: u32::from_be_bytes(*ssrc),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! What a source has decoded and not yet played, and how it is read.
+//!
+//! Samples go in at the sender's pace and come out at ours. While both agree, a slot is a copy;
+//! otherwise it is resampled by a share that nobody hears, or a period is left out or repeated.
+//! Always: a few thousand samples at most, in one buffer that is reused; the past that resampling
+//! needs stays in front.
+
+use super::resample::{self, AFTER, BEFORE};
+use super::timescale;
+use crate::SLOT_SAMPLES;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Pcm {
+    /// [`BEFORE`] samples of the past, then what is to be played.
+    samples: Vec<f32>,
+    /// How far into the first sample to be played the last slot has come, 0 to 1.
+    fraction: f64,
+    /// Up to here there is something to be heard.
+    sound_end: usize,
+}
+
+impl Default for Pcm {
+    fn default() -> Self {
+        Self {
+            samples: vec![0.0; BEFORE],
+            fraction: 0.0,
+            sound_end: 0,
+        }
+    }
+}
+
+impl Pcm {
+    /// Samples that wait to be played.
+    pub(super) fn waiting(&self) -> f64 {
+        (self.samples.len() - BEFORE) as f64 - self.fraction
+    }
+
+    /// Samples that are there for the next slot and what is done to it.
+    pub(super) fn len(&self) -> usize {
+        self.samples.len() - BEFORE
+    }
+
+    /// Samples that a slot takes when it is read at `ratio`.
+    pub(super) fn needed(&self, ratio: f64) -> usize {
+        if self.is_copy(ratio) {
+            SLOT_SAMPLES
+        } else {
+            (self.fraction + SLOT_SAMPLES as f64 * ratio) as usize + AFTER + 1
+        }
+    }
+
+    /// Whether nothing of what waits is to be heard.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.sound_end <= BEFORE
+    }
+
+    /// How far into the first sample the next slot begins, 0 to 1.
+    pub(super) fn fraction(&self) -> f64 {
+        self.fraction
+    }
+
+    /// Whether reading has come to a whole sample, where it may go on as a copy.
+    pub(super) fn is_whole(&self) -> bool {
+        self.fraction == 0.0
+    }
+
+    pub(super) fn push(&mut self, pcm: &[f32], is_sound: bool) {
+        self.samples.extend_from_slice(pcm);
+        if is_sound {
+            self.sound_end = self.samples.len();
+        }
+    }
+
+    /// Puts `samples` of silence behind what waits.
+    pub(super) fn push_silence(&mut self, samples: usize) {
+        self.samples.resize(self.samples.len() + samples, 0.0);
+    }
+
+    /// Drops everything, the past included.
+    pub(super) fn clear(&mut self) {
+        self.samples.clear();
+        self.samples.resize(BEFORE, 0.0);
+        (self.fraction, self.sound_end) = (0.0, 0);
+    }
+
+    /// Drops the first `samples` that wait.
+    pub(super) fn skip(&mut self, samples: usize) {
+        let samples = samples.min(self.len());
+        self.consume(samples);
+    }
+
+    /// The first samples that wait, silence where there are none.
+    pub(super) fn head<const N: usize>(&self) -> [f32; N] {
+        std::array::from_fn(|i| self.samples.get(BEFORE + i).copied().unwrap_or(0.0))
+    }
+
+    /// The first samples that wait, to be written over.
+    pub(super) fn head_mut(&mut self) -> &mut [f32] {
+        &mut self.samples[BEFORE..]
+    }
+
+    /// Plays one slot.
+    pub(super) fn read(&mut self, ratio: f64, out: &mut [f32; SLOT_SAMPLES]) {
+        if self.is_copy(ratio) {
+            out.copy_from_slice(&self.samples[BEFORE..BEFORE + SLOT_SAMPLES]);
+            return self.consume(SLOT_SAMPLES);
+        }
+        let end = resample::read(&self.samples, self.fraction, ratio, out);
+        // What is nearer to a whole sample than rounding lies on it.
+        let whole = if (end - end.round()).abs() < 1e-6 {
+            end.round()
+        } else {
+            end.floor()
+        };
+        self.fraction = (end - whole).max(0.0);
+        self.consume(whole as usize);
+    }
+
+    /// Leaves out up to `limit` samples; how many.
+    pub(super) fn shorten(&mut self, limit: usize, force: bool) -> usize {
+        let lag = timescale::shorten(&mut self.samples, BEFORE, limit, force);
+        self.sound_end = self.sound_end.saturating_sub(lag);
+        lag
+    }
+
+    /// Repeats up to `limit` samples; how many.
+    pub(super) fn lengthen(&mut self, limit: usize, force: bool) -> usize {
+        let lag = timescale::lengthen(&mut self.samples, BEFORE, limit, force);
+        self.sound_end += lag;
+        lag
+    }
+
+    fn is_copy(&self, ratio: f64) -> bool {
+        ratio == 1.0 && self.fraction == 0.0
+    }
+
+    fn consume(&mut self, samples: usize) {
+        self.samples.drain(..samples);
+        self.sound_end = self.sound_end.saturating_sub(samples);
+    }
+}

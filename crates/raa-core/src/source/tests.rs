@@ -1,0 +1,253 @@
+//! One source slot by slot: what is heard of its packets.
+
+use super::*;
+use crate::SLOT;
+use crate::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
+
+/// A source and a sender of a tone whose packets arrive at once.
+struct Bench {
+    source: Source,
+    encoder: Encoder,
+    start: Instant,
+    slot: u32,
+    sequence_number: u16,
+    scratch: Box<Scratch>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            source: Source::new(Duration::from_millis(400)).unwrap(),
+            encoder: Encoder::new(EncoderSettings::default()).unwrap(),
+            start: crate::any_instant(),
+            slot: 0,
+            sequence_number: 0,
+            scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
+        }
+    }
+
+    fn send(&mut self, payload: &[u8]) {
+        self.send_at(self.start + SLOT * self.slot, payload);
+    }
+
+    fn send_at(&mut self, arrival: Instant, payload: &[u8]) {
+        let packet = Packet {
+            marker: false,
+            payload_type: 111,
+            sequence_number: self.sequence_number,
+            timestamp: self.slot * SLOT_SAMPLES as u32,
+            ssrc: 1,
+            payload,
+        };
+        self.sequence_number += 1;
+        let samples = codec::packet_samples(payload).unwrap();
+        self.source.insert(arrival, &packet, samples, None);
+    }
+
+    fn send_tone(&mut self) {
+        let payload = self.encode_tone();
+        self.slot -= 1;
+        self.send(&payload);
+    }
+
+    /// The slot's tone, and on to the next slot.
+    fn encode_tone(&mut self) -> Vec<u8> {
+        let pcm = std::array::from_fn(|i| {
+            // A period of 48 samples, whose sine is as exact after an hour.
+            let turn = ((self.slot as usize * SLOT_SAMPLES + i) % 48) as f32 / 48.0;
+            0.25 * (turn * std::f32::consts::TAU).sin()
+        });
+        let mut payload = [0; MAX_ENCODED_LEN];
+        let len = self.encoder.encode(&pcm, &mut payload).unwrap();
+        self.slot += 1;
+        payload[..len].to_vec()
+    }
+
+    /// The slot's samples, `None` when it is silent.
+    fn play(&mut self) -> Option<[f32; SLOT_SAMPLES]> {
+        let mut out = [f32::NAN; SLOT_SAMPLES];
+        let due = self.start + SLOT * self.slot;
+        self.slot += 1;
+        self.source
+            .play(due, &mut self.scratch, &mut out)
+            .then_some(out)
+    }
+
+    fn run_tone(&mut self, slots: usize) {
+        for _ in 0..slots {
+            self.send_tone();
+            self.play();
+        }
+    }
+}
+
+fn peak(pcm: &[f32]) -> f32 {
+    pcm.iter().fold(0.0, |peak, x| peak.max(x.abs()))
+}
+
+#[test]
+fn concealment_fades_to_silence_without_a_step() {
+    let mut bench = Bench::new();
+    bench.run_tone(50);
+    let heard: Vec<f32> = (0..10).filter_map(|_| bench.play()).flatten().collect();
+    // 39 ms still wait and 100 ms are concealed, which ends in the eighth slot.
+    assert_eq!(heard.len(), 8 * SLOT_SAMPLES);
+    assert!(peak(&heard[..2 * SLOT_SAMPLES]) > 0.2);
+    assert!(peak(&heard[heard.len() - 100..]) < 0.01);
+    // The largest step of a 1 kHz sine of 0.25 is 0.033.
+    let step = heard
+        .windows(2)
+        .map(|w| (w[1] - w[0]).abs())
+        .fold(0.0, f32::max);
+    assert!(step < 0.05, "{step}");
+}
+
+#[test]
+fn a_talkspurt_is_whole_from_its_first_packet() {
+    let mut bench = Bench::new();
+    bench.run_tone(50);
+    (0..100).for_each(|_| _ = bench.play());
+    bench.encoder.reset();
+    let first: Vec<_> = (0..4)
+        .map(|_| {
+            bench.send_tone();
+            bench.play()
+        })
+        .collect();
+    assert_eq!(
+        first.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [false, true, true, true]
+    );
+    let onset = [first[1].unwrap(), first[2].unwrap()].concat();
+    let sounding = onset.iter().position(|x| x.abs() > 0.01).unwrap();
+    assert!(
+        peak(&onset[sounding..sounding + SLOT_SAMPLES / 2]) > 0.2,
+        "the onset is heard from its beginning"
+    );
+    assert_eq!(bench.source.stats().concealed, 0);
+}
+
+#[test]
+fn keep_alives_in_silence_are_silent() {
+    let mut bench = Bench::new();
+    bench.run_tone(50);
+    bench.send(&[0xf8]);
+    (0..20).for_each(|_| _ = bench.play());
+    for _ in 0..5 {
+        bench.send(&[0xf8]);
+        assert!((0..20).all(|_| bench.play().is_none()));
+    }
+    assert_eq!(bench.source.stats().concealed, 0);
+}
+
+#[test]
+fn a_cut_of_the_delay_does_not_click() {
+    let mut bench = Bench::new();
+    bench.run_tone(50);
+    // The way becomes 200 ms shorter: ten packets come at once.
+    for _ in 0..10 {
+        bench.send_tone();
+        bench.slot += 1;
+    }
+    bench.slot -= 10;
+    let mut last = None;
+    let mut largest_step = 0.0f32;
+    for _ in 0..200 {
+        bench.slot += 10;
+        bench.send_tone();
+        bench.slot -= 10;
+        for x in bench.play().unwrap() {
+            largest_step = largest_step.max((x - last.replace(x).unwrap_or(x)).abs());
+        }
+    }
+    assert!((20.0..60.0).contains(&bench.source.stats().delay_ms));
+    assert!(largest_step < 0.05, "{largest_step}");
+    assert_eq!(bench.source.stats().concealed, 0);
+}
+
+/// Whatever moves the delay, a tone stays a tone: no step between two samples is larger than its
+/// own steepest one by much.
+#[track_caller]
+fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f64, to_ms: f64) {
+    let mut bench = Bench::new();
+    let packets: Vec<_> = (0..1500).map(|_| bench.encode_tone()).collect();
+    let mut packets = packets.iter().zip(0u32..).peekable();
+    let mut last = None;
+    let mut largest_step = 0.0f32;
+    for slot in 0..1450 {
+        let due = bench.start + SLOT * slot;
+        let arrival = |n: u32| f64::from(n) * 0.02 * tempo + late_ms(n) / 1000.0;
+        while let Some((payload, n)) =
+            packets.next_if(|(_, n)| bench.start + Duration::from_secs_f64(arrival(*n)) <= due)
+        {
+            bench.slot = n;
+            bench.send_at(bench.start + Duration::from_secs_f64(arrival(n)), payload);
+        }
+        let mut out = [0.0; SLOT_SAMPLES];
+        bench.source.play(due, &mut bench.scratch, &mut out);
+        // The attack of the tone itself is steeper.
+        if slot > 20 {
+            for x in out {
+                largest_step = largest_step.max((x - last.replace(x).unwrap_or(x)).abs());
+            }
+        }
+    }
+    let stats = bench.source.stats();
+    // The largest step of a 1 kHz sine of 0.25 is 0.033.
+    let most = if stats.concealed == 0 { 0.036 } else { 0.05 };
+    assert!(largest_step < most, "{what}: {largest_step}, {stats:?}");
+    assert!(
+        (from_ms..to_ms).contains(&stats.delay_ms),
+        "{what}: {stats:?}"
+    );
+    assert!(stats.concealed <= stats.late + 5, "{what}: {stats:?}");
+}
+
+#[test]
+fn the_delay_changes_without_a_click() {
+    check_smooth("calm", |_| 0.0, 1.0, 20.0, 25.0);
+    check_smooth("fast clock", |_| 0.0, 1.0 / 1.001, 20.0, 25.0);
+    check_smooth("slow clock", |_| 0.0, 1.001, 20.0, 25.0);
+    let storm = |n: u32| f64::from(n * 7 % 12) * f64::from(n.clamp(300, 600) - 300) / 60.0;
+    check_smooth("storm", storm, 1.0, 30.0, 60.0);
+}
+
+#[test]
+fn a_lost_frame_is_taken_from_the_packet_behind_it_that_carries_it_in_band() {
+    let mut encoder = speech_encoder();
+    let mut bench = Bench::new();
+    let mut with_fec = 0;
+    for n in 0..200u32 {
+        let pcm: [f32; SLOT_SAMPLES] = std::array::from_fn(|i| {
+            // A buzz of 160 Hz that swells and fades: as much of a voice as SILK needs.
+            let sample = n as usize * SLOT_SAMPLES + i;
+            let swell = (sample % 9600) as f32 / 9600.0;
+            0.4 * swell * ((sample % 300) as f32 / 300.0 - 0.5)
+        });
+        let mut payload = vec![0; 1000];
+        let len = encoder.encode_float_to_slice(&pcm, &mut payload).unwrap();
+        let is_lost = n % 10 == 5;
+        with_fec += u32::from(codec::has_fec(&payload[..len]));
+        if is_lost {
+            bench.sequence_number += 1;
+        } else {
+            bench.send(&payload[..len]);
+        }
+        bench.play();
+    }
+    assert!(with_fec > 100, "{with_fec} packets carry FEC");
+    let stats = bench.source.stats();
+    assert!(stats.repaired >= 8, "{stats:?}");
+}
+
+/// As a foreign sender of speech sets its own up.
+fn speech_encoder() -> opusic_c::Encoder {
+    use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate, Signal};
+    let mut encoder =
+        opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip).unwrap();
+    encoder.set_bitrate(Bitrate::Value(24_000)).unwrap();
+    encoder.set_signal(Signal::Voice).unwrap();
+    encoder.set_inband_fec(InbandFec::Mode1).unwrap();
+    encoder.set_packet_loss(20).unwrap();
+    encoder
+}
