@@ -5,6 +5,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { RATE, strongestTone, toneNear, levelDb, silentAfterMs, soundingAfterMs } from './lib/signal.js';
 import { compare } from './lib/delay.js';
+import { disturbedShare } from './lib/purity.js';
 import { near } from './lib/assertions.js';
 import { tone, bandNoise, randoms } from './lib/generate.js';
 
@@ -23,6 +24,16 @@ test('one tone among others and noise is measured alone', () => {
   near(quiet.hz, 660, 0.3, 'pitch');
   near(quiet.db, 20 * Math.log10(0.02 / Math.SQRT2), 0.2, 'level');
   assert.ok(toneNear(mixed, 550).db < -60, 'nothing is found where nothing is');
+});
+
+test('the disturbed part of a tone is found: a hole, a wrong level, another sound', () => {
+  const sound = tone(1000, 2);
+  near(disturbedShare(sound, 1000, 0.25), 0, 0, 'share of a pure tone');
+  near(disturbedShare(sound.subarray(7), 1000, 0.25), 0, 0, 'share when windows begin anywhere in a period');
+  sound.fill(0, 0.2 * RATE, 0.22 * RATE);
+  for (let i = 0.5 * RATE; i < 0.52 * RATE; i++) sound[i] *= 1.2;
+  for (let i = RATE; i < 1.02 * RATE; i++) sound[i] += 0.02 * Math.sin((2 * Math.PI * 3170 * i) / RATE);
+  near(disturbedShare(sound, 1000, 0.25), 6 / 200, 1e-9, 'share');
 });
 
 test('the end and the beginning of a sound are found to 10 ms', () => {

@@ -69,6 +69,13 @@ export class World {
     return wire.start();
   }
 
+  /** A bad network before a server, as raa-relay's options say: { port } is where clients send to. */
+  async relay(server, options, name = 'relay') {
+    const relay = this.program(join(BIN_DIR, 'raa-relay'), [`127.0.0.1:${server.udpPort}`, '--listen', '127.0.0.1:0', ...options], name);
+    const [, port] = await relay.line(/^relaying 127\.0\.0\.1:(\d+) to /);
+    return { port: Number(port) };
+  }
+
   /** A screen without anybody before it. */
   async desktop() {
     const desktop = new Desktop(this);

@@ -1,0 +1,96 @@
+// A bad network between real programs: raa-client, raa-relay, which loses and delays what passes, and the server. What
+// is lost is repaired, what is late is waited for, and the delay is no longer than it must be.
+//
+// Always: the relays' dice are seeded. One server hears all clients; those whose sound is not looked at are muted, which
+// changes nothing of their reception.
+
+import { before, after, test } from 'node:test';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { World } from './lib/world.js';
+import { BIN_DIR } from './lib/paths.js';
+import { eventually, nowMs, sleep } from './lib/processes.js';
+import { disturbedShare } from './lib/purity.js';
+import { below, near } from './lib/assertions.js';
+
+/** The clients' test tone: its peaks are at -12 dBFS. */
+const TONE = { hz: 1000, amplitude: 10 ** (-12 / 20) };
+const WARM_UP_MS = 10_000;
+
+const LOSSY = { name: 'Lossy', redundancy: 2, network: ['--loss', '10', '--seed', '3'] };
+const STORM_S = 15;
+const CALM_WITHIN_S = 30;
+const STORMY = { name: 'Stormy', redundancy: 0, network: ['--jitter', '120', '--calm-after', `${STORM_S}`] };
+// An exponential jitter with a mean of 20 ms stays below 92 ms for 99 of 100 packets.
+const ROUGH = { name: 'Rough', redundancy: 1, network: ['--loss', '2', '--jitter', '92', '--reorder', '1'] };
+
+const world = new World('network');
+let server;
+
+before(async () => {
+  server = await world.server();
+});
+after(() => world.close());
+
+test('a server adds 20 to 30 ms to what comes over a calm wire', async (t) => {
+  const run = promisify(execFile);
+  const args = ['127.0.0.1', '--udp-port', `${server.udpPort}`, '--http-port', `${server.httpPort}`, '--seconds', '20'];
+  const { stdout } = await run(join(BIN_DIR, 'raa-delay'), args);
+  t.diagnostic(stdout.trim());
+  near(JSON.parse(stdout).mean_ms, 25, 5, 'mean delay in ms');
+});
+
+test('with 10 % loss and two frames repeated, less than 0.3 % is concealed in a minute', async (t) => {
+  const client = await connect(LOSSY);
+  await server.patch(client.id, { muted: true });
+  await sleep(WARM_UP_MS);
+  const first = (await server.client(client.id)).stats;
+  await sleep(60_000);
+  const last = (await server.client(client.id)).stats;
+  const frames = last.received + last.lost - first.received - first.lost;
+  const [lost, concealed] = [last.lost - first.lost, last.concealed - first.concealed];
+  t.diagnostic(`of ${frames} frames ${lost} were lost, ${concealed} concealed; delay ${last.delay_ms} ms`);
+  near(lost / frames, 0.1, 0.03, 'share lost');
+  below(concealed / frames, 0.003, 'share concealed');
+});
+
+test('a storm of jitter passes, and 30 s later the delay is short again', async (t) => {
+  const from = nowMs();
+  const client = await connect(STORMY);
+  await server.patch(client.id, { muted: true });
+  let most = 0;
+  while (nowMs() - from < STORM_S * 1000) {
+    most = Math.max(most, (await server.client(client.id)).stats.delay_ms);
+    await sleep(500);
+  }
+  const storm = (await server.client(client.id)).stats;
+  const calm = await eventually('the delay is short again', async () => {
+    const { stats } = await server.client(client.id);
+    return stats.delay_ms <= 32 && stats;
+  }, CALM_WITHIN_S * 1000, 200);
+  t.diagnostic(`up to ${most} ms in the storm, ${storm.late} of ${storm.received} late; ${calm.delay_ms} ms ${Math.round((nowMs() - from) / 1000 - STORM_S)} s after it`);
+  below(storm.late / storm.received, 0.03, 'share late');
+});
+
+test('a tone over a bad network is disturbed for less than 3 % of the time', async (t) => {
+  const client = await connect(ROUGH);
+  await sleep(WARM_UP_MS);
+  const listener = await world.listener(server);
+  // The listener's decoder has no past in its first frames.
+  await listener.next(1000);
+  const from = listener.frames.length - 25;
+  await listener.next(20_000);
+  const { samples } = await listener.decode(from);
+  const share = disturbedShare(samples.subarray(24_000), TONE.hz, TONE.amplitude);
+  const { stats } = await server.client(client.id);
+  t.diagnostic(`disturbed ${(100 * share).toFixed(2)} % of the time; ${stats.lost} of ${stats.received + stats.lost} lost, ${stats.late} late, ${stats.concealed} concealed, delay ${stats.delay_ms} ms`);
+  below(share, 0.03, 'share disturbed');
+});
+
+// A client with its test tone behind a network of its own, as the server knows it once it is heard.
+async function connect({ name, redundancy, network }) {
+  const relay = await world.relay(server, network, `relay-${name}`);
+  world.client(['--source', 'tone', '--server', `127.0.0.1:${relay.port}`, '--name', name, '--redundancy', `${redundancy}`], { name });
+  return eventually(`the server hears ${name}`, async () => (await server.clients()).find((client) => client.name === name && client.status === 'sounding'));
+}
