@@ -19,6 +19,7 @@ use proptest::test_runner::RngSeed;
 use raa_core::client::ClientView;
 use raa_core::codec::{Decoder, EncoderSettings, MAX_PACKET_SAMPLES};
 use raa_core::hub::{Command, Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::red;
 use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
 use raa_core::settings::{ClientSettings, Volume};
@@ -90,13 +91,26 @@ impl Bench {
                 sequence_number,
                 timestamp,
                 step,
+                is_redundant,
                 payloads,
             } => {
-                for (n, payload) in (0u32..).zip(payloads) {
+                let earlier = |n: u32| red::Earlier {
+                    payload_type: 111,
+                    offset: (step % 20_000) as u16,
+                    payload: &payloads[n.saturating_sub(1) as usize],
+                };
+                for (n, payload) in (0u32..).zip(&payloads) {
                     let mut datagram = Vec::new();
+                    let (payload_type, payload) = if is_redundant {
+                        let mut twice = Vec::new();
+                        red::write(std::iter::once(earlier(n)), 111, payload, &mut twice);
+                        (red::PAYLOAD_TYPE, twice)
+                    } else {
+                        (111, payload.clone())
+                    };
                     let packet = Packet {
                         marker: n == 0,
-                        payload_type: 111,
+                        payload_type,
                         sequence_number: sequence_number.wrapping_add(n as u16),
                         timestamp: timestamp.wrapping_add(n.wrapping_mul(step)),
                         ssrc,
