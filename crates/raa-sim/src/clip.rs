@@ -5,7 +5,7 @@
 //! because an hour has 180,000 of them.
 
 use opusic_c::{Application, Bandwidth, Bitrate, Channels, Encoder, ErrorCode, SampleRate, Signal};
-use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
+use raa_core::{SAMPLE_RATE, SLOT_SAMPLES, codec};
 
 /// The loudest sample of every tone.
 pub const AMPLITUDE: f32 = 0.3;
@@ -82,6 +82,19 @@ impl Clip {
         })
     }
 
+    /// Packets of anything, in their order and then again; `None` when there are not two of them
+    /// of one length.
+    pub fn of(packets: Vec<Vec<u8>>) -> Option<Self> {
+        let (attack, steady) = packets.split_first()?;
+        let packet_samples = codec::packet_samples(attack)?;
+        let alike = |packet: &Vec<u8>| codec::packet_samples(packet) == Some(packet_samples);
+        (!steady.is_empty() && steady.iter().all(alike)).then(|| Self {
+            attack: attack.clone(),
+            steady: steady.to_vec(),
+            packet_samples,
+        })
+    }
+
     /// The payload of the talkspurt's packet number `n`.
     pub fn payload(&self, n: u64) -> &[u8] {
         match n.checked_sub(1) {
@@ -142,7 +155,7 @@ fn tone(pitch_hz: u32, packing: Packing, n: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use raa_core::codec::{self, Decoder, MAX_PACKET_SAMPLES};
+    use raa_core::codec::{Decoder, MAX_PACKET_SAMPLES};
 
     use super::*;
 
@@ -165,6 +178,16 @@ mod tests {
             );
         }
         assert!(codec::packet_samples(&clip.keep_alive()).is_some());
+    }
+
+    #[test]
+    fn packets_of_different_lengths_are_no_clip() {
+        // One frame of 20 ms, and two of them.
+        let [short, long] = [[0xf8, 1], [0xf9, 1]].map(Vec::from);
+        let clip = Clip::of(vec![short.clone(), short.clone()]).unwrap();
+        assert_eq!((clip.payload(5), clip.packet_samples()), (&short[..], 960));
+        assert!(Clip::of(vec![short.clone(), long]).is_none());
+        assert!(Clip::of(vec![short]).is_none());
     }
 
     #[test]

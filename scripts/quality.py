@@ -1,0 +1,96 @@
+"""Scores what scripts/quality has sent over bad networks, and writes the tables of docs/quality.md.
+
+Speech: PESQ, wide band (ITU-T P.862.2), the mean of all sentences; 4.64 is the best there is. Music: the log-spectral
+distance in dB between what was sent and what arrived; 0 is the best there is.
+Always: only the part of the document between the two marks is rewritten.
+"""
+
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+from pesq import pesq
+
+LOSSES = [0, 5, 10, 20]
+RECEIVERS = ["fixed-{}"] + [f"raa-{{}}-{redundancy}" for redundancy in range(4)]
+BEGIN, END = "<!-- scripts/quality writes from here -->", "<!-- to here -->"
+
+FRAME, HOP = 2048, 512
+# Between these, in Hz, music is compared; what is 60 dB below its loudest moment is not heard beside it.
+BAND = (50, 16_000)
+FLOOR_DB = -60
+# A longer way than any that is simulated, in samples.
+MAX_DELAY = 48_000 // 2
+
+
+def read(path):
+    with wave.open(str(path)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
+
+
+def to_16_khz(pcm):
+    """Every third sample behind a low-pass of 7.6 kHz."""
+    taps = np.arange(-96, 97)
+    kernel = np.sinc(taps * 7600 / 24_000) * np.blackman(len(taps))
+    return np.convolve(pcm, kernel / kernel.sum(), mode="same")[::3]
+
+
+def aligned(reference, heard):
+    """What was heard, without the constant delay by which it is most alike."""
+    size = 1 << (len(reference) + len(heard)).bit_length()
+    correlation = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(reference, size)), size)
+    delay = int(np.argmax(correlation[:MAX_DELAY]))
+    rest = heard[delay : delay + len(reference)]
+    return np.pad(rest, (0, len(reference) - len(rest)))
+
+
+def speech_score(reference, heard):
+    heard = aligned(reference, heard)
+    return pesq(16_000, to_16_khz(reference), to_16_khz(heard), "wb")
+
+
+def spectra_db(pcm):
+    frames = np.lib.stride_tricks.sliding_window_view(pcm, FRAME)[::HOP] * np.hanning(FRAME)
+    hz = np.fft.rfftfreq(FRAME, 1 / 48_000)
+    power = np.abs(np.fft.rfft(frames)[:, (hz >= BAND[0]) & (hz <= BAND[1])]) ** 2
+    return 10 * np.log10(power + 1e-12)
+
+
+def music_distance(reference, heard):
+    sent, came = spectra_db(reference), spectra_db(aligned(reference, heard))
+    floor = sent.max() + FLOOR_DB
+    off = np.maximum(sent, floor) - np.maximum(came, floor)
+    return float(np.sqrt((off**2).mean(axis=1)).mean())
+
+
+def mean_scores(folder, score):
+    """Loss by receiver, the mean over all sounds of a folder."""
+    sounds = sorted(path.parent for path in folder.glob("*/reference.wav"))
+    if not sounds:
+        sys.exit(f"there is no sound in {folder}")
+    references = [read(sound / "reference.wav") for sound in sounds]
+
+    def mean(name):
+        return np.mean([score(reference, read(sound / f"{name}.wav")) for sound, reference in zip(sounds, references)])
+
+    return [[mean(receiver.format(loss)) for receiver in RECEIVERS] for loss in LOSSES]
+
+
+def table(title, rows):
+    head = "| loss | fixed 40 ms | RAA, redundancy 0 | 1 | 2 | 3 |"
+    lines = [f"| {loss} % | " + " | ".join(f"{x:.2f}" for x in row) + " |" for loss, row in zip(LOSSES, rows)]
+    return "\n".join([f"**{title}**", "", head, "|---|---|---|---|---|---|", *lines])
+
+
+def main():
+    work, document = Path(sys.argv[1]), Path(sys.argv[2])
+    speech = table("Speech: PESQ (1 to 4.64, more is better)", mean_scores(work / "speech", speech_score))
+    music = table("Music: log-spectral distance in dB (less is better)", mean_scores(work / "music", music_distance))
+    before, rest = document.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    document.write_text(f"{before}{BEGIN}\n{speech}\n\n{music}\n{END}{after}")
+    print(f"{speech}\n\n{music}")
+
+
+main()
