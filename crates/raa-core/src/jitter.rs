@@ -103,7 +103,9 @@ pub(crate) struct JitterBuffer {
     origin: Option<Instant>,
     transit: Transit,
     lateness: Lateness,
-    /// The delay aimed at, in samples.
+    /// The delay that the network asks for, in samples; `None` when packets have come since.
+    wanted: Option<f64>,
+    /// The delay aimed at, in samples, on its way there.
     target: f64,
     last_arrival: f64,
     /// The longest wait of the packets of a burst that has not ended.
@@ -144,6 +146,7 @@ impl JitterBuffer {
             playout: None,
             origin: None,
             transit: Transit::default(),
+            wanted: None,
             target: lateness.to_cover() + SLOT_COST,
             lateness,
             last_arrival: 0.0,
@@ -184,6 +187,7 @@ impl JitterBuffer {
         let arrival = self.time(arrival);
         self.lateness.add_lost(lost);
         let lateness = self.note_arrival(arrival, place.timestamp, samples);
+        self.wanted = None;
         if let Some(lateness) = lateness.filter(|_| lost > 0 && codec::has_fec(payload)) {
             // The packet before it is missing and can be played from this one, if it is awaited.
             self.lateness.add_repair(lateness + samples as f64);
@@ -265,9 +269,11 @@ impl JitterBuffer {
 
     /// Whether the next packet continues what was decoded, so that more could be decoded now.
     pub(crate) fn has_next(&self) -> bool {
-        let cursor = self.playout.as_ref().map(|playout| playout.cursor);
-        let front = self.queue.front().map(|e| e.place.timestamp);
-        cursor.is_some_and(|cursor| front.is_some_and(|front| front <= cursor))
+        let Some(playout) = &self.playout else {
+            return false;
+        };
+        self.front(playout)
+            .is_some_and(|front| front.place.timestamp <= playout.cursor)
     }
 
     /// Samples of silence until the next packet begins, up to `limit`.
@@ -275,8 +281,7 @@ impl JitterBuffer {
         let Some(playout) = &self.playout else {
             return limit;
         };
-        let front = self.queue.iter().find(|e| !e.is_before(playout.cursor));
-        front.map_or(limit, |e| {
+        self.front(playout).map_or(limit, |e| {
             (e.place.timestamp - playout.cursor).clamp(0, limit as i64) as usize
         })
     }
@@ -345,6 +350,11 @@ impl JitterBuffer {
         }
     }
 
+    /// The first frame that can still be played.
+    fn front(&self, playout: &Playout) -> Option<&Entry> {
+        self.queue.iter().find(|e| !e.is_before(playout.cursor))
+    }
+
     /// Samples since the origin, which is the first instant heard of.
     fn time(&mut self, at: Instant) -> f64 {
         let origin = *self.origin.get_or_insert(at);
@@ -377,7 +387,11 @@ impl JitterBuffer {
 
     /// Grows at once, shrinks gently.
     fn follow_target(&mut self) {
-        let wanted = (self.lateness.to_cover() + SLOT_COST).clamp(MIN_DELAY, self.max_delay);
+        let lateness = &self.lateness;
+        let wanted = *self
+            .wanted
+            .get_or_insert_with(|| lateness.to_cover() + SLOT_COST);
+        let wanted = wanted.clamp(MIN_DELAY, self.max_delay);
         if wanted > self.target {
             self.target = wanted;
         } else {
