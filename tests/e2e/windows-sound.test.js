@@ -81,9 +81,10 @@ test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the en
   assert.equal(malformed, 0);
   const ssrc = parseInt(pc.settings.ssrc, 16);
   assert.ok(rtp.length > 100, `${rtp.length} RTP packets`);
-  assert.ok(rtp.every((packet) => packet.ssrc === ssrc && packet.payloadType === 111 && packet.isOpus));
+  assert.ok(rtp.every((packet) => packet.ssrc === ssrc && [111, 63].includes(packet.payloadType) && packet.isOpus));
+  assert.ok(rtp.filter((packet) => packet.payloadType === 63).length > 50, 'earlier frames are carried again');
   assert.ok(rtp.some((packet) => packet.marker), 'a talkspurt is marked');
-  assert.deepEqual([...new Set(rtcp.flatMap((packet) => packet.types))].sort(), [200, 202, 203], 'SR, SDES and BYE');
+  assert.deepEqual([...new Set(rtcp.flatMap((packet) => packet.types))].sort(), [200, 202, 203, 207], 'SR, SDES, BYE and the echo of the server\'s time');
   assert.ok(rtcp.some((packet) => packet.text.includes('Ward 3')), 'SDES tells the name');
 });
 

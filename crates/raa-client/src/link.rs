@@ -1,5 +1,5 @@
-//! The way to the server: which address, over which socket, and whether anybody takes what is
-//! sent.
+//! The way to the server: which address, over which socket, whether anybody takes what is sent,
+//! and what comes back.
 //!
 //! UDP says little: a closed port answers with an ICMP message that a later send reports, a dead
 //! host says nothing at all. So every datagram is sent, whatever the last ones met, and the name

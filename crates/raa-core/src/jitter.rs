@@ -40,10 +40,9 @@ const SHRINK_SLOTS: f64 = 50.0;
 const MAX_SHRINK: f64 = 72.0;
 /// Slots in which packets arrived, but only late ones, until the sender's clock is taken anew.
 const LATE_SLOTS_TO_RESYNC: u32 = 8;
-/// The network stood still when nothing came for so long, 80 ms,
+/// When nothing came for so long, 80 ms, the network may have stood still, and what comes then
+/// may be a burst.
 const STALL_GAP: f64 = 3840.0;
-/// and what came then was so late: 60 ms. The packets right behind it are of the same stall.
-const STALL_LATENESS: f64 = 2880.0;
 /// A burst ends with the first packet that comes so long after the one before: 5 ms.
 const BURST_GAP: f64 = 240.0;
 /// In silence, how much later than it should a talkspurt may begin so that its first packet is
@@ -107,8 +106,8 @@ pub(crate) struct JitterBuffer {
     /// The delay aimed at, in samples.
     target: f64,
     last_arrival: f64,
-    /// The packets that come now are those of a stall whose first one was counted.
-    in_burst: bool,
+    /// The longest wait of the packets of a burst that has not ended.
+    burst: Option<f64>,
     /// The payload handed out last; its buffer is reused.
     current: Vec<u8>,
     stats: JitterStats,
@@ -148,7 +147,7 @@ impl JitterBuffer {
             target: lateness.to_cover() + SLOT_COST,
             lateness,
             last_arrival: 0.0,
-            in_burst: false,
+            burst: None,
             current: Vec::new(),
             stats: JitterStats::default(),
         }
@@ -168,7 +167,7 @@ impl JitterBuffer {
         self.playout = None;
         self.transit.forget_way();
         self.lateness.drop_held();
-        self.in_burst = false;
+        self.burst = None;
     }
 
     /// Stores a packet of `samples` (never a duplicate: the caller has told those apart).
@@ -352,18 +351,28 @@ impl JitterBuffer {
         seconds_between(origin, at) * SECOND
     }
 
-    /// What a packet tells of how late packets come, in samples. Of a stall only the first packet counts: all
-    /// others waited for the same end, which may never come again.
+    /// What a packet tells of how late packets come, in samples. What comes in a burst, after
+    /// nothing came for a while, waited for the same end, which may never come again: of it only
+    /// the longest wait counts, once.
     fn note_arrival(&mut self, arrival: f64, timestamp: i64, samples: i64) -> Option<f64> {
         let late = self.transit.note(arrival, timestamp);
+        self.lateness.pass(samples as f64);
         let gap = arrival - self.last_arrival;
         self.last_arrival = self.last_arrival.max(arrival);
-        let is_stall = gap > STALL_GAP && late > STALL_LATENESS;
-        self.in_burst = is_stall || self.in_burst && gap < BURST_GAP;
         // A wait beyond what a delay may cover is no reason for a longer one.
-        let is_coverable = late + SLOT_COST <= self.max_delay;
-        self.lateness.pass(samples as f64);
-        (is_coverable && (is_stall || !self.in_burst)).then_some(late)
+        let max_late = self.max_delay - SLOT_COST;
+        let coverable = |late: f64| (late <= max_late).then_some(late);
+        if let Some(longest) = self.burst.as_mut().filter(|_| gap < BURST_GAP) {
+            *longest = longest.max(late);
+            return None;
+        }
+        let ended = self.burst.take();
+        self.lateness.hold(ended.and_then(coverable));
+        if gap > STALL_GAP {
+            self.burst = Some(late);
+            return None;
+        }
+        coverable(late)
     }
 
     /// Grows at once, shrinks gently.

@@ -118,6 +118,11 @@ fn check_shared_ssrc(what: &str, link: Link, bobs_packing: Packing) {
     );
     assert_eq!(bob, Duration::ZERO, "{what}: {stats:?}");
     assert_eq!(view(&world, ALICE).address, Some(alices_address), "{what}");
+    let bobs_address = world.sender(1).address;
+    assert_eq!(view(&world, ALICE).conflict, Some(bobs_address), "{what}");
+    world.sender(1).pause(Pause::Nothing);
+    world.run_for(6 * SECOND);
+    assert_eq!(view(&world, ALICE).conflict, None, "{what}: Bob has left");
     assert!(refused(&mut world, Refused::Stray) > 2500, "{what}");
 }
 

@@ -18,19 +18,22 @@ fn steady_link() -> Link {
     }
 }
 
-/// Ten seconds of tone, a stall, and ten seconds more: the delay is back at most 5 s later, the
+/// A source's delay is settled by then.
+const SETTLED: Duration = Duration::from_secs(20);
+
+/// Twenty seconds of tone, a stall, and ten seconds more: the delay is back at most 5 s later, the
 /// tone is whole again, and every slot since has had its frame.
 #[track_caller]
 fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> World {
     let mut world = hearing(21, alice(), steady_link());
-    world.run_for(10 * SECOND);
+    world.run_for(SETTLED);
     let before_ms = view(&world, ALICE).stats.delay_ms;
     stall(&mut world, length);
     world.run_for(length + 5 * SECOND);
     let stats = view(&world, ALICE).stats;
-    let off_ms = (stats.delay_ms - 40.0).abs();
+    let off_ms = (stats.delay_ms - before_ms).abs();
     assert!(
-        off_ms < 25.0,
+        off_ms < 10.0,
         "{what} {length:?}: delay {} ms, was {before_ms}",
         stats.delay_ms
     );
@@ -54,7 +57,7 @@ fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> 
 
 #[test]
 fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
-    for length in [300 * MS, 3 * SECOND] {
+    for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {
         let world = check("server", length, World::stall_server);
         let skipped = (length.as_millis() / 20) as u64;
         assert!(
@@ -62,7 +65,7 @@ fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
             "{}",
             world.ear.skipped_slots
         );
-        let again = world.ear.onset(ALICE_HZ, 10 * SECOND + length).unwrap();
+        let again = world.ear.onset(ALICE_HZ, SETTLED + length).unwrap();
         assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
         assert_eq!(view(&world, ALICE).stats.lost, 0);
     }
@@ -70,12 +73,12 @@ fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
 
 #[test]
 fn a_stall_of_the_network_and_the_burst_after_it_are_forgotten() {
-    for length in [300 * MS, 3 * SECOND] {
+    for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {
         let world = check("network", length, |world, length| {
             let until = world.now() + length;
             world.path(0).hold(until);
         });
-        let again = world.ear.onset(ALICE_HZ, 10 * SECOND + length).unwrap();
+        let again = world.ear.onset(ALICE_HZ, SETTLED + length).unwrap();
         assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
         assert_eq!(
             (world.ear.skipped_slots, view(&world, ALICE).stats.lost),
@@ -86,12 +89,12 @@ fn a_stall_of_the_network_and_the_burst_after_it_are_forgotten() {
 
 #[test]
 fn a_stall_of_the_sender_and_the_burst_after_it_are_forgotten() {
-    for length in [300 * MS, 3 * SECOND] {
+    for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {
         let world = check("sender", length, |world, length| {
             let until = world.now() + length;
             world.sender(0).stall(until);
         });
-        let again = world.ear.onset(ALICE_HZ, 10 * SECOND + length).unwrap();
+        let again = world.ear.onset(ALICE_HZ, SETTLED + length).unwrap();
         assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
         assert_eq!(world.ear.skipped_slots, 0);
     }
@@ -110,9 +113,9 @@ fn short_packets_and_a_long_stall_of_the_server() {
     );
     world.run_for(5 * SECOND);
     world.stall_server(10 * SECOND);
-    world.run_for(15 * SECOND);
+    world.run_for(20 * SECOND);
     let stats = view(&world, ALICE).stats;
-    assert!((stats.delay_ms - 40.0).abs() < 25.0, "{stats:?}");
+    assert!((20.0..35.0).contains(&stats.delay_ms), "{stats:?}");
     let again = world.ear.onset(ALICE_HZ, 15 * SECOND).unwrap();
     assert!(again <= 200 * MS, "heard again after {again:?}");
 }

@@ -34,12 +34,12 @@ export class Wire {
     return this;
   }
 
-  /** What tshark reads: { rtp: [{ ssrc, payloadType, marker, isOpus }], rtcp: [{ types, text }], malformed }. */
+  /** What tshark reads, redundant packets (RFC 2198) as those of the frames in them: { rtp: [{ ssrc, payloadType, marker, isOpus }], rtcp: [{ types, text }], malformed }. */
   read() {
     const path = join(this.world.artifacts, 'wire.pcap');
     writeFileSync(path, pcap(this.datagrams, this.server.udpPort));
     const text = execFileSync('tshark', ['-r', path, '-d', `udp.port==${this.server.udpPort},rtp`, '-d', 'rtp.pt==111,opus',
-      '-T', 'fields', '-E', 'separator=|', ...FIELDS.flatMap((field) => ['-e', field])], { encoding: 'utf8', maxBuffer: 1 << 26 });
+      '-d', 'rtp.pt==63,rtp_rfc2198', '-T', 'fields', '-E', 'separator=|', ...FIELDS.flatMap((field) => ['-e', field])], { encoding: 'utf8', maxBuffer: 1 << 26 });
     const packets = text.trim().split('\n').map((line) => line.split('|'));
     return {
       rtp: packets.filter(([ssrc]) => ssrc).map(([ssrc, payloadType, marker, toc]) => ({ ssrc: Number(ssrc), payloadType: Number(payloadType), marker: marker === '1' || marker === 'True', isOpus: toc !== '' })),

@@ -24,9 +24,10 @@ const LATE_SHARE: f32 = 0.005;
 const FEW_LOSSES: f32 = 0.6;
 /// The largest lateness is that of the last one to two of these.
 const PEAK_WINDOW: f64 = 5.0 * SECOND;
-/// At first packets are held to be so late, which makes a delay of 40 ms, with the weight of so
-/// many packets.
-const AT_FIRST: (f64, f32) = (816.0, 20.0);
+/// At first so much is covered, which makes a delay of 39 ms,
+const AT_FIRST: f64 = 864.0;
+/// until so much sound has shown that less will do.
+const BEGINNING: f64 = 10.0 * SECOND;
 /// Late packets that may count later.
 const MAX_HELD: usize = 16;
 /// Before a weight is too large for its digits, all are made smaller.
@@ -101,20 +102,20 @@ pub(super) struct Lateness {
     /// The largest lateness of this and of the last window.
     peaks: [f64; 2],
     window_left: f64,
+    beginning_left: f64,
 }
 
 impl Default for Lateness {
     fn default() -> Self {
-        let mut packets = Fading::new(MEMORY);
-        packets.add(AT_FIRST.0, AT_FIRST.1);
         Self {
-            packets,
+            packets: Fading::new(MEMORY),
             repairs: Fading::new(REPAIR_MEMORY),
             lost: 0.0,
             held: [0.0; MAX_HELD],
             held_count: 0,
-            peaks: [AT_FIRST.0; 2],
+            peaks: [0.0; 2],
             window_left: PEAK_WINDOW,
+            beginning_left: BEGINNING,
         }
     }
 }
@@ -149,6 +150,7 @@ impl Lateness {
         self.packets.pass(samples);
         self.repairs.pass(samples);
         self.lost *= (-samples / REPAIR_MEMORY).exp() as f32;
+        self.beginning_left = (self.beginning_left - samples).max(0.0);
         self.window_left -= samples;
         if self.window_left <= 0.0 {
             self.peaks = [0.0, self.peaks[0]];
@@ -177,7 +179,12 @@ impl Lateness {
         } else {
             0.0
         };
-        packets.min(shown).max(repairs)
+        let at_first = if self.beginning_left > 0.0 {
+            AT_FIRST
+        } else {
+            0.0
+        };
+        packets.min(shown).max(repairs).max(at_first)
     }
 }
 

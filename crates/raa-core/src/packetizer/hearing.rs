@@ -12,6 +12,7 @@ use super::redundancy::{Adaptation, Redundancy};
 use crate::rtcp::{self, Item, ReceptionReport, TimeEcho, ntp};
 
 /// So many reports of ours without an answer, and so long after the first of them: nobody hears.
+/// A computer that has slept has not waited for an answer meanwhile.
 const UNANSWERED_REPORTS: u32 = 3;
 const UNANSWERED_FOR: Duration = Duration::from_secs(15);
 /// No sound goes a way that takes longer there and back.
@@ -125,7 +126,7 @@ impl Feedback {
             Item::ReceptionReport { report, .. } if report.ssrc == self.ssrc => {
                 self.handle_report(now, arrival, &report);
             }
-            Item::ReferenceTime { ssrc, ntp } if ssrc != self.ssrc => {
+            Item::ReferenceTime { ssrc, ntp } => {
                 let echo = TimeEcho {
                     ssrc,
                     last: ntp::middle(ntp),

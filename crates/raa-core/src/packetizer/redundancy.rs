@@ -57,7 +57,7 @@ pub(super) enum Carried {
 }
 
 impl Carried {
-    /// In a packet of sound. All are carried as often as one another, and by packets apart.
+    /// In a packet of sound.
     pub(super) fn with_sound(redundancy: u8) -> Self {
         Self::Back(match redundancy {
             0 => &[],

@@ -24,6 +24,8 @@ pub(crate) enum Event {
         sequence_number: u16,
         timestamp: u32,
         step: u32,
+        /// Each packet carries the one before it again (RFC 2198).
+        is_redundant: bool,
         payloads: Vec<Vec<u8>>,
     },
     /// An operator.
@@ -147,14 +149,16 @@ fn stream() -> impl Strategy<Value = Event> {
         any::<u16>(),
         any::<u32>(),
         step,
+        any::<bool>(),
         vec(payload(), 1..40),
     )
         .prop_map(
-            |(ssrc, sequence_number, timestamp, step, payloads)| Event::Stream {
+            |(ssrc, sequence_number, timestamp, step, is_redundant, payloads)| Event::Stream {
                 ssrc,
                 sequence_number,
                 timestamp,
                 step,
+                is_redundant,
                 payloads,
             },
         )

@@ -1,5 +1,6 @@
 //! Whatever any host sends, the hub keeps its promises: it does not panic, it grows no further
-//! than it was told to, and every slot is exactly one frame of finite sound.
+//! than it was told to, every slot is exactly one frame of finite sound, and nobody is sent more
+//! than came from there.
 //!
 //! The dice are seeded, so a failure is the same on every machine; proptest shrinks it and keeps
 //! it in `proptest-regressions/`, from where it is replayed for ever.
@@ -8,6 +9,7 @@
 
 mod events;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use proptest::test_runner::RngSeed;
 use raa_core::client::ClientView;
 use raa_core::codec::{Decoder, EncoderSettings, MAX_PACKET_SAMPLES};
 use raa_core::hub::{Command, Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::red;
 use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
 use raa_core::settings::{ClientSettings, Volume};
@@ -36,6 +39,8 @@ struct Bench {
     accepted: u64,
     frames: u64,
     configured: Vec<u32>,
+    /// Bytes that came from an address and were not answered.
+    unanswered: HashMap<SocketAddr, usize>,
     decoder: Decoder,
 }
 
@@ -69,6 +74,7 @@ impl Bench {
             accepted: 0,
             frames: 0,
             configured: Vec::new(),
+            unanswered: HashMap::new(),
             decoder: Decoder::new().unwrap(),
         }
     }
@@ -85,13 +91,26 @@ impl Bench {
                 sequence_number,
                 timestamp,
                 step,
+                is_redundant,
                 payloads,
             } => {
-                for (n, payload) in (0u32..).zip(payloads) {
+                let earlier = |n: u32| red::Earlier {
+                    payload_type: 111,
+                    offset: (step % 20_000) as u16,
+                    payload: &payloads[n.saturating_sub(1) as usize],
+                };
+                for (n, payload) in (0u32..).zip(&payloads) {
                     let mut datagram = Vec::new();
+                    let (payload_type, payload) = if is_redundant {
+                        let mut twice = Vec::new();
+                        red::write(std::iter::once(earlier(n)), 111, payload, &mut twice);
+                        (red::PAYLOAD_TYPE, twice)
+                    } else {
+                        (111, payload.clone())
+                    };
                     let packet = Packet {
                         marker: n == 0,
-                        payload_type: 111,
+                        payload_type,
                         sequence_number: sequence_number.wrapping_add(n as u16),
                         timestamp: timestamp.wrapping_add(n.wrapping_mul(step)),
                         ssrc,
@@ -145,8 +164,10 @@ impl Bench {
         } else {
             self.now - age
         };
-        let from = Origin::Network(SocketAddr::from(([192, 0, 2, host], 5000)));
+        let address = SocketAddr::from(([192, 0, 2, host], 5000));
+        let from = Origin::Network(address);
         self.datagrams += 1;
+        *self.unanswered.entry(address).or_default() += bytes.len();
         self.accepted += u64::from(self.hub.handle_packet(arrival, from, bytes).is_ok());
     }
 
@@ -156,9 +177,13 @@ impl Bench {
         self.hub.handle_timeout(self.now);
         let mut frames = 0;
         while let Some(output) = self.hub.poll_output() {
-            if let Output::Mix(frame) = output {
-                frames += 1;
-                self.hear(&frame);
+            match output {
+                Output::Mix(frame) => {
+                    frames += 1;
+                    self.hear(&frame);
+                }
+                Output::Send { to, datagram } => self.answer(to, &datagram),
+                Output::Event(_) => {}
             }
         }
         assert_eq!(frames, 1, "one slot is one frame");
@@ -167,6 +192,12 @@ impl Bench {
             self.hub.poll_timeout() > self.now,
             "the next slot lies ahead"
         );
+    }
+
+    fn answer(&mut self, to: SocketAddr, datagram: &[u8]) {
+        rtcp::parse(datagram, |_| ()).unwrap();
+        let left = self.unanswered[&to].checked_sub(datagram.len());
+        self.unanswered.insert(to, left.expect("no more than came"));
     }
 
     fn hear(&mut self, frame: &[u8]) {
@@ -207,6 +238,11 @@ fn check_view(client: &ClientView) {
     let stats = client.stats;
     assert!((0.0..1e9).contains(&stats.delay_ms), "{stats:?}");
     assert!((0.0..1e9).contains(&stats.jitter_ms), "{stats:?}");
+    if let Some(report) = client.quality {
+        for percent in [report.loss_percent, report.concealed_percent] {
+            assert!((0.0..=100.0).contains(&percent), "{report:?}");
+        }
+    }
     let levels = [client.level.rms_dbfs, client.level.peak_dbfs];
     assert!(
         levels.iter().all(|level| (-120.0..=10.0).contains(level)),

@@ -102,6 +102,17 @@ fn who_answers_no_longer_does_not_hear() {
 }
 
 #[test]
+fn a_computer_that_has_slept_has_not_waited_for_an_answer() {
+    let mut world = World::new();
+    world.tell_loss(0);
+    world.capture_tone(20 * MS);
+    assert_eq!(world.rtcp.len(), 1);
+    world.now += 3_600_000 * MS;
+    world.packetizer.handle_timeout(world.now);
+    assert_eq!(hearing(&world), Hearing::Good);
+}
+
+#[test]
 fn another_receiver_has_said_nothing_yet() {
     let mut world = World::new();
     world.capture_tone(20 * MS);

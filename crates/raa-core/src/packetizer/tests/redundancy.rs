@@ -106,6 +106,12 @@ fn a_talkspurt_carries_nothing_of_the_one_before() {
         |world| world.capture_for(380 * MS, || 0.0),
         |world| world.pass(130 * MS),
         |world| world.pass(1007 * MS),
+        // A backlog that leaves 35 ms of a pause unfilled: no silence is said.
+        |world| {
+            world.now += 105 * MS;
+            world.packetizer.push_pcm(world.now, &[TONE; 3360]);
+            world.poll();
+        },
     ] {
         let mut world = world(3);
         for _ in 0..3 {
@@ -238,6 +244,18 @@ fn a_burst_of_reports_does_not_lower_it() {
     );
     world.tell_loss(0);
     assert_eq!(world.packetizer.stats().redundancy, 2);
+}
+
+#[test]
+fn a_single_report_after_long_silence_does_not_lower_it() {
+    let mut world = world(0);
+    world.tell_loss(255);
+    world.pass(600_000 * MS);
+    for (report, redundancy) in (1..).zip([3, 3, 3, 3, 3, 2]) {
+        world.tell_loss(0);
+        let current = world.packetizer.stats().redundancy;
+        assert_eq!(current, redundancy, "report {report}");
+    }
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! What nobody can have the server say, and to whom it says nothing.
+
+use super::*;
+
+#[test]
+fn who_sends_reports_without_sound_gets_nothing() {
+    let mut bench = Bench::new();
+    for _ in 0..1000 {
+        bench.report(home(), SECOND);
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 0);
+}
+
+#[test]
+fn another_port_or_host_than_the_sounds_gets_nothing() {
+    for elsewhere in [address(7, 5001), address(8, 5000)] {
+        let mut bench = Bench::new();
+        for _ in 0..1000 {
+            bench.sound(home());
+            bench.report(elsewhere, SECOND);
+            bench.play();
+        }
+        assert_eq!(bench.said.len(), 0, "{elsewhere}");
+    }
+}
+
+#[test]
+fn a_source_inside_the_server_gets_nothing() {
+    let mut bench = Bench::new();
+    for n in 0..1000_u16 {
+        let packet = Packet {
+            marker: false,
+            payload_type: 111,
+            sequence_number: n,
+            timestamp: u32::from(n) * 960,
+            ssrc: SSRC,
+            payload: &PAYLOAD,
+        };
+        let mut sound = Vec::new();
+        packet.write(&mut sound);
+        for datagram in [sound, sender_report(SSRC, SECOND, None)] {
+            let taken = bench
+                .hub
+                .handle_packet(bench.now, Origin::Internal, &datagram);
+            taken.unwrap();
+        }
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 0);
+}
+
+#[test]
+fn a_forged_flood_gets_no_more_bytes_than_it_sends() {
+    // One tiny packet that claims to be a victim's sound, then the smallest reports there are.
+    let mut bench = Bench::new();
+    let mut tiny = vec![0x80, 111, 0, 1, 0, 0, 0, 0];
+    tiny.extend(SSRC.to_be_bytes());
+    tiny.push(0xf8);
+    bench.take(home(), &tiny);
+    let mut sent = tiny.len();
+    let report = &sender_report(SSRC, SECOND, None)[..28];
+    for _ in 0..50 * 60 {
+        for _ in 0..10 {
+            bench.take(home(), report);
+            sent += report.len();
+        }
+        bench.play();
+        let answered: usize = bench.said.iter().map(|said| said.bytes).sum();
+        assert!(answered <= sent, "{answered} bytes for {sent}");
+    }
+    assert_eq!(bench.said.len(), 1, "reports alone keep nothing going");
+}
+
+#[test]
+fn a_report_waits_until_it_is_paid_for() {
+    let mut bench = Bench::new();
+    let mut number = 0;
+    let tiny = |bench: &mut Bench, number: &mut u16| {
+        let mut datagram = vec![0x80, 111];
+        datagram.extend(number.to_be_bytes());
+        datagram.extend((u32::from(*number) * 960).to_be_bytes());
+        datagram.extend(SSRC.to_be_bytes());
+        datagram.push(0xf8);
+        *number += 1;
+        bench.take(home(), &datagram);
+        datagram.len()
+    };
+    let mut sent = tiny(&mut bench, &mut number) + 28;
+    bench.take(home(), &sender_report(SSRC, SECOND, None)[..28]);
+    bench.play();
+    while bench.said.is_empty() {
+        assert!(sent < 200, "no report for {sent} bytes");
+        sent += tiny(&mut bench, &mut number);
+        bench.play();
+    }
+    let len = bench.said[0].bytes;
+    assert!((len..len + 13).contains(&sent), "{len} bytes for {sent}");
+}
+
+#[test]
+fn one_datagram_about_many_clients_is_paid_for_once() {
+    let mut bench = Bench::new();
+    let ssrcs: Vec<u32> = (1..=8).collect();
+    let mut reports = Vec::new();
+    for &ssrc in &ssrcs {
+        let mut tiny = vec![0x80, 111, 0, 1, 0, 0, 0, 0];
+        tiny.extend(ssrc.to_be_bytes());
+        tiny.push(0xf8);
+        bench.take(home(), &tiny);
+        reports.extend_from_slice(&sender_report(ssrc, SECOND, None)[..28]);
+    }
+    bench.take(home(), &reports);
+    bench.hub.handle_timeout(bench.now + SLOT);
+    let sent = 13 * ssrcs.len() + reports.len();
+    let mut answered = 0;
+    while let Some(output) = bench.hub.poll_output() {
+        if let Output::Send { datagram, .. } = output {
+            answered += datagram.len();
+        }
+    }
+    assert!(answered > 0 && answered <= sent, "{answered} for {sent}");
+}
+
+#[test]
+fn after_a_goodbye_nothing_is_said() {
+    let mut bench = Bench::new();
+    bench.sound(home());
+    let mut datagram = sender_report(SSRC, SECOND, None);
+    rtcp::write_goodbye(SSRC, &mut datagram);
+    bench.take(home(), &datagram);
+    // A packet that was overtaken by the goodbye.
+    bench.sound(home());
+    (0..1000).for_each(|_| bench.play());
+    assert_eq!(bench.said.len(), 0);
+    bench.talk_to_report();
+}
+
+#[test]
+fn a_sender_that_moves_must_introduce_itself_again() {
+    let mut bench = Bench::greeted();
+    bench.talk_to_report();
+    let moved = address(9, 6000);
+    for _ in 0..1000 {
+        bench.sound(moved);
+        bench.play();
+    }
+    assert_eq!(bench.said.len(), 1);
+    bench.report(moved, SECOND);
+    bench.play();
+    assert_eq!((bench.said.len(), bench.said[1].to), (2, moved));
+}
