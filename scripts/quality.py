@@ -22,6 +22,8 @@ BAND = (50, 16_000)
 FLOOR_DB = -60
 # A longer way than any that is simulated, in samples.
 MAX_DELAY = 48_000 // 2
+# Music is aligned piece by piece, because the delay follows the network: it may move by so much, in samples.
+PIECE, MAX_MOVE = 48_000, 48_000 // 20
 
 
 def read(path):
@@ -38,11 +40,28 @@ def to_16_khz(pcm):
 
 def aligned(reference, heard):
     """What was heard, without the constant delay by which it is most alike."""
+    return shifted(heard, best_delay(reference, heard, MAX_DELAY), len(reference))
+
+
+def best_delay(reference, heard, most):
     size = 1 << (len(reference) + len(heard)).bit_length()
     correlation = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(reference, size)), size)
-    delay = int(np.argmax(correlation[:MAX_DELAY]))
-    rest = heard[delay : delay + len(reference)]
-    return np.pad(rest, (0, len(reference) - len(rest)))
+    return int(np.argmax(correlation[:most]))
+
+
+def shifted(heard, delay, length):
+    rest = heard[delay : delay + length]
+    return np.pad(rest, (0, length - len(rest)))
+
+
+def pieces(reference, heard):
+    """Each second of what was sent, and what was heard of it."""
+    delay = best_delay(reference, heard, MAX_DELAY)
+    heard = np.pad(heard, (MAX_MOVE, MAX_MOVE))
+    for start in range(0, len(reference) - PIECE + 1, PIECE):
+        sent = reference[start : start + PIECE]
+        around = shifted(heard, start + delay, PIECE + 2 * MAX_MOVE)
+        yield sent, shifted(around, best_delay(sent, around, 2 * MAX_MOVE), PIECE)
 
 
 def speech_score(reference, heard):
@@ -58,10 +77,12 @@ def spectra_db(pcm):
 
 
 def music_distance(reference, heard):
-    sent, came = spectra_db(reference), spectra_db(aligned(reference, heard))
-    floor = sent.max() + FLOOR_DB
-    off = np.maximum(sent, floor) - np.maximum(came, floor)
-    return float(np.sqrt((off**2).mean(axis=1)).mean())
+    floor = spectra_db(reference).max() + FLOOR_DB
+    distances = []
+    for sent, came in pieces(reference, heard):
+        off = np.maximum(spectra_db(sent), floor) - np.maximum(spectra_db(came), floor)
+        distances.extend(np.sqrt((off**2).mean(axis=1)))
+    return float(np.mean(distances))
 
 
 def mean_scores(folder, score):

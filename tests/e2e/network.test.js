@@ -5,9 +5,7 @@
 // changes nothing of their reception.
 
 import { before, after, test } from 'node:test';
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { World } from './lib/world.js';
 import { BIN_DIR } from './lib/paths.js';
 import { eventually, nowMs, sleep } from './lib/processes.js';
@@ -34,11 +32,10 @@ before(async () => {
 after(() => world.close());
 
 test('a server adds 20 to 30 ms to what comes over a calm wire', async (t) => {
-  const run = promisify(execFile);
   const args = ['127.0.0.1', '--udp-port', `${server.udpPort}`, '--http-port', `${server.httpPort}`, '--seconds', '20'];
-  const { stdout } = await run(join(BIN_DIR, 'raa-delay'), args);
-  t.diagnostic(stdout.trim());
-  near(JSON.parse(stdout).mean_ms, 25, 5, 'mean delay in ms');
+  const [figures] = await world.program(join(BIN_DIR, 'raa-delay'), args, 'delay').line(/^\{.*\}$/, 60_000);
+  t.diagnostic(figures);
+  near(JSON.parse(figures).mean_ms, 25, 5, 'mean delay in ms');
 });
 
 test('with 10 % loss and two frames repeated, less than 0.3 % is concealed in a minute', async (t) => {
