@@ -5,7 +5,7 @@
 // against what was sent. The noise is sent without a break for as long as the file runs.
 
 import { before, after, test } from 'node:test';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
@@ -14,13 +14,10 @@ import { decodeOpus, encodeOpus } from './lib/opus.js';
 import { compare } from './lib/delay.js';
 import { bandNoise } from './lib/generate.js';
 import { RATE } from './lib/signal.js';
+import { ATTEMPTS, quietly } from './lib/quiet.js';
 import { below } from './lib/assertions.js';
 
 const SECONDS = 60;
-// A minute in which tasks waited for a CPU for more than this share of the time tells of the machine and not of RAA:
-// it is measured again, and the quietest minute counts. What was heard in it has no say in that.
-const BUSY_PERCENT = 8;
-const ATTEMPTS = 3;
 // The page aims at its least delay over its first seconds; they are not what a listener of hours hears.
 const SETTLE_MS = 6000;
 const STALL_MS = 300;
@@ -28,7 +25,7 @@ const FORGOTTEN_MS = 5000;
 const PIECE_MS = 5000;
 
 const world = new World('latency');
-let recorder, listener, sender, packets, steady, beforeStall, afterStall;
+let recorder, listener, sender, packets, steady, busyPercent, beforeStall, afterStall;
 
 // Everything is recorded first and compared later: the comparison keeps this process, and with it the sender, busy.
 before(async () => {
@@ -42,7 +39,7 @@ before(async () => {
   const mixer = await MixerPage.open(browser, server.pageUrl);
   await mixer.play();
   await sleep(SETTLE_MS);
-  steady = await recordQuietly(SECONDS * 1000);
+  ({ result: steady, busyPercent } = await quietly(() => record(SECONDS * 1000)));
   steady.shown = (await mixer.page.getByTestId('player-state').textContent()).trim().replace(/\s+/g, ' ');
   beforeStall = await record(PIECE_MS);
   process.kill(server.program.pid, 'SIGSTOP');
@@ -61,7 +58,7 @@ test('the median delay from the server is below 150 ms, with fewer than 6 glitch
   const perMinute = result.glitches / result.minutes;
   tell(t, `from the server: median ${result.medianMs.toFixed(1)} ms, p95 ${result.p95Ms.toFixed(1)} ms, ${perMinute.toFixed(1)} glitches a minute ` +
     `(${result.lostWindows} of ${result.windows} windows); the page says "${steady.shown}"`);
-  tell(t, `some task waited for a CPU ${steady.waited.toFixed(1)} % of the time; real-time priority ${realtimePermitted ? 'on' : 'off'}`);
+  tell(t, `some task waited for a CPU ${busyPercent.toFixed(1)} % of the time; real-time priority ${realtimePermitted ? 'on' : 'off'}`);
   if (result.glitches) tell(t, `glitches at ${result.glitchesAtMs.map((ms) => `${((ms - steady.from) / 1000).toFixed(2)} s`).join(', ')}`);
   below(-result.windows, -SECONDS * 45, 'windows compared, negated');
   below(result.medianMs, 150, 'median delay in ms');
@@ -85,22 +82,10 @@ test('a server that was stopped for a moment is not later for it afterwards', as
   below(heardSecond, heardFirst + 60, 'median delay to the loudspeaker in ms');
 });
 
-async function recordQuietly(ms) {
-  let quietest;
-  for (let attempt = 0; attempt < ATTEMPTS && !(quietest?.waited <= BUSY_PERCENT); attempt++) {
-    const piece = await record(ms);
-    // Where the kernel does not tell how busy it was, the first one counts.
-    if (!quietest || piece.waited < quietest.waited) quietest = piece;
-    if (Number.isNaN(piece.waited)) break;
-  }
-  return quietest;
-}
-
-// The next `ms` milliseconds of what is heard, and how busy the machine was meanwhile.
+// The next `ms` milliseconds of what is heard.
 async function record(ms) {
-  const [from, waited] = [nowMs(), cpuWaitUs()];
-  const heard = await recorder.between(from, from + ms);
-  return { from, heard, waited: (cpuWaitUs() - waited) / (ms * 10) };
+  const from = nowMs();
+  return { from, heard: await recorder.between(from, from + ms) };
 }
 
 function compareTo(reference, emittedAt, { from, heard }, maxDelayMs = 600) {
@@ -111,13 +96,4 @@ function compareTo(reference, emittedAt, { from, heard }, maxDelayMs = 600) {
 function tell(t, figures) {
   t.diagnostic(figures);
   appendFileSync(join(world.artifacts, 'figures.txt'), `${figures}\n`);
-}
-
-// Microseconds in which at least one task waited for a CPU; not a number where the kernel does not tell.
-function cpuWaitUs() {
-  try {
-    return Number(/some .*total=(\d+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'))[1]);
-  } catch {
-    return NaN;
-  }
 }
