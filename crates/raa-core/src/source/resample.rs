@@ -13,11 +13,16 @@ pub(super) const BEFORE: usize = TAPS / 2 - 1;
 /// and after it.
 pub(super) const AFTER: usize = TAPS / 2;
 const PHASES: usize = 1024;
+/// A whole sample as a fixed-point number,
+const ONE: f64 = (1u64 << 32) as f64;
+/// where a phase is a step of this many bits.
+const PHASE_SHIFT: u32 = 32 - PHASES.trailing_zeros();
+const HALF_PHASE: u64 = 1 << (PHASE_SHIFT - 1);
 
 type Kernel = [f32; TAPS];
 
 static KERNELS: LazyLock<Box<[Kernel]>> = LazyLock::new(|| {
-    (0..=PHASES)
+    (0..PHASES)
         .map(|phase| kernel(phase as f64 / PHASES as f64))
         .collect()
 });
@@ -27,17 +32,19 @@ static KERNELS: LazyLock<Box<[Kernel]>> = LazyLock::new(|| {
 /// behind the last one, in samples from `pcm[BEFORE]`.
 pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f64 {
     let kernels = &*KERNELS;
-    let mut position = fraction;
+    // Fixed-point numbers of 32 fractional bits, which cost a shift and no rounding.
+    let mut position = (fraction * ONE) as u64;
+    let step = (ratio * ONE).round() as u64;
     for out in out.iter_mut() {
-        let whole = position as usize;
-        let phase = ((position - whole as f64) * PHASES as f64 + 0.5) as usize;
-        let taps: &Kernel = pcm[whole..]
+        let nearest = position + HALF_PHASE;
+        let (whole, phase) = (nearest >> 32, nearest >> PHASE_SHIFT & (PHASES as u64 - 1));
+        let taps: &Kernel = pcm[whole as usize..]
             .first_chunk()
             .expect("the caller has counted the samples that are needed");
-        *out = dot(taps, &kernels[phase]);
-        position += ratio;
+        *out = dot(taps, &kernels[phase as usize]);
+        position += step;
     }
-    position
+    position as f64 / ONE
 }
 
 fn dot(taps: &Kernel, kernel: &Kernel) -> f32 {

@@ -5,8 +5,6 @@
 //! other, and what lies between them is left out, or played twice.
 //! Always: no allocation beyond the buffer's own; a place that looks unlike is not used.
 
-use std::ops::RangeInclusive;
-
 /// The shortest piece that is left out or repeated: 2.5 ms.
 pub(super) const MIN_LAG: usize = 120;
 /// The longest one: 15 ms.
@@ -17,6 +15,8 @@ pub(super) const OVERLAP: usize = 240;
 const COARSE: usize = 4;
 /// How alike two places must be, as a normalised correlation: below, a fade is heard.
 const MIN_LIKENESS: f32 = 0.5;
+/// Places whose likenesses differ by less are as like.
+const AS_LIKE: f32 = 0.01;
 /// Below this mean square nothing is heard anyway: -60 dBFS.
 const QUIET: f32 = 1e-6;
 
@@ -59,7 +59,8 @@ fn fade(old: &[f32], new: &mut [f32]) {
     }
 }
 
-/// How far behind its beginning `pcm` looks most like it.
+/// How far behind its beginning `pcm` looks most like it; of places that look as much like it the
+/// farthest, because each use costs a fade.
 fn best_lag(pcm: &[f32], limit: usize, force: bool) -> Option<usize> {
     if limit < MIN_LAG {
         return None;
@@ -68,18 +69,19 @@ fn best_lag(pcm: &[f32], limit: usize, force: bool) -> Option<usize> {
     if mean_square(&pcm[..OVERLAP + limit]) < QUIET {
         return Some(limit);
     }
-    let coarse = search(pcm, (MIN_LAG..=limit).step_by(COARSE), COARSE)?;
-    let near: RangeInclusive<usize> =
-        coarse.0.saturating_sub(COARSE).max(MIN_LAG)..=(coarse.0 + COARSE).min(limit);
-    let (lag, likeness) = search(pcm, near, 1)?;
-    (force || likeness >= MIN_LIKENESS).then_some(lag)
-}
-
-/// The lag of the largest likeness, comparing every `stride`-th sample.
-fn search(pcm: &[f32], lags: impl Iterator<Item = usize>, stride: usize) -> Option<(usize, f32)> {
     let here = &pcm[..OVERLAP];
-    lags.map(|lag| (lag, likeness(here, &pcm[lag..lag + OVERLAP], stride)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+    let mut coarse = [f32::NEG_INFINITY; (MAX_LAG - MIN_LAG) / COARSE + 1];
+    for (there, lag) in coarse.iter_mut().zip((MIN_LAG..=limit).step_by(COARSE)) {
+        *there = likeness(here, &pcm[lag..], COARSE);
+    }
+    let best = coarse.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let farthest = coarse.iter().rposition(|there| *there >= best - AS_LIKE)?;
+    let near = MIN_LAG + farthest * COARSE;
+    let lags = near.saturating_sub(COARSE).max(MIN_LAG)..=(near + COARSE).min(limit);
+    let (lag, likeness) = lags
+        .map(|lag| (lag, likeness(here, &pcm[lag..], 1)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (force || likeness >= MIN_LIKENESS).then_some(lag)
 }
 
 /// Normalised cross-correlation: 1 when equal but for a factor, 0 when unrelated.
