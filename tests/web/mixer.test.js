@@ -53,8 +53,8 @@ test('a client that misses sound says so before anything else', () => {
   const say = (quality, stats, change) => condition(client('a', { quality, stats: { ...STATS, ...stats }, last_sound_ms_ago: 0, ...change }), en);
   assert.deepEqual(say('good'), { text: 'now', quality: 'good' });
   assert.deepEqual(say('fair', { concealed_percent: 0.72 }), { text: 'fair · 0.7 % lost', quality: 'fair' });
-  assert.deepEqual(say('bad', { concealed_percent: 12.3 }), { text: 'poor · 12 % lost', quality: 'bad' });
-  assert.deepEqual(say('fair', { delay_ms: 300.4 }), { text: 'delay 300 ms', quality: 'fair' });
+  assert.deepEqual(say('bad', { concealed_percent: 12.3 }), { text: 'bad · 12 % lost', quality: 'bad' });
+  assert.deepEqual(say('fair', { delay_ms: 300.4 }), { text: 'fair · delay 300 ms', quality: 'fair' });
   assert.deepEqual(say(null, {}, { status: 'offline', last_packet_ms_ago: 60000 }), { text: '1 min ago', quality: 'good' });
 });
 
@@ -67,9 +67,10 @@ test('a second computer with the same id is named by its address', () => {
 const plain = (value) => value.replaceAll('\u00a0', ' ');
 
 test('the details tell everything there is to know of the way', () => {
-  const told = facts(client('a', { stats: STATS, round_trip_ms: 12.44, capture_to_mix_ms: 87.6 }), en);
+  const told = facts(client('a', { quality: 'good', stats: STATS, round_trip_ms: 12.44, capture_to_mix_ms: 87.6 }), en);
   assert.ok(told.every(([, value]) => value.split(' · ').every((part) => !part.includes(' '))), 'lists break at their dots only');
   assert.deepEqual(told.map(([name, value]) => [name, plain(value)]), [
+    ['Quality', 'good'],
     ['Address', '192.0.2.7:5000'],
     ['Packets received', '500 · 60 lost · 3 late · 2 reordered · 1 duplicate'],
     ['Frames', '57 repaired · 4 concealed'],
@@ -86,9 +87,9 @@ test('the details tell everything there is to know of the way', () => {
 test('what is not known is a dash, and there are as many details', () => {
   const unknown = { ...STATS, loss_percent: null, concealed_percent: null, target_delay_ms: 0, drift_ppm: 0.04 };
   const told = Object.fromEntries(facts(client('a', { status: 'offline', address: null, stats: unknown, round_trip_ms: null, capture_to_mix_ms: null }), en));
-  const shown = ['Address', 'Loss, last 10 s', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(told[name]));
-  assert.deepEqual(shown, ['–', '–', '61 ms', '0 ppm', '–', '–']);
-  assert.equal(Object.keys(told).length, 10);
+  const shown = ['Quality', 'Address', 'Loss, last 10 s', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(told[name]));
+  assert.deepEqual(shown, ['–', '–', '–', '61 ms', '0 ppm', '–', '–']);
+  assert.equal(Object.keys(told).length, 11);
 });
 
 test('the meter runs from -60 dBFS to 0', () => {

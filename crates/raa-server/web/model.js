@@ -119,15 +119,15 @@ export function ago(msAgo, text) {
  */
 export function condition(client, text) {
   const quality = client.quality ?? 'good';
-  if (quality !== 'good') return { text: complaint(client, quality, text), quality };
+  if (quality !== 'good') return { text: `${text(quality)} · ${complaint(client, text)}`, quality };
   const msAgo = client.status === 'offline' ? client.last_packet_ms_ago : client.last_sound_ms_ago;
   return { text: ago(msAgo, text), quality };
 }
 
 /** A client that misses next to nothing and is not good all the same is slow. */
-function complaint({ stats }, quality, text) {
+function complaint({ stats }, text) {
   const missing = stats.concealed_percent;
-  return missing < 0.5 ? text('slow', Math.round(stats.delay_ms)) : text(`missing_${quality}`, percent(missing));
+  return missing < 0.5 ? text('slow', Math.round(stats.delay_ms)) : text('missing', percent(missing));
 }
 
 /** What a person must do something about: another computer with the same id; empty if there is none. */
@@ -144,6 +144,7 @@ export function facts(client, text) {
   const lately = stats.loss_percent === null ? ['–']
     : [text('beforeRepair', percent(stats.loss_percent)), text('afterRepair', percent(stats.concealed_percent))];
   return [
+    [text('quality'), client.quality ? text(client.quality) : '–'],
     [text('address'), address ?? (client.status === 'offline' ? '–' : text('builtIn'))],
     [text('received'), stats.received.toLocaleString(), ...['lost', 'late', 'reordered', 'duplicate'].map(count)],
     [text('frames'), count('repaired'), count('concealed')],
