@@ -12,7 +12,7 @@ pub const MAX_PACKET_SAMPLES: usize = 5760;
 /// The longest packet our encoder makes, in bytes (RFC 6716 section 3.2.1: 1275 per frame).
 pub const MAX_ENCODED_LEN: usize = 1276;
 /// How loud a decoded sample can be, in full scales: loud enough for real overshoots.
-const CLAMP: f32 = 2.0;
+pub(crate) const CLAMP: f32 = 2.0;
 
 /// libopus refused; the text is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,8 @@
 
 use std::sync::LazyLock;
 
+use crate::codec::CLAMP;
+
 /// Samples that one output sample is made of.
 pub(super) const TAPS: usize = 16;
 /// Samples before the reading position that are needed,
@@ -41,7 +43,8 @@ pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f
         let taps: &Kernel = pcm[whole as usize..]
             .first_chunk()
             .expect("the caller has counted the samples that are needed");
-        *out = dot(taps, &kernels[phase as usize]);
+        // Between samples that a hostile packet has made, the sound may overshoot them.
+        *out = dot(taps, &kernels[phase as usize]).clamp(-CLAMP, CLAMP);
         position += step;
     }
     position as f64 / ONE
@@ -113,6 +116,14 @@ mod tests {
             check(1000.0, ratio, 0.0005);
             check(10_000.0, ratio, 0.003);
         }
+    }
+
+    #[test]
+    fn nothing_gets_louder_than_the_loudest_sample_may_be() {
+        let worst = KERNELS[PHASES / 2].map(|weight| CLAMP.copysign(weight));
+        let mut out = [0.0];
+        read(&worst, 0.5, 1.0, &mut out);
+        assert_eq!(out, [CLAMP]);
     }
 
     #[test]
