@@ -34,7 +34,8 @@ export class Wire {
     return this;
   }
 
-  /** What tshark reads, redundant packets (RFC 2198) as those of the frames in them: { rtp: [{ ssrc, payloadType, marker, isOpus }], rtcp: [{ types, text }], malformed }. */
+  /** What tshark reads: { rtp: [{ ssrc, payloadTypes, marker, opusFrames }], rtcp: [{ types, text }], malformed }. A redundant packet
+   * (RFC 2198) has its own payload type first and then those of its blocks. */
   read() {
     const path = join(this.world.artifacts, 'wire.pcap');
     writeFileSync(path, pcap(this.datagrams, this.server.udpPort));
@@ -42,7 +43,9 @@ export class Wire {
       '-d', 'rtp.pt==63,rtp_rfc2198', '-T', 'fields', '-E', 'separator=|', ...FIELDS.flatMap((field) => ['-e', field])], { encoding: 'utf8', maxBuffer: 1 << 26 });
     const packets = text.trim().split('\n').map((line) => line.split('|'));
     return {
-      rtp: packets.filter(([ssrc]) => ssrc).map(([ssrc, payloadType, marker, toc]) => ({ ssrc: Number(ssrc), payloadType: Number(payloadType), marker: marker === '1' || marker === 'True', isOpus: toc !== '' })),
+      rtp: packets.filter(([ssrc]) => ssrc).map(([ssrc, payloadTypes, marker, tocs]) => ({
+        ssrc: Number(ssrc), payloadTypes, marker: marker === '1' || marker === 'True', opusFrames: tocs.split(',').filter(Boolean).length,
+      })),
       rtcp: packets.filter((packet) => packet[4]).map((packet) => ({ types: packet[4].split(',').map(Number), text: packet[5] })),
       malformed: packets.filter((packet) => packet[6]).length,
     };
