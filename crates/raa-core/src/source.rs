@@ -289,11 +289,13 @@ impl Source {
         while self.pcm.len() < wanted && self.jitter.has_next() {
             self.decode(self.pcm.len() + 1, scratch);
         }
-        if self.pcm.len() < SLOT_SAMPLES + MIN_LAG + OVERLAP || !self.is_live() {
+        // What the slot itself needs stays, or it would have to be made up.
+        let spare = self.pcm.len().saturating_sub(SLOT_SAMPLES + OVERLAP);
+        if spare < MIN_LAG || !self.is_live() {
             return;
         }
         let force = self.refused >= PATIENCE;
-        if self.pcm.shorten(error, force) > 0 {
+        if self.pcm.shorten(error.min(spare), force) > 0 {
             (self.refused, self.slots_since_shortened) = (0, 0);
         } else {
             self.refused += 1;
