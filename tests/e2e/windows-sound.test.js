@@ -75,7 +75,7 @@ test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the en
   await eventually('a second of sound is on the wire', () => wire.datagrams.length > 100);
   await heardAfter(world, server, TONE);
   await pc.runClient('--uninstall');
-  assert.equal((await pc.client.exited).code, 0);
+  assert.deepEqual(await pc.client.exited, { code: 0, signal: null });
 
   const { rtp, rtcp, malformed } = wire.read();
   assert.equal(malformed, 0);
