@@ -19,6 +19,7 @@ mod queue;
 mod tests;
 mod transit;
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use self::lateness::Lateness;
@@ -129,6 +130,8 @@ struct Playout {
     /// Since this timestamp nothing has been decoded; what arrives next tells whether the
     /// sender was silent or the network lost something.
     gap_start: Option<i64>,
+    /// Where sound was last found to be missing.
+    missed: Range<i64>,
     /// Nothing is heard in this slot, so the cursor may still go back.
     is_silent: bool,
     arrived_in_slot: bool,
@@ -225,6 +228,10 @@ impl JitterBuffer {
             return;
         };
         let late = arrival - place.timestamp as f64 - least;
+        if late > self.max_late() {
+            // No delay that is allowed would have it in time.
+            return;
+        }
         if let Some(playout) = &mut self.playout
             && place.timestamp + samples <= playout.cursor
         {
@@ -294,11 +301,9 @@ impl JitterBuffer {
                 fec: None,
             };
         };
-        while self
-            .queue
-            .front()
-            .is_some_and(|e| e.is_before(playout.cursor))
-        {
+        // What brings less than the shortest packet is not worth decoding a whole one.
+        let worthwhile = playout.cursor + CONCEAL_STEP as i64 - 1;
+        while self.queue.front().is_some_and(|e| e.is_before(worthwhile)) {
             self.queue.drop_front();
         }
         let wanted = wanted.next_multiple_of(CONCEAL_STEP) as i64;
@@ -361,6 +366,11 @@ impl JitterBuffer {
         seconds_between(origin, at) * SECOND
     }
 
+    /// How late a packet may be for the longest delay to cover it, in samples.
+    fn max_late(&self) -> f64 {
+        self.max_delay - SLOT_COST
+    }
+
     /// What a packet tells of how late packets come, in samples. What comes in a burst, after
     /// nothing came for a while, waited for the same end, which may never come again: of it only
     /// the longest wait counts, once.
@@ -369,8 +379,7 @@ impl JitterBuffer {
         self.lateness.pass(samples as f64);
         let gap = arrival - self.last_arrival;
         self.last_arrival = self.last_arrival.max(arrival);
-        // A wait beyond what a delay may cover is no reason for a longer one.
-        let max_late = self.max_delay - SLOT_COST;
+        let max_late = self.max_late();
         let coverable = |late: f64| (late <= max_late).then_some(late);
         if let Some(longest) = self.burst.as_mut().filter(|_| gap < BURST_GAP) {
             *longest = longest.max(late);
@@ -419,6 +428,7 @@ impl JitterBuffer {
             next_slot: 0.0,
             expected: front.place.sequence,
             gap_start: None,
+            missed: 0..0,
             is_silent: true,
             arrived_in_slot: false,
             kept_in_slot: false,
@@ -466,7 +476,8 @@ impl Playout {
             Some(front) if front < ideal => front.max(ideal - MAX_LATE_ONSET),
             _ => ideal,
         };
-        let floor = self.gap_start.unwrap_or(self.cursor);
+        let played = self.cursor - self.decoded.ceil() as i64;
+        let floor = self.gap_start.unwrap_or(played);
         let cursor = (wanted.floor() as i64).max(floor);
         self.decoded = 0.0;
         self.cursor = cursor;
@@ -497,12 +508,15 @@ impl Playout {
         let end = (place.timestamp + samples).clamp(gap_start, self.cursor);
         let start = place.timestamp.clamp(gap_start, self.cursor);
         self.gap_start = Some(end);
+        if missing > 0 && start > gap_start {
+            self.missed = gap_start..start;
+        }
         ((start - gap_start).min(missing) + (end - start)) as u64
     }
 
     /// Whether nothing was decoded for this timestamp.
     fn is_missing(&self, timestamp: i64) -> bool {
-        self.gap_start.is_some_and(|start| timestamp >= start)
+        self.missed.contains(&timestamp) || self.gap_start.is_some_and(|start| timestamp >= start)
     }
 
     /// Moves the cursor without decoding; what lies between is neither silence nor loss.

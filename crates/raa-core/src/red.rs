@@ -11,7 +11,7 @@ pub const MAX_OFFSET: u16 = (1 << 14) - 1;
 /// An earlier frame has at most so many bytes: 10 bits.
 pub const MAX_BLOCK_LEN: usize = (1 << 10) - 1;
 /// More earlier frames than this in one payload are refused; RAA sends up to 3.
-const MAX_EARLIER: usize = 16;
+const MAX_EARLIER: usize = 8;
 
 /// Set in the headers of all blocks but the last.
 const MORE_FOLLOW: u8 = 0x80;

@@ -111,6 +111,7 @@ impl Source {
     /// # Errors
     /// When there is no memory for a decoder.
     pub fn new(max_delay: Duration) -> Result<Self, CodecError> {
+        resample::prepare();
         Ok(Self {
             sequence: Sequence::default(),
             jitter: JitterBuffer::new(max_delay),
@@ -246,7 +247,7 @@ impl Source {
     /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
     fn steer(&mut self, steering: Steering, scratch: &mut Scratch) -> f64 {
         let Steering { error, drift } = steering;
-        self.slots_since_shortened += 1;
+        self.slots_since_shortened = self.slots_since_shortened.saturating_add(1);
         if self.is_silent() {
             self.pcm.clear();
             self.resampling = false;

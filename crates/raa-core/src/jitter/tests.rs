@@ -329,6 +329,36 @@ fn lost_packets_make_the_delay_long_enough_for_what_carries_them_again() {
 }
 
 #[test]
+fn single_losses_on_a_calm_wire_are_learnt_wherever_packets_fall_between_slots() {
+    for phase_ms in [0, 4, 8, 12, 16, 19] {
+        let mut bench = Bench::new();
+        bench.due += MS * phase_ms;
+        bench.calm_down();
+        for n in 900..1900i64 {
+            let arrival = bench.start + SLOT * n as u32;
+            if n % 40 != 0 {
+                let lost = i64::from(n % 40 == 1);
+                let payload = (n as u32).to_be_bytes();
+                bench
+                    .buffer
+                    .insert(arrival, place(n, n), SLOT_SAMPLES, lost, &payload);
+                let copy = place(n - 2, n - 2);
+                bench
+                    .buffer
+                    .insert_repair(arrival, copy, SLOT_SAMPLES, &payload);
+            }
+            bench.slot();
+        }
+        let repaired = bench.stats().repaired_samples / SLOT_SAMPLES as u64;
+        assert!(
+            repaired >= 20,
+            "{phase_ms} ms: {repaired} of 25, {}",
+            bench.target_ms()
+        );
+    }
+}
+
+#[test]
 fn what_is_there_already_is_not_played_twice() {
     let mut bench = Bench::new();
     bench.send(0, 0);

@@ -29,6 +29,11 @@ static KERNELS: LazyLock<Box<[Kernel]>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Works out the kernels, which takes milliseconds, before a slot waits for them.
+pub(super) fn prepare() {
+    LazyLock::force(&KERNELS);
+}
+
 /// Fills `out` from `pcm`, whose sample [`BEFORE`] lies at or just before the first position:
 /// `fraction` of a sample further on. Each next position is `ratio` further. Returns the position
 /// behind the last one, in samples from `pcm[BEFORE]`.
