@@ -315,7 +315,9 @@ impl JitterBuffer {
             return self.take_front();
         }
         let is_next = front.place.sequence == playout.expected + 1;
-        if is_next && gap <= MAX_FEC.min(front.samples) && codec::has_fec(&front.payload) {
+        // Of a part of a frame libopus would only continue the past.
+        let is_whole = gap == front.samples && gap <= MAX_FEC;
+        if is_next && is_whole && codec::has_fec(&front.payload) {
             self.stats.repaired_samples += gap as u64;
             playout.cursor += gap;
             playout.expected = front.place.sequence;
