@@ -14,15 +14,16 @@
 //! allocation once the payload buffers have grown to the sender's packet size.
 
 mod lateness;
+mod playout;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod transit;
 
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use self::lateness::Lateness;
+use self::playout::Playout;
 use self::queue::{Entry, Queue};
 use self::transit::Transit;
 use crate::sequence::Place;
@@ -39,16 +40,11 @@ const MIN_DELAY: f64 = SLOT_SAMPLES as f64;
 const SHRINK_SLOTS: f64 = 50.0;
 /// and no faster than time-scaling follows: 75 ms in a second, in samples per slot.
 const MAX_SHRINK: f64 = 72.0;
-/// Slots in which packets arrived, but only late ones, until the sender's clock is taken anew.
-const LATE_SLOTS_TO_RESYNC: u32 = 8;
 /// When nothing came for so long, 80 ms, the network may have stood still, and what comes then
 /// may be a burst.
 const STALL_GAP: f64 = 3840.0;
 /// A burst ends with the first packet that comes so long after the one before: 5 ms.
 const BURST_GAP: f64 = 240.0;
-/// In silence, how much later than it should a talkspurt may begin so that its first packet is
-/// heard from its beginning: 60 ms.
-const MAX_LATE_ONSET: f64 = 2880.0;
 /// libopus conceals in steps of 2.5 ms.
 pub(crate) const CONCEAL_STEP: usize = 120;
 /// In-band FEC carries one frame, which is no longer than this: 60 ms.
@@ -114,29 +110,6 @@ pub(crate) struct JitterBuffer {
     /// The payload handed out last; its buffer is reused.
     current: Vec<u8>,
     stats: JitterStats,
-}
-
-/// The state while playing.
-#[derive(Debug)]
-struct Playout {
-    /// Timestamp of the next sample to decode.
-    cursor: i64,
-    /// Decoded and not yet played, in samples: the listener is so far behind the cursor.
-    decoded: f64,
-    /// When the slot that comes next is due, in samples.
-    next_slot: f64,
-    /// The sequence number that continues what was decoded.
-    expected: i64,
-    /// Since this timestamp nothing has been decoded; what arrives next tells whether the
-    /// sender was silent or the network lost something.
-    gap_start: Option<i64>,
-    /// Where sound was last found to be missing.
-    missed: Range<i64>,
-    /// Nothing is heard in this slot, so the cursor may still go back.
-    is_silent: bool,
-    arrived_in_slot: bool,
-    kept_in_slot: bool,
-    late_slots: u32,
 }
 
 impl JitterBuffer {
@@ -467,85 +440,5 @@ impl JitterBuffer {
             payload: &self.current,
             skip: skip as usize,
         }
-    }
-}
-
-impl Playout {
-    /// In silence the delay is put right at once: forward past nothing that waits to be heard,
-    /// and back past nothing that was.
-    fn place_in_silence(&mut self, ideal: f64, front: Option<f64>) {
-        let wanted = match front {
-            Some(front) if front < ideal => front.max(ideal - MAX_LATE_ONSET),
-            _ => ideal,
-        };
-        let played = self.cursor - self.decoded.ceil() as i64;
-        let floor = self.gap_start.unwrap_or(played);
-        let cursor = (wanted.floor() as i64).max(floor);
-        self.decoded = 0.0;
-        self.cursor = cursor;
-    }
-
-    /// Whether sound that ends there can no longer be played.
-    fn is_late(&self, end: i64) -> bool {
-        let grace = if self.is_silent {
-            MAX_LATE_ONSET as i64
-        } else {
-            0
-        };
-        end <= (self.cursor - grace).max(self.gap_start.unwrap_or(self.cursor))
-    }
-
-    /// A packet has come: how much of the gap before it was sound that is missing now?
-    /// At most the packets that its sequence number shows to be missing, and the part of itself
-    /// for which it is late; the rest of the gap was the sender's silence.
-    fn resolve_gap(&mut self, place: Place, samples: i64) -> u64 {
-        if place.sequence < self.expected {
-            return 0;
-        }
-        let missing = (place.sequence - self.expected).saturating_mul(samples);
-        self.expected = place.sequence + 1;
-        let Some(gap_start) = self.gap_start else {
-            return 0;
-        };
-        let end = (place.timestamp + samples).clamp(gap_start, self.cursor);
-        let start = place.timestamp.clamp(gap_start, self.cursor);
-        self.gap_start = Some(end);
-        if missing > 0 && start > gap_start {
-            self.missed = gap_start..start;
-        }
-        ((start - gap_start).min(missing) + (end - start)) as u64
-    }
-
-    /// Whether nothing was decoded for this timestamp.
-    fn is_missing(&self, timestamp: i64) -> bool {
-        self.missed.contains(&timestamp) || self.gap_start.is_some_and(|start| timestamp >= start)
-    }
-
-    /// Moves the cursor without decoding; what lies between is neither silence nor loss.
-    fn pass_over(&mut self, queue: &Queue, cursor: i64) {
-        (self.cursor, self.gap_start) = (cursor, None);
-        if let Some(last) = queue.iter().take_while(|e| e.is_before(cursor)).last() {
-            self.expected = self.expected.max(last.place.sequence + 1);
-        }
-    }
-
-    fn bridge<'a>(&mut self, samples: i64) -> Next<'a> {
-        self.gap_start.get_or_insert(self.cursor);
-        self.cursor += samples;
-        Next::Gap {
-            samples: samples as usize,
-            fec: None,
-        }
-    }
-
-    /// Whether for so long only late packets came that the sender's clock must have changed.
-    fn only_late_packets(&mut self) -> bool {
-        if self.kept_in_slot {
-            self.late_slots = 0;
-        } else if self.arrived_in_slot {
-            self.late_slots += 1;
-        }
-        (self.arrived_in_slot, self.kept_in_slot) = (false, false);
-        self.late_slots >= LATE_SLOTS_TO_RESYNC
     }
 }

@@ -14,7 +14,7 @@ mod timescale;
 use std::time::{Duration, Instant};
 
 use self::pcm::Pcm;
-use self::timescale::{MAX_LAG, MIN_LAG, OVERLAP};
+use self::timescale::{MAX_LAG, MIN_LAG, OVERLAP, fade};
 use crate::codec::{self, CodecError, Decoder, MAX_PACKET_SAMPLES};
 use crate::jitter::{CONCEAL_STEP, JitterBuffer, Next, Steering};
 use crate::red::Redundant;
@@ -329,7 +329,7 @@ impl Source {
         self.pcm.clear();
         self.jitter.leap(samples.max(0.0) as i64);
         self.decode(SLOT_SAMPLES, scratch);
-        crossfade(&end, self.pcm.head_mut());
+        fade(&end, self.pcm.head_mut());
     }
 
     /// Decodes, or bridges, until so many samples wait.
@@ -345,7 +345,7 @@ impl Source {
                         play_packet(&mut self.decoder, &mut self.bridged, payload, scratch);
                     let fresh = &mut scratch[skip.min(samples)..samples];
                     if let Some(bridge) = bridge {
-                        crossfade(&bridge, fresh);
+                        fade(&bridge, fresh);
                     }
                     self.pcm.push(fresh, is_sound);
                 }
@@ -444,12 +444,5 @@ fn fade_at(bridged: usize) -> f32 {
 fn fade_in(pcm: &mut [f32]) {
     for (i, x) in pcm.iter_mut().take(CLICK_FREE).enumerate() {
         *x *= i as f32 / CLICK_FREE as f32;
-    }
-}
-
-fn crossfade(old: &[f32; CLICK_FREE], new: &mut [f32]) {
-    for (i, (old, new)) in old.iter().zip(new).enumerate() {
-        let share = (i + 1) as f32 / (CLICK_FREE + 1) as f32;
-        *new = old * (1.0 - share) + *new * share;
     }
 }

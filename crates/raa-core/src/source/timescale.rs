@@ -51,7 +51,7 @@ pub(super) fn lengthen(pcm: &mut Vec<f32>, at: usize, limit: usize, force: bool)
 }
 
 /// Fades from `old` to what is in `new`, over the length of `old`.
-fn fade(old: &[f32], new: &mut [f32]) {
+pub(super) fn fade(old: &[f32], new: &mut [f32]) {
     let step = 1.0 / (old.len() + 1) as f32;
     for (i, (old, new)) in old.iter().zip(new).enumerate() {
         let share = (i + 1) as f32 * step;

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::*;
+use crate::codec::EncoderSettings;
 use crate::rtcp::{Description, Item, TimeEcho};
 
 mod both_sides;

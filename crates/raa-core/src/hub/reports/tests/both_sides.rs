@@ -1,5 +1,6 @@
 //! The server and RAA's own sender, with a network between them that takes its time.
 
+use crate::codec::EncoderSettings;
 use std::collections::VecDeque;
 
 use super::*;
