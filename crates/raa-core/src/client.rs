@@ -164,6 +164,10 @@ impl Client {
         };
         let accepted = source.insert(arrival, packet, samples, redundant);
         if accepted == Accepted::InStream {
+            if !self.connected {
+                // What an operator has set meanwhile is no step that could be heard.
+                self.gain = self.wanted_gain();
+            }
             (self.connected, self.last_packet) = (true, Some(arrival));
             self.quality.count(samples);
         }
@@ -185,7 +189,7 @@ impl Client {
         });
     }
 
-    /// Adds one slot to `sum`; true when the client takes part in it.
+    /// Adds one slot of a connected client to `sum`; true when the client takes part in it.
     pub(crate) fn play(
         &mut self,
         due: Instant,
@@ -195,8 +199,8 @@ impl Client {
     ) -> bool {
         let (from, to) = (self.gain, self.wanted_gain());
         self.gain = to;
-        let playing = self.connected.then_some(self.source.as_mut()).flatten();
-        if !playing.is_some_and(|source| source.play(due, scratch, pcm)) {
+        let source = self.source.as_mut();
+        if !source.is_some_and(|source| source.play(due, scratch, pcm)) {
             self.meter.push_silence();
             return false;
         }
@@ -223,6 +227,7 @@ impl Client {
 
     pub(crate) fn disconnect(&mut self) {
         self.connected = false;
+        self.meter = Meter::default();
         if let Some(source) = &mut self.source {
             source.forget_stream();
         }
@@ -271,11 +276,7 @@ impl Client {
                 _ => Status::Connected,
             },
             address: self.address,
-            level: if self.connected {
-                self.meter.level()
-            } else {
-                Level::SILENCE
-            },
+            level: self.meter.level(),
             last_packet_ago: ago(self.last_packet),
             last_sound_ago,
             stats,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::client::{Client, ClientView, KnownClient};
-use crate::codec::{self, CodecError, Encoder, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
+use crate::codec::{self, CodecError, Encoder, MAX_ENCODED_LEN};
 use crate::mix::Limiter;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
@@ -24,11 +24,13 @@ use crate::settings::{ClientSettings, Name};
 use crate::source::Accepted;
 use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 use reports::Reporter;
+pub use shares::Share;
 pub use types::{
     ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output, StreamStart,
 };
 
 pub(crate) mod reports;
+mod shares;
 mod types;
 
 /// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
@@ -50,7 +52,6 @@ pub struct Hub {
     said_silence: bool,
     stream: StreamStart,
     reporter: Reporter,
-    scratch: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
 
 impl Hub {
@@ -71,7 +72,6 @@ impl Hub {
             outputs: VecDeque::new(),
             stats: HubStats::default(),
             limiter: Limiter::default(),
-            scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
         })
     }
 
@@ -127,6 +127,12 @@ impl Hub {
 
     /// Plays the slot that is due by `now`; earlier ones that were missed are skipped.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.handle_timeout_with(now, |shares| shares.iter_mut().for_each(Share::play));
+    }
+
+    /// As [`Hub::handle_timeout`]; `play_all` plays every share of the slot's work, in any order
+    /// and on as many threads as it likes. What it does not play is not heard.
+    pub fn handle_timeout_with(&mut self, now: Instant, play_all: impl FnOnce(&mut [Share<'_>])) {
         let Some(late) = now.checked_duration_since(self.next_slot) else {
             return;
         };
@@ -135,7 +141,7 @@ impl Hub {
             self.skip_slots(missed);
         }
         self.disconnect_silent_clients(now);
-        self.play_slot();
+        self.play_slot(play_all);
         self.next_slot += SLOT;
         self.new_in_slot = 0;
         self.send_reports(now);
@@ -315,17 +321,16 @@ impl Hub {
         }
     }
 
-    fn play_slot(&mut self) {
-        let mut sum = [0.0; SLOT_SAMPLES];
-        let mut pcm = [0.0; SLOT_SAMPLES];
-        self.stats.active = 0;
-        for client in self.clients.values_mut() {
-            let active = client.play(self.next_slot, &mut self.scratch, &mut pcm, &mut sum);
-            self.stats.active += usize::from(active);
-        }
-        self.limiter.process(&mut sum);
+    fn play_slot(&mut self, play_all: impl FnOnce(&mut [Share<'_>])) {
+        let connected = self.clients.values_mut();
+        let mut connected: Vec<_> = connected.filter(|client| client.is_connected()).collect();
+        let mut shares = Share::of(&mut connected, self.next_slot);
+        play_all(&mut shares);
+        let mut mix = [0.0; SLOT_SAMPLES];
+        self.stats.active = shares.iter().map(|share| share.add_to(&mut mix)).sum();
+        self.limiter.process(&mut mix);
         self.stats.slots += 1;
-        let frame = self.encode(&sum);
+        let frame = self.encode(&mix);
         self.outputs.push_back(Output::Mix(frame));
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::Status;
 use crate::codec::Decoder;
-use crate::codec::EncoderSettings;
+use crate::codec::{EncoderSettings, MAX_PACKET_SAMPLES};
 use crate::level::dbfs;
 use crate::quality::Quality;
 use crate::settings::Volume;

@@ -9,34 +9,37 @@
 //! not fit is dropped (a listener's frame, an event, a report to a sender) or refused (a command),
 //! never waited for.
 
+mod handle;
 mod health;
 mod priority;
 mod timing;
 mod udp;
+mod workers;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use raa_core::SLOT;
-use raa_core::client::{ClientView, KnownClient};
-use raa_core::hub::{
-    ClientEvent, Command, CommandError, Hub, HubConfig, HubStats, Origin, Output, StreamStart,
-};
+use raa_core::client::KnownClient;
+use raa_core::hub::{ClientEvent, Hub, HubConfig, Origin, Output, StreamStart};
 use raa_core::refused::Refused;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, watch};
 use tracing::{info, warn};
 
 use crate::id::TEST_MUSIC_SSRC;
 use crate::testmusic::TestMusic;
+use handle::Request;
+pub use handle::{EngineError, EngineHandle, EngineThread, Snapshot};
 use health::Health;
 pub use timing::Timing;
 use timing::Window;
 use udp::AudioSocket;
+use workers::{Workers, with_workers};
 
 /// Commands that wait for the next slot; an operator's hand is slower.
 const INBOX: usize = 256;
@@ -65,66 +68,6 @@ pub struct EngineConfig {
     pub test_music: bool,
 }
 
-/// Everything there is to read of the engine.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// When it was taken.
-    pub taken: Instant,
-    /// All clients, by SSRC.
-    pub clients: Vec<ClientView>,
-    /// The hub's counters.
-    pub stats: HubStats,
-    /// How long slots took, over the last full 5 s.
-    pub mix_cycle: Timing,
-    /// How late slots started, over the last full 5 s.
-    pub slot_lateness: Timing,
-    /// Clients in the mix, mean over the last full 5 s.
-    pub avg_active: f64,
-    /// Datagrams the kernel had no room for.
-    pub dropped_datagrams: u64,
-    /// Reports to senders that could not be sent.
-    pub unsent_reports: u64,
-}
-
-impl Snapshot {
-    /// One client.
-    pub(crate) fn client(&self, ssrc: u32) -> Option<&ClientView> {
-        let index = self
-            .clients
-            .binary_search_by_key(&ssrc, |client| client.ssrc)
-            .ok()?;
-        self.clients.get(index)
-    }
-}
-
-/// Why a command had no effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// The hub refused it.
-    #[error(transparent)]
-    Refused(#[from] CommandError),
-    /// The engine does not answer: it is overloaded or stopping.
-    #[error("the engine takes no commands at the moment")]
-    Unavailable,
-}
-
-enum Request {
-    Command(Command, oneshot::Sender<Result<(), CommandError>>),
-    Shutdown,
-}
-
-/// The rest of the server's hold on the engine.
-#[derive(Clone)]
-pub struct EngineHandle {
-    inbox: SyncSender<Request>,
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    mix: broadcast::Sender<Bytes>,
-    health: Arc<Health>,
-}
-
-/// The running thread; it ends after [`EngineHandle::shutdown`].
-pub struct EngineThread(JoinHandle<()>);
-
 /// Starts the engine.
 ///
 /// # Errors
@@ -139,7 +82,7 @@ pub fn start(
     let (engine, snapshot) = Engine::new(config, requests, events, mix.clone(), health.clone())?;
     let thread = thread::Builder::new()
         .name("engine".into())
-        .spawn(move || engine.run())
+        .spawn(move || engine.begin())
         .context("cannot start the engine's thread")?;
     Ok((
         EngineHandle {
@@ -151,58 +94,6 @@ pub fn start(
         EngineThread(thread),
         event_receiver,
     ))
-}
-
-impl EngineHandle {
-    /// Has a command applied between two slots; the snapshot shows the change when this returns.
-    ///
-    /// # Errors
-    /// [`EngineError`]; then nothing has changed.
-    pub async fn command(&self, command: Command) -> Result<(), EngineError> {
-        let (reply, answer) = oneshot::channel();
-        self.inbox
-            .try_send(Request::Command(command, reply))
-            .map_err(|_| EngineError::Unavailable)?;
-        Ok(answer.await.map_err(|_| EngineError::Unavailable)??)
-    }
-
-    /// The newest snapshot.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.borrow().clone()
-    }
-
-    /// Tells of every new snapshot.
-    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshot.clone()
-    }
-
-    /// Every mixed frame from now on; who is too slow misses the oldest ones.
-    pub fn subscribe_mix(&self) -> broadcast::Receiver<Bytes> {
-        self.mix.subscribe()
-    }
-
-    /// False when no slot has been played for a second.
-    pub fn is_healthy(&self) -> bool {
-        self.health.is_healthy(Instant::now())
-    }
-
-    /// Lets the engine end after its current slot.
-    pub fn shutdown(&self) {
-        // A full inbox is emptied within a slot; an engine that is gone needs no word.
-        while let Err(TrySendError::Full(_)) = self.inbox.try_send(Request::Shutdown) {
-            thread::sleep(SLOT);
-        }
-    }
-}
-
-impl EngineThread {
-    /// Waits for the end.
-    ///
-    /// # Errors
-    /// When the engine has panicked.
-    pub fn join(self) -> thread::Result<()> {
-        self.0.join()
-    }
 }
 
 struct Engine {
@@ -278,8 +169,12 @@ impl Engine {
         Ok((engine, snapshots))
     }
 
-    fn run(mut self) {
-        priority::raise();
+    fn begin(self) {
+        priority::raise_engine();
+        with_workers(|workers| self.run(workers));
+    }
+
+    fn run(mut self, mut workers: Workers<'_>) {
         let mut next_drain = self.start + SLOT;
         loop {
             let wait = next_drain.saturating_duration_since(Instant::now());
@@ -299,7 +194,7 @@ impl Engine {
             }
             self.drain();
             if now >= self.hub.poll_timeout() {
-                self.play_slot(now);
+                self.play_slot(&mut workers, now);
             }
             let drain_every = SLOT / self.drains_per_slot;
             let slot = self.hub.poll_timeout();
@@ -311,11 +206,11 @@ impl Engine {
         }
     }
 
-    fn play_slot(&mut self, started: Instant) {
+    fn play_slot(&mut self, workers: &mut Workers<'_>, started: Instant) {
         let due = self.hub.poll_timeout();
         self.lateness.push(started.saturating_duration_since(due));
         self.play_music(due);
-        self.hub.handle_timeout(started);
+        workers.play(&mut self.hub, started);
         self.forward_outputs();
         self.active += self.hub.stats().active as u64;
         self.health.slot_played(started);

@@ -1,7 +1,8 @@
 //! The audio port: drains what the kernel has queued, with the kernel's own arrival times, and
 //! sends reports back.
 //!
-//! Always: never blocks; no allocation per datagram; a datagram's arrival is never in the future.
+//! Always: never blocks; no allocation, system call or wake-up per datagram; a datagram's arrival
+//! is never in the future.
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
@@ -21,6 +22,11 @@ const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 const QUEUED_DATAGRAM_BYTES: usize = 1280;
 /// Longer datagrams hold no Opus packet that RAA plays; they are cut here and refused.
 const MAX_DATAGRAM: usize = 8192;
+/// From one buffer to the next: not a power of two, so that the beginnings, where the short
+/// datagrams lie, share no place in the CPU's cache.
+const STRIDE: usize = MAX_DATAGRAM + 320;
+/// Datagrams taken by one system call.
+const BATCH: usize = 64;
 /// One drain takes no more than this, so that a flood cannot hold up the slot.
 const MAX_PER_DRAIN: usize = 8192;
 
@@ -29,7 +35,6 @@ pub(super) struct AudioSocket {
     socket: UdpSocket,
     is_ipv6: bool,
     buffer: Vec<u8>,
-    control: Vec<u8>,
     /// Datagrams that fit into the kernel's queue.
     queue_len: usize,
     /// Datagrams the kernel had no room for, since the start; its counter wraps.
@@ -60,8 +65,7 @@ impl AudioSocket {
         Ok(Self {
             socket,
             is_ipv6,
-            buffer: vec![0; MAX_DATAGRAM],
-            control: nix::cmsg_space!(TimeSpec, u32),
+            buffer: vec![0; BATCH * STRIDE],
             queue_len: granted / QUEUED_DATAGRAM_BYTES,
             dropped: 0,
         })
@@ -92,33 +96,42 @@ impl AudioSocket {
         let clock = Clocks::now();
         let mut datagrams = 0;
         while datagrams < MAX_PER_DRAIN {
-            let Some((arrived, from, len)) = self.receive() else {
+            let taken = self.take_batch(&clock, &mut each);
+            datagrams += taken;
+            if taken < BATCH {
                 break;
-            };
-            datagrams += 1;
-            if let Some(from) = from {
-                each(clock.instant_of(arrived), from, &self.buffer[..len]);
             }
         }
         datagrams > self.queue_len / 4
     }
 
-    fn receive(&mut self) -> Option<(Option<SystemTime>, Option<SocketAddr>, usize)> {
-        // A connected sender's port may be closed, which says nothing of the next datagram.
-        for _ in 0..MAX_PER_DRAIN {
-            let mut slices = [IoSliceMut::new(&mut self.buffer)];
-            let received = recvmsg::<SockaddrStorage>(
-                self.socket.as_raw_fd(),
-                &mut slices,
-                Some(&mut self.control),
-                MsgFlags::MSG_DONTWAIT,
-            );
-            let message = match received {
-                Ok(message) => message,
-                Err(Errno::EAGAIN) => return None,
-                Err(Errno::EINTR | Errno::ECONNREFUSED) => continue,
-                Err(_) => return None,
-            };
+    /// Takes up to [`BATCH`] datagrams with one system call; how many.
+    fn take_batch(
+        &mut self,
+        clock: &Clocks,
+        each: &mut impl FnMut(Instant, SocketAddr, &[u8]),
+    ) -> usize {
+        let mut buffers = self.buffer.chunks_exact_mut(STRIDE);
+        let mut slices: [_; BATCH] = std::array::from_fn(|_| {
+            // There are as many buffers as slices.
+            let buffer = buffers.next().unwrap_or_default();
+            [IoSliceMut::new(&mut buffer[..MAX_DATAGRAM])]
+        });
+        // Made anew for every batch: the kernel leaves in it how much it wrote, and would take
+        // that for the room there is.
+        let mut headers = MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(TimeSpec, u32)));
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let fd = self.socket.as_raw_fd();
+        let messages = match recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None) {
+            Ok(messages) => messages,
+            // A connected sender's port may be closed, which says nothing of what waits behind:
+            // asked again, as after a full batch.
+            Err(Errno::EINTR | Errno::ECONNREFUSED) => return BATCH,
+            Err(_) => return 0,
+        };
+        let mut taken = 0;
+        for message in messages {
+            taken += 1;
             let mut arrived = None;
             for control in message.cmsgs().into_iter().flatten() {
                 match control {
@@ -129,13 +142,12 @@ impl AudioSocket {
                     _ => {}
                 }
             }
-            return Some((
-                arrived,
-                message.address.as_ref().and_then(socket_addr),
-                message.bytes,
-            ));
+            let from = message.address.as_ref().and_then(socket_addr);
+            if let (Some(from), Some(datagram)) = (from, message.iovs().next()) {
+                each(clock.instant_of(arrived), from, datagram);
+            }
         }
-        None
+        taken
     }
 }
 
@@ -144,8 +156,12 @@ fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = storage.as_sockaddr_in() {
         return Some(SocketAddr::from((v4.ip(), v4.port())));
     }
-    let v6 = storage.as_sockaddr_in6()?;
-    Some(SocketAddr::from((v6.ip().to_canonical(), v6.port())))
+    let v6 = SocketAddrV6::from(*storage.as_sockaddr_in6()?);
+    Some(match v6.ip().to_ipv4_mapped() {
+        Some(v4) => SocketAddr::from((v4, v6.port())),
+        // With its scope: a link-local address means nothing without.
+        None => v6.into(),
+    })
 }
 
 /// The other way round: a socket of IPv6 sends to an IPv4 address by its mapped form.
@@ -241,6 +257,45 @@ mod tests {
             let (len, from) = sender.recv_from(&mut answer).unwrap();
             assert_eq!((&answer[..len], from.port()), (&b"answer"[..], to.1));
         }
+    }
+
+    #[test]
+    fn all_that_waits_is_taken_and_what_found_no_room_is_counted() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = receiver.local_addr().unwrap();
+        let mut socket = AudioSocket::new(receiver).unwrap();
+        let mut send_and_take = |datagrams: usize| {
+            for n in 0..datagrams {
+                sender.send_to(&n.to_be_bytes(), to).unwrap();
+            }
+            let mut taken = Vec::new();
+            for _ in 0..=datagrams / MAX_PER_DRAIN {
+                socket.drain(|_, _, datagram| taken.push(datagram.to_vec()));
+            }
+            (taken, socket.dropped() as usize)
+        };
+        let (taken, dropped) = send_and_take(3 * BATCH + 1);
+        assert_eq!(dropped, 0);
+        let sent = (0..3 * BATCH + 1).map(|n| n.to_be_bytes().to_vec());
+        assert!(taken.into_iter().eq(sent));
+        let too_many = 3 * RECEIVE_BUFFER_BYTES / QUEUED_DATAGRAM_BYTES;
+        let (taken, _) = send_and_take(too_many);
+        // The kernel tells with the first datagram that finds room again.
+        let (_, dropped) = send_and_take(1);
+        assert!(dropped > 0);
+        assert_eq!(taken.len() + dropped, too_many);
+    }
+
+    #[test]
+    fn an_address_of_one_link_keeps_the_link() {
+        let of_link = SocketAddrV6::new("fe80::7".parse().unwrap(), 5000, 0, 3);
+        let storage = SockaddrStorage::from(of_link);
+        assert_eq!(socket_addr(&storage), Some(of_link.into()));
+        let mapped = SocketAddrV6::new("::ffff:192.0.2.7".parse().unwrap(), 5000, 0, 0);
+        let storage = SockaddrStorage::from(mapped);
+        let plain = "192.0.2.7:5000".parse().unwrap();
+        assert_eq!(socket_addr(&storage), Some(plain));
     }
 
     #[test]
