@@ -88,6 +88,11 @@ pub(crate) async fn run(app: Arc<App>) {
     let mut state_at = Instant::now();
     let mut levels_at = state_at;
     loop {
+        // While no page is open, a snapshot is no reason to wake up.
+        tokio::select! {
+            () = app.feed.is_read() => {}
+            () = app.stop.cancelled() => return,
+        }
         let audience_changed = tokio::select! {
             changed = snapshots.changed() => match changed {
                 Ok(()) => false,
@@ -96,9 +101,6 @@ pub(crate) async fn run(app: Arc<App>) {
             _ = listeners.changed() => true,
             () = app.stop.cancelled() => return,
         };
-        if app.feed.state.receiver_count() == 0 {
-            continue;
-        }
         let (now, snapshot) = (Instant::now(), snapshots.borrow_and_update().clone());
         if audience_changed
             || now.duration_since(state_at) >= STATE_EVERY
@@ -182,8 +184,7 @@ async fn serve(app: Arc<App>, connection: Arc<Connection>, mut socket: WebSocket
 }
 
 async fn push(app: &App, socket: &mut WebSocket) -> End {
-    let mut state = app.feed.state.subscribe();
-    let mut levels = app.feed.levels.subscribe();
+    let (mut state, mut levels) = app.feed.subscribe();
     // The feed's own state may be old: nobody writes it while nobody is connected.
     let mut message = state_text(app, &app.engine.snapshot());
     loop {

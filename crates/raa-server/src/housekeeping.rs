@@ -1,4 +1,4 @@
-//! What happens beside the sound, ten times a second at most: the log of who comes and goes, and
+//! What happens beside the sound, twice a second: the log of who comes and goes, and
 //! storing when clients were last heard.
 //!
 //! Always: forged SSRCs can neither flood the log nor keep the disk busy; a disk that refuses
@@ -11,11 +11,11 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use raa_core::hub::{ClientEvent, Origin};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::desk::Desk;
-use crate::engine::EngineHandle;
 use crate::id::ClientId;
 
 /// Last-heard times are stored this often while clients are heard,
@@ -28,21 +28,20 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// fits in.
 const LOG_LINES: u32 = 100;
 const LOG_WINDOW: Duration = Duration::from_secs(10);
+/// How often the engine's events are looked at: soon enough for the log, and before a flood of
+/// forged SSRCs fills their queue.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs until `stop`, then stores a last time.
-pub(crate) async fn run(
-    engine: EngineHandle,
-    events: Receiver<ClientEvent>,
-    desk: Desk,
-    stop: CancellationToken,
-) {
-    let mut snapshots = engine.watch();
+pub(crate) async fn run(events: Receiver<ClientEvent>, desk: Desk, stop: CancellationToken) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut log = LogLimit::new(Instant::now());
     let mut saves = Saves::new(Instant::now());
     loop {
         let is_over = tokio::select! {
             () = stop.cancelled() => true,
-            changed = snapshots.changed() => changed.is_err(),
+            _ = looks.tick() => false,
         };
         let now = Instant::now();
         for event in events.try_iter() {

@@ -39,7 +39,7 @@ use app::App;
 pub use bind::Listeners;
 use config::Config;
 use desk::Desk;
-use engine::{EngineConfig, EngineHandle, EngineThread};
+use engine::{EngineConfig, EngineThread};
 use events::feed::Feed;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
@@ -76,7 +76,7 @@ pub async fn run(
     info!(%udp, %http, "listening");
     tokio::select! {
         () = stop.cancelled() => info!("stopping"),
-        () = engine_ended(&running.app.engine) => {}
+        () = running.app.engine.ended() => {}
     }
     running.end().await?;
     if stop.is_cancelled() {
@@ -105,7 +105,7 @@ impl Running {
         let desk = Desk::new(engine.clone(), store);
         let app = Arc::new(App {
             desk: desk.clone(),
-            engine: engine.clone(),
+            engine,
             audience: Audience::default(),
             feed: Feed::default(),
             page: Page::new(setup.web_dir),
@@ -119,7 +119,7 @@ impl Running {
         Ok(Self {
             serving: tokio::spawn(http::serve::run(listener, router, app.clone())),
             feeding: tokio::spawn(events::run(app.clone())),
-            keeping: tokio::spawn(housekeeping::run(engine, client_events, desk, stop)),
+            keeping: tokio::spawn(housekeeping::run(client_events, desk, stop)),
             app,
             engine: engine_thread,
             store: store_thread,
@@ -170,10 +170,4 @@ fn engine_config(
         known: known.into_iter().filter(is_shown).collect(),
         test_music: config.test_music,
     }
-}
-
-/// Waits until the engine publishes nothing any more.
-async fn engine_ended(engine: &EngineHandle) {
-    let mut snapshots = engine.watch();
-    while snapshots.changed().await.is_ok() {}
 }

@@ -16,6 +16,7 @@ use raa_core::codec::{
 use raa_core::rtp::Packet;
 use raa_core::source::{Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
+use raa_sim::random::Random;
 
 /// Packets that are repeated: 2 s of music.
 const PACKETS: usize = 100;
@@ -28,14 +29,16 @@ const WARM_UP: u32 = 3000;
 /// Packets arrive so long after a slot.
 const PHASE_S: f64 = 0.007;
 const MAX_DELAY: Duration = Duration::from_millis(400);
-/// How fast the senders' clocks run.
-const DRIFTS_PPM: [f64; 2] = [0.0, 30.0];
+/// How fast the senders' clocks run, and how late their packets come: exponentially, with this
+/// mean, in ms.
+const WAYS: [(f64, f64); 4] = [(0.0, 0.0), (30.0, 0.0), (30.0, 0.3), (30.0, 1.0)];
 
 fn main() {
     let packets = music();
     let mut bare = Bare::new(&packets);
-    let mut sources = DRIFTS_PPM.map(|drift_ppm| Undisturbed::new(&packets, drift_ppm));
-    let mut ratios = DRIFTS_PPM.map(|_| Vec::new());
+    let mut sources =
+        WAYS.map(|(drift_ppm, jitter_ms)| Undisturbed::new(&packets, drift_ppm, jitter_ms));
+    let mut ratios = WAYS.map(|_| Vec::new());
     let mut bare_us = Vec::new();
     for _ in 0..ROUNDS {
         // Before and after, so that a change of the clock rate meets both sides.
@@ -49,9 +52,9 @@ fn main() {
         }
     }
     println!("bare decode        {} us per slot", spread(bare_us, 1));
-    for (drift_ppm, ratios) in DRIFTS_PPM.iter().zip(ratios) {
+    for ((drift_ppm, jitter_ms), ratios) in WAYS.iter().zip(ratios) {
         println!(
-            "source at {drift_ppm:2} ppm   {} times that",
+            "source at {drift_ppm:2} ppm and {jitter_ms} ms of jitter  {} times that",
             spread(ratios, 3)
         );
     }
@@ -92,6 +95,8 @@ struct Undisturbed<'a> {
     start: Instant,
     /// Between two packets, in seconds.
     interval_s: f64,
+    jitter_s: f64,
+    random: Random,
     sent: u32,
     slots: u32,
     scratch: Box<Scratch>,
@@ -99,12 +104,14 @@ struct Undisturbed<'a> {
 }
 
 impl<'a> Undisturbed<'a> {
-    fn new(packets: &'a [Vec<u8>], drift_ppm: f64) -> Self {
+    fn new(packets: &'a [Vec<u8>], drift_ppm: f64, jitter_ms: f64) -> Self {
         let mut source = Self {
             packets,
             source: Source::new(MAX_DELAY).unwrap(),
             start: Instant::now(),
             interval_s: SLOT.as_secs_f64() / (1.0 + drift_ppm / 1e6),
+            jitter_s: jitter_ms / 1000.0,
+            random: Random::new(7),
             sent: 0,
             slots: 0,
             scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
@@ -125,7 +132,8 @@ impl<'a> Undisturbed<'a> {
             Duration::from_secs_f64(PHASE_S + self.interval_s * f64::from(self.sent))
             && arrival <= due
         {
-            self.insert(self.start + arrival);
+            let late_s = self.jitter_s * self.random.exponential();
+            self.insert(self.start + arrival + Duration::from_secs_f64(late_s));
         }
         self.source
             .play(self.start + due, &mut self.scratch, &mut self.out);

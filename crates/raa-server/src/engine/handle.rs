@@ -12,6 +12,7 @@ use raa_core::SLOT;
 use raa_core::client::ClientView;
 use raa_core::hub::{Command, CommandError, HubStats};
 use tokio::sync::{broadcast, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
 use super::timing::Timing;
@@ -71,6 +72,7 @@ pub struct EngineHandle {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) mix: broadcast::Sender<Bytes>,
     pub(super) health: Arc<Health>,
+    pub(super) ended: CancellationToken,
 }
 
 /// The running thread; it ends after [`EngineHandle::shutdown`].
@@ -107,6 +109,11 @@ impl EngineHandle {
     /// False when no slot has been played for a second.
     pub fn is_healthy(&self) -> bool {
         self.health.is_healthy(Instant::now())
+    }
+
+    /// Waits until the engine has ended, for whatever reason.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Lets the engine end after its current slot.

@@ -29,6 +29,7 @@ use raa_core::client::KnownClient;
 use raa_core::hub::{ClientEvent, Hub, HubConfig, Origin, Output, StreamStart};
 use raa_core::refused::Refused;
 use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::id::TEST_MUSIC_SSRC;
@@ -80,9 +81,14 @@ pub fn start(
     let (mix, _) = broadcast::channel(MIX_RING);
     let health = Arc::new(Health::new(Instant::now()));
     let (engine, snapshot) = Engine::new(config, requests, events, mix.clone(), health.clone())?;
+    let ended = CancellationToken::new();
+    let end = ended.clone().drop_guard();
     let thread = thread::Builder::new()
         .name("engine".into())
-        .spawn(move || engine.begin())
+        .spawn(move || {
+            let _end = end;
+            engine.begin();
+        })
         .context("cannot start the engine's thread")?;
     Ok((
         EngineHandle {
@@ -90,6 +96,7 @@ pub fn start(
             snapshot,
             mix,
             health,
+            ended,
         },
         EngineThread(thread),
         event_receiver,
