@@ -40,6 +40,8 @@ struct Fading {
     total: f32,
     weight: f32,
     memory: f64,
+    /// By what the weight grows in so many samples.
+    growth: (f64, f32),
 }
 
 impl Fading {
@@ -49,12 +51,17 @@ impl Fading {
             total: 0.0,
             weight: 1.0,
             memory,
+            growth: (0.0, 1.0),
         }
     }
 
     /// Lets `samples` of sound pass.
     fn pass(&mut self, samples: f64) {
-        self.weight *= (samples / self.memory).exp() as f32;
+        // Packets of one sender are of one length, nearly always.
+        if samples != self.growth.0 {
+            self.growth = (samples, (samples / self.memory).exp() as f32);
+        }
+        self.weight *= self.growth.1;
         if self.weight > RENORMALIZE_AT {
             let factor = 1.0 / self.weight;
             self.bins.iter_mut().for_each(|bin| *bin *= factor);
@@ -77,14 +84,18 @@ impl Fading {
     /// The upper edge of the lowest bin above which only `count` remembered ones lie.
     fn all_but(&self, count: f32) -> f64 {
         let allowed = count * self.weight;
-        let mut above = 0.0;
-        for (bin, mass) in self.bins.iter().enumerate().rev() {
-            above += mass;
-            if above > allowed {
+        // From below, where the packets of a calm wire lie.
+        let mut above = self.total;
+        if above <= allowed {
+            return 0.0;
+        }
+        for (bin, mass) in self.bins.iter().enumerate() {
+            above -= mass;
+            if above <= allowed {
                 return (bin + 1) as f64 * BIN;
             }
         }
-        0.0
+        BINS as f64 * BIN
     }
 }
 
@@ -149,7 +160,9 @@ impl Lateness {
     pub(super) fn pass(&mut self, samples: f64) {
         self.packets.pass(samples);
         self.repairs.pass(samples);
-        self.lost *= (-samples / REPAIR_MEMORY).exp() as f32;
+        if self.lost > 0.0 {
+            self.lost *= (-samples / REPAIR_MEMORY).exp() as f32;
+        }
         self.beginning_left = (self.beginning_left - samples).max(0.0);
         self.window_left -= samples;
         if self.window_left <= 0.0 {

@@ -47,9 +47,7 @@ impl Queue {
         repairs: Option<f64>,
         payload: &[u8],
     ) {
-        let at = self
-            .entries
-            .partition_point(|e| e.place.timestamp < place.timestamp);
+        let at = self.place_of(place.timestamp);
         if let Some(there) = self.entries.get_mut(at)
             && there.place.timestamp == place.timestamp
         {
@@ -69,6 +67,16 @@ impl Queue {
         };
         self.entries.insert(at, entry);
         self.bytes += payload.len();
+    }
+
+    /// Where a frame of this timestamp belongs: behind all others, nearly always.
+    fn place_of(&self, timestamp: i64) -> usize {
+        match self.entries.back() {
+            Some(last) if last.place.timestamp >= timestamp => self
+                .entries
+                .partition_point(|e| e.place.timestamp < timestamp),
+            _ => self.entries.len(),
+        }
     }
 
     pub(super) fn is_overfull(&self) -> bool {
