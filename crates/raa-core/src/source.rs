@@ -7,49 +7,25 @@
 
 mod pcm;
 mod resample;
+mod steer;
 #[cfg(test)]
 mod tests;
 mod timescale;
+mod voice;
 
 use std::time::{Duration, Instant};
 
 use self::pcm::Pcm;
-use self::timescale::{MAX_LAG, MIN_LAG, OVERLAP, fade};
-use crate::codec::{self, CodecError, Decoder, MAX_PACKET_SAMPLES};
-use crate::jitter::{CONCEAL_STEP, JitterBuffer, Next, Steering};
+use self::voice::Voice;
+use crate::codec::{self, CodecError, MAX_PACKET_SAMPLES};
+use crate::jitter::{JitterBuffer, Next};
 use crate::red::Redundant;
 use crate::rtp::Packet;
 use crate::sequence::{Place, Sequence, Verdict};
 use crate::{SAMPLE_RATE, SLOT_SAMPLES};
 
-/// Concealment is lent its full level for this long: 60 ms,
-const FADE_FROM: usize = 2880;
-/// and is silent after this: 100 ms.
-const FADE_TO: usize = 4800;
 /// Length of a fade that is too short to be heard as one and long enough not to click: 2.5 ms.
 const CLICK_FREE: usize = 120;
-
-/// A delay that is so much too long is put right in one leap, 150 ms: after a stall the sound
-/// is no longer what it was.
-const LEAP: f64 = 7200.0;
-/// Too long by so much, 7.5 ms, a period of the sound is left out;
-const SHORTEN: f64 = 360.0;
-/// too short by so much, 5 ms, one is repeated, which is more urgent.
-const LENGTHEN: f64 = -240.0;
-/// Slots between two periods left out.
-const SHORTEN_EVERY: u32 = 5;
-/// So many places of the sound may look unlike before one is taken that does.
-const PATIENCE: u32 = 10;
-/// Off by more than this, 2 ms, the sound is read a little faster or slower,
-const RESAMPLE_FROM: f64 = 96.0;
-/// until it is off by less than this;
-const RESAMPLE_UNTIL: f64 = 16.0;
-/// and all the time when the sender's clock is off by more than this share.
-const RESAMPLE_DRIFT: f64 = 80e-6;
-/// An error is put right within about so many samples: 3 s,
-const RESAMPLE_SAMPLES: f64 = 144_000.0;
-/// and never faster than by this share, under a hundredth of a semitone.
-const MAX_CORRECTION: f64 = 0.0005;
 
 /// Room to decode one packet in; one suffices for all sources of a thread.
 pub type Scratch = [f32; MAX_PACKET_SAMPLES];
@@ -95,10 +71,8 @@ pub enum Accepted {
 pub struct Source {
     sequence: Sequence,
     jitter: JitterBuffer,
-    decoder: Decoder,
+    voice: Voice,
     pcm: Pcm,
-    /// Samples bridged since the last packet.
-    bridged: usize,
     resampling: bool,
     slots_since_shortened: u32,
     /// Slots in which the sound was unlike itself everywhere.
@@ -115,9 +89,8 @@ impl Source {
         Ok(Self {
             sequence: Sequence::default(),
             jitter: JitterBuffer::new(max_delay),
-            decoder: Decoder::new()?,
+            voice: Voice::new()?,
             pcm: Pcm::default(),
-            bridged: FADE_TO,
             resampling: false,
             slots_since_shortened: 0,
             refused: 0,
@@ -203,7 +176,7 @@ impl Source {
         self.sequence.forget_stream();
         self.jitter.restart();
         self.pcm.clear();
-        self.bridged = FADE_TO;
+        self.voice.fall_silent();
     }
 
     /// A copy of all counters.
@@ -233,7 +206,7 @@ impl Source {
 
     /// Nothing is heard and nothing waits to be.
     fn is_silent(&self) -> bool {
-        self.bridged >= FADE_TO && self.pcm.is_quiet()
+        self.voice.is_silent() && self.pcm.is_quiet()
     }
 
     fn play_silence(&mut self, out: &mut [f32; SLOT_SAMPLES]) -> bool {
@@ -244,205 +217,30 @@ impl Source {
         false
     }
 
-    /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
-    fn steer(&mut self, steering: Steering, scratch: &mut Scratch) -> f64 {
-        let Steering { error, drift } = steering;
-        self.slots_since_shortened = self.slots_since_shortened.saturating_add(1);
-        if self.is_silent() {
-            self.pcm.clear();
-            self.resampling = false;
-        } else if error > LEAP {
-            self.leap(error, scratch);
-        } else if error > SHORTEN && self.slots_since_shortened >= SHORTEN_EVERY {
-            self.shorten(error as usize, scratch);
-        } else if error < LENGTHEN {
-            self.lengthen(-error as usize, scratch);
-        }
-        self.ratio(error, drift)
-    }
-
-    /// How fast the slot is read: a little faster when the delay is too long or the sender's
-    /// clock too fast.
-    fn ratio(&mut self, error: f64, drift: f64) -> f64 {
-        let drifts = drift.abs() > RESAMPLE_DRIFT;
-        if error.abs() > RESAMPLE_FROM || drifts {
-            self.resampling = true;
-        }
-        if !self.resampling {
-            return 1.0;
-        }
-        let correction = (error / RESAMPLE_SAMPLES).clamp(-MAX_CORRECTION, MAX_CORRECTION);
-        if drifts || error.abs() > RESAMPLE_UNTIL {
-            return 1.0 + drift + correction;
-        }
-        // To a whole sample, and from there on as a copy.
-        self.resampling = false;
-        if self.pcm.is_whole() {
-            return 1.0;
-        }
-        let end = self.pcm.fraction() + SLOT_SAMPLES as f64;
-        1.0 + (end.round() - end) / SLOT_SAMPLES as f64
-    }
-
-    /// Leaves out a period of what is decoded, when there is more to decode.
-    fn shorten(&mut self, error: usize, scratch: &mut Scratch) {
-        let wanted = SLOT_SAMPLES + MAX_LAG + OVERLAP;
-        while self.pcm.len() < wanted && self.jitter.has_next() {
-            self.decode(self.pcm.len() + 1, scratch);
-        }
-        // What the slot itself needs stays, or it would have to be made up.
-        let spare = self.pcm.len().saturating_sub(SLOT_SAMPLES + OVERLAP);
-        if spare < MIN_LAG || !self.is_live() {
-            return;
-        }
-        let force = self.refused >= PATIENCE;
-        if self.pcm.shorten(error.min(spare), force) > 0 {
-            (self.refused, self.slots_since_shortened) = (0, 0);
-        } else {
-            self.refused += 1;
-        }
-    }
-
-    /// Repeats a period of what is decoded.
-    fn lengthen(&mut self, error: usize, scratch: &mut Scratch) {
-        self.decode(SLOT_SAMPLES, scratch);
-        if !self.is_live() {
-            return;
-        }
-        let force = self.refused >= PATIENCE;
-        if self.pcm.lengthen(error, force) > 0 {
-            self.refused = 0;
-        } else {
-            self.refused += 1;
-        }
-    }
-
-    /// Whether what waits was decoded from packets, and not made up to bridge a gap.
-    fn is_live(&self) -> bool {
-        self.bridged == 0
-    }
-
-    /// Leaves out what makes the delay too long, and joins the two ends without a click.
-    fn leap(&mut self, error: f64, scratch: &mut Scratch) {
-        let end: [f32; CLICK_FREE] = self.pcm.head();
-        let samples = error - self.pcm.waiting();
-        self.pcm.clear();
-        self.jitter.leap(samples.max(0.0) as i64);
-        self.decode(SLOT_SAMPLES, scratch);
-        fade(&end, self.pcm.head_mut());
-    }
-
     /// Decodes, or bridges, until so many samples wait.
     fn decode(&mut self, needed: usize, scratch: &mut Scratch) {
         while self.pcm.len() < needed {
             match self.jitter.next(needed - self.pcm.len()) {
                 Next::Packet { payload, skip } => {
-                    // A packet that is late in part begins within what bridges the gap.
-                    let bridge = (skip > 0)
-                        .then(|| old_end(&mut self.decoder, self.bridged, scratch))
-                        .flatten();
-                    let (samples, is_sound) =
-                        play_packet(&mut self.decoder, &mut self.bridged, payload, scratch);
-                    let fresh = &mut scratch[skip.min(samples)..samples];
-                    if let Some(bridge) = bridge {
-                        fade(&bridge, fresh);
-                    }
+                    let (fresh, is_sound) = self.voice.play(payload, skip, scratch);
                     self.pcm.push(fresh, is_sound);
                 }
-                Next::Gap {
-                    samples,
-                    fec: Some(payload),
-                } => {
-                    let whole = samples.next_multiple_of(CONCEAL_STEP);
-                    if self.decoder.repair(payload, &mut scratch[..whole]).is_ok() {
-                        self.bridged = 0;
-                        self.pcm.push(&scratch[whole - samples..whole], true);
-                    } else {
-                        self.bridge(samples, scratch);
+                Next::Gap { samples, fec } => {
+                    let repaired = fec.map(|payload| self.voice.repair(payload, samples, scratch));
+                    match repaired.flatten() {
+                        Some(repaired) => self.pcm.push(repaired, true),
+                        None => self.bridge(samples, scratch),
                     }
                 }
-                Next::Gap { samples, fec: None } => self.bridge(samples, scratch),
             }
         }
     }
 
     /// Continues the past over a gap, fading.
     fn bridge(&mut self, samples: usize, scratch: &mut Scratch) {
-        if self.bridged >= FADE_TO {
-            return self.pcm.push_silence(samples);
+        match self.voice.bridge(samples, scratch) {
+            Some(bridge) => self.pcm.push(bridge, true),
+            None => self.pcm.push_silence(samples),
         }
-        let whole = &mut scratch[..samples.next_multiple_of(CONCEAL_STEP)];
-        conceal(&mut self.decoder, self.bridged, whole);
-        self.bridged += samples;
-        self.pcm.push(&whole[..samples], true);
-    }
-}
-
-/// Continues the past, `bridged` samples after the last packet, fading.
-fn conceal(decoder: &mut Decoder, bridged: usize, out: &mut [f32]) {
-    if decoder.conceal(out).is_err() {
-        out.fill(0.0);
-    }
-    for (i, x) in out.iter_mut().enumerate() {
-        *x *= fade_at(bridged + i);
-    }
-}
-
-/// A short continuation of what bridges a gap; `None` when nothing does, or not any longer.
-fn old_end(
-    decoder: &mut Decoder,
-    bridged: usize,
-    scratch: &mut Scratch,
-) -> Option<[f32; CLICK_FREE]> {
-    if !(1..FADE_TO).contains(&bridged) {
-        return None;
-    }
-    let end = scratch.first_chunk_mut()?;
-    conceal(decoder, bridged, end);
-    Some(*end)
-}
-
-/// Decodes a packet into `scratch`; `bridged` is how long its source has been without one. Its
-/// samples, and whether they are sound.
-fn play_packet(
-    decoder: &mut Decoder,
-    bridged: &mut usize,
-    payload: &[u8],
-    scratch: &mut Scratch,
-) -> (usize, bool) {
-    let silent = *bridged >= FADE_TO;
-    if silent && codec::is_dtx(payload) {
-        // It says that the silence goes on.
-        let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
-        scratch[..samples].fill(0.0);
-        return (samples, false);
-    }
-    let samples = decode(decoder, payload, scratch);
-    if silent {
-        fade_in(&mut scratch[..samples]);
-    }
-    *bridged = 0;
-    (samples, true)
-}
-
-/// One that libopus refuses is as good as lost, and lasts as long as it says.
-fn decode(decoder: &mut Decoder, payload: &[u8], scratch: &mut Scratch) -> usize {
-    decoder.decode(payload, scratch).unwrap_or_else(|_| {
-        let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
-        if decoder.conceal(&mut scratch[..samples]).is_err() {
-            scratch[..samples].fill(0.0);
-        }
-        samples
-    })
-}
-
-fn fade_at(bridged: usize) -> f32 {
-    let faded = bridged.saturating_sub(FADE_FROM) as f32 / (FADE_TO - FADE_FROM) as f32;
-    (1.0 - faded).max(0.0)
-}
-
-fn fade_in(pcm: &mut [f32]) {
-    for (i, x) in pcm.iter_mut().take(CLICK_FREE).enumerate() {
-        *x *= i as f32 / CLICK_FREE as f32;
     }
 }

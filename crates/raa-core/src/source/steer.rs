@@ -1,0 +1,117 @@
+//! How a source's delay follows where it shall be, and its sender's clock.
+//!
+//! In silence it is put right at once, by the jitter buffer. In sound, by how much it is off: a
+//! leap, a period of the sound left out or repeated, or reading a little faster or slower.
+//! Always: no step is heard.
+
+use super::timescale::{MAX_LAG, MIN_LAG, OVERLAP, fade};
+use super::{CLICK_FREE, Scratch, Source};
+use crate::SLOT_SAMPLES;
+use crate::jitter::Steering;
+
+/// A delay that is so much too long is put right in one leap, 150 ms: after a stall the sound
+/// is no longer what it was.
+const LEAP: f64 = 7200.0;
+/// Too long by so much, 7.5 ms, a period of the sound is left out;
+const SHORTEN: f64 = 360.0;
+/// too short by so much, 5 ms, one is repeated, which is more urgent.
+const LENGTHEN: f64 = -240.0;
+/// Slots between two periods left out.
+const SHORTEN_EVERY: u32 = 5;
+/// So many places of the sound may look unlike before one is taken that does.
+const PATIENCE: u32 = 10;
+/// Off by more than this, 2 ms, the sound is read a little faster or slower,
+const RESAMPLE_FROM: f64 = 96.0;
+/// until it is off by less than this;
+const RESAMPLE_UNTIL: f64 = 16.0;
+/// and all the time when the sender's clock is off by more than this share.
+const RESAMPLE_DRIFT: f64 = 80e-6;
+/// An error is put right within about so many samples: 3 s,
+const RESAMPLE_SAMPLES: f64 = 144_000.0;
+/// and never faster than by this share, under a hundredth of a semitone.
+const MAX_CORRECTION: f64 = 0.0005;
+
+impl Source {
+    /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
+    pub(super) fn steer(&mut self, steering: Steering, scratch: &mut Scratch) -> f64 {
+        let Steering { error, drift } = steering;
+        self.slots_since_shortened = self.slots_since_shortened.saturating_add(1);
+        if self.is_silent() {
+            self.pcm.clear();
+            self.resampling = false;
+        } else if error > LEAP {
+            self.leap(error, scratch);
+        } else if error > SHORTEN && self.slots_since_shortened >= SHORTEN_EVERY {
+            self.shorten(error as usize, scratch);
+        } else if error < LENGTHEN {
+            self.lengthen(-error as usize, scratch);
+        }
+        self.ratio(error, drift)
+    }
+
+    /// How fast the slot is read: a little faster when the delay is too long or the sender's
+    /// clock too fast.
+    fn ratio(&mut self, error: f64, drift: f64) -> f64 {
+        let drifts = drift.abs() > RESAMPLE_DRIFT;
+        if error.abs() > RESAMPLE_FROM || drifts {
+            self.resampling = true;
+        }
+        if !self.resampling {
+            return 1.0;
+        }
+        let correction = (error / RESAMPLE_SAMPLES).clamp(-MAX_CORRECTION, MAX_CORRECTION);
+        if drifts || error.abs() > RESAMPLE_UNTIL {
+            return 1.0 + drift + correction;
+        }
+        // To a whole sample, and from there on as a copy.
+        self.resampling = false;
+        if self.pcm.is_whole() {
+            return 1.0;
+        }
+        let end = self.pcm.fraction() + SLOT_SAMPLES as f64;
+        1.0 + (end.round() - end) / SLOT_SAMPLES as f64
+    }
+
+    /// Leaves out a period of what is decoded, when there is more to decode.
+    fn shorten(&mut self, error: usize, scratch: &mut Scratch) {
+        let wanted = SLOT_SAMPLES + MAX_LAG + OVERLAP;
+        while self.pcm.len() < wanted && self.jitter.has_next() {
+            self.decode(self.pcm.len() + 1, scratch);
+        }
+        // What the slot itself needs stays, or it would have to be made up.
+        let spare = self.pcm.len().saturating_sub(SLOT_SAMPLES + OVERLAP);
+        if spare < MIN_LAG || !self.voice.is_live() {
+            return;
+        }
+        let force = self.refused >= PATIENCE;
+        if self.pcm.shorten(error.min(spare), force) > 0 {
+            (self.refused, self.slots_since_shortened) = (0, 0);
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Repeats a period of what is decoded.
+    fn lengthen(&mut self, error: usize, scratch: &mut Scratch) {
+        self.decode(SLOT_SAMPLES, scratch);
+        if !self.voice.is_live() {
+            return;
+        }
+        let force = self.refused >= PATIENCE;
+        if self.pcm.lengthen(error, force) > 0 {
+            self.refused = 0;
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Leaves out what makes the delay too long, and joins the two ends without a click.
+    fn leap(&mut self, error: f64, scratch: &mut Scratch) {
+        let end: [f32; CLICK_FREE] = self.pcm.head();
+        let samples = error - self.pcm.waiting();
+        self.pcm.clear();
+        self.jitter.leap(samples.max(0.0) as i64);
+        self.decode(SLOT_SAMPLES, scratch);
+        fade(&end, self.pcm.head_mut());
+    }
+}

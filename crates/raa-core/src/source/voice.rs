@@ -1,0 +1,152 @@
+//! The decoder of a source, and what is heard where a packet is missing.
+//!
+//! Always: a gap is bridged by libopus' concealment, which fades out within 100 ms; after that it
+//! is silence, and out of silence the sound comes back without a click.
+
+use super::timescale::fade;
+use super::{CLICK_FREE, Scratch};
+use crate::SLOT_SAMPLES;
+use crate::codec::{self, CodecError, Decoder};
+use crate::jitter::CONCEAL_STEP;
+
+/// Concealment is lent its full level for this long: 60 ms,
+const FADE_FROM: usize = 2880;
+/// and is silent after this: 100 ms.
+const FADE_TO: usize = 4800;
+
+/// See the module's text.
+pub(super) struct Voice {
+    decoder: Decoder,
+    /// Samples bridged since the last packet.
+    bridged: usize,
+}
+
+impl Voice {
+    /// A silent one.
+    pub(super) fn new() -> Result<Self, CodecError> {
+        Ok(Self {
+            decoder: Decoder::new()?,
+            bridged: FADE_TO,
+        })
+    }
+
+    /// Whether nothing of the last packet is heard any more.
+    pub(super) fn is_silent(&self) -> bool {
+        self.bridged >= FADE_TO
+    }
+
+    /// Whether the last sound was decoded from a packet, and not made up to bridge a gap.
+    pub(super) fn is_live(&self) -> bool {
+        self.bridged == 0
+    }
+
+    /// What comes next has nothing to do with what was.
+    pub(super) fn fall_silent(&mut self) {
+        self.bridged = FADE_TO;
+    }
+
+    /// Decodes a packet, of which the first `skip` samples are late; the others, and whether
+    /// they are sound.
+    pub(super) fn play<'a>(
+        &mut self,
+        payload: &[u8],
+        skip: usize,
+        scratch: &'a mut Scratch,
+    ) -> (&'a [f32], bool) {
+        // A packet that is late in part begins within what bridges the gap.
+        let end = (skip > 0).then(|| self.old_end(scratch)).flatten();
+        let (samples, is_sound) = self.decode(payload, scratch);
+        let fresh = &mut scratch[skip.min(samples)..samples];
+        if let Some(end) = end {
+            fade(&end, fresh);
+        }
+        (fresh, is_sound)
+    }
+
+    /// The last `samples` before a packet, from the in-band FEC that it carries; `None` when it
+    /// has none that libopus takes.
+    pub(super) fn repair<'a>(
+        &mut self,
+        payload: &[u8],
+        samples: usize,
+        scratch: &'a mut Scratch,
+    ) -> Option<&'a [f32]> {
+        let whole = samples.next_multiple_of(CONCEAL_STEP);
+        self.decoder.repair(payload, &mut scratch[..whole]).ok()?;
+        self.bridged = 0;
+        Some(&scratch[whole - samples..whole])
+    }
+
+    /// Continues the past over a gap, fading; `None` where it has faded out.
+    pub(super) fn bridge<'a>(
+        &mut self,
+        samples: usize,
+        scratch: &'a mut Scratch,
+    ) -> Option<&'a [f32]> {
+        if self.is_silent() {
+            return None;
+        }
+        self.conceal(&mut scratch[..samples.next_multiple_of(CONCEAL_STEP)]);
+        self.bridged += samples;
+        Some(&scratch[..samples])
+    }
+
+    /// Continues the past from where it has been bridged to.
+    fn conceal(&mut self, out: &mut [f32]) {
+        if self.decoder.conceal(out).is_err() {
+            out.fill(0.0);
+        }
+        for (i, x) in out.iter_mut().enumerate() {
+            *x *= fade_at(self.bridged + i);
+        }
+    }
+
+    /// A short continuation of what bridges a gap; `None` when nothing does, or not any longer.
+    fn old_end(&mut self, scratch: &mut Scratch) -> Option<[f32; CLICK_FREE]> {
+        if self.is_live() || self.is_silent() {
+            return None;
+        }
+        let end = scratch.first_chunk_mut()?;
+        self.conceal(end);
+        Some(*end)
+    }
+
+    /// Decodes a packet into `scratch`: its samples, and whether they are sound.
+    fn decode(&mut self, payload: &[u8], scratch: &mut Scratch) -> (usize, bool) {
+        let was_silent = self.is_silent();
+        if was_silent && codec::is_dtx(payload) {
+            // It says that the silence goes on.
+            let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
+            scratch[..samples].fill(0.0);
+            return (samples, false);
+        }
+        let samples = decode(&mut self.decoder, payload, scratch);
+        if was_silent {
+            fade_in(&mut scratch[..samples]);
+        }
+        self.bridged = 0;
+        (samples, true)
+    }
+}
+
+/// One that libopus refuses is as good as lost, and lasts as long as it says.
+fn decode(decoder: &mut Decoder, payload: &[u8], scratch: &mut Scratch) -> usize {
+    decoder.decode(payload, scratch).unwrap_or_else(|_| {
+        let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
+        if decoder.conceal(&mut scratch[..samples]).is_err() {
+            scratch[..samples].fill(0.0);
+        }
+        samples
+    })
+}
+
+fn fade_at(bridged: usize) -> f32 {
+    let faded = bridged.saturating_sub(FADE_FROM) as f32 / (FADE_TO - FADE_FROM) as f32;
+    (1.0 - faded).max(0.0)
+}
+
+fn fade_in(pcm: &mut [f32]) {
+    for (i, x) in pcm.iter_mut().take(CLICK_FREE).enumerate() {
+        *x *= i as f32 / CLICK_FREE as f32;
+    }
+}
