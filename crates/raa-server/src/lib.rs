@@ -44,6 +44,9 @@ use events::feed::Feed;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
 use listen::audience::Audience;
+use listen::fanout::FanoutThreads;
+#[doc(hidden)]
+pub use listen::floor::BareFloor;
 use store::StoreThread;
 
 /// How long the end waits for browsers to take their goodbye.
@@ -92,6 +95,7 @@ struct Running {
     serving: JoinHandle<()>,
     feeding: JoinHandle<()>,
     keeping: JoinHandle<()>,
+    fanout: FanoutThreads,
     engine: EngineThread,
     store: StoreThread,
 }
@@ -103,10 +107,14 @@ impl Running {
         let config = engine_config(&setup.config, listeners.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
         let desk = Desk::new(engine.clone(), store);
+        let audience = Arc::<Audience>::default();
+        let (fanout, fanout_threads) =
+            listen::fanout::start(&engine, &audience, &listen::greeting(), &stop)?;
         let app = Arc::new(App {
             desk: desk.clone(),
             engine,
-            audience: Audience::default(),
+            audience,
+            fanout,
             feed: Feed::default(),
             page: Page::new(setup.web_dir),
             started: Instant::now(),
@@ -121,6 +129,7 @@ impl Running {
             feeding: tokio::spawn(events::run(app.clone())),
             keeping: tokio::spawn(housekeeping::run(client_events, desk, stop)),
             app,
+            fanout: fanout_threads,
             engine: engine_thread,
             store: store_thread,
         })
@@ -130,7 +139,9 @@ impl Running {
     async fn end(self) -> anyhow::Result<()> {
         self.app.stop.cancel();
         self.app.connections.close();
-        let _ = timeout(GOODBYE_LIMIT, self.app.connections.wait()).await;
+        let fanout = spawn_blocking(move || self.fanout.join());
+        let goodbyes = async { tokio::join!(self.app.connections.wait(), fanout) };
+        let _ = timeout(GOODBYE_LIMIT, goodbyes).await;
         // Errors of these are panics, which have been told already.
         let _ = tokio::join!(self.serving, self.feeding);
         if timeout(DISK_LIMIT, self.keeping).await.is_err() {

@@ -1,37 +1,42 @@
 //! `GET /ws?mix=main`: the mix for one listener, one RTP packet a message.
 //!
-//! Every listener has a place of its own in the engine's bounded broadcast. Always: a slow
-//! listener is skipped to live and counted, then closed with a reason, and slows nobody else.
+//! HTTP ends with the handshake: the connection is taken out of it as a plain stream and belongs
+//! to one of the `fanout` threads from then on. Always: a slow listener is skipped to live and
+//! counted, then closed with a reason, and slows nobody else.
 
 pub(crate) mod audience;
+pub(crate) mod fanout;
+pub(crate) mod floor;
+mod frames;
+mod incoming;
+mod listener;
+mod shard;
+#[cfg(test)]
+mod testline;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
-use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use raa_core::{SAMPLE_RATE, SLOT};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::net::TcpStream;
 use tracing::debug;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::http::error::{ApiError, quoted};
 use crate::http::serve::Connection;
-use crate::websocket::{self, End};
+use crate::websocket;
 
-/// A listener that had to be skipped this often
-const MAX_SKIPS: usize = 10;
-/// within this time can't keep up.
-const SKIP_WINDOW: Duration = Duration::from_secs(30);
 const MAIN_MIX: &str = "main";
 
 /// Which mix to hear.
@@ -67,19 +72,21 @@ pub(crate) struct Hello {
     server_version: &'static str,
 }
 
-impl Hello {
-    fn message() -> Message {
-        let hello = Self {
-            mix: MAIN_MIX,
-            codec: "opus",
-            sample_rate: SAMPLE_RATE,
-            channels: 1,
-            frame_ms: SLOT.as_millis() as u64,
-            server_version: env!("CARGO_PKG_VERSION"),
-        };
-        // A plain struct has no reason to fail.
-        Message::text(serde_json::to_string(&hello).unwrap_or_default())
-    }
+/// The first message of every listener, as it goes over the wire.
+pub(crate) fn greeting() -> Arc<[u8]> {
+    let hello = Hello {
+        mix: MAIN_MIX,
+        codec: "opus",
+        sample_rate: SAMPLE_RATE,
+        channels: 1,
+        frame_ms: SLOT.as_millis() as u64,
+        server_version: env!("CARGO_PKG_VERSION"),
+    };
+    // A plain struct has no reason to fail.
+    let text = serde_json::to_vec(&hello).unwrap_or_default();
+    let mut bytes = Vec::new();
+    frames::append_message(&mut bytes, OpCode::Data(Data::Text), &text);
+    bytes.into()
 }
 
 /// Hear the mix (WebSocket).
@@ -104,6 +111,8 @@ pub(crate) async fn listen(
     State(app): State<Arc<App>>,
     Extension(connection): Extension<Arc<Connection>>,
     query: Result<Query<MixQuery>, QueryRejection>,
+    upgrading: Option<Extension<OnUpgrade>>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let mix = query.map(|Query(query)| query.mix).unwrap_or_default();
@@ -114,99 +123,31 @@ pub(crate) async fn listen(
         );
         return Err(ApiError::not_found(message));
     }
-    let upgrade = websocket::prepare(upgrade)?;
-    let tracker = app.connections.clone();
-    Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(app, connection, socket))))
+    websocket::check(upgrade).map(drop)?;
+    // A handshake that is in order has it.
+    if let Some(Extension(upgrading)) = upgrading {
+        let seating = seat(app.clone(), connection, upgrading);
+        app.connections.spawn(seating);
+    }
+    Ok(websocket::accepted(&headers))
 }
 
-async fn serve(app: Arc<App>, connection: Arc<Connection>, mut socket: WebSocket) {
+/// Takes the connection out of HTTP when the answer is sent, and hands it to its shard.
+async fn seat(app: Arc<App>, connection: Arc<Connection>, upgrading: OnUpgrade) {
+    let Ok(upgraded) = upgrading.await else {
+        return; // It went away during the handshake.
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        return; // Every connection is of this type: `http::serve` makes them.
+    };
     let seat = app.audience.enter();
-    let end = play(&app, &mut socket).await;
-    drop(seat);
-    debug!(address = %connection.peer, ?end, "listener leaves");
-    if let End::Slow(_) = end {
-        app.audience.note_closed_slow();
-    }
-    websocket::close(socket, end).await;
-}
-
-/// Sends frames as long as the listener takes them.
-async fn play(app: &App, socket: &mut WebSocket) -> End {
-    let mut mix = app.engine.subscribe_mix();
-    let mut patience = Patience::default();
-    if let Err(end) = websocket::send(socket, Hello::message(), &app.stop).await {
-        return end;
-    }
-    loop {
-        let received = tokio::select! {
-            received = mix.recv() => received,
-            end = websocket::gone(socket) => return end,
-            () = app.stop.cancelled() => return End::Stopping,
-        };
-        match received {
-            Ok(frame) => {
-                let sent = websocket::send(socket, Message::Binary(frame), &app.stop).await;
-                if let Err(end) = sent {
-                    return end;
-                }
-            }
-            Err(RecvError::Lagged(missed)) => {
-                let skipped = missed + skip_to_live(&mut mix);
-                app.audience.note_skipped(skipped);
-                if patience.is_exhausted_by_skip(Instant::now()) {
-                    return End::Slow("skipped to live 10 times within 30 s");
-                }
-            }
-            Err(RecvError::Closed) => return End::Stopping,
-        }
-    }
-}
-
-/// Passes over the frames that wait: whoever is late once would stay late. Returns their number.
-fn skip_to_live(mix: &mut broadcast::Receiver<Bytes>) -> u64 {
-    let waiting = mix.len() as u64;
-    *mix = mix.resubscribe();
-    waiting
-}
-
-/// When a listener was skipped to live.
-#[derive(Debug, Default)]
-struct Patience {
-    skips: VecDeque<Instant>,
-}
-
-impl Patience {
-    fn is_exhausted_by_skip(&mut self, now: Instant) -> bool {
-        self.skips.push_back(now);
-        self.skips
-            .retain(|&skip| now.duration_since(skip) < SKIP_WINDOW);
-        self.skips.len() >= MAX_SKIPS
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rare_skips_are_forgiven_and_frequent_ones_are_not() {
-        let start = Instant::now();
-        let mut patience = Patience::default();
-        let every = SKIP_WINDOW / (MAX_SKIPS as u32 - 1) + Duration::from_millis(1);
-        assert!((0..1000).all(|n| !patience.is_exhausted_by_skip(start + every * n)));
-        let mut patience = Patience::default();
-        let every = SKIP_WINDOW / MAX_SKIPS as u32;
-        let exhausted = (0..1000).find(|&n| patience.is_exhausted_by_skip(start + every * n));
-        assert_eq!(exhausted, Some(MAX_SKIPS as u32 - 1));
-    }
-
-    #[tokio::test]
-    async fn after_a_skip_the_newest_frame_is_the_next_one() {
-        let (engine, mut mix) = broadcast::channel(8);
-        (0..100u8).for_each(|n| _ = engine.send(Bytes::copy_from_slice(&[n])));
-        assert_eq!(mix.recv().await, Err(RecvError::Lagged(92)));
-        assert_eq!(skip_to_live(&mut mix), 8);
-        engine.send(Bytes::from_static(b"live")).unwrap();
-        assert_eq!(mix.recv().await, Ok(Bytes::from_static(b"live")));
+    let stream = parts.io.into_inner();
+    let peer = connection.peer;
+    if let Err(error) = app
+        .fanout
+        .admit(stream, parts.read_buf, connection, seat)
+        .await
+    {
+        debug!(%peer, %error, "a listener could not be taken on");
     }
 }

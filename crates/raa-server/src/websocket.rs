@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tungstenite::handshake::derive_accept_key;
 
 use crate::http::error::ApiError;
 
@@ -18,24 +21,45 @@ const GOING_AWAY: u16 = 1001;
 /// Try again later (IANA WebSocket close code registry).
 const TRY_AGAIN_LATER: u16 = 1013;
 /// Clients have nothing to say: pings, pongs and a close frame fit.
-const MAX_INCOMING: usize = 4096;
+pub(crate) const MAX_INCOMING: usize = 4096;
 /// Who takes nothing for so long is closed.
 pub(crate) const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// How long a goodbye may take.
-const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+pub(crate) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+
+/// Checks the handshake.
+pub(crate) fn check(
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<WebSocketUpgrade, ApiError> {
+    upgrade.map_err(|reason| {
+        let message = format!("this path speaks WebSocket only: {reason}");
+        ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_required", message)
+    })
+}
+
+/// The answer to a handshake that has been checked (RFC 6455 section 4.2.2).
+pub(crate) fn accepted(request: &HeaderMap) -> Response {
+    let key = request.get(header::SEC_WEBSOCKET_KEY);
+    let key = derive_accept_key(key.map_or(&[], HeaderValue::as_bytes));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // Base64 is a valid header.
+    let key = HeaderValue::from_str(&key).unwrap_or(HeaderValue::from_static(""));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, key);
+    response
+}
 
 /// Checks the handshake and bounds what the client may send.
 pub(crate) fn prepare(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<WebSocketUpgrade, ApiError> {
-    let upgrade = upgrade.map_err(|reason| {
-        let message = format!("this path speaks WebSocket only: {reason}");
-        ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_required", message)
-    })?;
-    Ok(upgrade
+    Ok(check(upgrade)?
         .max_message_size(MAX_INCOMING)
         .max_frame_size(MAX_INCOMING)
-        // The default of 128 KiB would be most of what a listener costs.
+        // The default of 128 KiB would be most of what a page costs.
         .read_buffer_size(MAX_INCOMING)
         .write_buffer_size(0))
 }
@@ -76,12 +100,19 @@ pub(crate) async fn gone(socket: &mut WebSocket) -> End {
     End::Gone
 }
 
+/// Code and reason of the close frame, if there is still somebody to say it to.
+pub(crate) fn farewell(end: End) -> Option<(u16, &'static str)> {
+    match end {
+        End::Gone => None,
+        End::Slow(reason) => Some((TRY_AGAIN_LATER, reason)),
+        End::Stopping => Some((GOING_AWAY, "server is stopping")),
+    }
+}
+
 /// Says goodbye, if there is still somebody to say it to.
 pub(crate) async fn close(mut socket: WebSocket, end: End) {
-    let (code, reason) = match end {
-        End::Gone => return,
-        End::Slow(reason) => (TRY_AGAIN_LATER, reason),
-        End::Stopping => (GOING_AWAY, "server is stopping"),
+    let Some((code, reason)) = farewell(end) else {
+        return;
     };
     let frame = CloseFrame {
         code,

@@ -2,6 +2,7 @@
 //!
 //! Always: a listener counts from its handshake to its end, however it ends.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
@@ -53,16 +54,16 @@ impl Audience {
     }
 
     /// One more listens, until the seat is dropped.
-    pub(super) fn enter(&self) -> Seat<'_> {
+    pub(super) fn enter(self: &Arc<Self>) -> Seat {
         self.listeners.send_modify(|listeners| *listeners += 1);
-        Seat(self)
+        Seat(self.clone())
     }
 }
 
 /// Counts one listener until it is dropped.
-pub(super) struct Seat<'a>(&'a Audience);
+pub(super) struct Seat(Arc<Audience>);
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.0.listeners.send_modify(|listeners| *listeners -= 1);
     }
