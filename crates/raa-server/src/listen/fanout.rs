@@ -103,9 +103,7 @@ impl Fanout {
         seat: Seat,
     ) -> io::Result<()> {
         let stream = stream.into_std()?;
-        let counts = self.shards.iter();
-        let shard = choose(counts.map(|shard| shard.listeners.load(Ordering::Relaxed)));
-        let shard = &self.shards[shard];
+        let shard = &self.shards[choose(self.shards.iter().map(Entrance::load))];
         let newcomer = Newcomer {
             wire: Wire {
                 stream,
@@ -118,6 +116,16 @@ impl Fanout {
         // An error means that the server ends.
         let _ = shard.newcomers.send(newcomer).await;
         Ok(())
+    }
+}
+
+impl Entrance {
+    /// Its listeners; a thread that has ended gets none as long as there is another.
+    fn load(&self) -> usize {
+        if self.newcomers.is_closed() {
+            return usize::MAX;
+        }
+        self.listeners.load(Ordering::Relaxed)
     }
 }
 

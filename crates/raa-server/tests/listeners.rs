@@ -1,0 +1,92 @@
+//! What listeners say to a server that has little to hear.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::time::Instant;
+
+use common::{PATIENCE, Server, connect, next, next_frame, next_json, status};
+use futures_util::SinkExt as _;
+use hyper::body::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+#[tokio::test]
+async fn pings_are_answered_between_the_frames() {
+    let server = Server::start().await;
+    let mut socket = connect(server.http, "/ws?mix=main").await;
+    next_json(&mut socket).await;
+    let mut last = next_frame(&mut socket).await.sequence_number;
+    for n in 0..20 {
+        let payload = Bytes::from(vec![n; usize::from(n)]);
+        socket.send(Message::Ping(payload.clone())).await.unwrap();
+        loop {
+            match next(&mut socket).await {
+                Some(Message::Binary(frame)) => {
+                    last = last.wrapping_add(1);
+                    assert_eq!(frame[2..4], last.to_be_bytes(), "no frame is lost");
+                }
+                Some(Message::Pong(answer)) => break assert_eq!(answer, payload),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_comes_with_the_handshake_is_heard() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.http).await.unwrap();
+    let mut request = b"GET /ws?mix=main HTTP/1.1\r\nhost: raa.test\r\nconnection: Upgrade\r\n\
+        upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        .to_vec();
+    // A goodbye, masked with zeros.
+    request.extend(b"\x88\x82\0\0\0\0\x03\xe8");
+    stream.write_all(&request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 101 "), "{text}");
+    // The example of RFC 6455 section 1.3.
+    let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    assert!(
+        text.to_ascii_lowercase()
+            .contains(&accept.to_ascii_lowercase()),
+        "{text}"
+    );
+    assert!(answer.ends_with(b"\x88\x02\x03\xe8"), "{text}");
+    assert_eq!(status(server.http).await["listeners"], 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_floods_the_server_is_heard_slowly_and_harms_nobody() {
+    let server = Server::start().await;
+    let mut good = connect(server.http, "/ws?mix=main").await;
+    next_json(&mut good).await;
+    let mut flood = connect(server.http, "/ws?mix=main").await;
+    let flooding = tokio::spawn(async move {
+        // Ends when the server closes it.
+        while flood
+            .send(Message::Ping(Bytes::from_static(&[7; 125])))
+            .await
+            .is_ok()
+        {}
+    });
+    let started = Instant::now();
+    let mut last = next_frame(&mut good).await;
+    while status(server.http).await["listeners_closed_slow"] != 1 {
+        for _ in 0..10 {
+            let frame = next_frame(&mut good).await;
+            assert_eq!(frame.sequence_number, last.sequence_number.wrapping_add(1));
+            last = frame;
+        }
+        assert!(started.elapsed() < PATIENCE, "it reads nothing and stays");
+    }
+    flooding.await.unwrap();
+    server.stop().await;
+}
