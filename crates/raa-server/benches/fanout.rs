@@ -1,0 +1,148 @@
+//! What a listener and frame cost: a shard's pass over real TCP sockets, beside a bare `write()`
+//! of the same bytes to the same sockets in the same run.
+//!
+//! `cargo bench -p raa-server --bench fanout` prints both and their ratio. Always: the sockets are
+//! empty before each pass, so every write is taken whole; reading them is not measured. The ratio
+//! comes from the medians of rounds that alternate, so that a noisy machine disturbs both
+//! little and alike.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use raa_server::BareFloor;
+use socket2::SockRef;
+
+const LISTENERS: [usize; 3] = [1, 100, 1000];
+/// RTP header and a frame of 64 kbit/s.
+const PACKET: [u8; 12 + 160] = [0xA5; 12 + 160];
+/// As the server has it.
+const UNSENT_BYTES: u32 = 4096;
+/// Writes of each kind that the ratio is made of.
+const RATIO_WRITES: usize = 100_000;
+
+/// Listeners' sockets, at both ends.
+struct Sockets {
+    /// The server's ends; the floor has duplicates of their descriptors.
+    near: Vec<TcpStream>,
+    far: Vec<TcpStream>,
+    floor: BareFloor,
+    framed: Vec<u8>,
+}
+
+impl Sockets {
+    fn open(count: usize) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            far.push(TcpStream::connect(address).unwrap());
+            near.push(listener.accept().unwrap().0);
+        }
+        near.iter().for_each(tune);
+        far.iter()
+            .for_each(|stream| stream.set_nonblocking(true).unwrap());
+        let same = near.iter().map(|stream| stream.try_clone().unwrap());
+        let floor = BareFloor::new(same).unwrap();
+        // The header of an unmasked binary message with more than 125 bytes (RFC 6455).
+        let length = u16::try_from(PACKET.len()).unwrap().to_be_bytes();
+        let framed = [&[0x82, 126], &length[..], &PACKET[..]].concat();
+        let mut sockets = Self {
+            near,
+            far,
+            floor,
+            framed,
+        };
+        sockets.check();
+        sockets
+    }
+
+    /// What the server does per frame.
+    fn pass(&mut self) -> Duration {
+        self.drain();
+        let started = Instant::now();
+        self.floor.fan_out(&PACKET);
+        started.elapsed()
+    }
+
+    /// The least that it could do.
+    fn bare(&mut self) -> Duration {
+        self.drain();
+        let started = Instant::now();
+        for mut stream in &self.near {
+            assert_eq!(stream.write(&self.framed).unwrap(), self.framed.len());
+        }
+        started.elapsed()
+    }
+
+    /// Reads all that has come; returns the bytes of the last socket.
+    fn drain(&mut self) -> Vec<u8> {
+        let mut last = Vec::new();
+        for stream in &mut self.far {
+            last.clear();
+            let read = stream.read_to_end(&mut last);
+            assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
+        }
+        last
+    }
+
+    /// Both ways send the same bytes.
+    fn check(&mut self) {
+        self.pass();
+        assert_eq!(self.drain(), self.framed);
+        self.bare();
+        assert_eq!(self.drain(), self.framed);
+    }
+}
+
+fn tune(stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    stream.set_nodelay(true).unwrap();
+    SockRef::from(stream)
+        .set_tcp_notsent_lowat(UNSENT_BYTES)
+        .unwrap();
+}
+
+/// The median of each, in microseconds per listener and frame.
+fn alternate(sockets: &mut Sockets) -> (f64, f64) {
+    let listeners = sockets.near.len();
+    let rounds = 0..RATIO_WRITES / listeners;
+    let (passes, bares) = rounds.map(|_| (sockets.pass(), sockets.bare())).unzip();
+    let per_write = |rounds| median(rounds).as_secs_f64() * 1e6 / listeners as f64;
+    (per_write(passes), per_write(bares))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn fan_out(criterion: &mut Criterion) {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    for listeners in LISTENERS {
+        let mut sockets = Sockets::open(listeners);
+        let (pass, bare) = alternate(&mut sockets);
+        let ratio = pass / bare;
+        println!(
+            "{listeners:>5} listeners: {pass:.2} us per listener and frame, \
+             bare write {bare:.2} us, ratio {ratio:.3}"
+        );
+        let mut group = criterion.benchmark_group("fan_out");
+        group.throughput(Throughput::Elements(listeners as u64));
+        group.bench_function(BenchmarkId::new("pass", listeners), |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| sockets.pass()).sum());
+        });
+        group.bench_function(BenchmarkId::new("bare_write", listeners), |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| sockets.bare()).sum());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, fan_out);
+criterion_main!(benches);

@@ -1,0 +1,140 @@
+//! What a listener costs in a whole server, in this process: the growth of its memory from 10 to
+//! 2,000 listeners, each of which hears the mix, and the CPU time of the fan-out threads.
+//!
+//! `cargo bench -p raa-server --bench listener_memory` prints both, and fails above the limit of
+//! memory. Of the listeners' own ends only their descriptors and one buffer for all are in
+//! here; the kernel's buffers are not, as in every process.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use raa_server::config::Config;
+use raa_server::{Listeners, Setup};
+use tokio_util::sync::CancellationToken;
+
+const FEW: usize = 10;
+const MORE: [usize; 3] = [100, 1000, 2000];
+const MAX_BYTES_PER_LISTENER: usize = 16 * 1024;
+/// Slots that are heard before the memory is looked at.
+const SETTLED_SLOTS: usize = 100;
+const SLOT: Duration = Duration::from_millis(20);
+
+fn main() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        udp_port: 0,
+        http_port: 0,
+        test_music: true,
+        ..Config::default()
+    };
+    let setup = Setup {
+        config,
+        state_dir: folder.path().join("state"),
+        web_dir: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stop = CancellationToken::new();
+    let listeners = {
+        let _inside = runtime.enter();
+        Listeners::bind(&setup.config).unwrap()
+    };
+    let port = listeners.addresses().unwrap().1.port();
+    let server = runtime.spawn(raa_server::run(setup, listeners, stop.clone()));
+    let bytes = bytes_per_listener((Ipv4Addr::LOCALHOST, port).into());
+    stop.cancel();
+    runtime.block_on(server).unwrap().unwrap();
+    assert!(bytes < MAX_BYTES_PER_LISTENER, "{bytes} bytes are too many");
+}
+
+fn bytes_per_listener(to: SocketAddr) -> usize {
+    let mut listeners = Vec::new();
+    let few = resident_with(&mut listeners, FEW, to);
+    let per_listener = |count, resident: usize| resident.saturating_sub(few) / (count - FEW);
+    let mut bytes = 0;
+    for count in MORE {
+        bytes = per_listener(count, resident_with(&mut listeners, count, to));
+        println!("      {bytes} bytes per listener more than {FEW}");
+    }
+    bytes
+}
+
+/// Resident bytes of this process when so many have listened for a while.
+fn resident_with(listeners: &mut Vec<TcpStream>, count: usize, to: SocketAddr) -> usize {
+    while listeners.len() < count {
+        listeners.push(connect(to));
+        // Those that are there already are not to fall behind meanwhile.
+        if listeners.len().is_multiple_of(100) {
+            hear(listeners);
+        }
+    }
+    let (started, cpu, mut heard) = (Instant::now(), fanout_cpu(), 0);
+    for _ in 0..SETTLED_SLOTS {
+        thread::sleep(SLOT);
+        heard += hear(listeners);
+    }
+    assert!(heard > count * SETTLED_SLOTS * 12, "{heard} bytes of sound");
+    let slots = started.elapsed().div_duration_f64(SLOT);
+    let cpu_us = (fanout_cpu() - cpu).as_secs_f64() * 1e6 / (slots * count as f64);
+    let resident = resident_bytes();
+    println!(
+        "{count:>5} listeners: {} KiB resident; fan-out {cpu_us:.2} us of CPU per listener and frame",
+        resident / 1024
+    );
+    resident
+}
+
+/// What the fan-out threads have used so far, from the first number of their `schedstat`.
+fn fanout_cpu() -> Duration {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let used = tasks.map(|task| {
+        let task = task.unwrap().path();
+        let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+        let used = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+        let is_fanout = name.starts_with("fanout-");
+        let nanos = is_fanout.then(|| used.split(' ').next()?.parse().ok());
+        Duration::from_nanos(nanos.flatten().unwrap_or(0))
+    });
+    used.sum()
+}
+
+fn connect(to: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let request = "GET /ws?mix=main HTTP/1.1\r\nhost: raa.test\r\nconnection: upgrade\r\n\
+        upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 1024];
+    let read = stream.read(&mut answer).unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 101"), "no WebSocket");
+    stream.set_nonblocking(true).unwrap();
+    stream
+}
+
+/// Reads what has come for everybody; returns the number of bytes.
+fn hear(listeners: &mut [TcpStream]) -> usize {
+    let mut buffer = [0; 16 * 1024];
+    let mut heard = 0;
+    for listener in listeners {
+        match listener.read(&mut buffer) {
+            Ok(0) => panic!("a listener was closed"),
+            Ok(bytes) => heard += bytes,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    heard
+}
+
+/// From `/proc/self/statm`, whose second number counts pages.
+fn resident_bytes() -> usize {
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
