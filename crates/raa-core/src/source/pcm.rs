@@ -55,9 +55,10 @@ impl Pcm {
         self.sound_end <= BEFORE
     }
 
-    /// How far into the first sample the next slot begins, 0 to 1.
-    pub(super) fn fraction(&self) -> f64 {
-        self.fraction
+    /// The ratio at which the next slot ends at a whole sample.
+    pub(super) fn ratio_to_whole(&self) -> f64 {
+        let end = self.fraction + SLOT_SAMPLES as f64;
+        1.0 + (end.round() - end) / SLOT_SAMPLES as f64
     }
 
     /// Whether reading has come to a whole sample, where it may go on as a copy.
@@ -107,13 +108,10 @@ impl Pcm {
             return self.consume(SLOT_SAMPLES);
         }
         let end = resample::read(&self.samples, self.fraction, ratio, out);
-        // What is nearer to a whole sample than rounding lies on it.
-        let whole = if (end - end.round()).abs() < 1e-6 {
-            end.round()
-        } else {
-            end.floor()
-        };
-        self.fraction = (end - whole).max(0.0);
+        // What is nearer to a whole sample than rounding lies on it, so that a copy may follow.
+        let is_whole = (end - end.round()).abs() < 1e-6;
+        let whole = if is_whole { end.round() } else { end.floor() };
+        self.fraction = if is_whole { 0.0 } else { end - whole };
         self.consume(whole as usize);
     }
 
@@ -138,5 +136,24 @@ impl Pcm {
     fn consume(&mut self, samples: usize) {
         self.samples.drain(..samples);
         self.sound_end = self.sound_end.saturating_sub(samples);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_any_fraction_one_slot_leads_back_to_a_copy() {
+        for n in 0..1000 {
+            let mut pcm = Pcm {
+                fraction: f64::from(n) / 1000.0,
+                ..Pcm::default()
+            };
+            let ratio = pcm.ratio_to_whole();
+            pcm.push(&[0.5; 2 * SLOT_SAMPLES], true);
+            pcm.read(ratio, &mut [0.0; SLOT_SAMPLES]);
+            assert!(pcm.is_whole(), "{} from {n}/1000", pcm.fraction);
+        }
     }
 }

@@ -26,10 +26,10 @@ const RESAMPLE_FROM: f64 = 96.0;
 const RESAMPLE_UNTIL: f64 = 16.0;
 /// and all the time when the sender's clock is off by more than this share.
 const RESAMPLE_DRIFT: f64 = 80e-6;
-/// An error is put right within about so many samples: 3 s,
-const RESAMPLE_SAMPLES: f64 = 144_000.0;
-/// and never faster than by this share, under a hundredth of a semitone.
-const MAX_CORRECTION: f64 = 0.0005;
+/// An error is put right within about so many samples, 1 s: soon, since a copy costs less,
+const RESAMPLE_SAMPLES: f64 = 48_000.0;
+/// and never faster than by this share, a fiftieth of a semitone.
+const MAX_CORRECTION: f64 = 0.001;
 
 impl Source {
     /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
@@ -68,8 +68,7 @@ impl Source {
         if self.pcm.is_whole() {
             return 1.0;
         }
-        let end = self.pcm.fraction() + SLOT_SAMPLES as f64;
-        1.0 + (end.round() - end) / SLOT_SAMPLES as f64
+        self.pcm.ratio_to_whole()
     }
 
     /// Leaves out a period of what is decoded, when there is more to decode.
