@@ -11,6 +11,8 @@ pub mod link;
 pub mod one_source;
 pub mod random;
 pub mod sender;
+pub mod socket;
+pub mod sound;
 pub mod tone;
 pub mod world;
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::Parser as _;
+use raa_sim::socket;
 
 use crate::args::Args;
 use crate::clicks::{CLICK_EVERY, ClickTimes};
@@ -44,7 +45,7 @@ fn run(args: &Args) -> anyhow::Result<Vec<f64>> {
     let origin = Instant::now();
     let end = origin + WARM_UP + Duration::from_secs(args.seconds);
     let url = format!("ws://{}:{}/ws?mix=main", args.host, args.http_port);
-    let to = (args.host.as_str(), args.udp_port);
+    let to = socket::resolve(&args.host, args.udp_port)?;
     let (sent, heard) = thread::scope(|scope| {
         let sent = scope.spawn(|| send::send(to, origin, end));
         let heard = listen::listen(&url, origin, end);

@@ -1,13 +1,13 @@
 //! The sending thread: a packet every 20 ms, and when each click left.
 
-use std::net::{ToSocketAddrs, UdpSocket};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use raa_core::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use raa_core::rtp::Packet;
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
+use raa_sim::socket;
 
 use crate::clicks::{self, ClickTimes, Finder};
 
@@ -16,12 +16,8 @@ const SSRC: u32 = 0xc11c_0001;
 
 /// Sends until `end`; gives the moments of the clicks since `origin`, as a decoder hears them
 /// when each packet's sound begins as it leaves.
-pub(crate) fn send(
-    to: impl ToSocketAddrs,
-    origin: Instant,
-    end: Instant,
-) -> anyhow::Result<ClickTimes> {
-    let socket = connect(to)?;
+pub(crate) fn send(to: SocketAddr, origin: Instant, end: Instant) -> anyhow::Result<ClickTimes> {
+    let socket = socket::connect(to)?;
     let mut encoder = Encoder::new(EncoderSettings::default())?;
     let (mut decoder, mut finder) = (Decoder::new()?, Finder::default());
     let mut decoded = Box::new([0.0; MAX_PACKET_SAMPLES]);
@@ -71,21 +67,6 @@ fn datagram(n: u32, payload: &[u8]) -> Vec<u8> {
     let mut datagram = Vec::new();
     packet.write(&mut datagram);
     datagram
-}
-
-fn connect(to: impl ToSocketAddrs) -> anyhow::Result<UdpSocket> {
-    let address = to.to_socket_addrs()?.next();
-    let address = address.context("the host has no address")?;
-    let any = if address.is_ipv4() {
-        "0.0.0.0:0"
-    } else {
-        "[::]:0"
-    };
-    let socket = UdpSocket::bind(any).context("cannot open a UDP socket")?;
-    socket
-        .connect(address)
-        .with_context(|| format!("there is no way to {address}"))?;
-    Ok(socket)
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ pub(crate) struct Status {
     pub skipped_slots: u64,
     pub avg_active: f64,
     pub refused_packets: BTreeMap<String, u64>,
+    pub dropped_datagrams: u64,
+    pub listener_frames_skipped: u64,
+    pub listeners_closed_slow: u64,
     pub process: Process,
 }
 
@@ -45,8 +48,19 @@ pub(crate) struct Process {
     pub rss_bytes: u64,
 }
 
+/// What one look at the server tells.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    pub status: Status,
+    /// Of this run's clients.
+    pub all: Reception,
+    /// Of those that speak.
+    pub speakers: Reception,
+}
+
+/// `GET /api/clients`.
 #[derive(Debug, Deserialize)]
-struct Clients {
+pub(crate) struct Clients {
     clients: Vec<Client>,
 }
 
@@ -71,7 +85,7 @@ impl Api {
     pub(crate) fn new(args: &Args) -> Self {
         // Only the named host is talked to, whatever proxy the environment names.
         let config = Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(3)))
+            .timeout_global(Some(Duration::from_secs(10)))
             .proxy(None);
         let host = if args.host.contains(':') {
             format!("[{}]", args.host)
@@ -84,24 +98,12 @@ impl Api {
         }
     }
 
-    /// Where the main mix is listened to.
-    pub(crate) fn mix_url(&self) -> String {
-        format!("ws://{}/ws?mix=main", self.authority)
-    }
-
     pub(crate) fn status(&self) -> anyhow::Result<Status> {
         self.get("/api/status")
     }
 
-    /// The sum over the clients whose SSRC is `ours`.
-    pub(crate) fn reception(&self, ours: impl Fn(u32) -> bool) -> anyhow::Result<Reception> {
-        let all: Clients = self.get("/api/clients")?;
-        Ok(all
-            .clients
-            .iter()
-            .filter(|client| ours(client.ssrc))
-            .map(|client| client.stats)
-            .sum())
+    pub(crate) fn clients(&self) -> anyhow::Result<Clients> {
+        self.get("/api/clients")
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
@@ -113,8 +115,19 @@ impl Api {
         })?;
         response
             .body_mut()
+            // Ten thousand clients are some MB.
+            .with_config()
+            .limit(64 << 20)
             .read_json()
             .with_context(|| format!("{url} is not the API of an RAA server"))
+    }
+}
+
+impl Clients {
+    /// The sum over the clients whose SSRC is `ours`.
+    pub(crate) fn reception(&self, ours: impl Fn(u32) -> bool) -> Reception {
+        let stats = self.clients.iter().filter(|client| ours(client.ssrc));
+        stats.map(|client| client.stats).sum()
     }
 }
 

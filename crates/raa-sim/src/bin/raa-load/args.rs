@@ -2,9 +2,19 @@
 //!
 //! Always: what is parsed is within its bounds.
 
-use clap::Parser;
+use std::ffi::OsString;
 
-/// Sends the sound of many clients to an RAA server and reports what that cost the server.
+use clap::builder::TypedValueParser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
+
+const MAX_CLIENTS: i64 = 10_000;
+const MAX_LISTENERS: i64 = 20_000;
+/// Each port is a socket of its own.
+const MAX_PORTS: u32 = 1000;
+
+/// Sends the sound of many clients to an RAA server and reports what that cost the server and
+/// what listeners got.
 ///
 /// The speaking clients send music as Opus at 64 kbit/s, the others what a silent client sends.
 /// The server's figures come from its API; CPU is in percent of one core.
@@ -12,49 +22,119 @@ use clap::Parser;
 #[command(
     name = "raa-load",
     version,
-    after_help = "Example: raa-load 40 10 127.0.0.1"
+    override_usage = "raa-load [OPTIONS] CLIENTS SPEAKING HOST\n       raa-load [OPTIONS] HOST",
+    after_help = "Examples: raa-load 40 10 127.0.0.1\n          \
+                  raa-load --clients 40 --speaking 10 --listeners 100 --seconds 150 127.0.0.1"
 )]
 pub(crate) struct Args {
-    /// How many clients connect.
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// The server's name or address, behind the numbers of clients and of speaking ones if they
+    /// are not given as options
+    #[arg(required = true, num_args = 1..=3, value_name = "HOST")]
+    words: Vec<String>,
+    /// How many clients connect (1 to 10,000; 0 with listeners only)
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
     pub clients: u32,
-    /// How many of them speak.
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=1000))]
+    /// How many of them speak
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
     pub speaking: u32,
     /// The server's name or address.
+    #[arg(skip)]
     pub host: String,
-    /// How long to measure, after 5 s of warming up.
+    /// How long to measure, after 5 s of warming up
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub seconds: u64,
-    /// The server's audio port.
+    /// The server's audio port
     #[arg(long, default_value_t = 4010, value_parser = clap::value_parser!(u16).range(1..))]
     pub udp_port: u16,
-    /// The server's API and web port.
+    /// The server's API and web port
     #[arg(long, default_value_t = 4011, value_parser = clap::value_parser!(u16).range(1..))]
     pub http_port: u16,
-    /// How many listeners hear the mix over WebSocket.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2000))]
+    /// How many listeners hear the mix over WebSocket (up to 20,000)
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=MAX_LISTENERS))]
     pub listeners: u32,
-    /// Percent of the packets to lose on the way.
-    #[arg(long, default_value_t = 0.0, value_parser = percent)]
+    /// Percent of the packets to lose on the way
+    #[arg(long, default_value_t = 0.0, value_parser = |text: &str| within(text, 0.0, 100.0))]
     pub loss: f64,
-    /// Print JSON instead of the table.
+    /// Mean delay of a packet on the way in ms, exponentially distributed
+    #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = |text: &str| within(text, 0.0, 200.0))]
+    pub jitter: f64,
+    /// How far the clients' clocks run wrong: they are spread from -PPM to +PPM
+    #[arg(long, value_name = "PPM", default_value_t = 0.0, value_parser = |text: &str| within(text, 0.0, 1000.0))]
+    pub drift: f64,
+    /// Speakers pause, as people do: seconds of sound, seconds of keep-alives
+    #[arg(long)]
+    pub dtx: bool,
+    /// Client n (from 0) sends to the audio port + n, for mixers that take one stream a port
+    #[arg(long)]
+    pub ports: bool,
+    /// Read no API: for programs that are no RAA server
+    #[arg(long)]
+    pub no_api: bool,
+    /// The server's process on this host, whose CPU time is read to the nanosecond
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+    /// Print JSON instead of the table
     #[arg(long)]
     pub json: bool,
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+fn within(text: &str, least: f64, most: f64) -> Result<f64, String> {
     match text.parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("allowed are numbers from 0 to 100".into()),
+        Ok(value) if (least..=most).contains(&value) => Ok(value),
+        _ => Err(format!("allowed are numbers from {least} to {most}")),
     }
 }
 
 impl Args {
+    /// Of this process; help and errors end it.
+    pub(crate) fn of_process() -> Self {
+        Self::read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Of both forms.
+    ///
+    /// # Errors
+    /// What clap says, which names the word.
+    pub(crate) fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut args = Self::try_parse_from(words)?;
+        match std::mem::take(&mut args.words).as_slice() {
+            [host] => args.host.clone_from(host),
+            [clients, speaking, host] => {
+                args.clients = count("CLIENTS", clients)?;
+                args.speaking = count("SPEAKING", speaking)?;
+                args.host.clone_from(host);
+            }
+            _ => return Err(refusal("give CLIENTS SPEAKING HOST, or HOST alone")),
+        }
+        if args.clients == 0 && args.listeners == 0 {
+            return Err(refusal("without clients and listeners nothing is measured"));
+        }
+        if args.ports && args.clients > MAX_PORTS.min(u32::from(u16::MAX - args.udp_port) + 1) {
+            return Err(refusal("there are not so many ports"));
+        }
+        Ok(args)
+    }
+
     /// No more clients can speak than there are.
     pub(crate) fn speaking(&self) -> u32 {
         self.speaking.min(self.clients)
     }
+}
+
+fn count(name: &str, text: &str) -> Result<u32, clap::Error> {
+    let parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS);
+    let value = parser.parse_ref(&Args::command(), None, text.as_ref());
+    value.map_err(|_| {
+        refusal(&format!(
+            "{name} is \"{text}\"; allowed are whole numbers from 0 to {MAX_CLIENTS}"
+        ))
+    })
+}
+
+fn refusal(text: &str) -> clap::Error {
+    Args::command().error(ErrorKind::ValueValidation, text)
 }
 
 #[cfg(test)]
@@ -62,7 +142,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Args, clap::Error> {
-        Args::try_parse_from(text.split(' '))
+        Args::read(text.split(' '))
     }
 
     #[test]
@@ -73,19 +153,38 @@ mod tests {
             (args.udp_port, args.http_port, args.listeners),
             (4010, 4011, 0)
         );
+        assert_eq!(args.host, "127.0.0.1");
+    }
+
+    #[test]
+    fn the_long_form_says_the_same() {
+        let args =
+            parse("raa-load --clients 300 --speaking 20 --listeners 100 --seconds 150 example.org")
+                .unwrap();
+        assert_eq!((args.clients, args.speaking()), (300, 20));
+        assert_eq!((args.listeners, args.seconds), (100, 150));
+        assert_eq!(args.host, "example.org");
     }
 
     #[test]
     fn what_is_out_of_bounds_is_refused() {
         for text in [
             "0 0 h",
-            "1001 1 h",
+            "10001 1 h",
+            "x 1 h",
+            "1 h",
+            "1 1 h more",
             "1 1 h --loss 101",
+            "1 1 h --jitter -1",
             "1 1 h --seconds 4",
             "1 1 h --udp-port 0",
+            "1001 1 h --ports",
+            "100 1 h --ports --udp-port 65500",
+            "h --listeners 20001",
         ] {
             assert!(parse(&format!("raa-load {text}")).is_err(), "{text}");
         }
         assert_eq!(parse("raa-load 5 10 h").unwrap().speaking(), 5);
+        assert!(parse("raa-load 0 0 h --listeners 1").is_ok());
     }
 }

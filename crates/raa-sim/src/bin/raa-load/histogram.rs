@@ -48,6 +48,13 @@ impl Histogram {
         }
     }
 
+    /// Which share of all durations is longer than `limit`, a whole number of bins.
+    pub(crate) fn share_over(&self, limit: Duration) -> f64 {
+        let first = (limit.as_micros() / BIN.as_micros()) as usize;
+        let over: u64 = self.bins[first.min(BINS)..].iter().sum();
+        over as f64 / self.count.max(1) as f64
+    }
+
     /// The upper end of the bin that `share` of all durations do not go beyond.
     fn percentile(&self, share: f64) -> f64 {
         let rank = (self.count as f64 * share).ceil().max(1.0) as u64;
@@ -82,5 +89,8 @@ mod tests {
         );
         assert!((max_ms - 2000.0).abs() < 0.01);
         assert!(Histogram::default().percentiles().max_ms < 1e-9);
+        let share = histogram.share_over(Duration::from_millis(90));
+        assert!((share - 101.0 / 1001.0).abs() < 1e-9, "{share}");
+        assert!(Histogram::default().share_over(BIN) < 1e-9);
     }
 }

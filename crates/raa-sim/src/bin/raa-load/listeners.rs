@@ -1,166 +1,312 @@
 //! Listeners of the mix over WebSocket: do all frames come, and in time?
 //!
-//! One thread for all of them. Lateness is measured against the RTP timestamps, from the frame
-//! that came earliest.
+//! One thread for all of them, which sleeps 5 ms at a time and then reads whatever has come, so a
+//! frame wakes nobody up; when it came the kernel says. Frames that were read together came, as
+//! far as can be known, when the last of them did: lateness is never made smaller than it was.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::io::IoSliceMut;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use futures_util::StreamExt as _;
-use raa_core::SAMPLE_RATE;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 use raa_core::rtp::Packet;
-use serde::Serialize;
-use tokio::task::JoinSet;
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::histogram::{Histogram, Percentiles};
+use crate::ear::{Ear, Heard, Tally};
+use crate::frames::{Frame, Frames};
+use crate::handshake;
+use crate::run::Progress;
 
-/// Frames until lateness counts: one second, in which the earliest frame is found.
-const SETTLING_FRAMES: u64 = 50;
+/// From one look at the sockets to the next.
+const TICK: Duration = Duration::from_millis(5);
+/// New connections per look, so that those that are open are read meanwhile.
+const OPENED_PER_TICK: usize = 10;
+/// Bytes read at once: several frames.
+const READ_BYTES: usize = 16 << 10;
+const EVENTS: usize = 1024;
 
-/// What all listeners together have met.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Heard {
-    pub listeners: u32,
-    pub frames: u64,
-    /// Frames that a listener was not sent.
-    pub missing: u64,
-    /// Slots that the server itself skipped.
-    pub skipped_slots: u64,
-    /// Listeners whose connection ended before its time.
-    pub disconnected: u64,
-    pub lateness: Percentiles,
+/// All listeners.
+pub(crate) struct Listeners {
+    server: SocketAddr,
+    wanted: usize,
+    epoll: Epoll,
+    connections: Vec<Connection>,
+    disconnected: u64,
+    tally: Tally,
+    reader: Reader,
 }
 
-#[derive(Default)]
-struct Tally {
-    frames: u64,
-    missing: u64,
-    skipped_slots: u64,
-    lateness: Histogram,
+struct Connection {
+    /// `None`: it has ended.
+    stream: Option<TcpStream>,
+    frames: Frames,
+    ear: Ear,
 }
 
-/// Connects `count` listeners and hears until `end`.
-pub(crate) fn listen(url: &str, count: u32, end: Instant) -> anyhow::Result<Heard> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(tokio::task::LocalSet::new().run_until(async {
-        let tally = Rc::new(RefCell::new(Tally::default()));
-        let mut tasks = JoinSet::new();
-        for _ in 0..count {
-            let (socket, _) = tokio_tungstenite::connect_async(url)
-                .await
-                .with_context(|| format!("cannot listen to {url}"))?;
-            let tally = Rc::clone(&tally);
-            tasks.spawn_local(async move {
-                let hear = hear(socket, &tally);
-                // Running out of time is how it should end.
-                tokio::time::timeout_at(end.into(), hear).await.is_err()
-            });
-        }
-        let stayed = tasks
-            .join_all()
-            .await
-            .into_iter()
-            .filter(|stayed| *stayed)
-            .count() as u64;
-        let tally = tally.borrow();
-        Ok(Heard {
-            listeners: count,
-            frames: tally.frames,
-            missing: tally.missing,
-            skipped_slots: tally.skipped_slots,
-            disconnected: u64::from(count) - stayed,
-            lateness: tally.lateness.percentiles(),
+/// What reading needs, once for all.
+struct Reader {
+    buffer: Box<[u8]>,
+    control: Vec<u8>,
+    kernel_times: bool,
+}
+
+/// The kernel stamps with the wall clock; lateness is measured by the monotonic one.
+#[derive(Clone, Copy)]
+struct Clocks {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Listeners {
+    /// Prepares `wanted` listeners of the server's web port.
+    pub(crate) fn new(server: SocketAddr, wanted: u32) -> anyhow::Result<Self> {
+        raise_descriptor_limit();
+        Ok(Self {
+            server,
+            wanted: wanted as usize,
+            epoll: Epoll::new(EpollCreateFlags::empty()).context("there is no epoll")?,
+            connections: Vec::with_capacity(wanted as usize),
+            disconnected: 0,
+            tally: Tally::default(),
+            reader: Reader {
+                buffer: vec![0; READ_BYTES].into(),
+                control: nix::cmsg_space!(TimeSpec),
+                kernel_times: false,
+            },
         })
-    }))
-}
+    }
 
-/// Hears one connection to its end.
-async fn hear<S>(mut socket: S, tally: &RefCell<Tally>)
-where
-    S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
-{
-    let mut ear = Ear::default();
-    while let Some(Ok(message)) = socket.next().await {
-        if let Message::Binary(frame) = message
-            && let Ok(packet) = Packet::parse(&frame)
-        {
-            ear.take(Instant::now(), &packet, &mut tally.borrow_mut());
+    /// Connects and hears until it is told to stop; what comes while it is measured counts.
+    pub(crate) fn run(mut self, progress: &Progress) -> anyhow::Result<Heard> {
+        let mut due = Instant::now();
+        while !progress.stop.load(Ordering::Relaxed) {
+            self.open_some()?;
+            if self.connections.len() == self.wanted {
+                progress.listening.store(true, Ordering::Relaxed);
+            }
+            self.drain(progress.measuring.load(Ordering::Relaxed))?;
+            // After a stall there is nothing to make up for.
+            due = (due + TICK).max(Instant::now());
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        let kernel_times = self.reader.kernel_times;
+        Ok(self
+            .tally
+            .heard(self.wanted as u32, self.disconnected, kernel_times))
+    }
+
+    fn open_some(&mut self) -> anyhow::Result<()> {
+        let missing = self.wanted - self.connections.len();
+        for _ in 0..missing.min(OPENED_PER_TICK) {
+            let (stream, came) = handshake::open(self.server)
+                .with_context(|| format!("listener {}", self.connections.len() + 1))?;
+            // Without it a frame came when it was read.
+            let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
+            let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+            let event = EpollEvent::new(flags, self.connections.len() as u64);
+            self.epoll.add(&stream, event)?;
+            let mut connection = Connection {
+                stream: Some(stream),
+                frames: Frames::default(),
+                ear: Ear::default(),
+            };
+            connection.take(&came, Instant::now(), None);
+            self.connections.push(connection);
+        }
+        Ok(())
+    }
+
+    /// Reads everything that has come.
+    fn drain(&mut self, is_measuring: bool) -> anyhow::Result<()> {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        loop {
+            let count = match self.epoll.wait(&mut events, EpollTimeout::ZERO) {
+                Err(Errno::EINTR) => continue,
+                count => count.context("cannot wait for the listeners' sockets")?,
+            };
+            let clocks = Clocks::now();
+            for event in &events[..count] {
+                let connection = &mut self.connections[event.data() as usize];
+                let tally = is_measuring.then_some(&mut self.tally);
+                let was_open = connection.stream.is_some();
+                if was_open && !connection.read(&mut self.reader, clocks, tally) {
+                    // Closing takes it out of epoll, too.
+                    connection.stream = None;
+                    self.disconnected += 1;
+                }
+            }
+            if count < EVENTS {
+                return Ok(());
+            }
         }
     }
 }
 
-/// One listener.
-#[derive(Default)]
-struct Ear {
-    last: Option<(u16, u32)>,
-    frames: u64,
-    /// Samples since the first frame.
-    position: u64,
-    /// When the first frame would have come, had it been as early as the earliest.
-    origin: Option<Instant>,
+impl Connection {
+    /// Reads until nothing is left; false when the connection has ended.
+    fn read(&mut self, reader: &mut Reader, clocks: Clocks, mut tally: Option<&mut Tally>) -> bool {
+        while let Some(stream) = &self.stream {
+            let (at, len) = match reader.receive(stream, clocks) {
+                Ok((_, 0)) => return false,
+                Ok(received) => received,
+                Err(Errno::EAGAIN) => return true,
+                Err(Errno::EINTR) => continue,
+                Err(_) => return false,
+            };
+            if !self.take(&reader.buffer[..len], at, tally.as_deref_mut()) {
+                return false;
+            }
+            // A short read has emptied the socket; what comes later is told anew.
+            if len < READ_BYTES {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Hears what has come; false when the server says goodbye or is not understood.
+    fn take(&mut self, bytes: &[u8], at: Instant, mut tally: Option<&mut Tally>) -> bool {
+        let mut is_open = true;
+        let ear = &mut self.ear;
+        let taken = self.frames.take(bytes, |frame| match frame {
+            Frame::Binary(payload) => {
+                if let Ok(packet) = Packet::parse(payload) {
+                    ear.take(at, &packet, tally.as_deref_mut());
+                }
+            }
+            Frame::Close => is_open = false,
+            Frame::Other => {}
+        });
+        taken.is_ok() && is_open
+    }
 }
 
-impl Ear {
-    fn take(&mut self, now: Instant, packet: &Packet<'_>, tally: &mut Tally) {
-        let (sequence_number, timestamp) = (packet.sequence_number, packet.timestamp);
-        if let Some((last_number, last_timestamp)) = self.last.replace((sequence_number, timestamp))
-        {
-            let missing = sequence_number.wrapping_sub(last_number).saturating_sub(1);
-            let samples = timestamp.wrapping_sub(last_timestamp);
-            self.position += u64::from(samples);
-            tally.missing += u64::from(missing);
-            tally.skipped_slots +=
-                u64::from((samples / 960).saturating_sub(1 + u32::from(missing)));
+impl Reader {
+    /// When the last of the bytes came, and their number.
+    fn receive(&mut self, stream: &TcpStream, clocks: Clocks) -> nix::Result<(Instant, usize)> {
+        let mut slices = [IoSliceMut::new(&mut self.buffer)];
+        let message = recvmsg::<()>(
+            stream.as_raw_fd(),
+            &mut slices,
+            Some(&mut self.control),
+            MsgFlags::MSG_DONTWAIT,
+        )?;
+        let stamp = message
+            .cmsgs()
+            .into_iter()
+            .flatten()
+            .find_map(|control| match control {
+                ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+                _ => None,
+            });
+        let bytes = message.bytes;
+        self.kernel_times |= stamp.is_some();
+        Ok((clocks.instant_of(stamp), bytes))
+    }
+}
+
+impl Clocks {
+    fn now() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
         }
-        self.frames += 1;
-        tally.frames += 1;
-        let into = Duration::from_secs_f64(self.position as f64 / f64::from(SAMPLE_RATE));
-        let origin = now.checked_sub(into).unwrap_or(now);
-        let earliest = self.origin.map_or(origin, |earliest| earliest.min(origin));
-        self.origin = Some(earliest);
-        if self.frames > SETTLING_FRAMES {
-            tally.lateness.push(origin - earliest);
-        }
+    }
+
+    /// `stamp` is the time since 1970; without one it came just now.
+    fn instant_of(&self, stamp: Option<Duration>) -> Instant {
+        stamp
+            .and_then(|stamp| {
+                let at = SystemTime::UNIX_EPOCH + stamp;
+                // What has come since the clocks were read is as good as now.
+                let age = self.wall.duration_since(at).unwrap_or_default();
+                self.monotonic.checked_sub(age)
+            })
+            .unwrap_or(self.monotonic)
+    }
+}
+
+/// Every listener needs a descriptor; the usual soft limit is 1,024.
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it is refused, opening one too many says so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
+    use tokio_tungstenite::tungstenite::{Message, accept};
+
     use super::*;
 
-    #[test]
-    fn missing_frames_skipped_slots_and_lateness_are_told_apart() {
-        let (mut ear, mut tally) = (Ear::default(), Tally::default());
-        let start = Instant::now() + Duration::from_secs(1);
-        let mut hear = |n: u16, slot: u32, late_ms: u64| {
-            let packet = Packet {
-                marker: false,
-                payload_type: 111,
-                sequence_number: n.wrapping_add(65_500),
-                timestamp: (slot * 960).wrapping_add(u32::MAX - 5000),
-                ssrc: 1,
-                payload: &[0],
-            };
-            let at = start + Duration::from_millis(u64::from(slot) * 20 + late_ms);
-            ear.take(at, &packet, &mut tally);
+    fn frame(n: u16) -> Message {
+        let packet = Packet {
+            marker: false,
+            payload_type: OPUS_PAYLOAD_TYPE,
+            sequence_number: n,
+            timestamp: u32::from(n) * SLOT_SAMPLES as u32,
+            ssrc: 1,
+            payload: &[0; 160],
         };
-        (0..100).for_each(|n| hear(n, n.into(), 0));
-        // Two frames are not sent to this listener, then the server skips three slots.
-        hear(102, 102, 0);
-        hear(103, 106, 7);
+        let mut bytes = Vec::new();
+        packet.write(&mut bytes);
+        Message::binary(bytes)
+    }
+
+    /// The server sends frames 0 to 9 without number 5, and a goodbye to the first listener.
+    #[test]
+    fn frames_are_counted_and_a_goodbye_is_noticed() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut listeners = Listeners::new(server.local_addr().unwrap(), 2).unwrap();
+        let accepting = thread::spawn(move || {
+            let accepted = (0..2).map(|_| accept(server.accept().unwrap().0).unwrap());
+            accepted.collect::<Vec<_>>()
+        });
+        listeners.open_some().unwrap();
+        let mut sockets = accepting.join().unwrap();
+        for socket in &mut sockets {
+            socket.send(Message::text("{}")).unwrap();
+            for n in (0..10).filter(|&n| n != 5) {
+                socket.send(frame(n)).unwrap();
+            }
+        }
+        sockets[0].close(None).unwrap();
+        for _ in 0..1000 {
+            listeners.drain(true).unwrap();
+            if listeners.tally.frames == 18 && listeners.disconnected == 1 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!((listeners.tally.frames, listeners.tally.missing), (18, 2));
         assert_eq!(
-            (tally.frames, tally.missing, tally.skipped_slots),
-            (102, 2, 3)
+            (listeners.connections.len(), listeners.disconnected),
+            (2, 1)
         );
-        let Percentiles { p50_ms, max_ms, .. } = tally.lateness.percentiles();
-        assert!(
-            p50_ms < 0.11 && (7.0..7.2).contains(&max_ms),
-            "{p50_ms} {max_ms}"
+    }
+
+    #[test]
+    fn a_stamp_is_an_age() {
+        let clocks = Clocks::now();
+        let since_1970 = clocks.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let second = Duration::from_secs(1);
+        let then = clocks.instant_of(Some(since_1970 - second));
+        assert_eq!(clocks.monotonic - then, second);
+        assert_eq!(
+            clocks.instant_of(Some(since_1970 + second)),
+            clocks.monotonic
         );
+        assert_eq!(clocks.instant_of(None), clocks.monotonic);
     }
 }

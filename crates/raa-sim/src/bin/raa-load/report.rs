@@ -4,18 +4,20 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::api::{Reception, Status, Timing};
+use crate::api::{Look, Reception, Status, Timing};
 use crate::args::Args;
+use crate::ear::Heard;
+use crate::figures::Figures;
 use crate::histogram::Percentiles;
-use crate::listeners::Heard;
 use crate::senders::Sent;
 
-/// A look at the server.
+/// A look at everything.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    pub status: Status,
-    /// Of this run's clients.
-    pub reception: Reception,
+    /// `None` for a program that is no RAA server.
+    pub server: Option<Look>,
+    /// CPU time of the process that was named, in seconds.
+    pub process_cpu_s: Option<f64>,
     pub packets_sent: u64,
     pub own_cpu_s: f64,
     pub at: Instant,
@@ -25,60 +27,45 @@ pub(crate) struct Sample {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     server: String,
-    server_version: String,
     clients: u32,
     speaking: u32,
     seconds: f64,
-    /// The mean of all 5 s windows, and the worst p99 and maximum of any.
-    mix_cycle: Timing,
-    slot_lateness: Timing,
-    slots: u64,
-    skipped_slots: u64,
-    avg_active: f64,
-    server_cpu_percent: f64,
-    server_rss_bytes: u64,
-    server_clients: u64,
+    #[serde(flatten)]
+    figures: Option<Figures>,
+    /// Of the process that was named, in percent of one core.
+    process_cpu_percent: Option<f64>,
     packets_sent: u64,
     send_errors: u64,
-    packets_refused: u64,
-    reception: Reception,
     own_cpu_percent: f64,
-    send_lateness: Percentiles,
+    send_lateness: Option<Percentiles>,
     listeners: Option<Heard>,
 }
 
 impl Report {
     pub(crate) fn new(
         args: &Args,
-        sent: &Sent,
+        sent: Option<&Sent>,
         before: &Sample,
         windows: &[Status],
         after: &Sample,
         listeners: Option<Heard>,
     ) -> Self {
         let seconds = after.at.duration_since(before.at).as_secs_f64();
-        let refused = |sample: &Sample| sample.status.refused_packets.values().sum::<u64>();
-        let server_cpu_s = after.status.process.cpu_s - before.status.process.cpu_s;
+        let looks = before.server.as_ref().zip(after.server.as_ref());
+        let process = before.process_cpu_s.zip(after.process_cpu_s);
         Self {
             server: args.host.clone(),
-            server_version: after.status.version.clone(),
             clients: args.clients,
             speaking: args.speaking(),
             seconds,
-            mix_cycle: over(windows, |status| status.mix_cycle),
-            slot_lateness: over(windows, |status| status.slot_lateness),
-            slots: after.status.slots - before.status.slots,
-            skipped_slots: after.status.skipped_slots - before.status.skipped_slots,
-            avg_active: mean(windows.iter().map(|status| status.avg_active)),
-            server_cpu_percent: 100.0 * server_cpu_s / seconds,
-            server_rss_bytes: after.status.process.rss_bytes,
-            server_clients: after.status.clients,
+            figures: looks
+                .map(|(before, after)| Figures::new(args, before, windows, after, seconds)),
+            process_cpu_percent: process
+                .map(|(before_s, after_s)| 100.0 * (after_s - before_s) / seconds),
             packets_sent: after.packets_sent - before.packets_sent,
-            send_errors: sent.errors,
-            packets_refused: refused(after) - refused(before),
-            reception: after.reception.since(before.reception),
+            send_errors: sent.map_or(0, |sent| sent.errors),
             own_cpu_percent: 100.0 * (after.own_cpu_s - before.own_cpu_s) / seconds,
-            send_lateness: sent.lateness,
+            send_lateness: sent.map(|sent| sent.lateness),
             listeners,
         }
     }
@@ -93,77 +80,99 @@ impl Report {
     }
 
     fn table(&self) -> String {
+        let version = self.figures.as_ref().map_or_else(String::new, |figures| {
+            format!("raa-server {} at ", figures.server_version)
+        });
         let title = format!(
-            "{} clients, {} speaking, {:.0} s against raa-server {} at {}",
-            self.clients, self.speaking, self.seconds, self.server_version, self.server
+            "{} clients, {} speaking, {:.0} s against {version}{}",
+            self.clients, self.speaking, self.seconds, self.server
         );
-        let rows = [self.server_rows(), self.packet_rows(), self.listener_rows()];
+        let figures = self.figures.as_ref();
+        let process = self
+            .process_cpu_percent
+            .map(|percent| row("process", &format!("{percent:.2} % of one core")));
+        let rows = [
+            figures.map(server_rows).unwrap_or_default(),
+            process.into_iter().collect(),
+            self.packet_rows(),
+            self.listeners
+                .as_ref()
+                .map(listener_rows)
+                .unwrap_or_default(),
+        ];
         format!("{title}\n{}\n", rows.concat().join("\n"))
     }
 
-    fn server_rows(&self) -> Vec<String> {
-        let slots = format!("{} played, {} skipped", self.slots, self.skipped_slots);
-        let server = format!(
-            "{:.1} % of one core, {:.1} MiB, {} clients",
-            self.server_cpu_percent,
-            self.server_rss_bytes as f64 / f64::from(1 << 20),
-            self.server_clients
-        );
-        vec![
-            timing("mix cycle", self.mix_cycle),
-            timing("slots begin late by", self.slot_lateness),
-            row("slots", &slots),
-            row(
-                "in the mix",
-                &format!("{:.1} clients on average", self.avg_active),
-            ),
-            row("server", &server),
-        ]
-    }
-
     fn packet_rows(&self) -> Vec<String> {
-        let Reception {
-            received,
-            lost,
-            late,
-            concealed,
-            ..
-        } = self.reception;
-        let packets = format!(
-            "{} sent, {received} received, {} refused",
-            self.packets_sent, self.packets_refused
-        );
-        let suffered = format!("{lost} lost, {late} late, {concealed} frames concealed");
-        let own = format!(
-            "{:.1} % of one core, {} errors, {:.1} ms late at p99",
-            self.own_cpu_percent, self.send_errors, self.send_lateness.p99_ms
-        );
-        vec![
-            row("packets", &packets),
-            row("of these", &suffered),
-            row("raa-load", &own),
-        ]
+        let mut packets = format!("{} sent", self.packets_sent);
+        let mut rows = Vec::new();
+        if let Some(figures) = &self.figures {
+            let Reception {
+                received,
+                lost,
+                late,
+                concealed,
+                ..
+            } = figures.reception;
+            packets += &format!(
+                ", {received} received, {} refused, {} dropped",
+                figures.packets_refused, figures.dropped_datagrams
+            );
+            let suffered = format!("{lost} lost, {late} late, {concealed} frames concealed");
+            rows.push(row("of these", &suffered));
+        }
+        rows.insert(0, row("packets", &packets));
+        let mut own = format!("{:.1} % of one core", self.own_cpu_percent);
+        if let Some(Percentiles { p99_ms, .. }) = self.send_lateness {
+            own += &format!(", {} errors, {p99_ms:.1} ms late at p99", self.send_errors);
+        }
+        rows.push(row("raa-load", &own));
+        rows
     }
+}
 
-    fn listener_rows(&self) -> Vec<String> {
-        let Some(heard) = &self.listeners else {
-            return Vec::new();
-        };
-        let counts = format!(
-            "{}, {} frames, {} missing, {} disconnected",
-            heard.listeners, heard.frames, heard.missing, heard.disconnected
-        );
-        let Percentiles {
-            p50_ms,
-            p99_ms,
-            max_ms,
-        } = heard.lateness;
-        let lateness = format!("p50 {p50_ms:.2}   p99 {p99_ms:.2}   max {max_ms:.2} ms");
-        vec![
-            row("listeners", &counts),
-            row("frames come late by", &lateness),
-        ]
+fn server_rows(figures: &Figures) -> Vec<String> {
+    let slots = format!(
+        "{} played, {} skipped",
+        figures.slots, figures.skipped_slots
+    );
+    let server = format!(
+        "{:.1} % of one core, {:.1} MiB, {} clients",
+        figures.server_cpu_percent,
+        figures.server_rss_bytes as f64 / f64::from(1 << 20),
+        figures.server_clients
+    );
+    let mut in_mix = format!("{:.1} clients on average", figures.avg_active);
+    if let Some(percent) = figures.heard_percent {
+        in_mix += &format!(", {percent:.2} % of slots x speakers heard");
     }
+    vec![
+        timing("mix cycle", figures.mix_cycle),
+        timing("slots begin late by", figures.slot_lateness),
+        row("slots", &slots),
+        row("in the mix", &in_mix),
+        row("server", &server),
+    ]
+}
+
+fn listener_rows(heard: &Heard) -> Vec<String> {
+    let counts = format!(
+        "{}, {} frames, {} missing, {} disconnected",
+        heard.listeners, heard.frames, heard.missing, heard.disconnected
+    );
+    let Percentiles {
+        p50_ms,
+        p99_ms,
+        max_ms,
+    } = heard.lateness;
+    let lateness = format!(
+        "p50 {p50_ms:.2}   p99 {p99_ms:.2}   max {max_ms:.2} ms, {:.3} % by more than 20 ms",
+        heard.late_percent
+    );
+    vec![
+        row("listeners", &counts),
+        row("frames come late by", &lateness),
+    ]
 }
 
 fn timing(what: &str, timing: Timing) -> String {
@@ -182,31 +191,9 @@ fn row(what: &str, text: &str) -> String {
     format!("  {what:<20} {text}")
 }
 
-/// The mean of all windows, and the worst p99 and maximum of any.
-fn over(windows: &[Status], timing: impl Fn(&Status) -> Timing) -> Timing {
-    let worst = |of: fn(Timing) -> f64| {
-        windows
-            .iter()
-            .map(|status| of(timing(status)))
-            .fold(0.0, f64::max)
-    };
-    Timing {
-        mean_ms: mean(windows.iter().map(|status| timing(status).mean_ms)),
-        p99_ms: worst(|timing| timing.p99_ms),
-        max_ms: worst(|timing| timing.max_ms),
-    }
-}
-
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let count = values.len().max(1) as f64;
-    values.sum::<f64>() / count
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use clap::Parser as _;
 
     use super::*;
 
@@ -214,19 +201,25 @@ mod tests {
         let whole = format!(
             r#"{{"version":"0.1.0","uptime_s":12,"listeners":3,"clients":41,"avg_active":11.0,
                "refused_packets":{{"too_short":1,"stray":2}},"listener_frames_skipped":0,
+               "dropped_datagrams":7,
                "listeners_closed_slow":0,"skipped_slots":0,{text}}}"#
         );
         serde_json::from_str(&whole).unwrap()
     }
 
     fn sample(at: Instant, status: &Status, received: u64) -> Sample {
+        let all = Reception {
+            received,
+            lost: received / 100,
+            ..Reception::default()
+        };
         Sample {
-            status: status.clone(),
-            reception: Reception {
-                received,
-                lost: received / 100,
-                ..Reception::default()
-            },
+            server: Some(Look {
+                status: status.clone(),
+                all,
+                speakers: all,
+            }),
+            process_cpu_s: Some(received as f64 / 1000.0),
             packets_sent: received + 50,
             own_cpu_s: 1.0,
             at,
@@ -252,11 +245,11 @@ mod tests {
                 max_ms: 0.3,
             },
         };
-        let args = Args::parse_from(["raa-load", "40", "10", "h"]);
+        let args = Args::read(["raa-load", "40", "10", "h"]).unwrap();
         let start = Instant::now();
         let before = sample(start, &early, 1000);
         let after = sample(start + Duration::from_secs(10), &late, 6000);
-        Report::new(&args, &sent, &before, &[early, late], &after, None)
+        Report::new(&args, Some(&sent), &before, &[early, late], &after, None)
     }
 
     #[test]
@@ -270,6 +263,7 @@ mod tests {
         );
         assert_eq!(json["packets_refused"], 0);
         assert!((json["server_cpu_percent"].as_f64().unwrap() - 5.0).abs() < 1e-9);
+        assert!((json["process_cpu_percent"].as_f64().unwrap() - 50.0).abs() < 1e-9);
         let cycle = &json["mix_cycle"];
         assert!((cycle["mean_ms"].as_f64().unwrap() - 0.3).abs() < 1e-9);
         assert_eq!(
@@ -286,7 +280,8 @@ mod tests {
             "mean 0.30   p99 0.70   max 9.00 ms",
             "500 played, 0 skipped",
             "5.0 % of one core, 20.0 MiB, 41 clients",
-            "5000 sent, 5000 received, 0 refused",
+            "5000 sent, 5000 received, 0 refused, 0 dropped",
+            "50.00 % of one core",
             "50 lost, 0 late, 0 frames concealed",
         ] {
             assert!(table.contains(text), "{text} is not in\n{table}");

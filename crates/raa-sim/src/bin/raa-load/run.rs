@@ -1,102 +1,131 @@
 //! One measurement: look, load, look again and again, stop, compare.
 
-use std::net::{ToSocketAddrs as _, UdpSocket};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
+use raa_sim::{socket, sound};
 
-use crate::api::{Api, Status};
+use crate::api::{Api, Look, Status};
 use crate::args::Args;
+use crate::client;
+use crate::cpu;
+use crate::listeners::Listeners;
 use crate::report::{Report, Sample};
-use crate::senders::{self, Progress, Senders, Sent};
-use crate::{listeners, own, sound};
+use crate::senders::{self, Plan, Senders, Sent};
 
 /// The server sums its timings up every 5 s: after so long all that it tells is under load.
 const WARM_UP: Duration = Duration::from_secs(5);
 const WINDOW: Duration = Duration::from_secs(5);
 
+/// What the threads tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Ends sending and listening.
+    pub stop: AtomicBool,
+    /// What listeners hear counts.
+    pub measuring: AtomicBool,
+    /// All listeners are connected.
+    pub listening: AtomicBool,
+    /// Audio packets sent so far.
+    pub packets: AtomicU64,
+}
+
 /// Loads the server as `args` say and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
-    let api = Api::new(args);
+    let api = (!args.no_api).then(|| Api::new(args));
     // Before anything is sent: whether there is a server at all.
-    api.status()?;
-    let socket = connect(args)?;
+    api.as_ref().map(Api::status).transpose()?;
+    let sockets = senders::sockets(socket::resolve(&args.host, args.udp_port)?, args)?;
     let pieces = sound::pieces()?;
-    let senders = Senders::new(
-        socket,
-        args.clients,
-        args.speaking(),
-        &pieces,
-        args.loss / 100.0,
-    );
-    let end = Instant::now() + WARM_UP + Duration::from_secs(args.seconds);
-    let url = api.mix_url();
+    let plan = Plan::of(args);
+    let starting_time = plan.starting_time();
+    let http = socket::resolve(&args.host, args.http_port)?;
+    let listeners = (args.listeners > 0)
+        .then(|| Listeners::new(http, args.listeners))
+        .transpose()?;
     let progress = Progress::default();
     thread::scope(|scope| {
-        let sending = scope.spawn(|| senders.run(&progress));
-        let listening = (args.listeners > 0)
-            .then(|| scope.spawn(|| listeners::listen(&url, args.listeners, end)));
-        let measured = measure(&api, args, &progress, end);
+        let sending = (args.clients > 0)
+            .then(|| scope.spawn(|| Senders::new(plan, sockets, &pieces).run(&progress)));
+        let listening = listeners.map(|all| scope.spawn(|| all.run(&progress)));
+        let started = Instant::now();
+        while listening.is_some() && !progress.listening.load(Ordering::Relaxed) {
+            if listening
+                .as_ref()
+                .is_some_and(|thread| thread.is_finished())
+            {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep((started + starting_time).saturating_duration_since(Instant::now()));
+        let measured = measure(api.as_ref(), args, &progress);
         progress.stop.store(true, Ordering::Relaxed);
-        let sent = join(sending)?;
+        let sent = sending.map(join).transpose()?;
         let heard = listening.map(join).transpose()?.transpose()?;
         let (before, windows, after) = measured?;
-        check_arrival(args, &sent, &before, &after)?;
-        Ok(Report::new(args, &sent, &before, &windows, &after, heard))
+        if let Some(sent) = &sent {
+            check_arrival(args, sent, &before, &after)?;
+        }
+        Ok(Report::new(
+            args,
+            sent.as_ref(),
+            &before,
+            &windows,
+            &after,
+            heard,
+        ))
     })
 }
 
 /// One look at the server after the warm-up, one in every window, and one at the end.
 fn measure(
-    api: &Api,
+    api: Option<&Api>,
     args: &Args,
     progress: &Progress,
-    end: Instant,
 ) -> anyhow::Result<(Sample, Vec<Status>, Sample)> {
     thread::sleep(WARM_UP);
+    let end = Instant::now() + Duration::from_secs(args.seconds);
     let before = sample(api, args, progress)?;
+    progress.measuring.store(true, Ordering::Relaxed);
     let mut windows = Vec::new();
     while Instant::now() + WINDOW <= end {
         thread::sleep(WINDOW);
-        windows.push(api.status()?);
+        windows.extend(api.map(Api::status).transpose()?);
     }
     thread::sleep(end.saturating_duration_since(Instant::now()));
+    progress.measuring.store(false, Ordering::Relaxed);
     let after = sample(api, args, progress)?;
-    windows.push(after.status.clone());
+    windows.extend(after.server.as_ref().map(|look| look.status.clone()));
     Ok((before, windows, after))
 }
 
-fn sample(api: &Api, args: &Args, progress: &Progress) -> anyhow::Result<Sample> {
+fn sample(api: Option<&Api>, args: &Args, progress: &Progress) -> anyhow::Result<Sample> {
+    let look = |api: &Api| -> anyhow::Result<Look> {
+        let clients = api.clients()?;
+        Ok(Look {
+            all: clients.reception(|ssrc| client::is_ours(ssrc, args.clients)),
+            speakers: clients.reception(|ssrc| client::is_ours(ssrc, args.speaking())),
+            status: api.status()?,
+        })
+    };
     Ok(Sample {
-        status: api.status()?,
-        reception: api.reception(|ssrc| senders::is_ours(ssrc, args.clients))?,
+        server: api.map(look).transpose()?,
+        process_cpu_s: args.pid.map(cpu::of_process_s).transpose()?,
         packets_sent: progress.packets.load(Ordering::Relaxed),
-        own_cpu_s: own::cpu_s(),
+        own_cpu_s: cpu::own_s(),
         at: Instant::now(),
     })
 }
 
-fn connect(args: &Args) -> anyhow::Result<UdpSocket> {
-    let to = (args.host.as_str(), args.udp_port);
-    let address = to.to_socket_addrs().ok().and_then(|mut all| all.next());
-    let address = address.with_context(|| format!("no host is called {}", args.host))?;
-    let any = if address.is_ipv4() {
-        "0.0.0.0:0"
-    } else {
-        "[::]:0"
-    };
-    let socket = UdpSocket::bind(any).context("cannot open a UDP socket")?;
-    socket
-        .connect(address)
-        .with_context(|| format!("there is no way to {address}"))?;
-    Ok(socket)
-}
-
 /// A measurement of nothing is none.
 fn check_arrival(args: &Args, sent: &Sent, before: &Sample, after: &Sample) -> anyhow::Result<()> {
-    let received = after.reception.since(before.reception).received;
+    let (Some(before), Some(now)) = (&before.server, &after.server) else {
+        return Ok(());
+    };
+    let received = now.all.since(before.all).received;
     ensure!(
         received > 0 || args.loss >= 100.0,
         "the server received none of {} packets sent to UDP port {} of {} ({} were refused at once); \

@@ -1,8 +1,12 @@
-//! What the speaking clients say: a few short pieces, encoded once.
+//! What speaking clients say under load: a few short pieces of music, encoded once.
+//!
+//! Always: the same in every run and in every program, so that what decoding them costs can be
+//! compared.
 
 use raa_core::codec::{CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
-use raa_sim::random::Random;
+
+use crate::random::Random;
 
 /// Different pieces; clients take turns.
 const PIECES: u32 = 5;
@@ -10,10 +14,13 @@ const PIECES: u32 = 5;
 const PACKETS: usize = 100;
 
 /// One piece, as Opus packets of 20 ms.
-pub(crate) type Piece = Vec<Vec<u8>>;
+pub type Piece = Vec<Vec<u8>>;
 
 /// Encodes all pieces with what RAA's clients use.
-pub(crate) fn pieces() -> Result<Vec<Piece>, CodecError> {
+///
+/// # Errors
+/// When there is no memory for an encoder.
+pub fn pieces() -> Result<Vec<Piece>, CodecError> {
     (0..PIECES).map(piece).collect()
 }
 

@@ -1,0 +1,129 @@
+//! One socket's datagrams, gathered and sent by one call.
+//!
+//! Always: no allocation per datagram; one that is refused keeps none behind it from being sent.
+
+use std::io::IoSlice;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd as _;
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, sendmmsg};
+
+/// Datagrams that are sent by one call.
+const BATCH: usize = 64;
+const MAX_DATAGRAM: usize = 1500;
+
+/// A connected socket and what waits to leave by it.
+pub(crate) struct Outlet {
+    socket: UdpSocket,
+    /// The first `waiting` of them wait; the others are there for the next ones.
+    datagrams: Vec<Vec<u8>>,
+    waiting: usize,
+    headers: MultiHeaders<()>,
+    errors: u64,
+}
+
+impl Outlet {
+    pub(crate) fn new(socket: UdpSocket) -> Self {
+        Self {
+            socket,
+            datagrams: Vec::with_capacity(BATCH),
+            waiting: 0,
+            headers: MultiHeaders::preallocate(BATCH, None),
+            errors: 0,
+        }
+    }
+
+    /// Datagrams refused by this host's own network, or by the other host (ICMP).
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// Lets `write` append a datagram, which leaves with the next [`flush`](Self::flush) at the
+    /// latest.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.waiting == BATCH {
+            self.flush();
+        }
+        if self.waiting == self.datagrams.len() {
+            self.datagrams.push(Vec::with_capacity(MAX_DATAGRAM));
+        }
+        let datagram = &mut self.datagrams[self.waiting];
+        datagram.clear();
+        write(datagram);
+        self.waiting += 1;
+    }
+
+    /// Sends all that waits.
+    pub(crate) fn flush(&mut self) {
+        let mut sent = 0;
+        while sent < self.waiting {
+            match self.send_from(sent) {
+                Ok(count) => sent += count,
+                Err(Errno::EINTR) => {}
+                Err(_) => {
+                    self.errors += 1;
+                    sent += 1;
+                }
+            }
+        }
+        self.waiting = 0;
+    }
+
+    /// Sends datagram `first` and those behind it; gives how many have left, at least one.
+    fn send_from(&mut self, first: usize) -> nix::Result<usize> {
+        let waiting = &self.datagrams[first..self.waiting];
+        let slices: [[IoSlice<'_>; 1]; BATCH] =
+            std::array::from_fn(|n| [IoSlice::new(waiting.get(n).map_or(&[], Vec::as_slice))]);
+        let sent = sendmmsg(
+            self.socket.as_raw_fd(),
+            &mut self.headers,
+            slices[..waiting.len()].iter(),
+            [None; BATCH],
+            [],
+            MsgFlags::empty(),
+        )?;
+        Ok(sent.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn more_than_a_batch_arrives_in_order() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let mut outlet =
+            Outlet::new(raa_sim::socket::connect(receiver.local_addr().unwrap()).unwrap());
+        for n in 0..BATCH as u8 + 10 {
+            outlet.push(|out| out.extend([n, n]));
+        }
+        outlet.flush();
+        outlet.flush();
+        let mut buffer = [0; 10];
+        for n in 0..BATCH as u8 + 10 {
+            assert_eq!((receiver.recv(&mut buffer).unwrap(), buffer[1]), (2, n));
+        }
+        assert_eq!(outlet.errors(), 0);
+    }
+
+    #[test]
+    fn refused_datagrams_are_counted() {
+        let closed = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let mut outlet = Outlet::new(raa_sim::socket::connect(closed).unwrap());
+        for _ in 0..3 {
+            outlet.push(|out| out.push(1));
+            outlet.flush();
+        }
+        assert!(outlet.errors() > 0);
+    }
+}
