@@ -64,7 +64,8 @@ pub(crate) struct Args {
     /// Speakers pause, as people do: seconds of sound, seconds of keep-alives
     #[arg(long)]
     pub dtx: bool,
-    /// Client n (from 0) sends to the audio port + n, for mixers that take one stream a port
+    /// Client n (from 0) sends to the audio port + n, and no RTCP, for mixers that take one
+    /// stream a port
     #[arg(long)]
     pub ports: bool,
     /// Read no API: for programs that are no RAA server

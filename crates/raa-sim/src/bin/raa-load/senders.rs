@@ -54,6 +54,8 @@ pub(crate) struct Plan {
     pub jitter_ms: f64,
     pub drift_ppm: f64,
     pub dtx: bool,
+    /// Without RTCP: it has no place beside RTP where each client has a port of its own.
+    pub audio_only: bool,
 }
 
 /// The clients and their way to the server.
@@ -82,6 +84,7 @@ impl Plan {
             jitter_ms: args.jitter,
             drift_ppm: args.drift,
             dtx: args.dtx,
+            audio_only: args.ports,
         }
     }
 
@@ -207,7 +210,7 @@ impl<'a> Senders<'a> {
             }
         }
         // Behind the first audio packet, which makes the client known.
-        if slot % REPORT_SLOTS == 1 {
+        if slot % REPORT_SLOTS == 1 && !self.plan.audio_only {
             let outlet = n % self.outlets.len();
             let client = &self.clients[n];
             self.outlets[outlet].push(|out| client.write_report(out));
@@ -237,6 +240,9 @@ impl<'a> Senders<'a> {
     }
 
     fn say_goodbye(&mut self) {
+        if self.plan.audio_only {
+            return;
+        }
         for n in 0..self.clients.len() {
             let outlet = n % self.outlets.len();
             let client = &self.clients[n];

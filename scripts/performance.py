@@ -1,0 +1,195 @@
+"""Measures the server beside its limits and writes docs/performance.md. Run by scripts/performance.
+
+Always: what is compared was taken in the same run, by turns; raw results are kept as JSON; only the part of the
+document between the two marks is rewritten.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import performance_figures as figures
+import performance_profile as profile
+import performance_programs as programs
+
+BEGIN, END = "<!-- scripts/performance writes from here -->", "<!-- to here -->"
+# With listeners so many speak.
+SPEAKING = 10
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/performance", description="Measures and writes docs/performance.md.")
+    parser.add_argument("--seconds", type=int, default=60, help="length of each run (60)")
+    parser.add_argument("--quick", action="store_true", help="everything short and small: a trial, no result")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, help="measure these anew, take the others from the last run")
+    parser.add_argument("--port-base", type=int, default=24_000, help="the first of up to 400 ports (24000)")
+    parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--document", type=Path, required=True, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.speakers = [10, 40] if args.quick else [10, 40, 100, 300, 1000]
+    args.listeners = [100, 300] if args.quick else [100, 1000, 2000, 5000]
+    args.seconds = 5 if args.quick else args.seconds
+    return args
+
+
+def speakers(args):
+    rows, peer_keeps_up = [], True
+    for count in args.speakers:
+        row, rounds = {"speakers": count}, 5 if args.quick else 15
+        before = programs.parts(count, rounds)
+        with programs.Server(args.work, args.port_base):
+            row["server"] = programs.load(count, count, args.port_base, args.seconds)
+        # A machine's speed changes by the minute: the limit is taken on both sides of what it limits.
+        row["parts"] = figures.mean_of(before, programs.parts(count, rounds))
+        with programs.Loop(args.work, args.port_base) as loop:
+            options = ("--no-api", "--pid", loop.process.pid)
+            run = programs.load(count, count, args.port_base, args.seconds, *options)
+            row["loop_percent"] = run["process_cpu_percent"]
+        row["gstreamer"] = gstreamer(args, count) if peer_keeps_up and count <= 300 else None
+        peer_keeps_up = bool(row["gstreamer"] and row["gstreamer"]["keeps_up"])
+        rows.append(row)
+    return rows
+
+
+def gstreamer(args, count):
+    """It keeps up while a packet of sound comes out for every 20 ms."""
+    port = args.port_base + 10
+    with programs.GStreamer(args.work, port, count) as mixer:
+        packets, octets, began = mixer.packets, mixer.bytes, time.monotonic()
+        options = ("--no-api", "--ports", "--pid", mixer.process.pid)
+        run = programs.load(count, count, port, args.seconds, *options)
+        packets, octets = mixer.packets - packets, mixer.bytes - octets
+        rate = packets / (time.monotonic() - began)
+    found = {"cpu_percent": run["process_cpu_percent"], "packets_per_s": rate, "mean_bytes": octets / max(packets, 1)}
+    return {**found, "keeps_up": rate > 45 and found["mean_bytes"] > 60}
+
+
+def forty(args):
+    """The case whose figures the older server published."""
+    with programs.Server(args.work, args.port_base):
+        return programs.load(40, 10, args.port_base, 10 if args.quick else 150)
+
+
+def listeners(args):
+    with programs.Server(args.work, args.port_base):
+        base = programs.load(SPEAKING, SPEAKING, args.port_base, args.seconds)
+    rows = []
+    for count in args.listeners:
+        with programs.Server(args.work, args.port_base):
+            server = programs.load(SPEAKING, SPEAKING, args.port_base, args.seconds, "--listeners", count)
+        bare = programs.writes(count, args.port_base, min(args.seconds, 20), args.work)
+        rows.append({"listeners": count, "server": server, "writes": bare})
+    return {"base": base, "rows": rows}
+
+
+def alone(args):
+    """Start-up, idleness, and what a known client takes."""
+    starting_s = []
+    for _ in range(3 if args.quick else 10):
+        with programs.Server(args.work, args.port_base) as server:
+            starting_s.append(server.starting_s)
+    idle_s = 5 if args.quick else 30
+    with programs.Server(args.work, args.port_base) as server:
+        time.sleep(2)
+        before, began, rss = server.cpu_s(), time.monotonic(), server.rss_bytes()
+        time.sleep(idle_s)
+        idle_percent = 100 * (server.cpu_s() - before) / (time.monotonic() - began)
+        known = 100 if args.quick else 1000
+        programs.load(known, known, args.port_base, 5)
+        per_client = (server.rss_bytes() - rss) / known
+    return {
+        "starting_ms": 1000 * statistics.median(starting_s),
+        "idle_percent": idle_percent,
+        "idle_rss_bytes": rss,
+        "known_clients": known,
+        "bytes_per_client": per_client,
+    }
+
+
+def profiled(args):
+    count = 40 if args.quick else 300
+    return {"speakers": count, **profile.measure(args.work, args.port_base, count, 5 if args.quick else 20)}
+
+
+MEASUREMENTS = {"speakers": speakers, "forty": forty, "listeners": listeners, "alone": alone, "profile": profiled}
+
+
+def measured(args):
+    """All results; each is kept as soon as it is there."""
+    results = {}
+    for name, measure in MEASUREMENTS.items():
+        kept = args.work / f"{name}.json"
+        if not args.only or name in args.only:
+            print(f"measuring: {name}", flush=True)
+            kept.write_text(json.dumps({"date": now(), "found": measure(args)}, indent=1))
+        results[name] = json.loads(kept.read_text())
+    return results
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def output_of(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip()
+
+
+def conditions(args, results):
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    memory_kib = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
+    # opusic-sys brings libopus as source.
+    library = re.search(r'name = "opusic-sys"\nversion = "([^"]+)"', Path("Cargo.lock").read_text())
+    peer = output_of("gst-launch-1.0", "--version").splitlines()
+    kind = "**A trial with --quick: short runs, no result.**" if args.quick else f"Runs of {args.seconds} s."
+    dates = ", ".join(f"{name} {result['date']}" for name, result in results.items())
+    return "\n".join(
+        [
+            f"{kind} Taken: {dates}.",
+            "",
+            f"- {model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory_kib / 2**20:.1f} GiB, "
+            f"Linux {platform.release()}",
+            f"- commit {output_of('git', 'rev-parse', '--short', 'HEAD')}, {output_of('rustc', '--version')}, "
+            f"libopus of opusic-sys {library[1] if library else '?'}, {peer[-2] if len(peer) > 2 else (peer or ['?'])[0]}",
+        ]
+    )
+
+
+def document(args, results):
+    found = {name: result["found"] for name, result in results.items()}
+    rows, hearing, quiet = found["speakers"], found["listeners"], found["alone"]
+    sections = [
+        conditions(args, results),
+        "## Speakers\n\nCPU in % of one core, in brackets as a multiple of the limit. GStreamer is asked up to 300.\n\n"
+        + figures.speakers_table(rows),
+        "What the limit is made of, in us:\n\n" + figures.parts_table(rows),
+        "## Time of a slot\n\n" + figures.timing_table([found["forty"], *(row["server"] for row in rows)])
+        + "\n\nThe older Node.js server published 0.87 / 2.0 / 4.4 ms for 40 / 10.",
+        f"## Listeners\n\n{SPEAKING} computers speak.\n\n" + figures.listeners_table(hearing["rows"], hearing["base"]),
+        "## How cost grows\n\n" + figures.growth_text(rows, hearing["rows"], hearing["base"]),
+        "## Alone\n\n"
+        f"From its start to its first answer {quiet['starting_ms']:.0f} ms (median); idle, without test music and "
+        f"listeners, {quiet['idle_percent']:.2f} % of a core and {quiet['idle_rss_bytes'] / 2**20:.1f} MiB; "
+        f"{quiet['bytes_per_client'] / 1024:.1f} KiB for each of {quiet['known_clients']} known clients.",
+        f"## Profile\n\n{found['profile']['speakers']} computers speak. " + figures.profile_text(found["profile"]),
+    ]
+    return "\n\n".join(sections)
+
+
+def main():
+    args = arguments()
+    args.work.mkdir(parents=True, exist_ok=True)
+    text = document(args, measured(args))
+    before, rest = args.document.read_text().split(BEGIN)
+    args.document.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    print(text)
+
+
+main()

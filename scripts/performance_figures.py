@@ -1,0 +1,118 @@
+"""Lines through figures, and the tables that scripts/performance writes. Pure: no programs, no files."""
+
+# How full a machine may be made by the extrapolation.
+HEADROOM = 0.8
+CORES = 64
+
+
+def line(points):
+    """The least squares' line through (x, y): slope, intercept, and the share of the variance it explains."""
+    count = len(points)
+    mean_x, mean_y = (sum(point[i] for point in points) / count for i in (0, 1))
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+    intercept = mean_y - slope * mean_x
+    total = sum((y - mean_y) ** 2 for _, y in points)
+    rest = sum((y - slope * x - intercept) ** 2 for x, y in points)
+    return {"slope": slope, "intercept": intercept, "r2": 1 - rest / total if total else 1.0}
+
+
+def mean_of(first, second):
+    """Of two measurements, name by name."""
+    return {name: (value + second[name]) / 2 for name, value in first.items()}
+
+
+def speakers_of_many_cores(slope_percent, decode_us):
+    """How many speakers CORES carry when decoding is spread over all but one core, and the rest is that one's."""
+    decode_percent = decode_us / 200
+    serial_percent = max(slope_percent - decode_percent, 1e-9)
+    return int(HEADROOM * min(100 * (CORES - 1) / decode_percent, 100 / serial_percent))
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in lines)
+
+
+def ms(timing):
+    return f"{timing['mean_ms']:.2f} / {timing['p99_ms']:.2f} / {timing['max_ms']:.2f}"
+
+
+def with_multiple(percent, limit):
+    return "-" if percent is None else f"{percent:.1f} ({percent / limit:.2f})"
+
+
+def speakers_table(rows):
+    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "heard", "raa-load"]
+    cells = []
+    for row in rows:
+        limit, server = row["parts"]["limit_percent"], row["server"]
+        peer = row["gstreamer"]
+        kept = peer and peer["keeps_up"]
+        gstreamer = with_multiple(peer["cpu_percent"], limit) if kept else "does not keep up" if peer else "-"
+        measured = [with_multiple(server["server_cpu_percent"], limit), with_multiple(row["loop_percent"], limit)]
+        skipped = f"{server['skipped_slots']} of {server['slots']}"
+        heard, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
+        cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, heard, own])
+    return table(head, cells)
+
+
+def timing_table(rows):
+    head = ["clients / speaking", "mix cycle mean / p99 / max, ms", "slots begin late by mean / p99 / max, ms"]
+    return table(head, [[f"{r['clients']} / {r['speaking']}", ms(r["mix_cycle"]), ms(r["slot_lateness"])] for r in rows])
+
+
+def parts_table(rows):
+    names = ["decode_us", "receive_us", "mix_us", "encode_us", "wake_up_us"]
+    head = ["speakers", "decode", "receive", "mix", "encode", "wake-up"]
+    return table(head, [[r["speakers"], *(f"{r['parts'][name]:.2f}" for name in names)] for r in rows])
+
+
+def frame_us(row, base):
+    """CPU of the server per listener and frame: what it uses beyond that without listeners."""
+    percent = row["server"]["server_cpu_percent"] - base["server_cpu_percent"]
+    seconds, frames = row["server"]["seconds"], row["server"]["listeners"]["frames"]
+    return percent / 100 * seconds * 1e6 / max(frames, 1)
+
+
+def listeners_table(rows, base):
+    head = ["listeners", "bare write, us", "raa-server per frame, us", "multiple", "late by > 20 ms", "p99 / max, ms"]
+    head += ["missing", "left", "KiB per listener", "speakers heard", "slots skipped"]
+    cells = []
+    for row in rows:
+        server, bare = row["server"], row["writes"]["write_us"]
+        heard, cost = server["listeners"], frame_us(row, base)
+        kib = (server["server_rss_bytes"] - base["server_rss_bytes"]) / 1024 / row["listeners"]
+        late = [f"{heard['late_percent']:.3f} %", f"{heard['lateness']['p99_ms']:.1f} / {heard['lateness']['max_ms']:.1f}"]
+        found = [*late, heard["missing"], heard["disconnected"], f"{kib:.1f}", f"{server['heard_percent']:.2f} %"]
+        costs = [f"{bare:.2f}", f"{cost:.2f}", f"{cost / bare:.2f}"]
+        cells.append([row["listeners"], *costs, *found, server["skipped_slots"]])
+    return table(head, cells)
+
+
+def growth_text(speakers, listeners, base):
+    """What the costs grow by, and what a large machine would carry by that."""
+    by_speaker = line([(row["speakers"], row["server"]["server_cpu_percent"]) for row in speakers])
+    points = [(0, base["server_cpu_percent"])]
+    by_listener = line(points + [(row["listeners"], row["server"]["server_cpu_percent"]) for row in listeners])
+    decode_us = speakers[-1]["parts"]["decode_us"]
+    most = speakers_of_many_cores(by_speaker["slope"], decode_us)
+    serial = max(by_speaker["slope"] - decode_us / 200, 0)
+    head = ["cost in % of a core", "slope", "intercept", "R²"]
+    cells = [
+        [name, f"{fit['slope']:.5f}", f"{fit['intercept']:.2f}", f"{fit['r2']:.4f}"]
+        for name, fit in (("per speaker", by_speaker), ("per listener", by_listener))
+    ]
+    one_core = HEADROOM * 100 / max(by_listener["slope"], 1e-9)
+    return (
+        f"{table(head, cells)}\n\nBy these lines {CORES} cores, filled to {HEADROOM:.0%}, would carry {most:,} speakers, if\n"
+        f"decoding ({decode_us:.1f} us a packet) spreads over all cores but one and everything else ({serial:.4f} % of a\n"
+        f"core per speaker) stays on that one; and {one_core:,.0f} listeners for each core that writes. Memory bandwidth,\n"
+        "the network card and the kernel's locks are not in these lines."
+    )
+
+
+def profile_text(profile):
+    rows = [[f"{share:.1f} %", f"`{name}`", "yes" if is_opus else ""] for share, name, is_opus in profile["top"]]
+    found = table(["share", "function", "libopus"], rows)
+    return f"{profile['opus_percent']:.1f} % of the {profile['of']} are libopus'. The ten most expensive functions:\n\n{found}"

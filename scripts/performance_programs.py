@@ -1,0 +1,137 @@
+"""The programs that scripts/performance measures: starts them, reads what they use, ends them.
+
+Always: each is ended by its own process, whatever happens; nothing but loopback is used.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+BIN = Path(os.environ.get("RAA_BIN_DIR", "target/release"))
+# As GStreamer wants to be told what comes: RAA's payload type.
+RTP_CAPS = "application/x-rtp,media=audio,clock-rate=48000,encoding-name=OPUS,payload=111"
+
+
+class Program:
+    """A running process; leaving the `with` ends it."""
+
+    def __init__(self, command, log, **options):
+        self.log = open(log, "w", encoding="utf-8")
+        self.process = subprocess.Popen([str(word) for word in command], stderr=self.log, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+    def cpu_s(self):
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def rss_bytes(self):
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) * 1024
+
+
+class Server(Program):
+    """raa-server with nothing but its defaults, without test music, with a state of its own."""
+
+    def __init__(self, work, port, wrapper=()):
+        self.http, state = port + 1, work / "state"
+        shutil.rmtree(state, ignore_errors=True)
+        config = work / "raa-server.toml"
+        config.write_text('listen_address = "127.0.0.1"\nmax_unnamed_clients = 10000\n')
+        options = ["--udp-port", port, "--http-port", self.http, "--state-dir", state, "--config", config]
+        command = [*wrapper, BIN / "raa-server", *options, "--no-test-music", "--log-level", "warn"]
+        self.started = time.monotonic()
+        super().__init__(command, work / "server.log", stdout=subprocess.DEVNULL)
+        self.starting_s = self.wait()
+
+    def wait(self):
+        """Until it answers; how long that took since the start."""
+        for _ in range(30_000):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/healthz", timeout=5):
+                    return time.monotonic() - self.started
+            except OSError:
+                if self.process.poll() is not None:
+                    raise RuntimeError("raa-server does not start, see target/performance/server.log") from None
+                time.sleep(0.001)
+        raise RuntimeError("raa-server does not answer")
+
+
+class Loop(Program):
+    """The bare loop of raa-limit."""
+
+    def __init__(self, work, port):
+        super().__init__([BIN / "raa-limit", "loop", "--port", port], work / "loop.log", stdout=subprocess.PIPE)
+        # It tells its address when it is ready.
+        self.process.stdout.readline()
+
+
+class GStreamer(Program):
+    """audiomixer with one RTP stream a port; what it sends is counted."""
+
+    def __init__(self, work, port, speakers):
+        self.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.out.bind(("127.0.0.1", 0))
+        self.packets = self.bytes = 0
+        threading.Thread(target=self.count, daemon=True).start()
+        super().__init__(self.pipeline(port, speakers), work / "gstreamer.log", stdout=subprocess.DEVNULL)
+        # As long as making so many elements takes.
+        time.sleep(2 + speakers / 50)
+
+    def pipeline(self, port, speakers):
+        mixed = "audiomixer name=mix latency=20000000 output-buffer-duration=20000000 ! audioconvert"
+        mixed += " ! audio/x-raw,rate=48000,channels=1 ! opusenc bitrate=64000 complexity=9 frame-size=20"
+        mixed += f" ! rtpopuspay pt=111 ! udpsink host=127.0.0.1 port={self.out.getsockname()[1]} sync=false async=false"
+        words = ["gst-launch-1.0", "-q", *mixed.split()]
+        for n in range(speakers):
+            words += f"udpsrc address=127.0.0.1 port={port + n} caps={RTP_CAPS} ! rtpjitterbuffer latency=40".split()
+            words += "! rtpopusdepay ! opusdec ! audio/x-raw,rate=48000,channels=1 ! queue ! mix.".split()
+        return words
+
+    def count(self):
+        while True:
+            data = self.out.recv(2048)
+            self.packets, self.bytes = self.packets + 1, self.bytes + len(data)
+
+
+def load(clients, speaking, port, seconds, *options):
+    """A run of raa-load; what it prints as JSON."""
+    command = [BIN / "raa-load", "--clients", clients, "--speaking", speaking, "--udp-port", port]
+    command += ["--http-port", port + 1, "--seconds", seconds, "--json", *options, "127.0.0.1"]
+    return run_json(command)
+
+
+def run_json(command):
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def parts(speakers, rounds):
+    return run_json([BIN / "raa-limit", "parts", "--speakers", speakers, "--rounds", rounds])
+
+
+def writes(listeners, port, seconds, work):
+    """What a bare write costs, with raa-load's listeners reading."""
+    command = [BIN / "raa-limit", "writes", "--listeners", listeners, "--port", port + 1, "--seconds", seconds]
+    with Program(command, work / "writes.log", stdout=subprocess.PIPE, text=True) as writer:
+        time.sleep(0.5)
+        # Longer than the writer, so that nobody leaves before its end.
+        load(0, 0, port, max(5, seconds), "--no-api", "--listeners", listeners)
+        return json.loads(writer.process.communicate()[0])

@@ -1,0 +1,38 @@
+"""Tests of what is pure in scripts/performance: `python3 -m unittest discover -s scripts -p '*_test.py'`."""
+
+import unittest
+
+import performance_figures as figures
+
+
+class Figures(unittest.TestCase):
+    def test_a_line_goes_through_its_points(self):
+        fit = figures.line([(x, 3 * x + 2) for x in (10, 40, 100, 300)])
+        self.assertAlmostEqual(fit["slope"], 3)
+        self.assertAlmostEqual(fit["intercept"], 2)
+        self.assertAlmostEqual(fit["r2"], 1)
+
+    def test_noise_lowers_what_the_line_explains(self):
+        fit = figures.line([(0, 0), (1, 2), (2, 1), (3, 3)])
+        self.assertAlmostEqual(fit["slope"], 0.8)
+        self.assertAlmostEqual(fit["intercept"], 0.3)
+        self.assertAlmostEqual(fit["r2"], 0.64)
+
+    def test_one_point_has_no_slope(self):
+        self.assertEqual(figures.line([(10, 5)]), {"slope": 0.0, "intercept": 5.0, "r2": 1.0})
+
+    def test_the_serial_share_or_the_decoders_limit_many_cores(self):
+        # 20 us of decoding are 0.1 % of a core; the same again is serial.
+        self.assertEqual(figures.speakers_of_many_cores(0.2, 20), 800)
+        self.assertEqual(figures.speakers_of_many_cores(0.1, 20), 50_400)
+
+    def test_two_measurements_have_a_mean(self):
+        self.assertEqual(figures.mean_of({"speakers": 10, "us": 2.0}, {"speakers": 10, "us": 3.0}), {"speakers": 10, "us": 2.5})
+
+    def test_a_frame_costs_what_listeners_add(self):
+        server = {"server_cpu_percent": 12.0, "seconds": 10.0, "listeners": {"frames": 50_000}}
+        self.assertAlmostEqual(figures.frame_us({"server": server}, {"server_cpu_percent": 2.0}), 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
