@@ -18,10 +18,14 @@ use super::priority;
 
 /// More would wait for each other more than they help.
 const MAX_WORKERS: usize = 8;
-/// A slot with so much work, or more, is shared out: half of its time.
-const SHARE_FROM: Duration = Duration::from_millis(10);
-/// Slots with less than this, on average, are not.
-const ALONE_BELOW: Duration = Duration::from_millis(7);
+/// Slots with so much work, on average, are shared out: one core still suffices for it, but not
+/// for much more.
+const SHARE_FROM: Duration = Duration::from_millis(12);
+/// A single one with so much is reason enough.
+const SHARE_AT_ONCE_FROM: Duration = Duration::from_millis(16);
+/// With less than this, on average, the engine is alone again. Two threads that decode at once
+/// often share a core's units, and then each takes longer.
+const ALONE_BELOW: Duration = Duration::from_millis(9);
 /// The average is over about so many slots: a second.
 const AVERAGED_SLOTS: u32 = 50;
 
@@ -104,9 +108,11 @@ impl Load {
     /// Takes note of a slot's work, summed over all threads.
     fn note(&mut self, work: Duration) {
         self.average = (self.average * (AVERAGED_SLOTS - 1) + work) / AVERAGED_SLOTS;
-        if work >= SHARE_FROM {
-            // At once: the next slot may have as much.
-            (self.is_shared, self.average) = (true, self.average.max(SHARE_FROM));
+        if work >= SHARE_AT_ONCE_FROM {
+            self.average = self.average.max(SHARE_FROM);
+        }
+        if self.average >= SHARE_FROM {
+            self.is_shared = true;
         } else if self.average < ALONE_BELOW {
             self.is_shared = false;
         }
@@ -126,12 +132,15 @@ mod tests {
             (0..slots).for_each(|_| load.note(Duration::from_millis(work_ms)));
             load.is_shared
         };
-        assert!(!note(9, 500), "one core suffices");
-        assert!(note(10, 1));
-        assert!(note(8, 500), "between the two nothing changes");
+        assert!(!note(11, 500), "one core suffices");
+        assert!(!note(15, 1), "once is no load");
+        assert!(note(15, 50));
+        assert!(note(10, 500), "between the two nothing changes");
         assert!(note(1, 5), "a few short slots are no reason");
         assert!(!note(1, 60));
-        assert!(!note(8, 500));
+        assert!(!note(10, 500));
+        assert!(note(16, 1), "the next slot may have as much");
+        assert!(!note(8, 200));
     }
 
     #[test]
