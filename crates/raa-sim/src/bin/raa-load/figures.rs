@@ -15,7 +15,8 @@ pub(crate) struct Figures {
     pub slots: u64,
     pub skipped_slots: u64,
     pub avg_active: f64,
-    /// Percent of slots x speakers that were played and not concealed; `None` if speakers pause.
+    /// Percent of slots x speakers, skipped slots included, that were played and not concealed;
+    /// `None` if speakers pause.
     pub heard_percent: Option<f64>,
     pub server_cpu_percent: f64,
     pub server_rss_bytes: u64,
@@ -41,6 +42,8 @@ impl Figures {
         let (first, last) = (&before.status, &after.status);
         let refused = |status: &Status| status.refused_packets.values().sum::<u64>();
         let slots = last.slots - first.slots;
+        let skipped_slots = last.skipped_slots - first.skipped_slots;
+        let played = (slots, skipped_slots);
         let avg_active = mean(windows.iter().map(|status| status.avg_active));
         let concealed = after.speakers.since(before.speakers).concealed;
         Self {
@@ -48,10 +51,10 @@ impl Figures {
             mix_cycle: over(windows, |status| status.mix_cycle),
             slot_lateness: over(windows, |status| status.slot_lateness),
             slots,
-            skipped_slots: last.skipped_slots - first.skipped_slots,
+            skipped_slots,
             avg_active,
             heard_percent: (args.speaking() > 0 && !args.dtx)
-                .then(|| heard_percent(avg_active, concealed, slots, args.speaking())),
+                .then(|| heard_percent(avg_active, concealed, played, args.speaking())),
             server_cpu_percent: 100.0 * (last.process.cpu_s - first.process.cpu_s) / seconds,
             server_rss_bytes: last.process.rss_bytes,
             server_clients: last.clients,
@@ -64,12 +67,14 @@ impl Figures {
     }
 }
 
-/// Who else is in the mix, as the test music, does not make up for a speaker that is not.
-fn heard_percent(avg_active: f64, concealed: u64, slots: u64, speaking: u32) -> f64 {
+/// `slots` are those that were played and those that were skipped. Who else is in the mix, as the
+/// test music, does not make up for a speaker that is not.
+fn heard_percent(avg_active: f64, concealed: u64, slots: (u64, u64), speaking: u32) -> f64 {
+    let (played, skipped) = (slots.0 as f64, slots.1 as f64);
     let speaking = f64::from(speaking);
-    let in_mix = (avg_active / speaking).min(1.0);
-    let concealed = concealed as f64 / (slots.max(1) as f64 * speaking);
-    100.0 * in_mix * (1.0 - concealed.min(1.0))
+    let in_mix = (avg_active / speaking).min(1.0) * played;
+    let heard = (in_mix - concealed as f64 / speaking).max(0.0);
+    100.0 * heard / (played + skipped).max(1.0)
 }
 
 /// The mean of all windows, and the worst p99 and maximum of any.
@@ -97,9 +102,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_speaker_is_heard_where_it_is_in_the_mix_and_not_concealed() {
-        assert!((heard_percent(10.0, 0, 3000, 10) - 100.0).abs() < 1e-9);
-        assert!((heard_percent(11.0, 300, 3000, 10) - 99.0).abs() < 1e-9);
-        assert!((heard_percent(2.3, 0, 3000, 10) - 23.0).abs() < 1e-9);
+    fn a_speaker_is_heard_where_a_slot_is_played_with_it_and_not_concealed() {
+        assert!((heard_percent(10.0, 0, (3000, 0), 10) - 100.0).abs() < 1e-9);
+        assert!((heard_percent(11.0, 300, (3000, 0), 10) - 99.0).abs() < 1e-9);
+        assert!((heard_percent(2.3, 0, (3000, 0), 10) - 23.0).abs() < 1e-9);
+        assert!((heard_percent(10.0, 0, (1000, 3000), 10) - 25.0).abs() < 1e-9);
     }
 }
