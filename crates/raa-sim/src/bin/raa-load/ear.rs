@@ -24,6 +24,7 @@ pub(crate) struct Heard {
     pub skipped_slots: u64,
     /// Listeners whose connection ended before its time, since the beginning.
     pub disconnected: u64,
+    /// Of the timed listeners' frames, as is the next.
     pub lateness: Percentiles,
     /// Share of the frames that came more than a slot late, in percent.
     pub late_percent: f64,
@@ -67,21 +68,34 @@ pub(crate) struct Ear {
 }
 
 impl Ear {
-    /// Hears one frame that came at `at`; it counts if there is a tally.
-    pub(crate) fn take(&mut self, at: Instant, packet: &Packet<'_>, tally: Option<&mut Tally>) {
+    /// Hears one frame that came at `at`, if that is known; it counts if there is a tally.
+    pub(crate) fn take(
+        &mut self,
+        at: Option<Instant>,
+        packet: &Packet<'_>,
+        tally: Option<&mut Tally>,
+    ) {
         let (missing, skipped) = self.gap_before(packet);
         self.frames += 1;
-        let into = Duration::from_secs_f64(self.position as f64 / f64::from(SAMPLE_RATE));
-        let origin = at.checked_sub(into).unwrap_or(at);
-        let earliest = self.origin.map_or(origin, |earliest| earliest.min(origin));
-        self.origin = Some(earliest);
+        let lateness = at.map(|at| self.lateness(at));
         let Some(tally) = tally else { return };
         tally.frames += 1;
         tally.missing += u64::from(missing);
         tally.skipped_slots += u64::from(skipped);
-        if self.frames > SETTLING_FRAMES {
-            tally.lateness.push(origin - earliest);
+        if let Some(lateness) = lateness
+            && self.frames > SETTLING_FRAMES
+        {
+            tally.lateness.push(lateness);
         }
+    }
+
+    /// Of the frame that has just come.
+    fn lateness(&mut self, at: Instant) -> Duration {
+        let into = Duration::from_secs_f64(self.position as f64 / f64::from(SAMPLE_RATE));
+        let origin = at.checked_sub(into).unwrap_or(at);
+        let earliest = self.origin.map_or(origin, |earliest| earliest.min(origin));
+        self.origin = Some(earliest);
+        origin - earliest
     }
 
     /// Frames that this listener was not sent, and slots that nobody was.
@@ -115,7 +129,7 @@ mod tests {
             payload: &[0],
         };
         let at = start + Duration::from_millis(u64::from(slot) * 20 + late_ms);
-        ear.take(at, &packet, tally);
+        ear.take(Some(at), &packet, tally);
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Histogram {
         self.count += 1;
     }
 
+    /// How many durations it has.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
     pub(crate) fn percentiles(&self) -> Percentiles {
         Percentiles {
             p50_ms: self.percentile(0.5),

@@ -3,6 +3,8 @@
 //! One thread for all of them, which sleeps 5 ms at a time and then reads whatever has come, so a
 //! frame wakes nobody up; when it came the kernel says. Frames that were read together came, as
 //! far as can be known, when the last of them did: lateness is never made smaller than it was.
+//! Of many listeners some hundreds, spread evenly, are timed so; the others' frames are counted,
+//! a dozen by one read, so that thousands of listeners leave the machine to the server.
 
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, TcpStream};
@@ -27,6 +29,10 @@ use crate::run::Progress;
 const TICK: Duration = Duration::from_millis(5);
 /// New connections per look, so that those that are open are read meanwhile.
 const OPENED_PER_TICK: usize = 10;
+/// At most so many listeners are timed.
+const TIMED: usize = 500;
+/// The others are read in every so manieth look: every 200 ms.
+const UNTIMED_TICKS: usize = 40;
 /// Bytes read at once: several frames.
 const READ_BYTES: usize = 16 << 10;
 const EVENTS: usize = 1024;
@@ -37,6 +43,8 @@ pub(crate) struct Listeners {
     wanted: usize,
     epoll: Epoll,
     connections: Vec<Connection>,
+    /// The next look.
+    tick: usize,
     disconnected: u64,
     tally: Tally,
     reader: Reader,
@@ -45,6 +53,7 @@ pub(crate) struct Listeners {
 struct Connection {
     /// `None`: it has ended.
     stream: Option<TcpStream>,
+    is_timed: bool,
     frames: Frames,
     ear: Ear,
 }
@@ -72,6 +81,7 @@ impl Listeners {
             wanted: wanted as usize,
             epoll: Epoll::new(EpollCreateFlags::empty()).context("there is no epoll")?,
             connections: Vec::with_capacity(wanted as usize),
+            tick: 0,
             disconnected: 0,
             tally: Tally::default(),
             reader: Reader {
@@ -106,24 +116,37 @@ impl Listeners {
         for _ in 0..missing.min(OPENED_PER_TICK) {
             let (stream, came) = handshake::open(self.server)
                 .with_context(|| format!("listener {}", self.connections.len() + 1))?;
-            // Without it a frame came when it was read.
-            let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
-            let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-            let event = EpollEvent::new(flags, self.connections.len() as u64);
-            self.epoll.add(&stream, event)?;
+            let is_timed = self
+                .connections
+                .len()
+                .is_multiple_of(self.wanted.div_ceil(TIMED));
+            if is_timed {
+                // Without it a frame came when it was read.
+                let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
+                let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+                let event = EpollEvent::new(flags, self.connections.len() as u64);
+                self.epoll.add(&stream, event)?;
+            }
             let mut connection = Connection {
                 stream: Some(stream),
+                is_timed,
                 frames: Frames::default(),
                 ear: Ear::default(),
             };
-            connection.take(&came, Instant::now(), None);
+            connection.take(&came, None, None);
             self.connections.push(connection);
         }
         Ok(())
     }
 
-    /// Reads everything that has come.
+    /// Reads what has come: of the timed listeners, and of those whose turn it is.
     fn drain(&mut self, is_measuring: bool) -> anyhow::Result<()> {
+        for n in (self.tick % UNTIMED_TICKS..self.connections.len()).step_by(UNTIMED_TICKS) {
+            if !self.connections[n].is_timed {
+                self.read(n, Clocks::now(), is_measuring);
+            }
+        }
+        self.tick += 1;
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
             let count = match self.epoll.wait(&mut events, EpollTimeout::ZERO) {
@@ -132,18 +155,22 @@ impl Listeners {
             };
             let clocks = Clocks::now();
             for event in &events[..count] {
-                let connection = &mut self.connections[event.data() as usize];
-                let tally = is_measuring.then_some(&mut self.tally);
-                let was_open = connection.stream.is_some();
-                if was_open && !connection.read(&mut self.reader, clocks, tally) {
-                    // Closing takes it out of epoll, too.
-                    connection.stream = None;
-                    self.disconnected += 1;
-                }
+                self.read(event.data() as usize, clocks, is_measuring);
             }
             if count < EVENTS {
                 return Ok(());
             }
+        }
+    }
+
+    /// Reads one connection; closing takes it out of epoll, too.
+    fn read(&mut self, n: usize, clocks: Clocks, is_measuring: bool) {
+        let connection = &mut self.connections[n];
+        let tally = is_measuring.then_some(&mut self.tally);
+        let was_open = connection.stream.is_some();
+        if was_open && !connection.read(&mut self.reader, clocks, tally) {
+            connection.stream = None;
+            self.disconnected += 1;
         }
     }
 }
@@ -159,6 +186,7 @@ impl Connection {
                 Err(Errno::EINTR) => continue,
                 Err(_) => return false,
             };
+            let at = self.is_timed.then_some(at);
             if !self.take(&reader.buffer[..len], at, tally.as_deref_mut()) {
                 return false;
             }
@@ -171,7 +199,7 @@ impl Connection {
     }
 
     /// Hears what has come; false when the server says goodbye or is not understood.
-    fn take(&mut self, bytes: &[u8], at: Instant, mut tally: Option<&mut Tally>) -> bool {
+    fn take(&mut self, bytes: &[u8], at: Option<Instant>, mut tally: Option<&mut Tally>) -> bool {
         let mut is_open = true;
         let ear = &mut self.ear;
         let taken = self.frames.take(bytes, |frame| match frame {
@@ -294,6 +322,34 @@ mod tests {
             (listeners.connections.len(), listeners.disconnected),
             (2, 1)
         );
+    }
+
+    #[test]
+    fn of_many_listeners_some_are_timed_and_all_are_heard() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let mut listeners = Listeners::new(address, 2 * TIMED as u32).unwrap();
+        let accepting = thread::spawn(move || {
+            let accepted =
+                (0..OPENED_PER_TICK).map(|_| accept(server.accept().unwrap().0).unwrap());
+            accepted.collect::<Vec<_>>()
+        });
+        listeners.open_some().unwrap();
+        for socket in &mut accepting.join().unwrap() {
+            (0..60).for_each(|n| socket.send(frame(n)).unwrap());
+        }
+        for _ in 0..1000 {
+            listeners.drain(true).unwrap();
+            if listeners.tally.frames == 60 * OPENED_PER_TICK as u64 {
+                break;
+            }
+        }
+        assert_eq!(listeners.tally.frames, 60 * OPENED_PER_TICK as u64);
+        let timed = listeners.connections.iter().filter(|one| one.is_timed);
+        assert_eq!(timed.count(), OPENED_PER_TICK / 2);
+        // Behind the first second ten frames of each timed listener count.
+        let timed_frames = listeners.tally.lateness.count();
+        assert_eq!(timed_frames, 10 * OPENED_PER_TICK as u64 / 2);
     }
 
     #[test]
