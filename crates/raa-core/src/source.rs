@@ -15,8 +15,8 @@ mod voice;
 
 use std::time::{Duration, Instant};
 
-use self::pcm::Pcm;
-use self::voice::Voice;
+use self::pcm::{Fresh, Pcm};
+use self::voice::{Decoded, Voice};
 use crate::codec::{self, CodecError, MAX_PACKET_SAMPLES};
 use crate::jitter::{JitterBuffer, Next};
 use crate::red::Redundant;
@@ -157,9 +157,8 @@ impl Source {
             }
         }
         let ratio = steering.map_or(1.0, |steering| self.steer(steering, scratch));
-        self.decode(self.pcm.needed(ratio), scratch);
-        let is_sound = !self.pcm.is_quiet();
-        self.pcm.read(ratio, out);
+        let fresh = self.decode_to_play(self.pcm.needed(ratio), scratch);
+        let is_sound = self.pcm.read(fresh, ratio, out);
         self.jitter.end_slot(self.pcm.waiting());
         is_sound
     }
@@ -220,27 +219,29 @@ impl Source {
     /// Decodes, or bridges, until so many samples wait.
     fn decode(&mut self, needed: usize, scratch: &mut Scratch) {
         while self.pcm.len() < needed {
-            match self.jitter.next(needed - self.pcm.len()) {
-                Next::Packet { payload, skip } => {
-                    let (fresh, is_sound) = self.voice.play(payload, skip, scratch);
-                    self.pcm.push(fresh, is_sound);
-                }
-                Next::Gap { samples, fec } => {
-                    let repaired = fec.map(|payload| self.voice.repair(payload, samples, scratch));
-                    match repaired.flatten() {
-                        Some(repaired) => self.pcm.push(repaired, true),
-                        None => self.bridge(samples, scratch),
-                    }
-                }
-            }
+            let decoded = self.decode_next(needed - self.pcm.len(), scratch);
+            self.pcm.push(decoded.of(scratch));
         }
     }
 
-    /// Continues the past over a gap, fading.
-    fn bridge(&mut self, samples: usize, scratch: &mut Scratch) {
-        match self.voice.bridge(samples, scratch) {
-            Some(bridge) => self.pcm.push(bridge, true),
-            None => self.pcm.push_silence(samples),
+    /// The same, but what is decoded last does not wait: it is given back.
+    fn decode_to_play<'a>(&mut self, needed: usize, scratch: &'a mut Scratch) -> Fresh<'a> {
+        while self.pcm.len() < needed {
+            let missing = needed - self.pcm.len();
+            let decoded = self.decode_next(missing, scratch);
+            if decoded.len() >= missing {
+                return decoded.of(scratch);
+            }
+            self.pcm.push(decoded.of(scratch));
+        }
+        Fresh::NONE
+    }
+
+    /// Decodes what comes next, or bridges a gap; `wanted` samples are missing in this slot.
+    fn decode_next(&mut self, wanted: usize, scratch: &mut Scratch) -> Decoded {
+        match self.jitter.next(wanted) {
+            Next::Packet { payload, skip } => self.voice.play(payload, skip, scratch),
+            Next::Gap { samples, fec } => self.voice.fill(samples, fec, scratch),
         }
     }
 }

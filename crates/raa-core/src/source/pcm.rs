@@ -9,6 +9,21 @@ use super::resample::{self, AFTER, BEFORE};
 use super::timescale;
 use crate::SLOT_SAMPLES;
 
+/// What has just been decoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fresh<'a> {
+    pub(super) pcm: &'a [f32],
+    /// False when all of it is silence.
+    pub(super) is_sound: bool,
+}
+
+impl Fresh<'_> {
+    pub(super) const NONE: Self = Fresh {
+        pcm: &[],
+        is_sound: false,
+    };
+}
+
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Pcm {
@@ -66,16 +81,12 @@ impl Pcm {
         self.fraction == 0.0
     }
 
-    pub(super) fn push(&mut self, pcm: &[f32], is_sound: bool) {
-        self.samples.extend_from_slice(pcm);
-        if is_sound {
+    /// Puts what was decoded behind what waits.
+    pub(super) fn push(&mut self, fresh: Fresh<'_>) {
+        self.samples.extend_from_slice(fresh.pcm);
+        if fresh.is_sound {
             self.sound_end = self.samples.len();
         }
-    }
-
-    /// Puts `samples` of silence behind what waits.
-    pub(super) fn push_silence(&mut self, samples: usize) {
-        self.samples.resize(self.samples.len() + samples, 0.0);
     }
 
     /// Drops everything, the past included.
@@ -101,12 +112,45 @@ impl Pcm {
         &mut self.samples[BEFORE..]
     }
 
-    /// Plays one slot.
-    pub(super) fn read(&mut self, ratio: f64, out: &mut [f32; SLOT_SAMPLES]) {
+    /// Plays one slot, of what waits and then of `fresh`, which has just been decoded. False when
+    /// nothing of both is to be heard.
+    pub(super) fn read(
+        &mut self,
+        fresh: Fresh<'_>,
+        ratio: f64,
+        out: &mut [f32; SLOT_SAMPLES],
+    ) -> bool {
+        let is_sound = fresh.is_sound || !self.is_quiet();
         if self.is_copy(ratio) {
-            out.copy_from_slice(&self.samples[BEFORE..BEFORE + SLOT_SAMPLES]);
-            return self.consume(SLOT_SAMPLES);
+            self.copy(fresh, out);
+        } else {
+            self.push(fresh);
+            self.resample(ratio, out);
         }
+        is_sound
+    }
+
+    /// What is played at once goes past this buffer: one of many is seldom in the CPU's cache.
+    fn copy(&mut self, fresh: Fresh<'_>, out: &mut [f32; SLOT_SAMPLES]) {
+        let (first, second) = out.split_at_mut(self.len().min(SLOT_SAMPLES));
+        first.copy_from_slice(&self.samples[BEFORE..BEFORE + first.len()]);
+        if second.is_empty() {
+            self.consume(SLOT_SAMPLES);
+            return self.push(fresh);
+        }
+        let (now, later) = fresh.pcm.split_at(second.len());
+        second.copy_from_slice(now);
+        self.samples.clear();
+        self.samples
+            .extend_from_slice(&out[SLOT_SAMPLES - BEFORE..]);
+        self.sound_end = 0;
+        self.push(Fresh {
+            pcm: later,
+            ..fresh
+        });
+    }
+
+    fn resample(&mut self, ratio: f64, out: &mut [f32; SLOT_SAMPLES]) {
         let end = resample::read(&self.samples, self.fraction, ratio, out);
         // What is nearer to a whole sample than rounding lies on it, so that a copy may follow.
         let is_whole = (end - end.round()).abs() < 1e-6;
@@ -151,8 +195,11 @@ mod tests {
                 ..Pcm::default()
             };
             let ratio = pcm.ratio_to_whole();
-            pcm.push(&[0.5; 2 * SLOT_SAMPLES], true);
-            pcm.read(ratio, &mut [0.0; SLOT_SAMPLES]);
+            let fresh = Fresh {
+                pcm: &[0.5; 2 * SLOT_SAMPLES],
+                is_sound: true,
+            };
+            assert!(pcm.read(fresh, ratio, &mut [0.0; SLOT_SAMPLES]));
             assert!(pcm.is_whole(), "{} from {n}/1000", pcm.fraction);
         }
     }

@@ -3,6 +3,9 @@
 //! Always: a gap is bridged by libopus' concealment, which fades out within 100 ms; after that it
 //! is silence, and out of silence the sound comes back without a click.
 
+use std::ops::Range;
+
+use super::pcm::Fresh;
 use super::timescale::fade;
 use super::{CLICK_FREE, Scratch};
 use crate::SLOT_SAMPLES;
@@ -13,6 +16,26 @@ use crate::jitter::CONCEAL_STEP;
 const FADE_FROM: usize = 2880;
 /// and is silent after this: 100 ms.
 const FADE_TO: usize = 4800;
+
+/// Where in the scratch lies what was decoded last.
+pub(super) struct Decoded {
+    range: Range<usize>,
+    is_sound: bool,
+}
+
+impl Decoded {
+    /// In samples.
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    pub(super) fn of(self, scratch: &Scratch) -> Fresh<'_> {
+        Fresh {
+            pcm: &scratch[self.range],
+            is_sound: self.is_sound,
+        }
+    }
+}
 
 /// See the module's text.
 pub(super) struct Voice {
@@ -45,50 +68,46 @@ impl Voice {
         self.bridged = FADE_TO;
     }
 
-    /// Decodes a packet, of which the first `skip` samples are late; the others, and whether
-    /// they are sound.
-    pub(super) fn play<'a>(
-        &mut self,
-        payload: &[u8],
-        skip: usize,
-        scratch: &'a mut Scratch,
-    ) -> (&'a [f32], bool) {
+    /// Decodes a packet, of which the first `skip` samples are late.
+    pub(super) fn play(&mut self, payload: &[u8], skip: usize, scratch: &mut Scratch) -> Decoded {
         // A packet that is late in part begins within what bridges the gap.
         let end = (skip > 0).then(|| self.old_end(scratch)).flatten();
         let (samples, is_sound) = self.decode(payload, scratch);
-        let fresh = &mut scratch[skip.min(samples)..samples];
+        let range = skip.min(samples)..samples;
         if let Some(end) = end {
-            fade(&end, fresh);
+            fade(&end, &mut scratch[range.clone()]);
         }
-        (fresh, is_sound)
+        Decoded { range, is_sound }
     }
 
-    /// The last `samples` before a packet, from the in-band FEC that it carries; `None` when it
-    /// has none that libopus takes.
-    pub(super) fn repair<'a>(
+    /// Fills a gap: from the in-band FEC of the packet behind it, or by continuing the past,
+    /// fading, and then with silence.
+    pub(super) fn fill(
         &mut self,
-        payload: &[u8],
         samples: usize,
-        scratch: &'a mut Scratch,
-    ) -> Option<&'a [f32]> {
+        fec: Option<&[u8]>,
+        scratch: &mut Scratch,
+    ) -> Decoded {
         let whole = samples.next_multiple_of(CONCEAL_STEP);
-        self.decoder.repair(payload, &mut scratch[..whole]).ok()?;
-        self.bridged = 0;
-        Some(&scratch[whole - samples..whole])
-    }
-
-    /// Continues the past over a gap, fading; `None` where it has faded out.
-    pub(super) fn bridge<'a>(
-        &mut self,
-        samples: usize,
-        scratch: &'a mut Scratch,
-    ) -> Option<&'a [f32]> {
-        if self.is_silent() {
-            return None;
+        let decoder = &mut self.decoder;
+        if fec.is_some_and(|next| decoder.repair(next, &mut scratch[..whole]).is_ok()) {
+            self.bridged = 0;
+            return Decoded {
+                range: whole - samples..whole,
+                is_sound: true,
+            };
         }
-        self.conceal(&mut scratch[..samples.next_multiple_of(CONCEAL_STEP)]);
-        self.bridged += samples;
-        Some(&scratch[..samples])
+        let is_sound = !self.is_silent();
+        if is_sound {
+            self.conceal(&mut scratch[..whole]);
+            self.bridged += samples;
+        } else {
+            scratch[..samples].fill(0.0);
+        }
+        Decoded {
+            range: 0..samples,
+            is_sound,
+        }
     }
 
     /// Continues the past from where it has been bridged to.
