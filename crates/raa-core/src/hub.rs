@@ -140,11 +140,10 @@ impl Hub {
         if missed > 0 {
             self.skip_slots(missed);
         }
-        self.disconnect_silent_clients(now);
+        self.tend_clients(now);
         self.play_slot(play_all);
         self.next_slot += SLOT;
         self.new_in_slot = 0;
-        self.send_reports(now);
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
             self.clients.values_mut().for_each(Client::note_quality);
         }
@@ -290,22 +289,18 @@ impl Hub {
         Ok(())
     }
 
-    fn disconnect_silent_clients(&mut self, now: Instant) {
+    /// Disconnects those that have been silent for too long, and sends the others their reports.
+    fn tend_clients(&mut self, now: Instant) {
         let limit = self.config.offline_after;
-        for (&ssrc, client) in &mut self.clients {
-            if client.is_connected() && client.is_silent_for(now, limit) {
+        let connected = self.clients.iter_mut();
+        for (&ssrc, client) in connected.filter(|(_, client)| client.is_connected()) {
+            if client.is_silent_for(now, limit) {
                 client.disconnect();
-                self.outputs
-                    .push_back(Output::Event(ClientEvent::Disconnected { ssrc }));
+                let gone = ClientEvent::Disconnected { ssrc };
+                self.outputs.push_back(Output::Event(gone));
+            } else if let Some((to, datagram)) = client.report(now, ssrc, &mut self.reporter) {
+                self.outputs.push_back(Output::Send { to, datagram });
             }
-        }
-    }
-
-    fn send_reports(&mut self, now: Instant) {
-        for (&ssrc, client) in &mut self.clients {
-            let report = client.report(now, ssrc, &mut self.reporter);
-            self.outputs
-                .extend(report.map(|(to, datagram)| Output::Send { to, datagram }));
         }
     }
 
