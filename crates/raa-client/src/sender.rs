@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::codec::{CodecError, EncoderSettings};
 use raa_core::hub::StreamStart;
@@ -95,11 +95,12 @@ impl Sender {
     /// socket meanwhile: up to a block of sound, or 400 ms while none is captured.
     fn turn(&mut self) -> Next {
         let due = self.packetizer.poll_timeout();
+        let asleep = Instant::now();
         let first = self
             .inbox
-            .recv_timeout(due.saturating_duration_since(Instant::now()));
+            .recv_timeout(due.saturating_duration_since(asleep));
         let now = Instant::now();
-        self.receive(now);
+        self.receive(now, now - asleep);
         match first {
             Ok(input) => {
                 if self.take(now, input) == Next::End {
@@ -144,11 +145,12 @@ impl Sender {
         Next::GoOn
     }
 
-    /// Before all else, because what came back came back before.
-    fn receive(&mut self, now: Instant) {
+    /// Before all else, because what came back came back before: while the thread slept, if not
+    /// just now.
+    fn receive(&mut self, now: Instant, slept: Duration) {
         let packetizer = &mut self.packetizer;
         self.link
-            .receive(|datagram| packetizer.handle_rtcp(now, datagram));
+            .receive(|datagram| packetizer.handle_rtcp(now, slept, datagram));
     }
 
     fn transmit(&mut self, now: Instant) {

@@ -163,12 +163,14 @@ impl Client {
             none => none.insert(Source::new(max_delay)?),
         };
         let accepted = source.insert(arrival, packet, samples, redundant);
-        if accepted == Accepted::InStream {
+        if accepted != Accepted::Stray {
             if !self.connected {
                 // What an operator has set meanwhile is no step that could be heard.
                 self.gain = self.wanted_gain();
             }
             (self.connected, self.last_packet) = (true, Some(arrival));
+        }
+        if accepted == Accepted::InStream {
             self.quality.count(samples);
         }
         Ok(accepted)

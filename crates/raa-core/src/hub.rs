@@ -188,7 +188,7 @@ impl Hub {
         let was_connected = client.is_connected();
         let max_delay = self.config.max_playout_delay;
         match client.insert(arrival, &packet, samples, redundant.as_ref(), max_delay) {
-            Ok(Accepted::InStream) => {}
+            Ok(Accepted::InStream | Accepted::Repeated) => {}
             Ok(Accepted::Stray) => {
                 client.note_stray(arrival, from.address());
                 return Err(Refused::Stray);

@@ -47,6 +47,8 @@ pub const KEEP_ALIVE: Duration = Duration::from_millis(400);
 pub const CAPTURE_GAP: Duration = Duration::from_millis(100);
 
 const KEEP_ALIVE_SAMPLES: i64 = KEEP_ALIVE.as_millis() as i64 * SAMPLE_RATE as i64 / 1000;
+/// What waited no longer for being read still tells of the way's time: a block of sound.
+const MAX_RTCP_WAIT: Duration = Duration::from_millis(25);
 /// The longest payload: headers and blocks of all earlier frames, and the packet's own.
 const MAX_REDUNDANT_LEN: usize =
     MAX_REDUNDANCY as usize * (4 + red::MAX_BLOCK_LEN) + 1 + MAX_ENCODED_LEN;
@@ -184,11 +186,12 @@ impl Packetizer {
         self.timeline.handle_timeout(now);
     }
 
-    /// Takes an RTCP datagram that came back at `now`; one that is not for this stream, or is no
-    /// RTCP, changes nothing. The round trip is as exact as `now` is.
-    pub fn handle_rtcp(&mut self, now: Instant, datagram: &[u8]) {
+    /// Takes an RTCP datagram that came back at `now` or up to `waited` before; one that is not for
+    /// this stream, or is no RTCP, changes nothing. One that may have waited for longer than
+    /// 25 ms tells how the stream is heard, but nothing of the time that it took.
+    pub fn handle_rtcp(&mut self, now: Instant, waited: Duration, datagram: &[u8]) {
         self.now = now;
-        let arrival = self.reports.ntp(now);
+        let arrival = (waited <= MAX_RTCP_WAIT).then(|| self.reports.ntp(now));
         self.feedback.handle_datagram(now, arrival, datagram);
     }
 

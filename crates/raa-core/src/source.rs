@@ -61,8 +61,10 @@ pub struct SourceStats {
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
-    /// It belongs to the stream, even if it came twice or late.
+    /// It belongs to the stream, even if it came late.
     InStream,
+    /// It belongs to the stream and has come before.
+    Repeated,
     /// It does not fit the stream; perhaps another sender uses the same SSRC.
     Stray,
 }
@@ -113,7 +115,7 @@ impl Source {
                 self.jitter.restart();
                 place
             }
-            Verdict::Duplicate => return Accepted::InStream,
+            Verdict::Duplicate => return Accepted::Repeated,
             Verdict::Stray => return Accepted::Stray,
         };
         let lost = self.sequence.reception().lost as i64 - lost as i64;

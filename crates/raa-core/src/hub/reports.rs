@@ -17,8 +17,6 @@ use crate::source::SourceStats;
 
 /// Who sent no report for so many intervals sends none any more (RFC 3550 section 6.3.5).
 const SILENT_INTERVALS: u32 = 5;
-/// No way takes longer; an echo that says so is wrong.
-const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 
 /// The server as an RTCP receiver.
 #[derive(Debug)]
@@ -136,9 +134,7 @@ impl Reporter {
                 ssrc, last, delay, ..
             } if ssrc == self.ssrc => {
                 let trip = ntp::round_trip(self.clock.ntp(arrival), last, delay);
-                peer.round_trip = trip
-                    .filter(|trip| *trip <= LONGEST_ROUND_TRIP)
-                    .or(peer.round_trip);
+                peer.round_trip = trip.or(peer.round_trip);
             }
             _ => {}
         }

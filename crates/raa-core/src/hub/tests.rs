@@ -350,3 +350,20 @@ fn a_word_tells_how_well_a_client_was_heard_lately() {
     (0..251).for_each(|_| bench.play());
     assert_eq!(quality(&bench), None, "who is offline has no quality");
 }
+
+#[test]
+fn a_packet_that_comes_twice_counts_once_for_the_quality() {
+    let shares = [1, 2].map(|copies| {
+        let mut bench = Bench::new();
+        for slot in 0..600 {
+            // Loud enough to be no silence, and lost now and then.
+            for _ in 0..if slot % 10 == 9 { 0 } else { copies } {
+                bench.send(SSRC, &[0xf8, 1, 2, 3]).unwrap();
+            }
+            bench.play();
+        }
+        bench.view(SSRC).quality.unwrap().concealed_percent
+    });
+    assert!(shares[0] > 5.0, "{shares:?}");
+    assert!((shares[0] - shares[1]).abs() < 0.1, "{shares:?}");
+}

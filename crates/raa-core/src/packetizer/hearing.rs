@@ -15,8 +15,6 @@ use crate::rtcp::{self, Item, ReceptionReport, TimeEcho, ntp};
 /// A computer that has slept has not waited for an answer meanwhile.
 const UNANSWERED_REPORTS: u32 = 3;
 const UNANSWERED_FOR: Duration = Duration::from_secs(15);
-/// No sound goes a way that takes longer there and back.
-const MAX_ROUND_TRIP: Duration = Duration::from_secs(10);
 
 /// How the stream is heard, by the receiver's own account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,8 +114,9 @@ impl Feedback {
         })
     }
 
-    /// Takes a datagram that came at `now`, which is `arrival` by the clock of our reports.
-    pub(super) fn handle_datagram(&mut self, now: Instant, arrival: u64, datagram: &[u8]) {
+    /// Takes a datagram at `now`; by the clock of our reports it came at `arrival`, unless that is
+    /// not known well enough to measure by it.
+    pub(super) fn handle_datagram(&mut self, now: Instant, arrival: Option<u64>, datagram: &[u8]) {
         if rtcp::parse(datagram, |_| ()).is_err() {
             return;
         }
@@ -126,7 +125,8 @@ impl Feedback {
             Item::ReceptionReport { report, .. } if report.ssrc == self.ssrc => {
                 self.handle_report(now, arrival, &report);
             }
-            Item::ReferenceTime { ssrc, ntp } => {
+            // The other side would take the wait for a part of the way.
+            Item::ReferenceTime { ssrc, ntp } if arrival.is_some() => {
                 let echo = TimeEcho {
                     ssrc,
                     last: ntp::middle(ntp),
@@ -138,18 +138,18 @@ impl Feedback {
         });
     }
 
-    fn handle_report(&mut self, now: Instant, arrival: u64, report: &ReceptionReport) {
+    fn handle_report(&mut self, now: Instant, arrival: Option<u64>, report: &ReceptionReport) {
         self.hearing = Hearing::of(report.fraction_lost);
         self.unanswered = None;
         self.redundancy.handle_loss(now, report.fraction_lost);
-        let measured = ntp::round_trip(
-            arrival,
-            report.last_sender_report,
-            report.delay_since_last_sender_report,
-        );
-        if let Some(time) = measured.filter(|time| *time <= MAX_ROUND_TRIP) {
-            self.round_trip = Some(time);
-        }
+        let measured = arrival.and_then(|arrival| {
+            ntp::round_trip(
+                arrival,
+                report.last_sender_report,
+                report.delay_since_last_sender_report,
+            )
+        });
+        self.round_trip = measured.or(self.round_trip);
     }
 
     fn is_unanswered(&self, now: Instant) -> bool {

@@ -154,7 +154,8 @@ impl World {
             fraction_lost,
             ..HEARD
         }]);
-        self.packetizer.handle_rtcp(self.now, &datagram);
+        self.packetizer
+            .handle_rtcp(self.now, Duration::ZERO, &datagram);
     }
 
     /// How many samples after the start `now` is.

@@ -10,6 +10,7 @@ use std::time::Duration;
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 /// A second in the units of the middle 32 bits.
 const SHORT_SECOND: u64 = 1 << 16;
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 
 /// The NTP timestamp of an instant so long after the Unix epoch: seconds since 1900 as a
 /// fixed-point number of 32 and 32 bits.
@@ -35,7 +36,8 @@ pub fn short(time: Duration) -> u32 {
 /// its coming back.
 ///
 /// `None` when nothing had been received there (`last` is 0), or when it would have taken less
-/// than no time; both sides round, so that a millisecond is forgiven.
+/// than no time (both sides round, so that a millisecond is forgiven) or more than ten seconds,
+/// which no sound's way takes.
 pub fn round_trip(arrival: u64, last: u32, delay: u32) -> Option<Duration> {
     if last == 0 {
         return None;
@@ -43,7 +45,8 @@ pub fn round_trip(arrival: u64, last: u32, delay: u32) -> Option<Duration> {
     let units = middle(arrival).wrapping_sub(last).wrapping_sub(delay) as i32;
     let rounding = (SHORT_SECOND / 1000) as i32;
     let nanos = u64::try_from(units.max(0)).ok()? * 1_000_000_000 / SHORT_SECOND;
-    (units >= -rounding).then(|| Duration::from_nanos(nanos))
+    let time = Duration::from_nanos(nanos);
+    (units >= -rounding && time <= LONGEST_ROUND_TRIP).then_some(time)
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ fn who_answers_no_longer_does_not_hear() {
         world.pass(5000 * MS);
         world.packetizer.handle_rtcp(
             world.now,
+            Duration::ZERO,
             &referring(last_reference(&world), Duration::ZERO),
         );
         assert_eq!(hearing(&world), Hearing::Good);
@@ -118,6 +119,7 @@ fn another_receiver_has_said_nothing_yet() {
     world.capture_tone(20 * MS);
     world.packetizer.handle_rtcp(
         world.now,
+        Duration::ZERO,
         &referring(last_reference(&world), Duration::ZERO),
     );
     world.tell_loss(255);
@@ -149,12 +151,16 @@ fn nothing_but_a_whole_report_about_the_stream_changes_anything() {
     world.capture_tone(20 * MS);
     let before = world.packetizer.stats();
     for datagram in truncated.chain([&lying[..], &others, &rtp, b"", b"garbage"]) {
-        world.packetizer.handle_rtcp(world.now, datagram);
+        world
+            .packetizer
+            .handle_rtcp(world.now, Duration::ZERO, datagram);
         assert_eq!(world.packetizer.stats(), before, "{datagram:?}");
     }
-    world
-        .packetizer
-        .handle_rtcp(world.now, &receiver_report(&[other, losing]));
+    world.packetizer.handle_rtcp(
+        world.now,
+        Duration::ZERO,
+        &receiver_report(&[other, losing]),
+    );
     let stats = world.packetizer.stats();
     assert_eq!(
         (stats.hearing, stats.redundancy),
@@ -170,7 +176,7 @@ fn the_round_trip_is_the_way_there_and_back_and_nothing_else() {
     world.pass(1080 * MS);
     world
         .packetizer
-        .handle_rtcp(world.now, &referring(reference, 1000 * MS));
+        .handle_rtcp(world.now, Duration::ZERO, &referring(reference, 1000 * MS));
     let measured = world.packetizer.stats().round_trip.unwrap();
     assert!((79 * MS..=81 * MS).contains(&measured), "{measured:?}");
     // No report had arrived; the receiver kept it longer than it is old; nobody's reference.
@@ -181,9 +187,36 @@ fn the_round_trip_is_the_way_there_and_back_and_nothing_else() {
     ] {
         world
             .packetizer
-            .handle_rtcp(world.now, &referring(reference, delay));
+            .handle_rtcp(world.now, Duration::ZERO, &referring(reference, delay));
         assert_eq!(world.packetizer.stats().round_trip, Some(measured));
     }
+}
+
+#[test]
+fn a_report_that_waited_to_be_read_tells_of_loss_and_of_no_time() {
+    let mut world = World::new();
+    world.capture_tone(20 * MS);
+    let late = |reference| {
+        receiver_report(&[rtcp::ReceptionReport {
+            fraction_lost: 13,
+            last_sender_report: reference,
+            ..HEARD
+        }])
+    };
+    let report = late(last_reference(&world));
+    world.pass(400 * MS);
+    world.packetizer.handle_rtcp(world.now, 400 * MS, &report);
+    assert_eq!(hearing(&world), Hearing::Losing { percent: 5 });
+    assert_eq!(world.packetizer.stats().round_trip, None);
+    world.pass(16_000 * MS);
+    assert_eq!(
+        echoes(&world.rtcp[1].1),
+        [],
+        "its clock came at an unknown time"
+    );
+    let report = late(last_reference(&world));
+    world.packetizer.handle_rtcp(world.now, 20 * MS, &report);
+    assert!(world.packetizer.stats().round_trip.is_some());
 }
 
 #[test]
@@ -193,7 +226,7 @@ fn the_receivers_clock_is_echoed_once_in_the_next_report() {
     assert_eq!(echoes(&world.rtcp[0].1), []);
     world
         .packetizer
-        .handle_rtcp(world.now, &receiver_report(&[]));
+        .handle_rtcp(world.now, Duration::ZERO, &receiver_report(&[]));
     let came_at = world.now;
     world.pass(16_000 * MS);
     let (at, datagram) = &world.rtcp[1];

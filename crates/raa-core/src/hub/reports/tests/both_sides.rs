@@ -63,7 +63,7 @@ fn both_sides_learn_how_long_the_way_is() {
             }
         }
         while let Some(datagram) = arrived(&mut back, bench.now) {
-            sender.handle_rtcp(bench.now, &datagram);
+            sender.handle_rtcp(bench.now, Duration::ZERO, &datagram);
         }
     }
     let told = sender.stats();
