@@ -14,6 +14,7 @@
 //! allocation once the payload buffers have grown to the sender's packet size.
 
 mod lateness;
+mod network;
 mod playout;
 mod queue;
 #[cfg(test)]
@@ -22,29 +23,14 @@ mod transit;
 
 use std::time::{Duration, Instant};
 
-use self::lateness::Lateness;
+use self::network::Network;
 use self::playout::Playout;
 use self::queue::{Entry, Queue};
-use self::transit::Transit;
 use crate::sequence::Place;
-use crate::{SAMPLE_RATE, SLOT_SAMPLES, codec, samples_in, seconds_between};
+use crate::{SAMPLE_RATE, SLOT_SAMPLES, codec, seconds_between};
 
 /// Samples in a second, in which all times here are counted.
 const SECOND: f64 = SAMPLE_RATE as f64;
-/// A slot's first sample is decoded when the slot begins, its last one, too: a packet that starts
-/// anywhere in it must be there by then, which costs a slot; and 1 ms for the engine's lateness.
-const SLOT_COST: f64 = SLOT_SAMPLES as f64 + 48.0;
-/// The least playout delay: 20 ms.
-const MIN_DELAY: f64 = SLOT_SAMPLES as f64;
-/// A delay that is longer than needed comes down with this time constant: 1 s, in slots,
-const SHRINK_SLOTS: f64 = 50.0;
-/// and no faster than time-scaling follows: 75 ms in a second, in samples per slot.
-const MAX_SHRINK: f64 = 72.0;
-/// When nothing came for so long, 80 ms, the network may have stood still, and what comes then
-/// may be a burst.
-const STALL_GAP: f64 = 3840.0;
-/// A burst ends with the first packet that comes so long after the one before: 5 ms.
-const BURST_GAP: f64 = 240.0;
 /// libopus conceals in steps of 2.5 ms.
 pub(crate) const CONCEAL_STEP: usize = 120;
 /// In-band FEC carries one frame, which is no longer than this: 60 ms.
@@ -92,21 +78,11 @@ pub(crate) struct JitterStats {
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct JitterBuffer {
-    /// The delay is never longer than this, in samples.
-    max_delay: f64,
+    network: Network,
     queue: Queue,
     playout: Option<Playout>,
     /// Samples are counted from here.
     origin: Option<Instant>,
-    transit: Transit,
-    lateness: Lateness,
-    /// The delay that the network asks for, in samples; `None` when packets have come since.
-    wanted: Option<f64>,
-    /// The delay aimed at, in samples, on its way there.
-    target: f64,
-    last_arrival: f64,
-    /// The longest wait of the packets of a burst that has not ended.
-    burst: Option<f64>,
     /// The payload handed out last; its buffer is reused.
     current: Vec<u8>,
     stats: JitterStats,
@@ -115,18 +91,11 @@ pub(crate) struct JitterBuffer {
 impl JitterBuffer {
     /// `max_delay` bounds the playout delay, whatever the network does.
     pub(crate) fn new(max_delay: Duration) -> Self {
-        let lateness = Lateness::default();
         Self {
-            max_delay: (samples_in(max_delay) as f64).max(MIN_DELAY),
+            network: Network::new(max_delay),
             queue: Queue::default(),
             playout: None,
             origin: None,
-            transit: Transit::default(),
-            wanted: None,
-            target: lateness.to_cover() + SLOT_COST,
-            lateness,
-            last_arrival: 0.0,
-            burst: None,
             current: Vec::new(),
             stats: JitterStats::default(),
         }
@@ -134,8 +103,8 @@ impl JitterBuffer {
 
     pub(crate) fn stats(&self) -> JitterStats {
         JitterStats {
-            target: self.target,
-            drift: self.transit.drift(),
+            target: self.network.target(),
+            drift: self.network.drift(),
             ..self.stats
         }
     }
@@ -144,9 +113,7 @@ impl JitterBuffer {
     pub(crate) fn restart(&mut self) {
         self.queue.clear();
         self.playout = None;
-        self.transit.forget_way();
-        self.lateness.drop_held();
-        self.burst = None;
+        self.network.restart();
     }
 
     /// Stores a packet of `samples` (never a duplicate: the caller has told those apart).
@@ -161,18 +128,17 @@ impl JitterBuffer {
     ) {
         let samples = samples as i64;
         let arrival = self.time(arrival);
-        self.lateness.add_lost(lost);
-        let lateness = self.note_arrival(arrival, place.timestamp, samples);
-        self.wanted = None;
+        let network = &mut self.network;
+        let lateness = network.note_arrival(arrival, place.timestamp, samples, lost);
         if let Some(lateness) = lateness.filter(|_| lost > 0 && codec::has_fec(payload)) {
             // The packet before it is missing and can be played from this one, if it is awaited.
-            self.lateness.add_repair(lateness + samples as f64);
+            network.came_as_repair(lateness + samples as f64);
         }
         if let Some(playout) = &mut self.playout {
             playout.arrived_in_slot = true;
             if playout.is_late(place.timestamp + samples) {
                 self.stats.late += 1;
-                self.lateness.hold(lateness);
+                network.came_too_late(lateness);
                 self.stats.concealed_samples += playout.resolve_gap(place, samples);
                 return;
             }
@@ -182,7 +148,7 @@ impl JitterBuffer {
             let share = (samples as f64 / SECOND).min(1.0);
             self.stats.mean_wait += (played_at - arrival - self.stats.mean_wait) * share;
         }
-        self.lateness.add(lateness);
+        network.came_in_time(lateness);
         self.queue.insert(place, samples, None, payload);
         self.bound();
     }
@@ -197,19 +163,14 @@ impl JitterBuffer {
     ) {
         let samples = samples as i64;
         let arrival = self.time(arrival);
-        let Some(least) = self.transit.least_at(arrival) else {
+        let Some(late) = self.network.repair_lateness(arrival, place.timestamp) else {
             return;
         };
-        let late = arrival - place.timestamp as f64 - least;
-        if late > self.max_late() {
-            // No delay that is allowed would have it in time.
-            return;
-        }
         if let Some(playout) = &mut self.playout
             && place.timestamp + samples <= playout.cursor
         {
             if playout.is_missing(place.timestamp) {
-                self.lateness.add_repair(late);
+                self.network.came_as_repair(late);
             }
             return;
         }
@@ -222,7 +183,7 @@ impl JitterBuffer {
     /// nothing to play.
     pub(crate) fn begin_slot(&mut self, due: Instant, is_silent: bool) -> Option<Steering> {
         let due = self.time(due);
-        self.follow_target();
+        self.network.follow_target();
         if self
             .playout
             .as_mut()
@@ -230,7 +191,7 @@ impl JitterBuffer {
         {
             self.restart();
         }
-        let ideal = due - self.transit.least_at(due)? - self.target;
+        let ideal = self.network.ideal_at(due)?;
         if self.playout.is_none() {
             self.start_playing(ideal)?;
         }
@@ -243,7 +204,7 @@ impl JitterBuffer {
         }
         Some(Steering {
             error: ideal - (playout.cursor as f64 - playout.decoded),
-            drift: self.transit.drift(),
+            drift: self.network.drift(),
         })
     }
 
@@ -341,48 +302,6 @@ impl JitterBuffer {
         seconds_between(origin, at) * SECOND
     }
 
-    /// How late a packet may be for the longest delay to cover it, in samples.
-    fn max_late(&self) -> f64 {
-        self.max_delay - SLOT_COST
-    }
-
-    /// What a packet tells of how late packets come, in samples. What comes in a burst, after
-    /// nothing came for a while, waited for the same end, which may never come again: of it only
-    /// the longest wait counts, once.
-    fn note_arrival(&mut self, arrival: f64, timestamp: i64, samples: i64) -> Option<f64> {
-        let late = self.transit.note(arrival, timestamp);
-        self.lateness.pass(samples as f64);
-        let gap = arrival - self.last_arrival;
-        self.last_arrival = self.last_arrival.max(arrival);
-        let max_late = self.max_late();
-        let coverable = |late: f64| (late <= max_late).then_some(late);
-        if let Some(longest) = self.burst.as_mut().filter(|_| gap < BURST_GAP) {
-            *longest = longest.max(late);
-            return None;
-        }
-        let ended = self.burst.take();
-        self.lateness.hold(ended.and_then(coverable));
-        if gap > STALL_GAP {
-            self.burst = Some(late);
-            return None;
-        }
-        coverable(late)
-    }
-
-    /// Grows at once, shrinks gently.
-    fn follow_target(&mut self) {
-        let lateness = &self.lateness;
-        let wanted = *self
-            .wanted
-            .get_or_insert_with(|| lateness.to_cover() + SLOT_COST);
-        let wanted = wanted.clamp(MIN_DELAY, self.max_delay);
-        if wanted > self.target {
-            self.target = wanted;
-        } else {
-            self.target -= ((self.target - wanted) / SHRINK_SLOTS).min(MAX_SHRINK);
-        }
-    }
-
     fn bound(&mut self) {
         while self.queue.is_overfull() {
             self.queue.drop_front();
@@ -409,7 +328,7 @@ impl JitterBuffer {
             kept_in_slot: false,
             late_slots: 0,
         });
-        self.stats.mean_wait = self.target;
+        self.stats.mean_wait = self.network.target();
         Some(())
     }
 
@@ -429,7 +348,7 @@ impl JitterBuffer {
         self.stats.concealed_samples += playout.resolve_gap(place, samples);
         let skip = playout.cursor - place.timestamp;
         if let Some(late) = repairs {
-            self.lateness.add_repair(late);
+            self.network.came_as_repair(late);
             self.stats.repaired_samples += (samples - skip) as u64;
         }
         playout.cursor = place.timestamp + samples;

@@ -70,12 +70,12 @@ struct Stream {
     newest_arrival: Instant,
     /// Bit n is set when the packet n before the newest has arrived.
     arrived: u128,
-    transit: Transit,
+    last_transit: LastTransit,
 }
 
 /// The last packet whose transit time entered the jitter.
 #[derive(Debug, Clone, Copy)]
-struct Transit {
+struct LastTransit {
     timestamp: i64,
     arrival: Instant,
 }
@@ -160,7 +160,7 @@ impl Sequence {
             newest: place,
             newest_arrival: arrival,
             arrived: 1,
-            transit: Transit {
+            last_transit: LastTransit {
                 timestamp: place.timestamp,
                 arrival,
             },
@@ -195,7 +195,7 @@ impl Stream {
     }
 
     fn update_jitter(&mut self, jitter: &mut f64, timestamp: i64, arrival: Instant) {
-        let before = std::mem::replace(&mut self.transit, Transit { timestamp, arrival });
+        let before = std::mem::replace(&mut self.last_transit, LastTransit { timestamp, arrival });
         let sent_apart = (timestamp - before.timestamp) as f64;
         let arrived_apart = seconds_between(before.arrival, arrival) * f64::from(SAMPLE_RATE);
         *jitter += ((arrived_apart - sent_apart).abs() - *jitter) / 16.0;

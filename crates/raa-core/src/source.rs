@@ -143,7 +143,8 @@ impl Source {
         }
     }
 
-    /// Plays the slot that is due at `due` into `out`; false when all of it is silence.
+    /// Plays the slot that is due at `due` into `out`; false when all of it is silence, and then
+    /// `out` means nothing.
     pub fn play(
         &mut self,
         due: Instant,
@@ -155,7 +156,7 @@ impl Source {
         if was_silent {
             let ahead = self.jitter.silence_ahead(SLOT_SAMPLES);
             if ahead == SLOT_SAMPLES || steering.is_none() {
-                return self.play_silence(out);
+                return self.play_silence();
             }
         }
         let ratio = steering.map_or(1.0, |steering| self.steer(steering, scratch));
@@ -210,11 +211,10 @@ impl Source {
         self.voice.is_silent() && self.pcm.is_quiet()
     }
 
-    fn play_silence(&mut self, out: &mut [f32; SLOT_SAMPLES]) -> bool {
+    fn play_silence(&mut self) -> bool {
         self.pcm.clear();
         let _ = self.jitter.next(SLOT_SAMPLES);
         self.jitter.end_slot(0.0);
-        out.fill(0.0);
         false
     }
 

@@ -76,8 +76,10 @@ impl OneSource {
         while let Some((arrival, datagram)) = self.in_flight.take_arrived(now) {
             insert(&mut self.source, self.start + arrival, &datagram);
         }
-        self.source
-            .play(self.start + now, &mut self.scratch, &mut self.pcm);
+        let due = self.start + now;
+        if !self.source.play(due, &mut self.scratch, &mut self.pcm) {
+            self.pcm.fill(0.0);
+        }
         &self.pcm
     }
 

@@ -132,23 +132,26 @@ impl Default for Lateness {
 }
 
 impl Lateness {
-    /// A packet came in time, so many samples after the fastest ones would have; `None` tells
-    /// nothing of its own. With it all counts that was held.
-    pub(super) fn add(&mut self, lateness: Option<f64>) {
-        let held = self.held_count;
-        self.held_count = 0;
-        for lateness in self.held.into_iter().take(held).chain(lateness) {
-            self.packets.add(lateness, 1.0);
-            self.peaks[0] = self.peaks[0].max(lateness);
-        }
+    /// A packet came so many samples after the fastest ones would have.
+    pub(super) fn add(&mut self, lateness: f64) {
+        self.packets.add(lateness, 1.0);
+        self.peaks[0] = self.peaks[0].max(lateness);
     }
 
-    /// A packet came too late.
-    pub(super) fn hold(&mut self, lateness: Option<f64>) {
-        if let (Some(lateness), Some(held)) = (lateness, self.held.get_mut(self.held_count)) {
+    /// One came too late; whether that counts is told later.
+    pub(super) fn hold(&mut self, lateness: f64) {
+        if let Some(held) = self.held.get_mut(self.held_count) {
             *held = lateness;
             self.held_count += 1;
         }
+    }
+
+    /// What came too late counts: it was the network.
+    pub(super) fn count_held(&mut self) {
+        let (held, count) = (self.held, std::mem::take(&mut self.held_count));
+        held.into_iter()
+            .take(count)
+            .for_each(|lateness| self.add(lateness));
     }
 
     /// What came too late was no matter of the network.
@@ -210,7 +213,7 @@ mod tests {
     fn run(lateness: &mut Lateness, seconds: u32, late_ms: impl Fn(u32) -> f64) {
         (0..50 * seconds).for_each(|n| {
             lateness.pass(960.0);
-            lateness.add(Some(late_ms(n) * MS));
+            lateness.add(late_ms(n) * MS);
         });
     }
 
