@@ -1,0 +1,70 @@
+// How long the frames of a page take, as Chromium's own trace has them.
+//
+// A frame is the browser's animation frame: from the first task that made a new picture necessary until that picture is
+// laid out and handed to the compositor, the span that the Long Animation Frames specification calls long from 50 ms
+// on. Durations are wall time, so a busy machine lengthens them; the CPU time of the main thread's longest task, from
+// the same trace, is what the page itself is to blame for.
+// Always: only the traced page's main thread counts.
+
+/** From here on a frame is a long one, as in the Long Animation Frames specification. */
+export const LONG_FRAME_MS = 50;
+
+const CATEGORIES = ['devtools.timeline', 'toplevel'];
+const US_PER_MS = 1000;
+
+/** Traces a page (Playwright's, in Chromium) while `doing` runs, and gives the summary of its frames. */
+export async function traceFrames(page, doing) {
+  const devtools = await page.context().newCDPSession(page);
+  const events = [];
+  devtools.on('Tracing.dataCollected', ({ value }) => { events.push(...value); });
+  await devtools.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: CATEGORIES } });
+  try {
+    await doing();
+  } finally {
+    const complete = new Promise((resolve) => { devtools.once('Tracing.tracingComplete', resolve); });
+    await devtools.send('Tracing.end');
+    await complete;
+    await devtools.detach();
+  }
+  return summary(events);
+}
+
+/**
+ * Of a trace's events: { frames, longest_ms, p99_ms, over_50_ms, main_thread_ms, longest_task_cpu_ms }, where
+ * main_thread_ms is the CPU time of all tasks. Fails on a trace without a frame, which shows nothing.
+ */
+export function summary(events) {
+  const frames = events.filter(({ name, ph }) => name === 'AnimationFrame' && (ph === 'b' || ph === 'e'));
+  const durations = spans(frames).sort((a, b) => a - b);
+  if (durations.length === 0) throw new Error('the trace has no frame');
+  const main = frames[0];
+  const tasks = events.filter(({ name, ph, pid, tid }) => name === 'ThreadControllerImpl::RunTask' && ph === 'X' && pid === main.pid && tid === main.tid);
+  const cpuMs = tasks.map((task) => (task.tdur ?? task.dur) / US_PER_MS);
+  return {
+    frames: durations.length,
+    longest_ms: tenths(durations.at(-1)),
+    p99_ms: tenths(durations[Math.floor(0.99 * (durations.length - 1))]),
+    over_50_ms: durations.filter((ms) => ms > LONG_FRAME_MS).length,
+    main_thread_ms: tenths(cpuMs.reduce((sum, ms) => sum + ms, 0)),
+    longest_task_cpu_ms: tenths(Math.max(0, ...cpuMs)),
+  };
+}
+
+// A frame's begin and end are events with the same id; what began before the trace or ends after it is left out.
+function spans(events) {
+  const begun = new Map();
+  const durations = [];
+  for (const { ph, ts, pid, id2 } of events.sort((a, b) => a.ts - b.ts)) {
+    const key = `${pid} ${id2.local}`;
+    if (ph === 'b') begun.set(key, ts);
+    else if (begun.has(key)) {
+      durations.push((ts - begun.get(key)) / US_PER_MS);
+      begun.delete(key);
+    }
+  }
+  return durations;
+}
+
+function tenths(value) {
+  return Math.round(value * 10) / 10;
+}
