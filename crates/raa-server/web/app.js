@@ -1,12 +1,15 @@
 // The mixer page: ties the player, the rows and the server's events together.
 //
-// Always: rows are made once and moved only when their order changes and no hand is on one; what
-// a person chose here (volume, order, that it played) is remembered by this browser.
+// Always: rows are made once and moved only when their order changes and no hand is on one; however
+// many messages come, the rows change once a frame, and not at all while nobody can see them; what a
+// person chose here (volume, order, that it played) is remembered by this browser.
 
 import { followEvents } from './api.js';
-import { GROUPS, Interruptions, PeakHold, SORTS, arrange, isHeld, isUnused } from './model.js';
+import { fill, oncePerFrame, setHidden, setText } from './dom.js';
+import { Meter } from './meter.js';
+import { Arranger, GROUPS, Interruptions, PeakHold, SORTS, isHeld, isUnused } from './model.js';
 import { Player } from './player.js';
-import { Row, showLevel } from './row.js';
+import { Row } from './row.js';
 import { pickLanguage, texts } from './texts.js';
 
 const $ = (id) => document.getElementById(id);
@@ -20,7 +23,7 @@ const remembered = {
 /** How long the server may be away until the page says so. */
 const BANNER_AFTER_MS = 1500;
 /** With more sounding than this their meters jump instead of gliding, which costs less. */
-const MANY = 60;
+const MANY = 20;
 
 translate();
 startPlayer();
@@ -64,11 +67,11 @@ function startPlayer() {
     if ($('player-live').textContent !== text(state)) $('player-live').textContent = text(state);
     if (state !== 'playing') showMix();
   };
-  const meter = { rms: $('mix-rms'), peak: $('mix-peak') };
+  const meter = new Meter($('mix-rms'), $('mix-peak'));
   const showMix = () => {
     const { rmsDbfs, peakDbfs } = player.level;
     const volumeDb = 20 * Math.log10(Math.max(player.volume, 1e-6)); // what is heard
-    showLevel(meter, rmsDbfs + volumeDb, peakHold.next(performance.now(), peakDbfs + volumeDb));
+    meter.show(rmsDbfs + volumeDb, peakHold.next(performance.now(), peakDbfs + volumeDb));
   };
   const toggle = (state) => {
     // In 'needs-click' this very click is what the browser waits for.
@@ -115,27 +118,28 @@ function startMixer() {
   }
   $('main').addEventListener('pointerleave', () => { handAt = -Infinity; });
   const isBusy = () => isHeld({
-    isPressing: [...rows.values()].some((row) => row.isPressing),
+    isPressing: $('main').querySelector('.row :active') !== null || [...rows.values()].some((row) => row.isChanging),
     handMsAgo: performance.now() - handAt,
     typedMsAgo: Math.min(...[...rows.values()].map((row) => row.typedMsAgo)),
   });
+  const arranger = new Arranger();
+  let placed = null;
   const place = () => {
+    const groups = arranger.next(clients, { search: $('search').value, sort: $('sort').value });
+    setHidden($('empty'), !isUnused(clients));
+    setHidden($('nothing'), clients.length === 0 || GROUPS.some((group) => groups[group].length > 0));
+    if (groups === placed) return;
+    placed = groups;
     const focused = document.activeElement;
-    const groups = arrange(clients, { search: $('search').value, sort: $('sort').value });
     for (const group of GROUPS) {
       const { section, count, list } = lists[group];
-      const wanted = groups[group].map((client) => rows.get(client.id).element);
-      section.hidden = wanted.length === 0;
-      count.textContent = String(wanted.length);
-      wanted.forEach((element, i) => {
-        if (list.children[i] !== element) list.insertBefore(element, list.children[i] ?? null);
-      });
-      while (list.children.length > wanted.length) list.lastChild.remove();
+      const elements = groups[group].map((client) => rows.get(client.id).element);
+      setHidden(section, elements.length === 0);
+      setText(count, String(elements.length));
+      fill(list, elements);
     }
     // A row that moved has lost the keyboard's focus.
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
-    $('empty').hidden = !isUnused(clients);
-    $('nothing').hidden = clients.length === 0 || GROUPS.some((group) => groups[group].length > 0);
   };
 
   const onState = (state) => {
@@ -145,13 +149,14 @@ function startMixer() {
       if (!known.has(id)) {
         row.element.remove();
         rows.delete(id);
+        placed = null;
       }
     }
     for (const client of clients) {
       if (!rows.has(client.id)) rows.set(client.id, new Row(text));
       rows.get(client.id).update(client);
     }
-    $('summary').textContent = `${location.host} · ${text('computers', clients.length)} · ${text('listening', state.status.listeners)}`;
+    setText($('summary'), `${location.host} · ${text('computers', clients.length)} · ${text('listening', state.status.listeners)}`);
     if (!isBusy()) place();
     const sounding = clients.filter((client) => client.status === 'sounding');
     $('main').classList.toggle('many', sounding.length > MANY);
@@ -178,7 +183,7 @@ function startMixer() {
     remembered.set('sort', $('sort').value);
     place();
   });
-  followEvents({ onState, onLevels, onConnection });
+  followEvents({ onState: oncePerFrame(onState), onLevels: oncePerFrame(onLevels), onConnection });
 }
 
 function makeGroup(group) {

@@ -11,6 +11,9 @@ export function title(client) {
   return client.name || client.id;
 }
 
+/** Made once: a collator costs more to make than a list takes to sort. */
+const NAMES = new Intl.Collator(undefined, { numeric: true });
+
 /** Whether a client is what a person typed to find: in its name, id or address. */
 export function matches(client, search) {
   const wanted = search.trim().toLowerCase();
@@ -22,16 +25,41 @@ export function matches(client, search) {
  * @returns {Record<'sounding' | 'connected' | 'offline', object[]>}
  */
 export function arrange(clients, { search = '', sort = 'name' } = {}) {
-  const byName = (a, b) => title(a).localeCompare(title(b), undefined, { numeric: true }) || (a.id < b.id ? -1 : 1);
-  const never = Number.POSITIVE_INFINITY;
-  const order = {
-    name: byName,
-    heard: (a, b) => coarse(heardMsAgo(a) ?? never) - coarse(heardMsAgo(b) ?? never) || byName(a, b),
-    loudest: (a, b) => b.level.rms_dbfs - a.level.rms_dbfs || byName(a, b),
-  }[sort];
+  const byName = (a, b) => NAMES.compare(title(a), title(b)) || (a.id < b.id ? -1 : 1);
+  const rank = RANKS[sort];
+  const order = (a, b) => rank(a) - rank(b) || byName(a, b);
   const found = clients.filter((client) => matches(client, search));
   return Object.fromEntries(GROUPS.map((group) => [
     group, found.filter((client) => client.status === group).sort(order)]));
+}
+
+/** What a client is ordered by before its name, the least first. */
+const RANKS = {
+  name: () => 0,
+  heard: (client) => coarse(heardMsAgo(client) ?? Number.POSITIVE_INFINITY),
+  loudest: (client) => -client.level.rms_dbfs,
+};
+
+/** Arranges clients, and only when something has changed that their order or their finding depends on. */
+export class Arranger {
+  #key = '';
+  #groups = null;
+
+  /** As `arrange`; the very same object as before when the groups hold the same clients in the same order. */
+  next(clients, { search = '', sort = 'name' } = {}) {
+    const parts = clients.map((client) => [client.id, client.name, client.status, client.address, RANKS[sort](client)]);
+    const key = JSON.stringify([search, sort, parts]);
+    if (key === this.#key) return this.#groups;
+    this.#key = key;
+    const groups = arrange(clients, { search, sort });
+    if (!this.#groups || !hasSameOrder(groups, this.#groups)) this.#groups = groups;
+    return this.#groups;
+  }
+}
+
+function hasSameOrder(a, b) {
+  return GROUPS.every((group) => a[group].length === b[group].length
+    && a[group].every((client, i) => client.id === b[group][i].id));
 }
 
 /** How long ago a client was heard; an offline one of an earlier run by its last packet. */

@@ -1,11 +1,14 @@
 // One client's row: made once, then updated in place.
 //
 // Always: a person's hand goes before the server's word (a slider that is being dragged and a name
-// that is being typed are not overwritten); names are text and never HTML.
+// that is being typed are not overwritten); names are text and never HTML; an update that says what
+// is shown already changes nothing in the page.
 
 import { ApiError, forgetClient, patchClient } from './api.js';
+import { setAttribute, setHidden, setText } from './dom.js';
 import { Latest } from './latest.js';
-import { PeakHold, checkName, condition, facts, meterShare, notice, title } from './model.js';
+import { Meter } from './meter.js';
+import { PeakHold, checkName, condition, facts, notice, title } from './model.js';
 
 /** A dragged slider sends at most ten times a second. */
 const VOLUME_INTERVAL_MS = 100;
@@ -22,7 +25,9 @@ export class Row {
   #parts = {};
   #volume;
   #mute;
+  #meter;
   #peakHold = new PeakHold();
+  #isHot = false;
   #typedAt = -Infinity;
   #errorTimer = 0;
 
@@ -31,6 +36,7 @@ export class Row {
     this.element = template.content.firstElementChild.cloneNode(true);
     for (const part of this.element.querySelectorAll('[data-part]')) this.#parts[part.dataset.part] = part;
     for (const label of this.element.querySelectorAll('[data-text]')) label.textContent = text(label.dataset.text);
+    this.#meter = new Meter(this.#parts.rms, this.#parts.peak);
     this.#volume = new Latest((volume) => this.#send({ volume }), VOLUME_INTERVAL_MS);
     this.#mute = new Latest((muted) => this.#send({ muted }), 0);
     this.#listen();
@@ -40,9 +46,9 @@ export class Row {
     return this.#client;
   }
 
-  /** Whether a button or the slider is being pressed, or a change is on its way. */
-  get isPressing() {
-    return this.#volume.isBusy || this.#mute.isBusy || this.element.querySelector(':active') !== null;
+  /** Whether a change is on its way to the server. */
+  get isChanging() {
+    return this.#volume.isBusy || this.#mute.isBusy;
   }
 
   /** How long ago a name was being typed here; infinity when none is. */
@@ -53,33 +59,34 @@ export class Row {
   /** Shows a client as the server has it. */
   update(client) {
     this.#client = client;
-    const { element } = this;
-    const name = title(client);
-    element.dataset.id = client.id;
-    element.dataset.status = client.status;
+    const { condition: said, notice: noticeLine, meter, name, id, offline, details } = this.#parts;
     const { text: words, quality } = condition(client, this.#text);
-    element.dataset.quality = quality;
-    setText(this.#parts.condition, words);
+    setAttribute(this.element, 'data-id', client.id);
+    setAttribute(this.element, 'data-status', client.status);
+    setAttribute(this.element, 'data-quality', quality);
+    setText(said, words);
     const noticed = notice(client, this.#text);
-    setText(this.#parts.notice, noticed);
-    this.#parts.notice.hidden = !noticed;
-    setText(this.#parts.name, name);
-    setText(this.#parts.id, client.id);
+    setText(noticeLine, noticed);
+    setHidden(noticeLine, !noticed);
+    setText(name, title(client));
+    setText(id, client.id);
     if (!this.#mute.isBusy) this.#showMuted(client.muted);
     if (!this.#isDragging) this.#showVolume(client.volume);
-    this.#label(name);
+    this.#label(title(client));
     const level = client.status === 'offline' ? -120 : client.level.rms_dbfs;
     if (client.status !== 'sounding') this.level(null);
-    this.#parts.meter.setAttribute('aria-valuenow', String(Math.round(Math.max(-60, level))));
-    this.#parts.offline.hidden = client.status !== 'offline';
-    if (!this.#parts.details.hidden) this.#showDetails();
+    setAttribute(meter, 'aria-valuenow', String(Math.round(Math.max(-60, level))));
+    setHidden(offline, client.status !== 'offline');
+    if (!details.hidden) this.#showDetails();
   }
 
   /** Shows a level: [rms, peak] in dBFS, or null for silence. */
   level(level) {
     const [rms, peak] = level ?? [-120, -120];
-    showLevel(this.#parts, rms, this.#peakHold.next(performance.now(), peak));
-    this.#parts.meter.classList.toggle('hot', peak >= HOT_DBFS);
+    this.#meter.show(rms, this.#peakHold.next(performance.now(), peak));
+    const isHot = peak >= HOT_DBFS;
+    if (isHot !== this.#isHot) this.#parts.meter.classList.toggle('hot', isHot);
+    this.#isHot = isHot;
   }
 
   get #isDragging() {
@@ -185,12 +192,13 @@ export class Row {
   }
 
   #showMuted(muted) {
-    this.element.classList.toggle('muted', muted);
-    this.#parts.mute.setAttribute('aria-pressed', String(muted));
+    if (this.element.classList.contains('muted') !== muted) this.element.classList.toggle('muted', muted);
+    setAttribute(this.#parts.mute, 'aria-pressed', String(muted));
   }
 
   #showVolume(volume) {
-    this.#parts.volume.value = volume;
+    const { volume: slider } = this.#parts;
+    if (Number(slider.value) !== volume) slider.value = volume;
     setText(this.#parts.percent, `${volume} %`);
   }
 
@@ -214,14 +222,3 @@ export class Row {
   }
 }
 
-/** Moves a meter's bar and peak mark; transforms alone, as this happens ten times a second. */
-export function showLevel({ rms, peak }, rmsDbfs, peakDbfs) {
-  rms.style.transform = `translateX(${(100 * meterShare(rmsDbfs) - 100).toFixed(1)}%)`;
-  peak.style.transform = `translateX(${(100 * meterShare(peakDbfs)).toFixed(1)}%)`;
-  peak.hidden = meterShare(peakDbfs) === 0;
-}
-
-/** Unchanged text is not written again: it would cost a layout. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
