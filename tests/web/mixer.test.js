@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { oncePerFrame } from '../../crates/raa-server/web/dom.js';
 import { Latest } from '../../crates/raa-server/web/latest.js';
-import { Interruptions, PeakHold, ago, arrange, checkName, condition, facts, isHeld, isUnused, meterShare, notice } from '../../crates/raa-server/web/model.js';
+import { Arranger, Interruptions, PeakHold, ago, arrange, checkName, condition, facts, isHeld, isUnused, meterShare, notice } from '../../crates/raa-server/web/model.js';
 import { parseRtp } from '../../crates/raa-server/web/rtp.js';
 import { TEXTS, pickLanguage, texts } from '../../crates/raa-server/web/texts.js';
 
@@ -33,6 +34,33 @@ test('the last heard comes first, and ticking seconds do not shuffle', () => {
 test('the loudest comes first', () => {
   const loud = (id, rms_dbfs) => client(id, { level: { rms_dbfs, peak_dbfs: 0 } });
   assert.deepEqual(ids(arrange([loud('a', -40), loud('b', -10)], { sort: 'loudest' }).connected), ['b', 'a']);
+});
+
+test('clients are arranged anew only when their order is another one', () => {
+  const arranger = new Arranger();
+  const [a, b] = [client('a', { name: 'PC 1' }), client('b', { name: 'PC 2' })];
+  const first = arranger.next([a, b]);
+  assert.deepEqual(ids(first.connected), ['a', 'b']);
+  // Neither a level, a tick of the clock nor a name that keeps its place moves a row.
+  const same = [{ level: { rms_dbfs: -3, peak_dbfs: -1 } }, { last_packet_ms_ago: 900 }, { last_sound_ms_ago: 5 }, { name: 'PC 1a' }];
+  for (const change of same) assert.equal(arranger.next([{ ...a, ...change }, b]), first);
+  assert.deepEqual(ids(arranger.next([{ ...a, name: 'PC 3' }, b]).connected), ['b', 'a']);
+  assert.deepEqual(ids(arranger.next([a, { ...b, status: 'sounding' }]).sounding), ['b']);
+  assert.deepEqual(ids(arranger.next([a, b], { search: '2' }).connected), ['b']);
+  const loud = { ...b, level: { rms_dbfs: -10, peak_dbfs: -3 } };
+  assert.deepEqual(ids(arranger.next([a, loud], { sort: 'loudest' }).connected), ['b', 'a']);
+});
+
+test('many messages are one change of the page, with the latest of them', () => {
+  const taken = [];
+  const frames = [];
+  const give = oncePerFrame((value) => taken.push(value), (run) => frames.push(run));
+  for (const value of [1, 2, 3]) give(value);
+  assert.deepEqual([taken, frames.length], [[], 1]);
+  frames.shift()();
+  give(4);
+  frames.shift()();
+  assert.deepEqual(taken, [3, 4]);
 });
 
 test('a computer is found by name, id or address', () => {

@@ -57,7 +57,7 @@ export class MixerPage {
 
   async rename(id, name) {
     await this.row(id).getByTestId('edit-name').click();
-    const input = this.page.getByTestId('name-input').first();
+    const input = this.row(id).getByTestId('name-input');
     await input.fill('');
     await input.pressSequentially(name);
     await input.press('Enter');

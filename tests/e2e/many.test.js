@@ -1,0 +1,181 @@
+// The page with three hundred computers: all of them are there and can be found, named and muted, and what they do ten
+// times a second costs the page no more than has changed.
+//
+// What is asserted a busy machine cannot change: it makes fewer frames, never more. How long frames took is printed.
+
+import { before, after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { condition, title } from '../../crates/raa-server/web/model.js';
+import { texts } from '../../crates/raa-server/web/texts.js';
+import { World } from './lib/world.js';
+import { MixerPage } from './lib/page.js';
+import { summary, traceFrames } from './lib/frames.js';
+import { eventually, sleep } from './lib/processes.js';
+import { encodeOpus } from './lib/opus.js';
+import { bandNoise } from './lib/generate.js';
+
+const CLIENTS = 300;
+const SPEAKING = 30;
+const FIRST_SSRC = 0x10000000;
+/** A second and a bit: the sender tells its name at the begin, and again when the server knows it. */
+const GREETING_PACKETS = 60;
+/** Between one client and the next, so that they do not all greet at once. */
+const ARRIVAL_MS = 10;
+const OBSERVED_MS = 5000;
+/** The bar and the mark; what is said is neither too loud nor too soft to show. */
+const CHANGES_PER_LEVEL = 2;
+/** A row that changes its group is taken out and put in. */
+const CHANGES_PER_CHANGE = 2;
+
+const world = new World('many');
+const english = texts('en');
+const idOf = (i) => (FIRST_SSRC + i).toString(16);
+const nameOf = (i) => `Computer ${i + 1}`;
+let server, browser, mixer;
+
+before(async () => {
+  server = await world.server();
+  const packets = await encodeOpus(bandNoise(2, 0.05));
+  for (let i = 0; i < CLIENTS; i++) {
+    const speech = i < SPEAKING ? { packets, repeat: true } : { packets: packets.slice(0, GREETING_PACKETS) };
+    await world.sender(server, { ssrc: FIRST_SSRC + i, name: nameOf(i), ...speech });
+    await sleep(ARRIVAL_MS);
+  }
+  await eventually('the server knows them all by name', async () => {
+    const names = new Set((await server.clients()).map(title));
+    return Array.from({ length: CLIENTS }, (_, i) => nameOf(i)).every((name) => names.has(name));
+  });
+  browser = await world.chromium({ env: {} });
+  mixer = await MixerPage.open(browser, server.pageUrl, { viewport: { width: 1280, height: 800 } });
+  await eventually('all are listed', async () => (await mixer.page.getByTestId('row').count()) === CLIENTS, 20_000);
+  await sleep(5000); // by then who spoke only a greeting is silent, and its peak mark has fallen
+});
+after(() => world.close());
+
+test('a snapshot changes in the page what has changed in it, and lays it out once', async (t) => {
+  const { states, levels, mutations, cost } = await observe(mixer.page, OBSERVED_MS);
+  // A message more may be on its way to the page than was counted.
+  const told = levels.flatMap((message) => Object.keys(message.levels)).length + SPEAKING;
+  const allowed = CHANGES_PER_CHANGE * changesOf(states) + CHANGES_PER_LEVEL * told;
+  assert.ok(states.length >= 3 && levels.length >= 20, `${states.length} states and ${levels.length} levels came`);
+  assert.ok(mutations > levels.length, `${mutations} changes: the meters stand still`);
+  t.diagnostic(`${mutations} changes, ${allowed} allowed; ${states.length} states, ${levels.length} levels; ${cost.LayoutCount} layouts, ${cost.RecalcStyleCount} style recalculations`);
+  assert.ok(mutations <= allowed, `${mutations} changes in the page for ${allowed} in what the server said`);
+  const messages = states.length + levels.length;
+  assert.ok(cost.LayoutCount <= 2 * states.length, `${cost.LayoutCount} layouts for ${states.length} states`);
+  assert.ok(cost.RecalcStyleCount <= 1.5 * messages, `${cost.RecalcStyleCount} style recalculations for ${messages} messages`);
+});
+
+test('how long frames take', async (t) => {
+  const figures = await traceFrames(mixer.page, () => sleep(OBSERVED_MS));
+  t.diagnostic(`with ${CLIENTS} rows: ${JSON.stringify(figures)}`);
+  assert.ok(figures.frames > 0 && figures.longest_ms > 0);
+});
+
+test('the last of them is found by typing, muted and renamed, and the others come back', async () => {
+  const { page } = mixer;
+  const last = CLIENTS - 1;
+  await page.getByRole('searchbox').pressSequentially(nameOf(last));
+  await eventually('only it is listed', async () => (await page.getByTestId('row').count()) === 1);
+  await mixer.row(idOf(last)).getByTestId('mute').click();
+  await server.client(idOf(last), (client) => client.muted);
+  await page.getByRole('searchbox').fill('');
+  await eventually('all are listed', async () => (await page.getByTestId('row').count()) === CLIENTS);
+  await mixer.rename(idOf(last), 'At the very end');
+  await server.client(idOf(last), (client) => client.name === 'At the very end');
+  await page.screenshot({ path: join(world.artifacts, 'many.png') });
+  assert.deepEqual(mixer.complaints, []);
+});
+
+test('every row is drawn and at its place when it is scrolled to', async () => {
+  const { page } = mixer;
+  for (const i of [0, 150, 250]) {
+    const row = mixer.row(idOf(i));
+    await row.scrollIntoViewIfNeeded();
+    await eventually('its name is drawn', async () => (await row.getByTestId('name').innerText()) === nameOf(i));
+    assert.ok((await row.boundingBox()).height > 40, 'a row has its height');
+  }
+  await page.evaluate(() => scrollTo(0, 0));
+});
+
+test('a row keeps the focus while another one moves past it', async () => {
+  const { page } = mixer;
+  const [held, moving] = [idOf(5), idOf(0)];
+  await page.mouse.move(5, 5); // a hand over the rows would hold them
+  await mixer.row(held).getByTestId('mute').focus();
+  await page.evaluate(() => {
+    globalThis.focusLost = 0;
+    addEventListener('focusout', () => { globalThis.focusLost++; });
+  });
+  await server.patch(moving, { name: 'Zzz' });
+  const lastOfGroup = () => page.locator('[data-group=sounding] [data-testid=row]').last().getAttribute('data-id');
+  await eventually('it is the last one', async () => (await lastOfGroup()) === moving);
+  assert.equal(await page.evaluate(() => globalThis.focusLost), 0);
+  assert.equal(await page.evaluate(() => document.activeElement.closest('[data-testid=row]')?.dataset.id), held);
+  await server.patch(moving, { name: null });
+});
+
+test('a trace says how long its frames were', () => {
+  const frame = (id, fromMs, toMs) => [['b', fromMs], ['e', toMs]].map(([ph, ms]) => ({ name: 'AnimationFrame', ph, ts: ms * 1000, pid: 7, tid: 7, id2: { local: id } }));
+  const task = (tid, ms) => ({ name: 'ThreadControllerImpl::RunTask', ph: 'X', ts: 0, dur: 2 * ms * 1000, tdur: ms * 1000, pid: 7, tid });
+  const unfinished = frame('0x9', 100, 900).slice(0, 1);
+  const figures = summary([...unfinished, ...frame('0x1', 0, 60.5), ...frame('0x1', 70, 75), ...frame('0x2', 71, 121), task(7, 12), task(7, 3), task(8, 99)]);
+  assert.deepEqual(figures, { frames: 3, longest_ms: 60.5, p99_ms: 50, over_50_ms: 1, main_thread_ms: 15, longest_task_cpu_ms: 12 });
+  assert.throws(() => summary([task(7, 1)]), /no frame/);
+});
+
+// What the server says, how often the rows change, and what the browser counts of its own work meanwhile. Begins when
+// a state has come and is shown, so that what changes next can be told from it.
+async function observe(page, ms) {
+  const devtools = await page.context().newCDPSession(page);
+  const messages = [];
+  devtools.on('Network.webSocketFrameReceived', ({ response }) => messages.push(JSON.parse(response.payloadData)));
+  await devtools.send('Network.enable');
+  await devtools.send('Performance.enable');
+  await eventually('a state comes', () => messages.at(-1)?.type === 'state', 10_000, 5);
+  const shown = messages.at(-1);
+  await page.evaluate(watchRows);
+  const [countedFrom, costBefore] = [messages.length, await metrics(devtools)];
+  await sleep(ms);
+  const costAfter = await metrics(devtools);
+  const mutations = await page.evaluate(() => globalThis.mutations);
+  await devtools.detach();
+  const counted = messages.slice(countedFrom);
+  return {
+    states: [shown, ...counted.filter(({ type }) => type === 'state')],
+    levels: counted.filter(({ type }) => type === 'levels'),
+    mutations,
+    cost: Object.fromEntries(Object.keys(costAfter).map((name) => [name, costAfter[name] - costBefore[name]])),
+  };
+}
+
+// In the page: counts in `mutations` what changes in the rows from the frame after next on.
+function watchRows() {
+  globalThis.mutations = 0;
+  const observer = new MutationObserver((records) => { globalThis.mutations += records.length; });
+  const all = { subtree: true, childList: true, attributes: true, characterData: true };
+  return new Promise((watched) => requestAnimationFrame(() => requestAnimationFrame(() => {
+    observer.observe(document.getElementById('main'), all);
+    watched();
+  })));
+}
+
+/** How many of the things that a row shows are not as in the state before, each once a row. */
+function changesOf(states) {
+  const shown = (client) => [...Object.values(condition(client, english)), title(client), client.status, client.muted,
+    client.volume, client.conflict, client.status === 'offline' || Math.round(Math.max(-60, client.level.rms_dbfs))];
+  let changes = 0;
+  for (let i = 1; i < states.length; i++) {
+    const before = new Map(states[i - 1].clients.map((client) => [client.id, shown(client)]));
+    for (const client of states[i].clients) {
+      changes += shown(client).filter((value, k) => value !== before.get(client.id)?.[k]).length;
+    }
+  }
+  return changes;
+}
+
+async function metrics(devtools) {
+  const { metrics: list } = await devtools.send('Performance.getMetrics');
+  return Object.fromEntries(list.map(({ name, value }) => [name, value]));
+}
