@@ -46,7 +46,7 @@ test('clients are arranged anew only when their order is another one', () => {
   for (const change of same) assert.equal(arranger.next([{ ...a, ...change }, b]), first);
   assert.deepEqual(ids(arranger.next([{ ...a, name: 'PC 3' }, b]).connected), ['b', 'a']);
   assert.deepEqual(ids(arranger.next([a, { ...b, status: 'sounding' }]).sounding), ['b']);
-  assert.deepEqual(ids(arranger.next([a, b], { search: '2' }).connected), ['b']);
+  assert.deepEqual(ids(arranger.next([a, b], { search: 'pc 2' }).connected), ['b']);
   const loud = { ...b, level: { rms_dbfs: -10, peak_dbfs: -3 } };
   assert.deepEqual(ids(arranger.next([a, loud], { sort: 'loudest' }).connected), ['b', 'a']);
 });

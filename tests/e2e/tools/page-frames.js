@@ -1,10 +1,11 @@
 // How smooth the mixer page of a running server is: the frames of Chromium's trace while nobody touches the page, while
-// it is scrolled, and while a name is typed. For measuring; the tests hold what a busy machine cannot change.
+// it is scrolled, while a name is typed, and while a computer is looked for. For measuring; the tests hold what a busy
+// machine cannot change.
 //
 //   node tests/e2e/tools/page-frames.js --url http://127.0.0.1:4011/ [--seconds 10] [--rows 300]
 //
-// prints one line of JSON: { frames, longest_ms, over_50_ms, rows, doing: { rest, scroll, type } }, each of the three
-// with the figures of lib/frames.js over that many seconds. Always: waits until the page has that many rows; what is
+// prints one line of JSON: { frames, longest_ms, over_50_ms, rows, doing: { rest, scroll, type, find } }, each of the
+// four with the figures of lib/frames.js over that many seconds. Always: waits until the page has that many rows; what is
 // typed is never sent, so the server is left as it was.
 
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,7 @@ export async function measurePage(browser, url, { seconds = 10, rows = 1 } = {})
   await sleep(SETTLE_MS); // its first picture is not what is measured
   const shown = await page.getByTestId('row').count();
   const doing = {};
-  for (const [name, act] of Object.entries({ rest, scroll, type })) {
+  for (const [name, act] of Object.entries({ rest, scroll, type, find })) {
     doing[name] = await traceFrames(page, () => act(page, Date.now() + seconds * 1000));
   }
   await page.close();
@@ -64,6 +65,16 @@ async function type(page, endMs) {
     await sleep(KEY_EVERY_MS);
   }
   await page.keyboard.press('Escape');
+}
+
+// Every key shows other rows: a digit narrows the list, taking it back brings all of them.
+async function find(page, endMs) {
+  await page.getByRole('searchbox').click();
+  for (let typed = 0; Date.now() < endMs; typed++) {
+    await page.keyboard.press(typed % 2 ? 'Backspace' : String(typed % 10));
+    await sleep(KEY_EVERY_MS);
+  }
+  await page.getByRole('searchbox').fill('');
 }
 
 async function main() {
