@@ -18,6 +18,8 @@ const ERROR_SHOWN_MS = 8000;
 const HOT_DBFS = -0.5;
 
 const template = document.getElementById('row-template');
+/** In a row only while its name is typed: browsers look through all of a page's forms whenever a row comes or goes. */
+const namingTemplate = document.getElementById('naming-template');
 
 export class Row {
   #text;
@@ -28,6 +30,7 @@ export class Row {
   #meter;
   #peakHold = new PeakHold();
   #isHot = false;
+  #naming = null; // { form, input } while a name is typed
   #typedAt = -Infinity;
   #errorTimer = 0;
 
@@ -53,7 +56,7 @@ export class Row {
 
   /** How long ago a name was being typed here; infinity when none is. */
   get typedMsAgo() {
-    return this.#parts.form.hidden ? Infinity : performance.now() - this.#typedAt;
+    return this.#naming ? performance.now() - this.#typedAt : Infinity;
   }
 
   /** Shows a client as the server has it. */
@@ -94,7 +97,7 @@ export class Row {
   }
 
   #listen() {
-    const { volume, mute, rename, form, input, more, details, forget, sure, yes, no } = this.#parts;
+    const { volume, mute, rename, more, details, forget, sure, yes, no } = this.#parts;
     volume.addEventListener('input', () => {
       setText(this.#parts.percent, `${volume.value} %`);
       this.#volume.give(Number(volume.value));
@@ -110,19 +113,6 @@ export class Row {
       this.#mute.give(muted);
     });
     rename.addEventListener('click', () => this.#edit(true));
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.#saveName();
-    });
-    input.addEventListener('keydown', (event) => {
-      this.#typedAt = performance.now();
-      // While an input method composes (Japanese), Escape is its own.
-      if (event.key === 'Escape' && !event.isComposing) this.#edit(false);
-    });
-    input.addEventListener('blur', () => {
-      // Leaving the field without a change is no wish; with one, the name is kept as typed.
-      if (!form.hidden && input.value.trim() === this.#client.name) this.#edit(false);
-    });
     more.addEventListener('click', () => {
       details.hidden = !details.hidden;
       more.setAttribute('aria-expanded', String(!details.hidden));
@@ -142,24 +132,55 @@ export class Row {
   }
 
   #edit(isEdited) {
-    const { form, input, rename, error } = this.#parts;
-    const hadFocus = document.activeElement === input;
-    form.hidden = !isEdited;
-    rename.hidden = isEdited;
-    error.hidden = true;
-    if (isEdited) {
+    this.#parts.error.hidden = true;
+    if (isEdited) this.#beginNaming();
+    else this.#endNaming();
+  }
+
+  #beginNaming() {
+    const form = namingTemplate.content.firstElementChild.cloneNode(true);
+    const [input] = form.elements;
+    this.#naming = { form, input };
+    this.#listenToNaming();
+    this.#typedAt = performance.now();
+    input.value = this.#client.name;
+    input.placeholder = this.#text('ownName'); // what an empty field asks for
+    input.setAttribute('aria-label', this.#text('nameOf', title(this.#client)));
+    this.#parts.rename.after(form);
+    this.#parts.rename.hidden = true;
+    input.focus();
+    input.select();
+  }
+
+  #listenToNaming() {
+    const { form, input } = this.#naming;
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#saveName();
+    });
+    input.addEventListener('keydown', (event) => {
       this.#typedAt = performance.now();
-      input.value = this.#client.name;
-      input.placeholder = this.#text('ownName'); // what an empty field asks for
-      input.focus();
-      input.select();
-    } else if (hadFocus) {
-      rename.focus(); // somebody who went elsewhere is not called back
-    }
+      // While an input method composes (Japanese), Escape is its own.
+      if (event.key === 'Escape' && !event.isComposing) this.#edit(false);
+    });
+    input.addEventListener('blur', () => {
+      // Leaving the field without a change is no wish; with one, the name is kept as typed.
+      if (this.#naming?.input === input && input.value.trim() === this.#client.name) this.#edit(false);
+    });
+  }
+
+  #endNaming() {
+    if (!this.#naming) return; // it was left while the server was asked
+    const { form, input } = this.#naming;
+    const hadFocus = document.activeElement === input;
+    this.#naming = null;
+    form.remove();
+    this.#parts.rename.hidden = false;
+    if (hadFocus) this.#parts.rename.focus(); // somebody who went elsewhere is not called back
   }
 
   async #saveName() {
-    const name = this.#parts.input.value.trim();
+    const name = this.#naming.input.value.trim();
     if (name === this.#client.name) this.#edit(false);
     else if (name && !checkName(name)) this.#showError(this.#text('nameRule'));
     else if (await this.#send({ name: name || null })) this.#edit(false);
@@ -188,7 +209,7 @@ export class Row {
     setText(this.#parts.error, message);
     this.#parts.error.hidden = false;
     clearTimeout(this.#errorTimer);
-    this.#errorTimer = setTimeout(() => { this.#parts.error.hidden ||= this.#parts.form.hidden; }, ERROR_SHOWN_MS);
+    this.#errorTimer = setTimeout(() => { this.#parts.error.hidden ||= !this.#naming; }, ERROR_SHOWN_MS);
   }
 
   #showMuted(muted) {
@@ -203,7 +224,7 @@ export class Row {
   }
 
   #label(name) {
-    const labels = { volume: 'volumeOf', meter: 'levelOf', mute: 'muteOf', rename: 'rename', input: 'nameOf', more: 'details' };
+    const labels = { volume: 'volumeOf', meter: 'levelOf', mute: 'muteOf', rename: 'rename', more: 'details' };
     if (this.#parts.volume.dataset.labelled === name) return;
     for (const [part, key] of Object.entries(labels)) this.#parts[part].setAttribute('aria-label', this.#text(key, name));
     this.#parts.mute.title = this.#text('muteOf', name);
