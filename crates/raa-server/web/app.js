@@ -24,6 +24,8 @@ const remembered = {
 const BANNER_AFTER_MS = 1500;
 /** With more sounding than this their meters jump instead of gliding, which costs less. */
 const MANY = 20;
+/** Making more rows at once would be a frame that everybody sees. */
+const NEW_ROWS_PER_FRAME = 50;
 
 translate();
 startPlayer();
@@ -143,8 +145,7 @@ function startMixer() {
   };
 
   const onState = (state) => {
-    clients = state.clients;
-    const known = new Set(clients.map((client) => client.id));
+    const known = new Set(state.clients.map((client) => client.id));
     for (const [id, row] of rows) {
       if (!known.has(id)) {
         row.element.remove();
@@ -152,15 +153,17 @@ function startMixer() {
         placed = null;
       }
     }
-    for (const client of clients) {
-      if (!rows.has(client.id)) rows.set(client.id, new Row(text));
-      rows.get(client.id).update(client);
-    }
-    setText($('summary'), `${location.host} · ${text('computers', clients.length)} · ${text('listening', state.status.listeners)}`);
+    const newcomers = state.clients.filter((client) => !rows.has(client.id));
+    for (const client of newcomers.slice(0, NEW_ROWS_PER_FRAME)) rows.set(client.id, new Row(text));
+    if (newcomers.length > NEW_ROWS_PER_FRAME) giveState(state); // the others come with the next frames
+    clients = state.clients.filter((client) => rows.has(client.id));
+    for (const client of clients) rows.get(client.id).update(client);
+    setText($('summary'), `${location.host} · ${text('computers', state.clients.length)} · ${text('listening', state.status.listeners)}`);
     if (!isBusy()) place();
     const sounding = clients.filter((client) => client.status === 'sounding');
     $('main').classList.toggle('many', sounding.length > MANY);
   };
+  const giveState = oncePerFrame(onState);
   const onLevels = (levels) => {
     for (const [id, row] of rows) {
       if (row.client.status === 'sounding') row.level(levels[id] ?? null);
@@ -183,7 +186,7 @@ function startMixer() {
     remembered.set('sort', $('sort').value);
     place();
   });
-  followEvents({ onState: oncePerFrame(onState), onLevels: oncePerFrame(onLevels), onConnection });
+  followEvents({ onState: giveState, onLevels: oncePerFrame(onLevels), onConnection });
 }
 
 function makeGroup(group) {
