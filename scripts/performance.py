@@ -113,12 +113,23 @@ def alone(args):
     }
 
 
+def page(args):
+    """The page in a browser; the server, the load and the browser share the machine."""
+    clients, speaking, each_s = 300, 30, 3 if args.quick else 10
+    with programs.Server(args.work, args.port_base):
+        loading = profile.in_background(clients, speaking, args.port_base, 5 * each_s + 20)
+        time.sleep(3)
+        found = programs.page_frames(args.port_base, each_s, clients)
+        loading.join()
+    return {"clients": clients, "speaking": speaking, **found}
+
+
 def profiled(args):
     count = 40 if args.quick else 300
     return {"speakers": count, **profile.measure(args.work, args.port_base, count, 5 if args.quick else 20)}
 
 
-MEASUREMENTS = {"speakers": speakers, "forty": forty, "listeners": listeners, "alone": alone, "profile": profiled}
+MEASUREMENTS = {"speakers": speakers, "forty": forty, "listeners": listeners, "alone": alone, "page": page, "profile": profiled}
 
 
 def measured(args):
@@ -178,6 +189,8 @@ def document(args, results):
         f"From its start to its first answer {quiet['starting_ms']:.0f} ms (median); idle, without test music and "
         f"listeners, {quiet['idle_percent']:.2f} % of a core and {quiet['idle_rss_bytes'] / 2**20:.1f} MiB; "
         f"{quiet['bytes_per_client'] / 1024:.1f} KiB for each of {quiet['known_clients']} known clients.",
+        f"## The page\n\n{found['page']['clients']} clients, {found['page']['speaking']} of them speaking, in Chromium on the "
+        "same machine:\n\n" + figures.page_table(found["page"]),
         f"## Profile\n\n{found['profile']['speakers']} computers speak. " + figures.profile_text(found["profile"]),
     ]
     return "\n\n".join(sections)

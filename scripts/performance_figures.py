@@ -112,6 +112,17 @@ def growth_text(speakers, listeners, base):
     )
 
 
+def page_table(page):
+    doings = {"rest": "looked at", "scroll": "scrolled", "type": "a name typed", "find": "searched"}
+    head = ["while it is", "frames", "p99 / longest, ms", "over 50 ms", "longest task's CPU, ms"]
+    cells = []
+    for name, text in doings.items():
+        found = page["doing"][name]
+        frames = f"{found['p99_ms']:.1f} / {found['longest_ms']:.1f}"
+        cells.append([text, found["frames"], frames, found["over_50_ms"], f"{found['longest_task_cpu_ms']:.1f}"])
+    return table(head, cells)
+
+
 def profile_text(profile):
     rows = [[f"{share:.1f} %", f"`{name}`", "yes" if is_opus else ""] for share, name, is_opus in profile["top"]]
     found = table(["share", "function", "libopus"], rows)

@@ -111,9 +111,16 @@ class GStreamer(Program):
             self.packets, self.bytes = self.packets + 1, self.bytes + len(data)
 
 
+def punctually():
+    """A load that comes late is another load: it goes before what it is put on, where that is permitted."""
+    realtime = ["chrt", "--rr", "20"]
+    permitted = shutil.which("chrt") and subprocess.run([*realtime, "true"], capture_output=True, check=False).returncode == 0
+    return realtime if permitted else []
+
+
 def load(clients, speaking, port, seconds, *options):
     """A run of raa-load; what it prints as JSON."""
-    command = [BIN / "raa-load", "--clients", clients, "--speaking", speaking, "--udp-port", port]
+    command = [*punctually(), BIN / "raa-load", "--clients", clients, "--speaking", speaking, "--udp-port", port]
     command += ["--http-port", port + 1, "--seconds", seconds, "--json", *options, "127.0.0.1"]
     return run_json(command)
 
@@ -135,3 +142,9 @@ def writes(listeners, port, seconds, work):
         # Longer than the writer, so that nobody leaves before its end.
         load(0, 0, port, max(5, seconds), "--no-api", "--listeners", listeners)
         return json.loads(writer.process.communicate()[0])
+
+
+def page_frames(port, seconds, rows):
+    """How long the frames of the page take in Chromium while the server has so many clients."""
+    tool = Path(__file__).parent.parent / "tests/e2e/tools/page-frames.js"
+    return run_json(["node", tool, "--url", f"http://127.0.0.1:{port + 1}/", "--seconds", seconds, "--rows", rows])
