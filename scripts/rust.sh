@@ -65,6 +65,9 @@ ensure_rust() {
     return 1
 }
 
+# Counts the instructions of the hot paths, for ./test.
+need_valgrind() { need_command valgrind valgrind "counts the instructions of the hot paths"; }
+
 # rustfmt and clippy, which only ./test needs: notes Debian's packages where Rust came from there.
 need_rust_checks() {
     have rustup && return 0

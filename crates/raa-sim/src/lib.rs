@@ -7,6 +7,7 @@
 pub mod clip;
 pub mod ear;
 pub mod in_flight;
+pub mod instructions;
 pub mod link;
 pub mod one_source;
 pub mod random;
@@ -14,6 +15,7 @@ pub mod sender;
 pub mod socket;
 pub mod sound;
 pub mod tone;
+pub mod work;
 pub mod world;
 
 pub use clip::Clip;
