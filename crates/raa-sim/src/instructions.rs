@@ -37,8 +37,9 @@ pub const OTHER_COMPILER: Tolerance = Tolerance {
     count_percent: 25.0,
     ratio_percent: 3.0,
 };
-/// So many instructions more are never a failure: a few registers spilled in a short path.
-const SLACK: f64 = 2.0;
+/// So many instructions more are never a failure: what a short path costs depends on what the
+/// compiler finds around it, by a call or two.
+const SLACK: f64 = 20.0;
 
 /// What the table says, and which compiler made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,12 +118,13 @@ impl Table {
         let change = cost.value - old.value;
         let allowed = (old.value * percent / 100.0).max(slack);
         let told = format!(
-            "{:+.1} %, expected {}, tolerance {percent} %",
+            "{:+.1} %, expected {} with a tolerance of {}",
             100.0 * change / old.value,
-            amount(old.value, old).trim_start()
+            amount(old.value, old).trim_start(),
+            amount(allowed, old).trim_start()
         );
         // What is not a number is no more allowed than what is too much.
-        if !(change <= allowed) {
+        if change > allowed || change.is_nan() {
             (format!("FAILED: {told}"), false)
         } else if change < -allowed {
             (format!("cheaper, the table wants renewing: {told}"), true)
@@ -238,18 +240,18 @@ source                 1.0700 x decode
         assert!(table.judge(&table.costs, SAME_COMPILER).1);
         assert!(judged("slot", 10_499.0, SAME_COMPILER).1);
         assert!(judged("source", 1.08, SAME_COMPILER).1);
-        assert!(judged("parse", 42.0, SAME_COMPILER).1);
+        assert!(judged("parse", 60.0, SAME_COMPILER).1);
     }
 
     #[test]
     fn what_is_dearer_fails_and_says_by_how_much() {
         let (line, passes) = judged("slot", 10_600.0, SAME_COMPILER);
         assert!(!passes);
-        let expected = "10600.0 instructions  FAILED: +6.0 %, \
-                        expected 10000.0 instructions, tolerance 5 %";
+        let expected = "10600.0 instructions  FAILED: +6.0 %, expected 10000.0 instructions \
+                        with a tolerance of 500.0 instructions";
         assert!(line.ends_with(expected), "{line}");
         assert!(!judged("source", 1.09, SAME_COMPILER).1);
-        assert!(!judged("parse", 43.0, SAME_COMPILER).1);
+        assert!(!judged("parse", 61.0, SAME_COMPILER).1);
         assert!(!judged("slot", f64::NAN, SAME_COMPILER).1);
     }
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::codec::{CodecError, Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use raa_core::hub::{Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::red::{self, Earlier};
+use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
 use raa_core::source::Scratch;
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
@@ -56,6 +58,43 @@ pub fn write_packet(ssrc: u32, n: u32, payload: &[u8], out: &mut Vec<u8>) {
     };
     out.clear();
     packet.write(out);
+}
+
+/// The payload that a sender with a redundancy of two frames makes of [`music`] (RFC 2198).
+pub fn red_payload(music: &[Vec<u8>]) -> Vec<u8> {
+    let earlier = [2, 1].map(|distance: u16| Earlier {
+        payload_type: OPUS_PAYLOAD_TYPE,
+        offset: distance * SLOT_SAMPLES as u16,
+        payload: &music[usize::from(7 - distance)],
+    });
+    let mut payload = Vec::new();
+    red::write(
+        earlier.into_iter(),
+        OPUS_PAYLOAD_TYPE,
+        &music[7],
+        &mut payload,
+    );
+    payload
+}
+
+/// A sender's regular RTCP report.
+pub fn report() -> Vec<u8> {
+    let report = SenderReport {
+        ssrc: 1,
+        ntp: 1 << 40,
+        rtp_timestamp: 960,
+        packets: 50,
+        octets: 8000,
+    };
+    let description = Description {
+        ssrc: 1,
+        cname: "somebody@somewhere",
+        name: "A computer",
+        tool: "raa-client",
+    };
+    let mut datagram = Vec::new();
+    rtcp::write_report(&report, &description, None, &mut datagram);
+    datagram
 }
 
 /// A hub and those who speak to it.
