@@ -61,7 +61,7 @@ def by_perf(work, port, speakers, seconds):
     event, of = ("instructions:u", "instructions in user space") if counts_instructions() else ("cpu-clock:u", "CPU time in user space")
     with programs.Server(work, port) as server:
         loading = in_background(speakers, speakers, port, seconds + 5)
-        time.sleep(8)
+        time.sleep(programs.WARM_UP_S + 2)
         target = ["-p", server.process.pid, "-o", data, "--", "sleep", seconds]
         subprocess.run(list(map(str, ["perf", "record", "-q", "-e", event, *target])), check=True)
         loading.join()

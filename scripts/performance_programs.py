@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 
 BIN = Path(os.environ.get("RAA_BIN_DIR", "target/release"))
+# Until every client has found its delay, and nothing is brought nearer to it any more.
+WARM_UP_S = 20
 # As GStreamer wants to be told what comes: RAA's payload type.
 RTP_CAPS = "application/x-rtp,media=audio,clock-rate=48000,encoding-name=OPUS,payload=111"
 
@@ -121,7 +123,7 @@ def punctually():
 def load(clients, speaking, port, seconds, *options):
     """A run of raa-load; what it prints as JSON."""
     command = [*punctually(), BIN / "raa-load", "--clients", clients, "--speaking", speaking, "--udp-port", port]
-    command += ["--http-port", port + 1, "--seconds", seconds, "--json", *options, "127.0.0.1"]
+    command += ["--http-port", port + 1, "--seconds", seconds, "--warm-up", WARM_UP_S, "--json", *options, "127.0.0.1"]
     return run_json(command)
 
 

@@ -40,7 +40,11 @@ pub(crate) struct Args {
     /// The server's name or address.
     #[arg(skip)]
     pub host: String,
-    /// How long to measure, after 5 s of warming up
+    /// How long to wait before measuring: 5 s until all that the server tells is under load, 20 s
+    /// until every client has found its delay
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..=600))]
+    pub warm_up: u64,
+    /// How long to measure after that
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub seconds: u64,
     /// The server's audio port

@@ -15,8 +15,7 @@ use crate::listeners::Listeners;
 use crate::report::{Report, Sample};
 use crate::senders::{self, Plan, Senders, Sent};
 
-/// The server sums its timings up every 5 s: after so long all that it tells is under load.
-const WARM_UP: Duration = Duration::from_secs(5);
+/// The server sums its timings up this often.
 const WINDOW: Duration = Duration::from_secs(5);
 
 /// What the threads tell each other.
@@ -86,7 +85,7 @@ fn measure(
     args: &Args,
     progress: &Progress,
 ) -> anyhow::Result<(Sample, Vec<Status>, Sample)> {
-    thread::sleep(WARM_UP);
+    thread::sleep(Duration::from_secs(args.warm_up));
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let before = sample(api, args, progress)?;
     progress.measuring.store(true, Ordering::Relaxed);
