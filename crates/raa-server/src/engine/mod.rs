@@ -44,7 +44,7 @@ use workers::{Workers, with_workers};
 
 /// Commands that wait for the next slot; an operator's hand is slower.
 const INBOX: usize = 256;
-/// Frames a listener can be behind before it is skipped to live: 640 ms.
+/// Frames that those who write the mix out can be behind: 640 ms.
 const MIX_RING: usize = 32;
 /// Events the store and the log can be behind.
 const EVENTS: usize = 4096;
