@@ -39,7 +39,7 @@ def ms(timing):
 
 
 def with_multiple(percent, limit):
-    return "-" if percent is None else f"{percent:.1f} ({percent / limit:.2f})"
+    return "does not keep up" if percent is None else f"{percent:.1f} ({percent / limit:.2f})"
 
 
 def speakers_table(rows):

@@ -83,6 +83,12 @@ class Loop(Program):
         super().__init__([BIN / "raa-limit", "loop", "--port", port], work / "loop.log", stdout=subprocess.PIPE)
         # It tells its address when it is ready.
         self.process.stdout.readline()
+        self.port = port
+
+    def dropped(self):
+        """Datagrams that found its socket's queue full: it has no time for them."""
+        sockets = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+        return sum(int(fields[-1]) for fields in sockets if int(fields[1].split(":")[1], 16) == self.port)
 
 
 class GStreamer(Program):
