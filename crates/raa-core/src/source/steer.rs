@@ -28,8 +28,8 @@ const RESAMPLE_UNTIL: f64 = 16.0;
 const RESAMPLE_DRIFT: f64 = 80e-6;
 /// An error is put right within about so many samples, 1 s: soon, since a copy costs less,
 const RESAMPLE_SAMPLES: f64 = 48_000.0;
-/// and never faster than by this share, a fiftieth of a semitone.
-const MAX_CORRECTION: f64 = 0.001;
+/// and never faster than by this share, under a hundredth of a semitone.
+const MAX_CORRECTION: f64 = 0.0005;
 
 impl Source {
     /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
