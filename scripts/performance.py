@@ -50,7 +50,7 @@ def speakers(args):
         row["parts"] = figures.mean_of(before, programs.parts(count, rounds))
         with programs.Loop(args.work, args.port_base) as loop:
             options = ("--no-api", "--pid", loop.process.pid)
-            run = programs.load(count, count, args.port_base, args.seconds, *options)
+            run = programs.load(count, count, args.port_base, args.seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
             # A loop without a pause takes what it can and is late with everything.
             keeps_up = loop.dropped() == 0 and run["process_cpu_percent"] < 97
             row["loop_percent"] = run["process_cpu_percent"] if keeps_up else None
@@ -66,7 +66,7 @@ def gstreamer(args, count):
     with programs.GStreamer(args.work, port, count) as mixer:
         packets, octets, began = mixer.packets, mixer.bytes, time.monotonic()
         options = ("--no-api", "--ports", "--pid", mixer.process.pid)
-        run = programs.load(count, count, port, args.seconds, *options)
+        run = programs.load(count, count, port, args.seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
         packets, octets = mixer.packets - packets, mixer.bytes - octets
         rate = packets / (time.monotonic() - began)
     found = {"cpu_percent": run["process_cpu_percent"], "packets_per_s": rate, "mean_bytes": octets / max(packets, 1)}
@@ -104,7 +104,7 @@ def alone(args):
         time.sleep(idle_s)
         idle_percent = 100 * (server.cpu_s() - before) / (time.monotonic() - began)
         known = 100 if args.quick else 1000
-        programs.load(known, known, args.port_base, 5)
+        programs.load(known, known, args.port_base, 5, warm_up_s=programs.SHORT_WARM_UP_S)
         per_client = (server.rss_bytes() - rss) / known
     return {
         "starting_ms": 1000 * statistics.median(starting_s),
@@ -117,7 +117,7 @@ def alone(args):
 
 def page(args):
     """The page in a browser; the server, the load and the browser share the machine."""
-    clients, speaking, each_s = 300, 30, 3 if args.quick else 10
+    clients, speaking, each_s = 300, 30, 3 if args.quick else 6
     with programs.Server(args.work, args.port_base):
         loading = profile.in_background(clients, speaking, args.port_base, 5 * each_s + 20)
         time.sleep(3)

@@ -15,8 +15,10 @@ import urllib.request
 from pathlib import Path
 
 BIN = Path(os.environ.get("RAA_BIN_DIR", "target/release"))
-# Until every client has found its delay, and nothing is brought nearer to it any more.
-WARM_UP_S = 20
+# Until every client has found its delay, and no sound is brought nearer to it any more.
+WARM_UP_S = 35
+# What has no delay to find is soon warm.
+SHORT_WARM_UP_S = 5
 # As GStreamer wants to be told what comes: RAA's payload type.
 RTP_CAPS = "application/x-rtp,media=audio,clock-rate=48000,encoding-name=OPUS,payload=111"
 
@@ -126,10 +128,10 @@ def punctually():
     return realtime if permitted else []
 
 
-def load(clients, speaking, port, seconds, *options):
+def load(clients, speaking, port, seconds, *options, warm_up_s=WARM_UP_S):
     """A run of raa-load; what it prints as JSON."""
     command = [*punctually(), BIN / "raa-load", "--clients", clients, "--speaking", speaking, "--udp-port", port]
-    command += ["--http-port", port + 1, "--seconds", seconds, "--warm-up", WARM_UP_S, "--json", *options, "127.0.0.1"]
+    command += ["--http-port", port + 1, "--seconds", seconds, "--warm-up", warm_up_s, "--json", *options, "127.0.0.1"]
     return run_json(command)
 
 
@@ -148,7 +150,7 @@ def writes(listeners, port, seconds, work):
     with Program(command, work / "writes.log", stdout=subprocess.PIPE, text=True) as writer:
         time.sleep(0.5)
         # Longer than the writer, so that nobody leaves before its end.
-        load(0, 0, port, max(5, seconds), "--no-api", "--listeners", listeners)
+        load(0, 0, port, max(5, seconds), "--no-api", "--listeners", listeners, warm_up_s=SHORT_WARM_UP_S)
         return json.loads(writer.process.communicate()[0])
 
 

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// The server's name or address.
     #[arg(skip)]
     pub host: String,
-    /// How long to wait before measuring: 5 s until all that the server tells is under load, 20 s
+    /// How long to wait before measuring: 5 s until all that the server tells is under load, 35 s
     /// until every client has found its delay
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..=600))]
     pub warm_up: u64,
