@@ -7,6 +7,7 @@ document between the two marks is rewritten.
 import argparse
 import datetime
 import json
+import math
 import os
 import platform
 import re
@@ -36,28 +37,34 @@ def arguments():
     args.speakers = [10, 40] if args.quick else [10, 40, 100, 300, 1000]
     args.listeners = [100, 300] if args.quick else [100, 1000, 2000, 5000]
     args.seconds = 5 if args.quick else args.seconds
+    args.turns, args.slots = (1, 50) if args.quick else (3, 250)
     return args
 
 
 def speakers(args):
+    """The machine's speed changes by the minute, so all is taken by turns and compared within a turn."""
     rows, peer_keeps_up = [], True
     for count in args.speakers:
-        row, rounds = {"speakers": count}, 5 if args.quick else 15
-        before = programs.parts(count, rounds)
-        with programs.Server(args.work, args.port_base):
-            row["server"] = programs.load(count, count, args.port_base, args.seconds)
-        # A machine's speed changes by the minute: the limit is taken on both sides of what it limits.
-        row["parts"] = figures.mean_of(before, programs.parts(count, rounds))
-        with programs.Loop(args.work, args.port_base) as loop:
-            options = ("--no-api", "--pid", loop.process.pid)
-            run = programs.load(count, count, args.port_base, args.seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
-            # A loop without a pause takes what it can and is late with everything.
-            keeps_up = loop.dropped() == 0 and run["process_cpu_percent"] < 97
-            row["loop_percent"] = run["process_cpu_percent"] if keeps_up else None
-        row["gstreamer"] = gstreamer(args, count) if peer_keeps_up and count <= 300 else None
-        peer_keeps_up = bool(row["gstreamer"] and row["gstreamer"]["keeps_up"])
-        rows.append(row)
+        turns = [turn(args, count) for _ in range(args.turns)]
+        peer = gstreamer(args, count) if peer_keeps_up and count <= 300 else None
+        peer_keeps_up = bool(peer and peer["keeps_up"])
+        rows.append({"speakers": count, "turns": turns, "gstreamer": peer})
     return rows
+
+
+def turn(args, count):
+    """The limit is taken on both sides of what it limits."""
+    seconds = math.ceil(args.seconds / args.turns)
+    before = programs.parts(count, args.slots)
+    with programs.Server(args.work, args.port_base):
+        server = programs.load(count, count, args.port_base, seconds)
+    parts = figures.mean_of(before, programs.parts(count, args.slots))
+    with programs.Loop(args.work, args.port_base) as loop:
+        options = ("--no-api", "--pid", loop.process.pid)
+        run = programs.load(count, count, args.port_base, seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
+        # A loop without a pause takes what it can and is late with everything.
+        keeps_up = loop.dropped() == 0 and run["process_cpu_percent"] < 97
+    return {"parts": parts, "server": server, "loop_percent": run["process_cpu_percent"] if keeps_up else None}
 
 
 def gstreamer(args, count):
@@ -80,15 +87,17 @@ def forty(args):
 
 
 def listeners(args):
-    with programs.Server(args.work, args.port_base):
-        base = programs.load(SPEAKING, SPEAKING, args.port_base, args.seconds)
     rows = []
     for count in args.listeners:
+        seconds = min(args.seconds, 20)
+        before = programs.writes(count, args.port_base, seconds, args.work)
+        with programs.Server(args.work, args.port_base):
+            base = programs.load(SPEAKING, SPEAKING, args.port_base, seconds)
         with programs.Server(args.work, args.port_base):
             server = programs.load(SPEAKING, SPEAKING, args.port_base, args.seconds, "--listeners", count)
-        bare = programs.writes(count, args.port_base, min(args.seconds, 20), args.work)
-        rows.append({"listeners": count, "server": server, "writes": bare})
-    return {"base": base, "rows": rows}
+        bare = figures.mean_of(before, programs.writes(count, args.port_base, seconds, args.work))
+        rows.append({"listeners": count, "base": base, "server": server, "writes": bare})
+    return rows
 
 
 def alone(args):
@@ -177,16 +186,17 @@ def conditions(args, results):
 
 def document(args, results):
     found = {name: result["found"] for name, result in results.items()}
-    rows, hearing, quiet = found["speakers"], found["listeners"], found["alone"]
+    rows, hearing, quiet = [figures.of_turns(row) for row in found["speakers"]], found["listeners"], found["alone"]
     sections = [
         conditions(args, results),
-        "## Speakers\n\nCPU in % of one core, in brackets as a multiple of the limit. GStreamer is asked up to 300.\n\n"
+        "## Speakers\n\nCPU in % of one core, in brackets as a multiple of the limit, of "
+        f"{args.turns} turns the median. GStreamer is asked up to 300.\n\n"
         + figures.speakers_table(rows),
         "What the limit is made of, in us:\n\n" + figures.parts_table(rows),
         "## Time of a slot\n\n" + figures.timing_table([found["forty"], *(row["server"] for row in rows)])
         + "\n\nThe older Node.js server published 0.87 / 2.0 / 4.4 ms for 40 / 10.",
-        f"## Listeners\n\n{SPEAKING} computers speak.\n\n" + figures.listeners_table(hearing["rows"], hearing["base"]),
-        "## How cost grows\n\n" + figures.growth_text(rows, hearing["rows"], hearing["base"]),
+        f"## Listeners\n\n{SPEAKING} computers speak.\n\n" + figures.listeners_table(hearing),
+        "## How cost grows\n\n" + figures.growth_text(rows, hearing),
         "## Alone\n\n"
         f"From its start to its first answer {quiet['starting_ms']:.0f} ms (median); idle, without test music and "
         f"listeners, {quiet['idle_percent']:.2f} % of a core and {quiet['idle_rss_bytes'] / 2**20:.1f} MiB; "

@@ -1,5 +1,7 @@
 """Lines through figures, and the tables that scripts/performance writes. Pure: no programs, no files."""
 
+import statistics
+
 # How full a machine may be made by the extrapolation.
 HEADROOM = 0.8
 CORES = 64
@@ -22,6 +24,34 @@ def mean_of(first, second):
     return {name: (value + second[name]) / 2 for name, value in first.items()}
 
 
+def of_turns(row):
+    """What several turns of the same have found: medians of costs and of multiples, the worst of times, sums of slots."""
+    turns = row["turns"]
+    median = lambda values: None if None in values else statistics.median(values)
+    server = {name: turns[0]["server"][name] for name in ("clients", "speaking")}
+    for name in ("server_cpu_percent", "own_cpu_percent"):
+        server[name] = median([turn["server"][name] for turn in turns])
+    for name in ("slots", "skipped_slots"):
+        server[name] = sum(turn["server"][name] for turn in turns)
+    server["heard_percent"] = min(turn["server"]["heard_percent"] for turn in turns)
+    for name in ("mix_cycle", "slot_lateness"):
+        timings = [turn["server"][name] for turn in turns]
+        worst = {key: max(timing[key] for timing in timings) for key in ("p99_ms", "max_ms")}
+        server[name] = {"mean_ms": statistics.mean(timing["mean_ms"] for timing in timings), **worst}
+    used = lambda of: [(of(turn), turn["parts"]) for turn in turns]
+    multiples = {
+        name: median([percent and percent / parts[limit] for percent, parts in used(of)])
+        for name, of, limit in (
+            ("server", lambda turn: turn["server"]["server_cpu_percent"], "limit_percent"),
+            ("server_tight", lambda turn: turn["server"]["server_cpu_percent"], "tight_limit_percent"),
+            ("loop", lambda turn: turn["loop_percent"], "limit_percent"),
+        )
+    }
+    parts = {name: median([turn["parts"][name] for turn in turns]) for name in turns[0]["parts"]}
+    loop_percent = median([turn["loop_percent"] for turn in turns])
+    return {**row, "parts": parts, "server": server, "loop_percent": loop_percent, "multiples": multiples}
+
+
 def speakers_of_many_cores(slope_percent, decode_us):
     """How many speakers CORES carry when decoding is spread over all but one core, and the rest is that one's."""
     decode_percent = decode_us / 200
@@ -38,19 +68,22 @@ def ms(timing):
     return f"{timing['mean_ms']:.2f} / {timing['p99_ms']:.2f} / {timing['max_ms']:.2f}"
 
 
-def with_multiple(percent, limit):
-    return "does not keep up" if percent is None else f"{percent:.1f} ({percent / limit:.2f})"
+def with_multiple(percent, multiple):
+    return "does not keep up" if percent is None else f"{percent:.1f} ({multiple:.2f})"
 
 
 def speakers_table(rows):
     head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "heard", "raa-load"]
     cells = []
     for row in rows:
-        limit, server = row["parts"]["limit_percent"], row["server"]
+        limit, server, multiples = row["parts"]["limit_percent"], row["server"], row["multiples"]
         peer = row["gstreamer"]
         kept = peer and peer["keeps_up"]
-        gstreamer = with_multiple(peer["cpu_percent"], limit) if kept else "does not keep up" if peer else "-"
-        measured = [with_multiple(server["server_cpu_percent"], limit), with_multiple(row["loop_percent"], limit)]
+        gstreamer = with_multiple(peer["cpu_percent"], peer["cpu_percent"] / limit) if kept else "does not keep up" if peer else "-"
+        measured = [
+            with_multiple(server["server_cpu_percent"], multiples["server"]),
+            with_multiple(row["loop_percent"], multiples["loop"]),
+        ]
         skipped = f"{server['skipped_slots']} of {server['slots']}"
         heard, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
         cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, heard, own])
@@ -63,26 +96,32 @@ def timing_table(rows):
 
 
 def parts_table(rows):
-    names = ["decode_us", "receive_us", "mix_us", "encode_us", "wake_up_us"]
-    head = ["speakers", "decode", "receive", "mix", "encode", "wake-up"]
-    return table(head, [[r["speakers"], *(f"{r['parts'][name]:.2f}" for name in names)] for r in rows])
+    names = ["wake_up_us", "receive_us", "decode_us", "encode_us", "tight_decode_us"]
+    head = ["speakers", "wake-up", "receive", "decode", "encode", "decode without a pause", "raa-server by that"]
+    return table(
+        head,
+        [
+            [row["speakers"], *(f"{row['parts'][name]:.2f}" for name in names), f"{row['multiples']['server_tight']:.2f}"]
+            for row in rows
+        ],
+    )
 
 
-def frame_us(row, base):
+def frame_us(row):
     """CPU of the server per listener and frame: what it uses beyond that without listeners."""
-    percent = row["server"]["server_cpu_percent"] - base["server_cpu_percent"]
+    percent = row["server"]["server_cpu_percent"] - row["base"]["server_cpu_percent"]
     seconds, frames = row["server"]["seconds"], row["server"]["listeners"]["frames"]
     return percent / 100 * seconds * 1e6 / max(frames, 1)
 
 
-def listeners_table(rows, base):
+def listeners_table(rows):
     head = ["listeners", "bare write, us", "raa-server per frame, us", "multiple", "late by > 20 ms", "p99 / max, ms"]
     head += ["missing", "left", "KiB per listener", "speakers heard", "slots skipped"]
     cells = []
     for row in rows:
         server, bare = row["server"], row["writes"]["write_us"]
-        heard, cost = server["listeners"], frame_us(row, base)
-        kib = (server["server_rss_bytes"] - base["server_rss_bytes"]) / 1024 / row["listeners"]
+        heard, cost = server["listeners"], frame_us(row)
+        kib = (server["server_rss_bytes"] - row["base"]["server_rss_bytes"]) / 1024 / row["listeners"]
         late = [f"{heard['late_percent']:.3f} %", f"{heard['lateness']['p99_ms']:.1f} / {heard['lateness']['max_ms']:.1f}"]
         found = [*late, heard["missing"], heard["disconnected"], f"{kib:.1f}", f"{server['heard_percent']:.2f} %"]
         costs = [f"{bare:.2f}", f"{cost:.2f}", f"{cost / bare:.2f}"]
@@ -90,11 +129,14 @@ def listeners_table(rows, base):
     return table(head, cells)
 
 
-def growth_text(speakers, listeners, base):
+def growth_text(speakers, listeners):
     """What the costs grow by, and what a large machine would carry by that."""
     by_speaker = line([(row["speakers"], row["server"]["server_cpu_percent"]) for row in speakers])
-    points = [(0, base["server_cpu_percent"])]
-    by_listener = line(points + [(row["listeners"], row["server"]["server_cpu_percent"]) for row in listeners])
+    # Without the overload of the last one.
+    carried = [row for row in listeners if row["server"]["server_cpu_percent"] < 90]
+    points = [(row["listeners"], row["server"]["server_cpu_percent"]) for row in carried]
+    points += [(0, row["base"]["server_cpu_percent"]) for row in carried]
+    by_listener = line(points)
     decode_us = speakers[-1]["parts"]["decode_us"]
     most = speakers_of_many_cores(by_speaker["slope"], decode_us)
     serial = max(by_speaker["slope"] - decode_us / 200, 0)

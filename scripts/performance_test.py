@@ -31,7 +31,24 @@ class Figures(unittest.TestCase):
 
     def test_a_frame_costs_what_listeners_add(self):
         server = {"server_cpu_percent": 12.0, "seconds": 10.0, "listeners": {"frames": 50_000}}
-        self.assertAlmostEqual(figures.frame_us({"server": server}, {"server_cpu_percent": 2.0}), 20)
+        self.assertAlmostEqual(figures.frame_us({"server": server, "base": {"server_cpu_percent": 2.0}}), 20)
+
+    def test_turns_are_compared_each_with_its_own_limit(self):
+        def turn(limit, percent, loop, worst_ms):
+            timing = {"mean_ms": 1.0, "p99_ms": worst_ms, "max_ms": worst_ms}
+            counts = {"clients": 10, "speaking": 10, "slots": 100, "skipped_slots": 1, "heard_percent": 100 - worst_ms}
+            server = {"server_cpu_percent": percent, "own_cpu_percent": 1.0, "mix_cycle": timing, "slot_lateness": timing}
+            parts = {"limit_percent": limit, "tight_limit_percent": limit / 2}
+            return {"parts": parts, "server": {**server, **counts}, "loop_percent": loop}
+
+        # The machine is twice as slow in the second turn.
+        turns = [turn(10, 11, 10.5, 2), turn(20, 22, 21, 3), turn(10, 13, 10, 1)]
+        found = figures.of_turns({"speakers": 10, "turns": turns, "gstreamer": None})
+        self.assertEqual({name: round(x, 6) for name, x in found["multiples"].items()}, {"server": 1.1, "server_tight": 2.2, "loop": 1.05})
+        self.assertEqual((found["server"]["slots"], found["server"]["skipped_slots"]), (300, 3))
+        self.assertEqual((found["server"]["mix_cycle"]["max_ms"], found["server"]["heard_percent"]), (3, 97))
+        turns[1]["loop_percent"] = None
+        self.assertIsNone(figures.of_turns({"speakers": 10, "turns": turns, "gstreamer": None})["multiples"]["loop"])
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ pub(crate) enum Command {
         /// How many clients speak
         #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         speakers: u32,
-        /// Parts are measured by turns, so often; the median counts
-        #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        rounds: u32,
+        /// So many slots of 20 ms are measured; the median counts
+        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        slots: u32,
     },
     /// The barest mixer: receives, decodes, sums, encodes and sends, until it is ended
     Loop {

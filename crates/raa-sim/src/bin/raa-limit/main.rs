@@ -18,7 +18,7 @@ use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Parts { speakers, rounds } => parts::measure(speakers, rounds).map(|parts| {
+        Command::Parts { speakers, slots } => parts::measure(speakers, slots).map(|parts| {
             // Numbers only: there is nothing that JSON has no word for.
             println!(
                 "{}",

@@ -1,7 +1,9 @@
 //! What each part of a slot costs by itself, and the least that N speakers can cost.
 //!
-//! Always: CPU time of this thread, part by part in turns over several rounds, the median of
-//! them: another program's minute does not fall on one part alone.
+//! Always: CPU time of this thread, at the pace of slots. A mixer waits for its packets, and what
+//! a CPU forgets meanwhile it has to fetch again; in a loop without a pause a decoder is cheaper
+//! than any mixer can have it, which is told, too. Medians over many slots: another program's
+//! moment changes nothing.
 
 use std::hint::black_box;
 use std::net::UdpSocket;
@@ -17,147 +19,153 @@ use serde::Serialize;
 
 use crate::queue::Queue;
 
-/// Slots of all speakers that one round decodes, at least so many packets.
-const PACKETS_PER_ROUND: usize = 2000;
-const ENCODES_PER_ROUND: usize = 200;
-const SUMS_PER_ROUND: usize = 200;
-const DATAGRAMS_PER_ROUND: usize = 1000;
-const WAKE_UPS_PER_ROUND: u32 = 25;
-/// From one wake-up to the next: long enough to fall asleep.
-const NAP: Duration = Duration::from_millis(4);
+/// As long as raa-load's.
+const DATAGRAM: [u8; 172] = [0x80; 172];
+/// Where the work leaves no pause in a slot, so long a one is made.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
+/// Packets that are decoded without a pause, at least.
+const TIGHT_PACKETS: usize = 10_000;
 
 /// CPU time of each part, in us, and of all of them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Parts {
     pub speakers: u32,
-    /// One packet, by a decoder of its own among so many.
-    pub decode_us: f64,
-    /// One datagram out of the kernel's queue.
-    pub receive_us: f64,
-    /// One source's share of the sum and of the limiter.
-    pub mix_us: f64,
-    /// One slot of the mix.
-    pub encode_us: f64,
     /// One sleep to a deadline.
     pub wake_up_us: f64,
+    /// One datagram out of the kernel's queue.
+    pub receive_us: f64,
+    /// One packet, by a decoder of its own among so many, added to the sum.
+    pub decode_us: f64,
+    /// One slot of the mix, limited and encoded.
+    pub encode_us: f64,
     /// All of a slot, in percent of a core.
     pub limit_percent: f64,
+    /// As `decode_us`, but without a pause between slots.
+    pub tight_decode_us: f64,
+    /// As `limit_percent`, with that.
+    pub tight_limit_percent: f64,
 }
 
-/// Measures for so many speakers.
-pub(crate) fn measure(speakers: u32, rounds: u32) -> anyhow::Result<Parts> {
+/// Measures for so many speakers, over so many slots.
+pub(crate) fn measure(speakers: u32, slots: u32) -> anyhow::Result<Parts> {
     let pieces = sound::pieces()?;
-    let mut decoding = Decoding::new(&pieces, speakers as usize)?;
-    let mut encoder = Encoder::new(EncoderSettings::default())?;
-    let mut queue = Queue::bind(0)?;
-    let sender = UdpSocket::bind("127.0.0.1:0")?;
-    sender.connect(queue.socket.local_addr()?)?;
-    let mut samples: [Vec<f64>; 5] = Default::default();
-    for _ in 0..rounds {
-        let round = [
-            decoding.round()?,
-            receive(&mut queue, &sender)?,
-            sum(&decoding.heard, speakers as usize),
-            encode(&mut encoder, &decoding.heard)?,
-            wake_up(),
-        ];
-        for (all, us) in samples.iter_mut().zip(round) {
+    let mut mixer = Mixer::new(&pieces, speakers as usize)?;
+    let mut parts_us: [Vec<f64>; 4] = Default::default();
+    for _ in 0..slots {
+        for (all, us) in parts_us.iter_mut().zip(mixer.slot()?) {
             all.push(us);
         }
     }
-    let [decode_us, receive_us, mix_us, encode_us, wake_up_us] = samples.map(median);
-    let per_speaker_us = decode_us + receive_us + mix_us;
-    let slot_us = f64::from(speakers) * per_speaker_us + encode_us + wake_up_us;
+    let [wake_up_us, receive_us, decode_us, encode_us] = parts_us.map(median);
+    let tight_decode_us = mixer.decode_without_pause()?;
+    let around_us = wake_up_us + receive_us + encode_us;
+    let percent = |slot_us: f64| 100.0 * slot_us / SLOT.as_micros() as f64;
+    let count = f64::from(speakers);
     Ok(Parts {
         speakers,
-        decode_us,
-        receive_us,
-        mix_us,
-        encode_us,
         wake_up_us,
-        limit_percent: 100.0 * slot_us / SLOT.as_micros() as f64,
+        receive_us: receive_us / count,
+        decode_us: decode_us / count,
+        encode_us,
+        limit_percent: percent(around_us + decode_us),
+        tight_decode_us,
+        tight_limit_percent: percent(around_us + tight_decode_us * count),
     })
 }
 
-/// As many decoders as there are speakers, each at a place of its own in its piece.
-struct Decoding<'a> {
-    decoders: Vec<(Decoder, &'a Piece, usize)>,
-    pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
-    /// Some slots of what was decoded.
-    heard: Vec<[f32; SLOT_SAMPLES]>,
+/// A decoder, and where it is in its piece.
+struct Voice<'a> {
+    decoder: Decoder,
+    piece: &'a Piece,
+    at: usize,
 }
 
-impl<'a> Decoding<'a> {
+/// The parts of a mixer, with as many decoders as there are speakers.
+struct Mixer<'a> {
+    voices: Vec<Voice<'a>>,
+    pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
+    sum: [f32; SLOT_SAMPLES],
+    limiter: Limiter,
+    encoder: Encoder,
+    queue: Queue,
+    sender: UdpSocket,
+    due: Instant,
+}
+
+impl<'a> Mixer<'a> {
     fn new(pieces: &'a [Piece], speakers: usize) -> anyhow::Result<Self> {
-        let decoder = |n: usize| -> anyhow::Result<_> {
+        let voice = |n: usize| -> anyhow::Result<_> {
             let piece = &pieces[n % pieces.len()];
-            Ok((Decoder::new()?, piece, n * 37 % piece.len()))
+            let (decoder, at) = (Decoder::new()?, n * 37 % piece.len());
+            Ok(Voice { decoder, piece, at })
         };
+        let queue = Queue::bind(0)?;
+        let sender = UdpSocket::bind("127.0.0.1:0")?;
+        sender.connect(queue.socket.local_addr()?)?;
         Ok(Self {
-            decoders: (0..speakers).map(decoder).collect::<Result<_, _>>()?,
+            voices: (0..speakers).map(voice).collect::<Result<_, _>>()?,
             pcm: Box::new([0.0; MAX_PACKET_SAMPLES]),
-            heard: vec![[0.0; SLOT_SAMPLES]; 50],
+            sum: [0.0; SLOT_SAMPLES],
+            limiter: Limiter::default(),
+            encoder: Encoder::new(EncoderSettings::default())?,
+            queue,
+            sender,
+            due: Instant::now(),
         })
     }
 
-    /// Whole slots of all speakers; us per packet.
-    fn round(&mut self) -> anyhow::Result<f64> {
-        let slots = PACKETS_PER_ROUND.div_ceil(self.decoders.len());
-        let before = cpu_time();
-        for slot in 0..slots {
-            for (decoder, piece, at) in &mut self.decoders {
-                decoder.decode(&piece[*at], &mut self.pcm)?;
-                *at = (*at + 1) % piece.len();
+    /// One slot: what waking up, receiving, decoding and encoding take, in us.
+    fn slot(&mut self) -> anyhow::Result<[f64; 4]> {
+        for _ in 0..self.voices.len() {
+            self.sender.send(&DATAGRAM)?;
+        }
+        let begin = cpu_time();
+        let now = Instant::now();
+        self.due = (self.due + SLOT).max(now + SHORTEST_PAUSE);
+        thread::sleep(self.due - now);
+        let awake = cpu_time();
+        let each = |at_ns, bytes: &[u8]| _ = black_box((at_ns, bytes.len()));
+        self.queue.drain(each)?;
+        let received = cpu_time();
+        self.decode()?;
+        let decoded = cpu_time();
+        self.encode()?;
+        let marks = [begin, awake, received, decoded, cpu_time()];
+        Ok(std::array::from_fn(|part| {
+            us_between(marks[part], marks[part + 1])
+        }))
+    }
+
+    /// One packet of each speaker into the sum.
+    fn decode(&mut self) -> anyhow::Result<()> {
+        for Voice { decoder, piece, at } in &mut self.voices {
+            decoder.decode(&piece[*at], &mut self.pcm)?;
+            *at = (*at + 1) % piece.len();
+            if let Some(pcm) = self.pcm.first_chunk() {
+                mix::add(&mut self.sum, pcm, 1.0, 1.0);
             }
-            let kept = slot % self.heard.len();
-            self.heard[kept].copy_from_slice(&self.pcm[..SLOT_SAMPLES]);
         }
-        Ok(us_each(before, slots * self.decoders.len()))
+        Ok(())
     }
-}
 
-fn receive(queue: &mut Queue, sender: &UdpSocket) -> anyhow::Result<f64> {
-    let datagram = [0x80; 172];
-    for _ in 0..DATAGRAMS_PER_ROUND {
-        sender.send(&datagram)?;
+    /// The sum into a packet; the next slot begins with none.
+    fn encode(&mut self) -> anyhow::Result<()> {
+        let mut packet = [0; MAX_ENCODED_LEN];
+        self.limiter.process(&mut self.sum);
+        black_box(self.encoder.encode(&self.sum, &mut packet)?);
+        self.sum.fill(0.0);
+        Ok(())
     }
-    let before = cpu_time();
-    let count = queue.drain(|at_ns, bytes| _ = black_box((at_ns, bytes.len())))?;
-    Ok(us_each(before, count))
-}
 
-/// Sums of all speakers; us per speaker, with its share of the limiter.
-fn sum(heard: &[[f32; SLOT_SAMPLES]], speakers: usize) -> f64 {
-    let mut limiter = Limiter::default();
-    let sums = (SUMS_PER_ROUND * 10).div_ceil(speakers);
-    let before = cpu_time();
-    for _ in 0..sums {
-        let mut sum = [0.0; SLOT_SAMPLES];
-        for n in 0..speakers {
-            mix::add(&mut sum, &heard[n % heard.len()], 1.0, 1.0);
+    /// Many slots at once; us per packet.
+    fn decode_without_pause(&mut self) -> anyhow::Result<f64> {
+        let slots = TIGHT_PACKETS.div_ceil(self.voices.len());
+        let begin = cpu_time();
+        for _ in 0..slots {
+            self.decode()?;
         }
-        limiter.process(&mut sum);
-        black_box(&sum);
+        Ok(us_between(begin, cpu_time()) / (slots * self.voices.len()) as f64)
     }
-    us_each(before, sums * speakers)
-}
-
-fn encode(encoder: &mut Encoder, heard: &[[f32; SLOT_SAMPLES]]) -> anyhow::Result<f64> {
-    let mut packet = [0; MAX_ENCODED_LEN];
-    let before = cpu_time();
-    for pcm in heard.iter().cycle().take(ENCODES_PER_ROUND) {
-        black_box(encoder.encode(pcm, &mut packet)?);
-    }
-    Ok(us_each(before, ENCODES_PER_ROUND))
-}
-
-fn wake_up() -> f64 {
-    let start = Instant::now();
-    let before = cpu_time();
-    for n in 1..=WAKE_UPS_PER_ROUND {
-        thread::sleep((start + NAP * n).saturating_duration_since(Instant::now()));
-    }
-    us_each(before, WAKE_UPS_PER_ROUND as usize)
 }
 
 /// Of this thread; zero where the system does not tell.
@@ -165,10 +173,8 @@ pub(crate) fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// CPU time since `before`, in us, for each of `count`.
-pub(crate) fn us_each(before: Duration, count: usize) -> f64 {
-    let used = cpu_time().saturating_sub(before);
-    used.as_secs_f64() * 1e6 / count.max(1) as f64
+fn us_between(begin: Duration, end: Duration) -> f64 {
+    end.saturating_sub(begin).as_secs_f64() * 1e6
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -182,19 +188,21 @@ mod tests {
 
     #[test]
     fn the_limit_is_the_sum_of_its_parts() {
-        let parts = measure(7, 1).unwrap();
-        let speaker_us = parts.decode_us + parts.receive_us + parts.mix_us;
-        let slot_us = 7.0 * speaker_us + parts.encode_us + parts.wake_up_us;
-        assert!((parts.limit_percent - slot_us / 200.0).abs() < 1e-9);
+        let parts = measure(7, 5).unwrap();
+        let around_us = parts.wake_up_us + 7.0 * parts.receive_us + parts.encode_us;
+        let paced = around_us + 7.0 * parts.decode_us;
+        assert!((parts.limit_percent - paced / 200.0).abs() < 1e-9);
+        let tight = around_us + 7.0 * parts.tight_decode_us;
+        assert!((parts.tight_limit_percent - tight / 200.0).abs() < 1e-9);
         assert!(
-            parts.decode_us > parts.mix_us && parts.mix_us > 0.0,
+            parts.decode_us > parts.receive_us && parts.receive_us > 0.0,
             "{parts:?}"
         );
         assert!(parts.encode_us > parts.decode_us, "{parts:?}");
     }
 
     #[test]
-    fn one_wild_round_does_not_move_the_median() {
+    fn one_wild_slot_does_not_move_the_median() {
         assert!((median(vec![3.0, 1000.0, 1.0, 2.0, 2.5]) - 2.5).abs() < 1e-9);
         assert!(median(Vec::new()).abs() < 1e-9);
     }
