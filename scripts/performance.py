@@ -6,6 +6,7 @@ document between the two marks is rewritten.
 
 import argparse
 import datetime
+import functools
 import json
 import math
 import os
@@ -29,42 +30,42 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/performance", description="Measures and writes docs/performance.md.")
     parser.add_argument("--seconds", type=int, default=60, help="length of each run (60)")
     parser.add_argument("--quick", action="store_true", help="everything short and small: a trial, no result")
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, help="measure these anew, take the others from the last run")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="WHAT", help="measure these anew, take the others from the last run: " + ", ".join(MEASUREMENTS))
     parser.add_argument("--port-base", type=int, default=24_000, help="the first of up to 400 ports (24000)")
     parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--document", type=Path, required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    args.speakers = [10, 40] if args.quick else [10, 40, 100, 300, 1000]
-    args.listeners = [100, 300] if args.quick else [100, 1000, 2000, 5000]
+    args.only = args.only or (QUICK if args.quick else list(MEASUREMENTS))
     args.seconds = 5 if args.quick else args.seconds
     args.turns, args.slots = (1, 50) if args.quick else (3, 250)
     return args
 
 
-def speakers(args):
+def speakers(args, count):
     """The machine's speed changes by the minute, so all is taken by turns and compared within a turn."""
-    rows, peer_keeps_up = [], True
-    for count in args.speakers:
-        turns = [turn(args, count) for _ in range(args.turns)]
-        peer = gstreamer(args, count) if peer_keeps_up and count <= 300 else None
-        peer_keeps_up = bool(peer and peer["keeps_up"])
-        rows.append({"speakers": count, "turns": turns, "gstreamer": peer})
-    return rows
+    turns = [turn(args, count) for _ in range(args.turns)]
+    return {"speakers": count, "turns": turns, "gstreamer": gstreamer(args, count) if count <= 300 else None}
 
 
 def turn(args, count):
     """The limit is taken on both sides of what it limits."""
     seconds = math.ceil(args.seconds / args.turns)
-    before = programs.parts(count, args.slots)
+    before = limit(args, count)
     with programs.Server(args.work, args.port_base):
         server = programs.load(count, count, args.port_base, seconds)
-    parts = figures.mean_of(before, programs.parts(count, args.slots))
+    parts = figures.mean_of(before, limit(args, count))
     with programs.Loop(args.work, args.port_base) as loop:
         options = ("--no-api", "--pid", loop.process.pid)
         run = programs.load(count, count, args.port_base, seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
         # A loop without a pause takes what it can and is late with everything.
         keeps_up = loop.dropped() == 0 and run["process_cpu_percent"] < 97
     return {"parts": parts, "server": server, "loop_percent": run["process_cpu_percent"] if keeps_up else None}
+
+
+def limit(args, count):
+    """Who needs more than one core decodes on several, which may share what makes them fast."""
+    parts = programs.parts(count, args.slots, 1)
+    return parts if parts["limit_percent"] < 80 else programs.parts(count, args.slots, os.cpu_count())
 
 
 def gstreamer(args, count):
@@ -86,18 +87,15 @@ def forty(args):
         return programs.load(40, 10, args.port_base, 10 if args.quick else 150)
 
 
-def listeners(args):
-    rows = []
-    for count in args.listeners:
-        seconds = min(args.seconds, 20)
-        before = programs.writes(count, args.port_base, seconds, args.work)
-        with programs.Server(args.work, args.port_base):
-            base = programs.load(SPEAKING, SPEAKING, args.port_base, seconds)
-        with programs.Server(args.work, args.port_base):
-            server = programs.load(SPEAKING, SPEAKING, args.port_base, args.seconds, "--listeners", count)
-        bare = figures.mean_of(before, programs.writes(count, args.port_base, seconds, args.work))
-        rows.append({"listeners": count, "base": base, "server": server, "writes": bare})
-    return rows
+def listeners(args, count):
+    seconds = min(args.seconds, 20)
+    before = programs.writes(count, args.port_base, seconds, args.work)
+    with programs.Server(args.work, args.port_base):
+        base = programs.load(SPEAKING, SPEAKING, args.port_base, seconds)
+    with programs.Server(args.work, args.port_base):
+        server = programs.load(SPEAKING, SPEAKING, args.port_base, args.seconds, "--listeners", count)
+    bare = figures.mean_of(before, programs.writes(count, args.port_base, seconds, args.work))
+    return {"listeners": count, "base": base, "server": server, "writes": bare}
 
 
 def alone(args):
@@ -140,7 +138,17 @@ def profiled(args):
     return {"speakers": count, **profile.measure(args.work, args.port_base, count, 5 if args.quick else 20)}
 
 
-MEASUREMENTS = {"speakers": speakers, "forty": forty, "listeners": listeners, "alone": alone, "page": page, "profile": profiled}
+SPEAKERS, LISTENERS = (10, 40, 100, 300, 1000), (100, 1000, 2000, 5000)
+MEASUREMENTS = {
+    **{f"speakers-{count}": functools.partial(speakers, count=count) for count in SPEAKERS},
+    "forty": forty,
+    **{f"listeners-{count}": functools.partial(listeners, count=count) for count in LISTENERS},
+    "alone": alone,
+    "page": page,
+    "profile": profiled,
+}
+# Of a trial.
+QUICK = [name for name in MEASUREMENTS if name not in ("speakers-300", "speakers-1000", "listeners-2000", "listeners-5000")]
 
 
 def measured(args):
@@ -148,10 +156,15 @@ def measured(args):
     results = {}
     for name, measure in MEASUREMENTS.items():
         kept = args.work / f"{name}.json"
-        if not args.only or name in args.only:
+        if name in args.only:
             print(f"measuring: {name}", flush=True)
-            kept.write_text(json.dumps({"date": now(), "found": measure(args)}, indent=1))
-        results[name] = json.loads(kept.read_text())
+            found = {"date": now(), "commit": output_of("git", "rev-parse", "--short", "HEAD"), "found": measure(args)}
+            kept.write_text(json.dumps(found, indent=1))
+        if kept.exists():
+            results[name] = json.loads(kept.read_text())
+    missing = [name for name in MEASUREMENTS if name not in results and not args.quick]
+    if missing:
+        raise SystemExit(f"never measured: {', '.join(missing)}")
     return results
 
 
@@ -164,6 +177,14 @@ def output_of(*command):
     return done.stdout.strip()
 
 
+def by_date(results):
+    """The measurements' names by the commit and the day of each."""
+    taken = {}
+    for name, result in results.items():
+        taken.setdefault(f"{result['commit']}, {result['date'].split()[0]}", []).append(name)
+    return taken
+
+
 def conditions(args, results):
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     memory_kib = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
@@ -171,22 +192,24 @@ def conditions(args, results):
     library = re.search(r'name = "opusic-sys"\nversion = "([^"]+)"', Path("Cargo.lock").read_text())
     peer = output_of("gst-launch-1.0", "--version").splitlines()
     kind = "**A trial with --quick: short runs, no result.**" if args.quick else f"Runs of {args.seconds} s."
-    dates = ", ".join(f"{name} {result['date']}" for name, result in results.items())
+    taken = "\n".join(f"  {', '.join(names)}: {when}" for when, names in by_date(results).items())
     return "\n".join(
         [
-            f"{kind} Taken: {dates}.",
+            kind,
             "",
             f"- {model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory_kib / 2**20:.1f} GiB, "
             f"Linux {platform.release()}",
-            f"- commit {output_of('git', 'rev-parse', '--short', 'HEAD')}, {output_of('rustc', '--version')}, "
+            f"- {output_of('rustc', '--version')}, "
             f"libopus of opusic-sys {library[1] if library else '?'}, {peer[-2] if len(peer) > 2 else (peer or ['?'])[0]}",
+            f"- taken on commit\n{taken}",
         ]
     )
 
 
 def document(args, results):
     found = {name: result["found"] for name, result in results.items()}
-    rows, hearing, quiet = [figures.of_turns(row) for row in found["speakers"]], found["listeners"], found["alone"]
+    rows = [figures.of_turns(row) for name, row in found.items() if name.startswith("speakers-")]
+    hearing, quiet = [row for name, row in found.items() if name.startswith("listeners-")], found["alone"]
     sections = [
         conditions(args, results),
         "## Speakers\n\nCPU in % of one core, in brackets as a multiple of the limit, of "
@@ -203,7 +226,8 @@ def document(args, results):
         f"{quiet['bytes_per_client'] / 1024:.1f} KiB for each of {quiet['known_clients']} known clients.",
         f"## The page\n\n{found['page']['clients']} clients, {found['page']['speaking']} of them speaking, in Chromium on the "
         "same machine:\n\n" + figures.page_table(found["page"]),
-        f"## Profile\n\n{found['profile']['speakers']} computers speak. " + figures.profile_text(found["profile"]),
+        f"## Profile\n\n{found['profile']['speakers']} computers speak.",
+        *(figures.profile_text(part) for part in (found["profile"]["instructions"], found["profile"]["time"]) if part),
     ]
     return "\n\n".join(sections)
 

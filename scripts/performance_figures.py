@@ -5,6 +5,8 @@ import statistics
 # How full a machine may be made by the extrapolation.
 HEADROOM = 0.8
 CORES = 64
+# What the server uses at most: engine/workers.rs, listen/fanout.rs, http/serve.rs.
+DECODING_THREADS, WRITING_THREADS, CONNECTIONS = 8, 8, 8192
 
 
 def line(points):
@@ -52,11 +54,11 @@ def of_turns(row):
     return {**row, "parts": parts, "server": server, "loop_percent": loop_percent, "multiples": multiples}
 
 
-def speakers_of_many_cores(slope_percent, decode_us):
-    """How many speakers CORES carry when decoding is spread over all but one core, and the rest is that one's."""
+def speakers_of(threads, slope_percent, decode_us):
+    """How many speakers fit into a slot when so many threads decode, after one has done all the rest."""
     decode_percent = decode_us / 200
-    serial_percent = max(slope_percent - decode_percent, 1e-9)
-    return int(HEADROOM * min(100 * (CORES - 1) / decode_percent, 100 / serial_percent))
+    serial_percent = max(slope_percent - decode_percent, 0)
+    return int(HEADROOM * 100 / (serial_percent + decode_percent / threads))
 
 
 def table(head, rows):
@@ -97,11 +99,16 @@ def timing_table(rows):
 
 def parts_table(rows):
     names = ["wake_up_us", "receive_us", "decode_us", "encode_us", "tight_decode_us"]
-    head = ["speakers", "wake-up", "receive", "decode", "encode", "decode without a pause", "raa-server by that"]
+    head = ["speakers", "threads", "wake-up", "receive", "decode", "encode", "decode without a pause", "raa-server by that"]
     return table(
         head,
         [
-            [row["speakers"], *(f"{row['parts'][name]:.2f}" for name in names), f"{row['multiples']['server_tight']:.2f}"]
+            [
+                row["speakers"],
+                f"{row['parts']['threads']:.0f}",
+                *(f"{row['parts'][name]:.2f}" for name in names),
+                f"{row['multiples']['server_tight']:.2f}",
+            ]
             for row in rows
         ],
     )
@@ -116,14 +123,15 @@ def frame_us(row):
 
 def listeners_table(rows):
     head = ["listeners", "bare write, us", "raa-server per frame, us", "multiple", "late by > 20 ms", "p99 / max, ms"]
-    head += ["missing", "left", "KiB per listener", "speakers heard", "slots skipped"]
+    head += ["missing", "left", "frames per write", "KiB per listener", "speakers heard", "slots skipped"]
     cells = []
     for row in rows:
         server, bare = row["server"], row["writes"]["write_us"]
         heard, cost = server["listeners"], frame_us(row)
         kib = (server["server_rss_bytes"] - row["base"]["server_rss_bytes"]) / 1024 / row["listeners"]
         late = [f"{heard['late_percent']:.3f} %", f"{heard['lateness']['p99_ms']:.1f} / {heard['lateness']['max_ms']:.1f}"]
-        found = [*late, heard["missing"], heard["disconnected"], f"{kib:.1f}", f"{server['heard_percent']:.2f} %"]
+        together = f"{heard['frames'] / max(server['listener_writes'], 1):.2f}"
+        found = [*late, heard["missing"], heard["disconnected"], together, f"{kib:.1f}", f"{server['heard_percent']:.2f} %"]
         costs = [f"{bare:.2f}", f"{cost:.2f}", f"{cost / bare:.2f}"]
         cells.append([row["listeners"], *costs, *found, server["skipped_slots"]])
     return table(head, cells)
@@ -138,7 +146,7 @@ def growth_text(speakers, listeners):
     points += [(0, row["base"]["server_cpu_percent"]) for row in carried]
     by_listener = line(points)
     decode_us = speakers[-1]["parts"]["decode_us"]
-    most = speakers_of_many_cores(by_speaker["slope"], decode_us)
+    built, possible = (speakers_of(n, by_speaker["slope"], decode_us) for n in (DECODING_THREADS, CORES - 1))
     serial = max(by_speaker["slope"] - decode_us / 200, 0)
     head = ["cost in % of a core", "slope", "intercept", "R²"]
     cells = [
@@ -147,10 +155,12 @@ def growth_text(speakers, listeners):
     ]
     one_core = HEADROOM * 100 / max(by_listener["slope"], 1e-9)
     return (
-        f"{table(head, cells)}\n\nBy these lines {CORES} cores, filled to {HEADROOM:.0%}, would carry {most:,} speakers, if\n"
-        f"decoding ({decode_us:.1f} us a packet) spreads over all cores but one and everything else ({serial:.4f} % of a\n"
-        f"core per speaker) stays on that one; and {one_core:,.0f} listeners for each core that writes. Memory bandwidth,\n"
-        "the network card and the kernel's locks are not in these lines."
+        f"{table(head, cells)}\n\nBy these lines {CORES} cores, with slots filled to {HEADROOM:.0%}, would carry {built:,} speakers: one\n"
+        f"thread takes the packets and mixes ({serial:.4f} % of a core per speaker), then {DECODING_THREADS} threads decode\n"
+        f"({decode_us:.1f} us a packet), which is all that the server starts; with one on each of the other cores it\n"
+        f"would be {possible:,}. A thread that writes carries {one_core:,.0f} listeners, and the {WRITING_THREADS} that there are\n"
+        f"{WRITING_THREADS * one_core:,.0f}; the server takes {CONNECTIONS:,} connections. Memory bandwidth, the network card and the\n"
+        "kernel's locks are not in these lines."
     )
 
 

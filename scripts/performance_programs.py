@@ -140,8 +140,8 @@ def run_json(command):
     return json.loads(done.stdout)
 
 
-def parts(speakers, slots):
-    return run_json([BIN / "raa-limit", "parts", "--speakers", speakers, "--slots", slots])
+def parts(speakers, slots, threads):
+    return run_json([BIN / "raa-limit", "parts", "--speakers", speakers, "--slots", slots, "--threads", threads])
 
 
 def writes(listeners, port, seconds, work):

@@ -21,10 +21,11 @@ class Figures(unittest.TestCase):
     def test_one_point_has_no_slope(self):
         self.assertEqual(figures.line([(10, 5)]), {"slope": 0.0, "intercept": 5.0, "r2": 1.0})
 
-    def test_the_serial_share_or_the_decoders_limit_many_cores(self):
+    def test_what_is_serial_counts_whole_and_decoding_by_its_threads(self):
         # 20 us of decoding are 0.1 % of a core; the same again is serial.
-        self.assertEqual(figures.speakers_of_many_cores(0.2, 20), 800)
-        self.assertEqual(figures.speakers_of_many_cores(0.1, 20), 50_400)
+        self.assertEqual(figures.speakers_of(1, 0.2, 20), 400)
+        self.assertEqual(figures.speakers_of(4, 0.2, 20), 640)
+        self.assertEqual(figures.speakers_of(8, 0.1, 20), 6400)
 
     def test_two_measurements_have_a_mean(self):
         self.assertEqual(figures.mean_of({"speakers": 10, "us": 2.0}, {"speakers": 10, "us": 3.0}), {"speakers": 10, "us": 2.5})

@@ -140,9 +140,13 @@ async fn seat(app: Arc<App>, connection: Arc<Connection>, upgrading: OnUpgrade) 
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         return; // Every connection is of this type: `http::serve` makes them.
     };
+    let peer = connection.peer;
+    if parts.read_buf.len() > websocket::MAX_INCOMING {
+        debug!(%peer, "a listener has said too much with its handshake");
+        return;
+    }
     let seat = app.audience.enter();
     let stream = parts.io.into_inner();
-    let peer = connection.peer;
     if let Err(error) = app
         .fanout
         .admit(stream, parts.read_buf, connection, seat)

@@ -1,6 +1,6 @@
 //! What the rest of the server holds of the engine: commands in, frames and snapshots out.
 //!
-//! Always: nobody who holds this makes the engine wait.
+//! Always: nobody who holds this makes the engine wait for longer than a copy takes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};

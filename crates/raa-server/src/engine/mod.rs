@@ -54,7 +54,7 @@ const SNAPSHOT_SLOTS: u64 = 5;
 const STATS_SLOTS: u64 = 250;
 /// Packets of the test music that wait after a stall at most, as a socket's queue would hold.
 const MUSIC_BACKLOG: u64 = 250;
-/// Drains in a slot when the sockets' queues are nearly full.
+/// Drains in a slot when a socket's queue was a quarter full at the last one.
 const PRESSING_DRAINS: u32 = 4;
 
 /// What the engine needs to start.

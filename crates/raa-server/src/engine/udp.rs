@@ -142,8 +142,9 @@ impl AudioSocket {
                     _ => {}
                 }
             }
-            let from = message.address.as_ref().and_then(socket_addr);
-            if let (Some(from), Some(datagram)) = (from, message.iovs().next()) {
+            // Of an empty datagram there is no slice, and it is refused and counted all the same.
+            let datagram = message.iovs().next().unwrap_or_default();
+            if let Some(from) = message.address.as_ref().and_then(socket_addr) {
                 each(clock.instant_of(arrived), from, datagram);
             }
         }
@@ -285,6 +286,20 @@ mod tests {
         let (_, dropped) = send_and_take(1);
         assert!(dropped > 0);
         assert_eq!(taken.len() + dropped, too_many);
+    }
+
+    #[test]
+    fn an_empty_datagram_is_handed_out() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = receiver.local_addr().unwrap();
+        let mut socket = AudioSocket::new(receiver).unwrap();
+        for datagram in [&b"before"[..], b"", b"behind"] {
+            sender.send_to(datagram, to).unwrap();
+        }
+        let mut lens = Vec::new();
+        socket.drain(|_, _, datagram| lens.push(datagram.len()));
+        assert_eq!(lens, [6, 0, 6]);
     }
 
     #[test]

@@ -183,7 +183,10 @@ pub(crate) struct StatusBody {
     pub(crate) dropped_datagrams: u64,
     /// Reports to senders (RTCP) that could not be sent.
     pub(crate) unsent_reports: u64,
-    /// Frames that slow listeners missed.
+    /// System calls that wrote frames to listeners: one a frame while listeners and server keep
+    /// up, and fewer when several frames go out at once.
+    pub(crate) listener_writes: u64,
+    /// Frames that listeners missed, because they were too slow or the server stood still.
     pub(crate) listener_frames_skipped: u64,
     /// Listeners closed because they were too slow.
     pub(crate) listeners_closed_slow: u64,

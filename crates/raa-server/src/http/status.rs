@@ -67,6 +67,7 @@ pub(crate) fn of(app: &App, snapshot: &Snapshot) -> StatusBody {
             .collect(),
         dropped_datagrams: snapshot.dropped_datagrams,
         unsent_reports: snapshot.unsent_reports,
+        listener_writes: app.audience.writes(),
         listener_frames_skipped: app.audience.frames_skipped(),
         listeners_closed_slow: app.audience.closed_slow(),
         process: process(),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct Audience {
     listeners: watch::Sender<usize>,
+    writes: AtomicU64,
     frames_skipped: AtomicU64,
     closed_slow: AtomicU64,
 }
@@ -19,6 +20,7 @@ impl Default for Audience {
     fn default() -> Self {
         Self {
             listeners: watch::Sender::new(0),
+            writes: AtomicU64::new(0),
             frames_skipped: AtomicU64::new(0),
             closed_slow: AtomicU64::new(0),
         }
@@ -35,6 +37,10 @@ impl Audience {
         self.listeners.subscribe()
     }
 
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn frames_skipped(&self) -> u64 {
         self.frames_skipped.load(Ordering::Relaxed)
     }
@@ -43,7 +49,12 @@ impl Audience {
         self.closed_slow.load(Ordering::Relaxed)
     }
 
-    /// One fell behind and missed so many frames.
+    /// So many writes took frames.
+    pub(super) fn note_writes(&self, writes: u64) {
+        self.writes.fetch_add(writes, Ordering::Relaxed);
+    }
+
+    /// So many frames were missed.
     pub(super) fn note_skipped(&self, frames: u64) {
         self.frames_skipped.fetch_add(frames, Ordering::Relaxed);
     }

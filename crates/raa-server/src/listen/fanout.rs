@@ -11,19 +11,20 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use nix::sys::epoll::EpollTimeout;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::audience::{Audience, Seat};
 use super::floor::Floor;
-use super::listener::Line;
+use super::frames::Frames;
+use super::listener::{Line, Listener};
 use crate::engine::EngineHandle;
 use crate::http::serve::Connection;
 use crate::websocket::{CLOSE_LIMIT, End};
@@ -32,10 +33,10 @@ use crate::websocket::{CLOSE_LIMIT, End};
 const SHARD_LISTENERS: usize = 1000;
 /// More shards would only share the same wire.
 const MAX_SHARDS: usize = 8;
-/// Newcomers that wait for the next frame; more wait before their handshake is over.
+/// Newcomers that wait for the next frame; more wait for room here.
 const NEWCOMERS: usize = 256;
-/// Pause between two looks at who has said goodbye, in ms.
-const GOODBYE_PAUSE_MS: u8 = 10;
+/// Pause between two looks at who has said goodbye.
+const GOODBYE_PAUSE: Duration = Duration::from_millis(10);
 
 /// The way to the threads.
 pub(crate) struct Fanout {
@@ -54,6 +55,16 @@ struct Newcomer {
     wire: Wire,
     early: Bytes,
     seat: Seat,
+}
+
+impl Newcomer {
+    /// Says goodbye at once: a new socket has room for that.
+    fn turn_away(self, end: End) {
+        let now = Instant::now();
+        let mut listener = Listener::new(self.wire, &[], &self.early, 0);
+        listener.leave(end, now);
+        listener.send(&Frames::default(), now);
+    }
 }
 
 /// Starts one thread per core.
@@ -113,8 +124,9 @@ impl Fanout {
             early,
             seat,
         };
-        // An error means that the server ends.
-        let _ = shard.newcomers.send(newcomer).await;
+        if let Err(SendError(late)) = shard.newcomers.send(newcomer).await {
+            late.turn_away(End::Stopping);
+        }
         Ok(())
     }
 }
@@ -219,7 +231,7 @@ impl Worker {
             let mut mix = self.engine.subscribe_mix();
             self.admit(newcomer);
             while !self.floor.is_empty() && self.take_frames(&mut mix) {
-                self.floor.pass(EpollTimeout::ZERO);
+                self.floor.pass();
             }
         }
         self.say_goodbye();
@@ -246,7 +258,6 @@ impl Worker {
                 frame = mix.recv() => frame,
             }
         });
-        self.admit_waiting();
         match first {
             Ok(frame) => self.floor.push(&frame),
             Err(RecvError::Lagged(missed)) => self.floor.leave_out(missed),
@@ -256,9 +267,12 @@ impl Worker {
             match mix.try_recv() {
                 Ok(frame) => self.floor.push(&frame),
                 Err(TryRecvError::Lagged(missed)) => self.floor.leave_out(missed),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
+        // Behind the frames, which went before they were here.
+        self.admit_waiting();
+        true
     }
 
     fn admit(&mut self, newcomer: Newcomer) {
@@ -278,14 +292,16 @@ impl Worker {
     /// Tells everybody of the end and waits for their answers.
     fn say_goodbye(&mut self) {
         let until = Instant::now() + CLOSE_LIMIT;
+        // Who comes from now on is turned away at the entrance.
+        self.newcomers.close();
         loop {
             self.admit_waiting();
             self.floor.dismiss(End::Stopping);
-            self.floor.pass(EpollTimeout::ZERO);
+            self.floor.pass();
             if self.floor.is_empty() || Instant::now() >= until {
                 return;
             }
-            self.floor.pass(EpollTimeout::from(GOODBYE_PAUSE_MS));
+            thread::sleep(GOODBYE_PAUSE);
         }
     }
 }

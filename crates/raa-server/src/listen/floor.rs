@@ -1,7 +1,7 @@
 //! A shard together with the kernel's word on who of its listeners has said something.
 //!
-//! Always: a pass asks the kernel once, however many listen, and takes a bounded number of
-//! sayings; nothing here waits unless it is told how long.
+//! Always: a pass asks the kernel once, however many listen, takes a bounded number of bytes from
+//! them, and waits for nobody.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -79,11 +79,11 @@ impl<L: Line + AsFd> Floor<L> {
         self.shard.dismiss(end, Instant::now());
     }
 
-    /// Hears who has said something, waiting for it no longer than `wait`; then sends everybody
-    /// what they lack.
-    pub(super) fn pass(&mut self, wait: EpollTimeout) {
+    /// Hears who has said something, and sends everybody what they lack.
+    pub(super) fn pass(&mut self) {
+        let events = &mut self.events;
         // Interrupted, as the only error there is, means that nobody is heard this time.
-        let heard = self.poll.wait(&mut self.events, wait).unwrap_or(0);
+        let heard = self.poll.wait(events, EpollTimeout::ZERO).unwrap_or(0);
         let now = Instant::now();
         for event in &self.events[..heard] {
             // The place was given as such a number.
@@ -114,6 +114,6 @@ impl BareFloor {
     /// What the shard's thread does for one frame.
     pub fn fan_out(&mut self, packet: &[u8]) {
         self.0.push(packet);
-        self.0.pass(EpollTimeout::ZERO);
+        self.0.pass();
     }
 }

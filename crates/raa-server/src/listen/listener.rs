@@ -3,11 +3,13 @@
 //! Knows no clock and no socket: `now` is an argument, and a line is whatever can be read and
 //! written without waiting. Always: a frame that has been begun is finished before anything else
 //! is sent; a listener that takes nothing costs no memory but the rest of that frame; one that
-//! falls behind is skipped to live and counted when it takes something again.
+//! falls behind is skipped to live and counted when it takes something again; nobody has to go for
+//! what the server itself has left out.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use super::frames::Frames;
@@ -18,6 +20,8 @@ use crate::websocket::{CLOSE_LIMIT, End, MAX_INCOMING, SEND_LIMIT, farewell};
 const MAX_SKIPS: usize = 10;
 /// within this time can't keep up.
 const SKIP_WINDOW: Duration = Duration::from_secs(30);
+/// Room for what is owed, in bytes, that is kept when nothing is: the rest of a frame.
+const KEPT_ROOM: usize = 1024;
 
 /// A connection after its handshake that never blocks: `WouldBlock` is its answer instead.
 pub(super) trait Line: Read + Write {
@@ -46,6 +50,22 @@ struct Leaving {
     until: Instant,
     /// Whether the listener has its goodbye still to say.
     is_answer_due: bool,
+}
+
+/// What was sent to a listener.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// Writes that took frames, or a part of one.
+    pub(super) writes: u64,
+    /// Frames that it was skipped over.
+    pub(super) skipped: u64,
+}
+
+impl AddAssign for Sent {
+    fn add_assign(&mut self, other: Self) {
+        self.writes += other.writes;
+        self.skipped += other.skipped;
+    }
 }
 
 /// What became of a write.
@@ -103,11 +123,20 @@ impl<L: Line> Listener<L> {
         }
     }
 
-    /// Sends all that it lacks, in one write when nothing is owed. Returns the frames that it
-    /// has been skipped over.
-    pub(super) fn send(&mut self, frames: &Frames, now: Instant) -> u64 {
+    /// Frames that there were and that it has not begun.
+    pub(super) fn missed(&self, frames: &Frames) -> u64 {
+        frames.end() - self.next
+    }
+
+    /// Goes on with what comes next, because the frames that it lacks are there no more.
+    pub(super) fn pass_over(&mut self, frames: &Frames) {
+        self.next = frames.end();
+    }
+
+    /// Sends all that it lacks, in one write when nothing is owed.
+    pub(super) fn send(&mut self, frames: &Frames, now: Instant) -> Sent {
         if !self.owed.is_empty() && !self.pay(now) || self.leaving.is_some() {
-            return 0;
+            return Sent::default();
         }
         let is_behind = self.next < frames.first();
         // Whoever is late once would stay late: of those that wait, only the newest.
@@ -118,11 +147,11 @@ impl<L: Line> Listener<L> {
         };
         let bytes = frames.since(from);
         if bytes.is_empty() {
-            return 0;
+            return Sent::default();
         }
         let written = write(&mut self.line, bytes);
         let Some(written) = self.judge(written, now) else {
-            return 0;
+            return Sent::default();
         };
         let skipped = from - self.next;
         let (next, rest) = frames.after(from, written);
@@ -131,7 +160,7 @@ impl<L: Line> Listener<L> {
         if is_behind && self.patience.is_exhausted_by_skip(now) {
             self.leave(End::Slow("skipped to live 10 times within 30 s"), now);
         }
-        skipped
+        Sent { writes: 1, skipped }
     }
 
     /// Says goodbye, unless that has happened.
@@ -157,6 +186,10 @@ impl<L: Line> Listener<L> {
         let written = write(&mut self.line, &self.owed);
         if let Some(written) = self.judge(written, now) {
             self.owed.drain(..written);
+            if self.owed.is_empty() {
+                // Who has sent much at once is not to keep the room for the answers.
+                self.owed.shrink_to(KEPT_ROOM);
+            }
         }
         self.owed.is_empty()
     }

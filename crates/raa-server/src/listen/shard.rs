@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::audience::{Audience, Seat};
 use super::frames::Frames;
-use super::listener::{Line, Listener};
+use super::listener::{Line, Listener, Sent};
 use crate::websocket::End;
 
 /// Listeners by place, and their frames.
@@ -69,9 +69,18 @@ impl<L: Line> Shard<L> {
         self.frames.push(packet);
     }
 
-    /// So many frames were missed by all.
+    /// So many frames were missed by all. Who lacked nothing before has not been too slow.
     pub(super) fn leave_out(&mut self, frames: u64) {
         self.frames.leave_out(frames);
+        let places = self.places.iter_mut().flatten();
+        let mut skipped = 0;
+        for Place { listener, .. } in places.filter(|place| place.seat.is_some()) {
+            if listener.missed(&self.frames) == frames {
+                skipped += frames;
+                listener.pass_over(&self.frames);
+            }
+        }
+        self.audience.note_skipped(skipped);
     }
 
     /// Something has come from that one.
@@ -101,33 +110,33 @@ impl<L: Line> Shard<L> {
 
     /// Sends everybody what they lack, and lets go who is done.
     pub(super) fn pass(&mut self, now: Instant) {
-        let mut skipped = 0;
+        let mut sent = Sent::default();
         for (index, slot) in self.places.iter_mut().enumerate() {
             let Some(place) = slot else { continue };
-            skipped += place.listener.send(&self.frames, now);
+            sent += place.listener.send(&self.frames, now);
             if place.listener.end().is_none() {
                 continue;
             }
-            place.stand_up(&self.audience);
+            place.stand_up(&self.audience, &self.frames);
             if place.listener.is_done(now) {
                 *slot = None;
                 self.vacant.push(index);
             }
         }
-        if skipped > 0 {
-            self.audience.note_skipped(skipped);
-        }
+        self.audience.note_writes(sent.writes);
+        self.audience.note_skipped(sent.skipped);
     }
 }
 
 impl<L: Line> Place<L> {
     /// It listens no more: it is counted and told of once.
-    fn stand_up(&mut self, audience: &Audience) {
+    fn stand_up(&mut self, audience: &Audience, frames: &Frames) {
         let (Some(seat), Some(end)) = (self.seat.take(), self.listener.end()) else {
             return;
         };
         drop(seat);
         if let End::Slow(_) = end {
+            audience.note_skipped(self.listener.missed(frames));
             audience.note_closed_slow();
         }
         let address = self.listener.line().address();
@@ -179,6 +188,67 @@ mod tests {
             assert_eq!(line.messages().len(), if index == 4 { 1 } else { 100 });
         }
         assert_eq!((audience.frames_skipped(), audience.listeners()), (99, 10));
+    }
+
+    #[test]
+    fn what_the_server_leaves_out_is_nobodys_slowness() {
+        let (mut shard, lines, audience) = shard(3);
+        let now = Instant::now();
+        for _ in 0..20 {
+            shard.push(b"packet");
+            shard.pass(now);
+            shard.leave_out(7);
+        }
+        shard.push(b"live");
+        shard.pass(now);
+        assert_eq!((audience.listeners(), audience.frames_skipped()), (3, 420));
+        for line in &lines {
+            assert_eq!(line.messages().len(), 21);
+        }
+    }
+
+    #[test]
+    fn who_lacks_frames_when_some_are_left_out_lacks_them_all() {
+        let (mut shard, lines, audience) = shard(2);
+        let now = Instant::now();
+        lines[1].set_stuck(true);
+        for _ in 0..5 {
+            shard.push(b"packet");
+            shard.pass(now);
+        }
+        shard.leave_out(7);
+        lines[1].set_stuck(false);
+        shard.push(b"live");
+        shard.pass(now);
+        assert_eq!(audience.frames_skipped(), 7 + 12);
+        assert_eq!(lines[0].messages().len(), 6);
+        assert_eq!(lines[1].writes(), [framed(b"live")]);
+    }
+
+    #[test]
+    fn who_is_closed_for_taking_nothing_has_missed_all_since() {
+        let (mut shard, lines, audience) = shard(1);
+        let now = Instant::now();
+        lines[0].set_stuck(true);
+        for slot in 0..=500 {
+            shard.push(b"packet");
+            shard.pass(now + raa_core::SLOT * slot);
+        }
+        assert_eq!(
+            (audience.closed_slow(), audience.frames_skipped()),
+            (1, 501)
+        );
+    }
+
+    #[test]
+    fn writes_are_counted_and_frames_share_them() {
+        let (mut shard, _lines, audience) = shard(10);
+        for _ in 0..50 {
+            shard.push(b"packet");
+            shard.push(b"packet");
+            shard.pass(Instant::now());
+        }
+        assert_eq!(audience.writes(), 500);
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Case {
     }
 
     fn send(&mut self) -> u64 {
-        self.listener.send(&self.frames, self.now)
+        self.listener.send(&self.frames, self.now).skipped
     }
 
     /// Frames with a pass after each; returns the frames skipped.

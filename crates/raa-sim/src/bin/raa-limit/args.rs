@@ -22,6 +22,9 @@ pub(crate) enum Command {
         /// So many slots of 20 ms are measured; the median counts
         #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         slots: u32,
+        /// So many threads decode at the same time
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+        threads: u32,
     },
     /// The barest mixer: receives, decodes, sums, encodes and sends, until it is ended
     Loop {

@@ -18,7 +18,11 @@ use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Parts { speakers, slots } => parts::measure(speakers, slots).map(|parts| {
+        Command::Parts {
+            speakers,
+            slots,
+            threads,
+        } => parts::measure(speakers, slots, threads).map(|parts| {
             // Numbers only: there is nothing that JSON has no word for.
             println!(
                 "{}",

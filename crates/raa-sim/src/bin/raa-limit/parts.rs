@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 use std::net::UdpSocket;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
@@ -36,6 +36,8 @@ pub(crate) struct Parts {
     pub receive_us: f64,
     /// One packet, by a decoder of its own among so many, added to the sum.
     pub decode_us: f64,
+    /// Threads that decode at the same time, which may make each of them slower.
+    pub threads: u32,
     /// One slot of the mix, limited and encoded.
     pub encode_us: f64,
     /// All of a slot, in percent of a core.
@@ -46,10 +48,10 @@ pub(crate) struct Parts {
     pub tight_limit_percent: f64,
 }
 
-/// Measures for so many speakers, over so many slots.
-pub(crate) fn measure(speakers: u32, slots: u32) -> anyhow::Result<Parts> {
+/// Measures for so many speakers, over so many slots; `threads` decode at the same time.
+pub(crate) fn measure(speakers: u32, slots: u32, threads: u32) -> anyhow::Result<Parts> {
     let pieces = sound::pieces()?;
-    let mut mixer = Mixer::new(&pieces, speakers as usize)?;
+    let mut mixer = Mixer::new(&pieces, speakers as usize, threads as usize)?;
     let mut parts_us: [Vec<f64>; 4] = Default::default();
     for _ in 0..slots {
         for (all, us) in parts_us.iter_mut().zip(mixer.slot()?) {
@@ -66,6 +68,7 @@ pub(crate) fn measure(speakers: u32, slots: u32) -> anyhow::Result<Parts> {
         wake_up_us,
         receive_us: receive_us / count,
         decode_us: decode_us / count,
+        threads,
         encode_us,
         limit_percent: percent(around_us + decode_us),
         tight_decode_us,
@@ -83,7 +86,7 @@ struct Voice<'a> {
 /// The parts of a mixer, with as many decoders as there are speakers.
 struct Mixer<'a> {
     voices: Vec<Voice<'a>>,
-    pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
+    threads: usize,
     sum: [f32; SLOT_SAMPLES],
     limiter: Limiter,
     encoder: Encoder,
@@ -93,7 +96,7 @@ struct Mixer<'a> {
 }
 
 impl<'a> Mixer<'a> {
-    fn new(pieces: &'a [Piece], speakers: usize) -> anyhow::Result<Self> {
+    fn new(pieces: &'a [Piece], speakers: usize, threads: usize) -> anyhow::Result<Self> {
         let voice = |n: usize| -> anyhow::Result<_> {
             let piece = &pieces[n % pieces.len()];
             let (decoder, at) = (Decoder::new()?, n * 37 % piece.len());
@@ -104,7 +107,7 @@ impl<'a> Mixer<'a> {
         sender.connect(queue.socket.local_addr()?)?;
         Ok(Self {
             voices: (0..speakers).map(voice).collect::<Result<_, _>>()?,
-            pcm: Box::new([0.0; MAX_PACKET_SAMPLES]),
+            threads,
             sum: [0.0; SLOT_SAMPLES],
             limiter: Limiter::default(),
             encoder: Encoder::new(EncoderSettings::default())?,
@@ -127,25 +130,43 @@ impl<'a> Mixer<'a> {
         let each = |at_ns, bytes: &[u8]| _ = black_box((at_ns, bytes.len()));
         self.queue.drain(each)?;
         let received = cpu_time();
-        self.decode()?;
+        let decode_us = self.decode()?;
         let decoded = cpu_time();
         self.encode()?;
-        let marks = [begin, awake, received, decoded, cpu_time()];
-        Ok(std::array::from_fn(|part| {
-            us_between(marks[part], marks[part + 1])
-        }))
+        Ok([
+            us_between(begin, awake),
+            us_between(awake, received),
+            decode_us,
+            us_between(decoded, cpu_time()),
+        ])
     }
 
-    /// One packet of each speaker into the sum.
-    fn decode(&mut self) -> anyhow::Result<()> {
-        for Voice { decoder, piece, at } in &mut self.voices {
-            decoder.decode(&piece[*at], &mut self.pcm)?;
-            *at = (*at + 1) % piece.len();
-            if let Some(pcm) = self.pcm.first_chunk() {
-                mix::add(&mut self.sum, pcm, 1.0, 1.0);
-            }
+    /// One packet of each speaker into the sum; us, of all threads together.
+    fn decode(&mut self) -> anyhow::Result<f64> {
+        if self.threads == 1 {
+            return decode(&mut self.voices, &mut self.sum);
         }
-        Ok(())
+        let share = self.voices.len().div_ceil(self.threads);
+        let shares: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = self
+                .voices
+                .chunks_mut(share)
+                .map(|voices| {
+                    scope.spawn(|| {
+                        let mut sum = [0.0; SLOT_SAMPLES];
+                        decode(voices, &mut sum).map(|us| (us, sum))
+                    })
+                })
+                .collect();
+            threads.into_iter().map(ScopedJoinHandle::join).collect()
+        });
+        let mut all_us = 0.0;
+        for share in shares {
+            let (us, sum) = share.map_err(|_| anyhow::anyhow!("a decoding thread has ended"))??;
+            mix::add(&mut self.sum, &sum, 1.0, 1.0);
+            all_us += us;
+        }
+        Ok(all_us)
     }
 
     /// The sum into a packet; the next slot begins with none.
@@ -160,12 +181,26 @@ impl<'a> Mixer<'a> {
     /// Many slots at once; us per packet.
     fn decode_without_pause(&mut self) -> anyhow::Result<f64> {
         let slots = TIGHT_PACKETS.div_ceil(self.voices.len());
-        let begin = cpu_time();
+        let mut all_us = 0.0;
         for _ in 0..slots {
-            self.decode()?;
+            all_us += self.decode()?;
         }
-        Ok(us_between(begin, cpu_time()) / (slots * self.voices.len()) as f64)
+        Ok(all_us / (slots * self.voices.len()) as f64)
     }
+}
+
+/// One packet of each of these into `sum`; us.
+fn decode(voices: &mut [Voice<'_>], sum: &mut [f32; SLOT_SAMPLES]) -> anyhow::Result<f64> {
+    let begin = cpu_time();
+    let mut pcm = [0.0; MAX_PACKET_SAMPLES];
+    for Voice { decoder, piece, at } in voices {
+        decoder.decode(&piece[*at], &mut pcm)?;
+        *at = (*at + 1) % piece.len();
+        if let Some(pcm) = pcm.first_chunk() {
+            mix::add(sum, pcm, 1.0, 1.0);
+        }
+    }
+    Ok(us_between(begin, cpu_time()))
 }
 
 /// Of this thread; zero where the system does not tell.
@@ -188,7 +223,12 @@ mod tests {
 
     #[test]
     fn the_limit_is_the_sum_of_its_parts() {
-        let parts = measure(7, 5).unwrap();
+        for threads in [1, 3] {
+            check_sum(&measure(7, 5, threads).unwrap());
+        }
+    }
+
+    fn check_sum(parts: &Parts) {
         let around_us = parts.wake_up_us + 7.0 * parts.receive_us + parts.encode_us;
         let paced = around_us + 7.0 * parts.decode_us;
         assert!((parts.limit_percent - paced / 200.0).abs() < 1e-9);

@@ -8,11 +8,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use raa_core::rtp::Packet;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 use serde::Serialize;
+use socket2::SockRef;
 use tokio_tungstenite::tungstenite::accept;
 
 use crate::parts::cpu_time;
@@ -21,6 +22,9 @@ use crate::parts::cpu_time;
 const OPUS_BYTES: usize = 160;
 /// FIN and the opcode of a binary message; the length in the next 16 bits (RFC 6455 section 5.2).
 const FRAME_HEADER: [u8; 2] = [0x82, 126];
+
+/// What may wait to be sent, as the server has it.
+const UNSENT_BYTES: u32 = 4096;
 
 /// What writing cost.
 #[derive(Debug, Clone, Serialize)]
@@ -57,6 +61,10 @@ pub(crate) fn measure(port: u16, listeners: u32, seconds: u64) -> anyhow::Result
         spent += cpu_time().saturating_sub(before);
     }
     let writes = u64::from(slots) * u64::from(listeners);
+    ensure!(
+        refused * 100 <= writes,
+        "{refused} of {writes} writes were refused: the listeners do not keep up"
+    );
     Ok(Cost {
         listeners,
         writes,
@@ -68,6 +76,7 @@ pub(crate) fn measure(port: u16, listeners: u32, seconds: u64) -> anyhow::Result
 fn welcome(server: &TcpListener) -> anyhow::Result<TcpStream> {
     let (stream, _) = server.accept()?;
     stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
     let own = stream.try_clone()?;
     accept(stream).map_err(|error| anyhow::anyhow!("no listener: {error}"))?;
     own.set_nonblocking(true)?;

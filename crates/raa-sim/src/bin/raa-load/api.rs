@@ -28,6 +28,7 @@ pub(crate) struct Status {
     pub avg_active: f64,
     pub refused_packets: BTreeMap<String, u64>,
     pub dropped_datagrams: u64,
+    pub listener_writes: u64,
     pub listener_frames_skipped: u64,
     pub listeners_closed_slow: u64,
     pub process: Process,

@@ -24,6 +24,8 @@ pub(crate) struct Figures {
     pub packets_refused: u64,
     /// Datagrams that the kernel had no room for.
     pub dropped_datagrams: u64,
+    /// System calls by which the server wrote frames to listeners.
+    pub listener_writes: u64,
     /// Frames that the server did not send to slow listeners.
     pub listener_frames_skipped: u64,
     pub listeners_closed_slow: u64,
@@ -60,6 +62,7 @@ impl Figures {
             server_clients: last.clients,
             packets_refused: refused(last) - refused(first),
             dropped_datagrams: last.dropped_datagrams - first.dropped_datagrams,
+            listener_writes: last.listener_writes - first.listener_writes,
             listener_frames_skipped: last.listener_frames_skipped - first.listener_frames_skipped,
             listeners_closed_slow: last.listeners_closed_slow - first.listeners_closed_slow,
             reception: after.all.since(before.all),

@@ -200,7 +200,7 @@ mod tests {
     fn status(text: &str) -> Status {
         let whole = format!(
             r#"{{"version":"0.1.0","uptime_s":12,"listeners":3,"clients":41,"avg_active":11.0,
-               "refused_packets":{{"too_short":1,"stray":2}},"listener_frames_skipped":0,
+               "refused_packets":{{"too_short":1,"stray":2}},"listener_writes":9,"listener_frames_skipped":0,
                "dropped_datagrams":7,
                "listeners_closed_slow":0,"skipped_slots":0,{text}}}"#
         );
