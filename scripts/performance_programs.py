@@ -16,7 +16,7 @@ from pathlib import Path
 
 BIN = Path(os.environ.get("RAA_BIN_DIR", "target/release"))
 # Until every client has found its delay, and no sound is brought nearer to it any more.
-WARM_UP_S = 35
+WARM_UP_S = 45
 # What has no delay to find is soon warm.
 SHORT_WARM_UP_S = 5
 # As GStreamer wants to be told what comes: RAA's payload type.
@@ -151,7 +151,10 @@ def writes(listeners, port, seconds, work):
         time.sleep(0.5)
         # Longer than the writer, so that nobody leaves before its end.
         load(0, 0, port, max(5, seconds), "--no-api", "--listeners", listeners, warm_up_s=SHORT_WARM_UP_S)
-        return json.loads(writer.process.communicate()[0])
+        found = writer.process.communicate()[0]
+        if writer.process.returncode:
+            raise RuntimeError("raa-limit writes has failed, see target/performance/writes.log")
+        return json.loads(found)
 
 
 def page_frames(port, seconds, rows):
