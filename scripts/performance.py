@@ -192,7 +192,7 @@ def conditions(args, results):
     library = re.search(r'name = "opusic-sys"\nversion = "([^"]+)"', Path("Cargo.lock").read_text())
     peer = output_of("gst-launch-1.0", "--version").splitlines()
     kind = "**A trial with --quick: short runs, no result.**" if args.quick else f"Runs of {args.seconds} s."
-    taken = "\n".join(f"  {', '.join(names)}: {when}" for when, names in by_date(results).items())
+    taken = "\n".join(f"  - {when}: {', '.join(names)}" for when, names in by_date(results).items())
     return "\n".join(
         [
             kind,
@@ -201,7 +201,7 @@ def conditions(args, results):
             f"Linux {platform.release()}",
             f"- {output_of('rustc', '--version')}, "
             f"libopus of opusic-sys {library[1] if library else '?'}, {peer[-2] if len(peer) > 2 else (peer or ['?'])[0]}",
-            f"- taken on commit\n{taken}",
+            f"- taken on commit:\n{taken}",
         ]
     )
 
