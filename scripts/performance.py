@@ -29,6 +29,7 @@ SPEAKING = 10
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/performance", description="Measures and writes docs/performance.md.")
     parser.add_argument("--seconds", type=int, default=60, help="length of each run (60)")
+    parser.add_argument("--turns", type=int, default=3, help="of speakers: the seconds are spread over so many runs (3)")
     parser.add_argument("--quick", action="store_true", help="everything short and small: a trial, no result")
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="WHAT", help="measure these anew, take the others from the last run: " + ", ".join(MEASUREMENTS))
     parser.add_argument("--port-base", type=int, default=24_000, help="the first of up to 400 ports (24000)")
@@ -37,7 +38,7 @@ def arguments():
     args = parser.parse_args()
     args.only = args.only or (QUICK if args.quick else list(MEASUREMENTS))
     args.seconds = 5 if args.quick else args.seconds
-    args.turns, args.slots = (1, 50) if args.quick else (3, 250)
+    args.turns, args.slots = (1, 50) if args.quick else (args.turns, 250)
     return args
 
 
@@ -52,14 +53,17 @@ def turn(args, count):
     seconds = math.ceil(args.seconds / args.turns)
     before = limit(args, count)
     with programs.Server(args.work, args.port_base):
+        stolen_ms = programs.stolen_ms()
         server = programs.load(count, count, args.port_base, seconds)
+        stolen_ms = programs.stolen_ms() - stolen_ms
     parts = figures.mean_of(before, limit(args, count))
     with programs.Loop(args.work, args.port_base) as loop:
         options = ("--no-api", "--pid", loop.process.pid)
         run = programs.load(count, count, args.port_base, seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
         # A loop without a pause takes what it can and is late with everything.
         keeps_up = loop.dropped() == 0 and run["process_cpu_percent"] < 97
-    return {"parts": parts, "server": server, "loop_percent": run["process_cpu_percent"] if keeps_up else None}
+    loop_percent = run["process_cpu_percent"] if keeps_up else None
+    return {"parts": parts, "server": server, "stolen_ms": stolen_ms, "loop_percent": loop_percent}
 
 
 def limit(args, count):
@@ -213,7 +217,8 @@ def document(args, results):
     sections = [
         conditions(args, results),
         "## Speakers\n\nCPU in % of one core, in brackets as a multiple of the limit, of "
-        f"{args.turns} turns the median. GStreamer is asked up to 300.\n\n"
+        "several turns the median; slots skipped in each turn, and the time of the machine's cores that its host took "
+        "during the turn and before it, while delays settled. GStreamer is asked up to 300.\n\n"
         + figures.speakers_table(rows),
         "What the limit is made of, in us:\n\n" + figures.parts_table(rows),
         "## Time of a slot\n\n" + figures.timing_table([found["forty"], *(row["server"] for row in rows)])

@@ -75,7 +75,7 @@ def with_multiple(percent, multiple):
 
 
 def speakers_table(rows):
-    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "heard", "raa-load"]
+    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "stolen, ms", "heard", "raa-load"]
     cells = []
     for row in rows:
         limit, server, multiples = row["parts"]["limit_percent"], row["server"], row["multiples"]
@@ -86,9 +86,11 @@ def speakers_table(rows):
             with_multiple(server["server_cpu_percent"], multiples["server"]),
             with_multiple(row["loop_percent"], multiples["loop"]),
         ]
-        skipped = f"{server['skipped_slots']} of {server['slots']}"
+        in_turns = ", ".join(str(turn["server"]["skipped_slots"]) for turn in row["turns"])
+        skipped = f"{in_turns} of {server['slots']}"
+        stolen = ", ".join(f"{turn['stolen_ms']:.0f}" if "stolen_ms" in turn else "?" for turn in row["turns"])
         heard, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
-        cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, heard, own])
+        cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, stolen, heard, own])
     return table(head, cells)
 
 

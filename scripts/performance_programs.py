@@ -121,6 +121,12 @@ class GStreamer(Program):
             self.packets, self.bytes = self.packets + 1, self.bytes + len(data)
 
 
+def stolen_ms():
+    """CPU time that the host has given to others while this machine wanted it, since its start."""
+    ticks = int(Path("/proc/stat").read_text().split(maxsplit=9)[8])
+    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
+
+
 def punctually():
     """A load that comes late is another load: it goes before what it is put on, where that is permitted."""
     realtime = ["chrt", "--rr", "20"]

@@ -14,9 +14,6 @@ use crate::websocket::MAX_INCOMING;
 
 /// Listeners have hardly anything to say; for a longer message it grows.
 const READ_BUFFER: usize = 256;
-/// Taken of one listener at a time, in bytes: the shortest messages have six, and each costs some
-/// work. Hundreds who talk without end delay nobody's frame by that.
-const PORTION: usize = READ_BUFFER;
 
 /// Reads messages and answers them (RFC 6455 sections 5.5 and 7).
 pub(super) struct Incoming(WebSocketContext);
@@ -37,10 +34,10 @@ impl Incoming {
         ))
     }
 
-    /// Takes what has come, [`PORTION`] bytes at most, and appends the answers. Returns
+    /// Takes what has come, [`MAX_INCOMING`] bytes at most, and appends the answers. Returns
     /// whether more may come: not after a close frame, the end of the connection, or an error.
     pub(super) fn take(&mut self, line: &mut impl Read, answers: &mut Vec<u8>) -> bool {
-        let budget = PORTION;
+        let budget = MAX_INCOMING;
         let mut ends = Ends {
             line,
             budget,
@@ -192,8 +189,8 @@ mod tests {
             let mut line = Sayings(io::Cursor::new(bytes));
             let mut answers = Vec::new();
             assert!(incoming.take(&mut line, &mut answers));
-            assert_eq!(line.0.position(), PORTION as u64);
-            assert!(answers.len() <= PORTION, "{}", answers.len());
+            assert_eq!(line.0.position(), MAX_INCOMING as u64);
+            assert!(answers.len() <= MAX_INCOMING, "{}", answers.len());
         }
     }
 
