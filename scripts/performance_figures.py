@@ -40,18 +40,15 @@ def of_turns(row):
         timings = [turn["server"][name] for turn in turns]
         worst = {key: max(timing[key] for timing in timings) for key in ("p99_ms", "max_ms")}
         server[name] = {"mean_ms": statistics.mean(timing["mean_ms"] for timing in timings), **worst}
-    used = lambda of: [(of(turn), turn["parts"]) for turn in turns]
+    multiple = lambda percents, limit: median([percent and percent / turn["parts"][limit] for percent, turn in zip(percents, turns)])
+    used, by_loop = [turn["server"]["server_cpu_percent"] for turn in turns], [turn["loop_percent"] for turn in turns]
     multiples = {
-        name: median([percent and percent / parts[limit] for percent, parts in used(of)])
-        for name, of, limit in (
-            ("server", lambda turn: turn["server"]["server_cpu_percent"], "limit_percent"),
-            ("server_tight", lambda turn: turn["server"]["server_cpu_percent"], "tight_limit_percent"),
-            ("loop", lambda turn: turn["loop_percent"], "limit_percent"),
-        )
+        "server": multiple(used, "limit_percent"),
+        "server_tight": multiple(used, "tight_limit_percent"),
+        "loop": multiple(by_loop, "limit_percent"),
     }
     parts = {name: median([turn["parts"][name] for turn in turns]) for name in turns[0]["parts"]}
-    loop_percent = median([turn["loop_percent"] for turn in turns])
-    return {**row, "parts": parts, "server": server, "loop_percent": loop_percent, "multiples": multiples}
+    return {**row, "parts": parts, "server": server, "loop_percent": median(by_loop), "multiples": multiples}
 
 
 def speakers_of(threads, slope_percent, decode_us):
