@@ -193,11 +193,16 @@ impl Clocks {
     fn instant_of(&self, arrived: Option<SystemTime>) -> Instant {
         /// Nothing stays in the queue for longer while the engine lives.
         const LONGEST_WAIT: Duration = Duration::from_secs(10);
-        arrived
-            .and_then(|at| self.wall.duration_since(at).ok())
-            .filter(|age| *age < LONGEST_WAIT)
-            .and_then(|age| self.monotonic.checked_sub(age))
-            .unwrap_or(self.monotonic)
+        /// Nor does it take longer to empty, while which more may come.
+        const LONGEST_DRAIN: Duration = Duration::from_millis(100);
+        let at = arrived.and_then(|at| match self.wall.duration_since(at) {
+            Ok(age) if age < LONGEST_WAIT => self.monotonic.checked_sub(age),
+            Err(ahead) if ahead.duration() < LONGEST_DRAIN => {
+                self.monotonic.checked_add(ahead.duration())
+            }
+            _ => None,
+        });
+        at.unwrap_or(self.monotonic)
     }
 }
 
@@ -230,6 +235,27 @@ mod tests {
         let apart = seen[1].0 - seen[0].0;
         assert!(apart >= Duration::from_millis(55), "{apart:?}");
         assert!(seen[1].0 <= Instant::now());
+    }
+
+    #[test]
+    fn what_comes_while_others_are_taken_keeps_its_time_too() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = receiver.local_addr().unwrap();
+        let mut socket = AudioSocket::new(receiver).unwrap();
+        // As many as are taken at once: more are asked for.
+        (0..BATCH).for_each(|_| _ = sender.send_to(b"before", to).unwrap());
+        let mut arrivals = Vec::new();
+        socket.drain(|at, _, _| {
+            arrivals.push(at);
+            if arrivals.len() == BATCH {
+                std::thread::sleep(Duration::from_millis(30));
+                sender.send_to(b"meanwhile", to).unwrap();
+            }
+        });
+        assert_eq!(arrivals.len(), BATCH + 1);
+        let apart = arrivals[BATCH] - arrivals[BATCH - 1];
+        assert!(apart >= Duration::from_millis(25), "{apart:?}");
     }
 
     #[test]
