@@ -5,6 +5,8 @@ import statistics
 # How full a machine may be made by the extrapolation.
 HEADROOM = 0.8
 CORES = 64
+# A turn counts while the host takes no more of the machine's cores.
+QUIET_PERCENT = 0.1
 # What the server uses at most: engine/workers.rs, listen/fanout.rs, http/serve.rs.
 DECODING_THREADS, WRITING_THREADS, CONNECTIONS = 8, 8, 8192
 
@@ -26,9 +28,15 @@ def mean_of(first, second):
     return {name: (value + second[name]) / 2 for name, value in first.items()}
 
 
+def is_quiet(turn):
+    """Whether the machine's cores were its own."""
+    return turn.get("stolen_percent", 0) <= QUIET_PERCENT
+
+
 def of_turns(row):
-    """What several turns of the same have found: medians of costs and of multiples, the worst of times, sums of slots."""
-    turns = row["turns"]
+    """What several turns of the same have found: medians of costs and of multiples, the worst of times, sums of slots.
+    Of the quiet turns, if there is one."""
+    turns = list(filter(is_quiet, row["turns"])) or row["turns"]
     median = lambda values: None if None in values else statistics.median(values)
     server = {name: turns[0]["server"][name] for name in ("clients", "speaking")}
     for name in ("server_cpu_percent", "own_cpu_percent"):
@@ -72,7 +80,7 @@ def with_multiple(percent, multiple):
 
 
 def speakers_table(rows):
-    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "stolen, ms", "heard", "raa-load"]
+    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "stolen, %", "heard", "raa-load"]
     cells = []
     for row in rows:
         limit, server, multiples = row["parts"]["limit_percent"], row["server"], row["multiples"]
@@ -83,9 +91,10 @@ def speakers_table(rows):
             with_multiple(server["server_cpu_percent"], multiples["server"]),
             with_multiple(row["loop_percent"], multiples["loop"]),
         ]
-        in_turns = ", ".join(str(turn["server"]["skipped_slots"]) for turn in row["turns"])
-        skipped = f"{in_turns} of {server['slots']}"
-        stolen = ", ".join(f"{turn['stolen_ms']:.0f}" if "stolen_ms" in turn else "?" for turn in row["turns"])
+        in_turns = [(turn["server"]["skipped_slots"], is_quiet(turn)) for turn in row["turns"]]
+        listed = ", ".join(str(slots) if quiet else f"({slots})" for slots, quiet in in_turns)
+        skipped = f"{listed} of {server['slots']}"
+        stolen = ", ".join(f"{turn['stolen_percent']:.2f}" if "stolen_percent" in turn else "?" for turn in row["turns"])
         heard, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
         cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, stolen, heard, own])
     return table(head, cells)

@@ -121,10 +121,24 @@ class GStreamer(Program):
             self.packets, self.bytes = self.packets + 1, self.bytes + len(data)
 
 
-def stolen_ms():
-    """CPU time that the host has given to others while this machine wanted it, since its start."""
-    ticks = int(Path("/proc/stat").read_text().split(maxsplit=9)[8])
-    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
+class Stolen:
+    """The share of this machine's cores that its host takes while it wants them, from so many seconds on."""
+
+    def __init__(self, after_s):
+        self.timer = threading.Timer(after_s, self.begin)
+        self.timer.start()
+
+    def begin(self):
+        self.began, self.since_s = time.monotonic(), self.stolen_s()
+
+    def percent(self):
+        self.timer.join()
+        return 100 * (self.stolen_s() - self.since_s) / (time.monotonic() - self.began) / os.cpu_count()
+
+    @staticmethod
+    def stolen_s():
+        ticks = int(Path("/proc/stat").read_text().split(maxsplit=9)[8])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def punctually():

@@ -48,6 +48,10 @@ class Figures(unittest.TestCase):
         self.assertEqual({name: round(x, 6) for name, x in found["multiples"].items()}, {"server": 1.1, "server_tight": 2.2, "loop": 1.05})
         self.assertEqual((found["server"]["slots"], found["server"]["skipped_slots"]), (300, 3))
         self.assertEqual((found["server"]["mix_cycle"]["max_ms"], found["server"]["heard_percent"]), (3, 97))
+        # The host took the machine's time in the dearest one: it is told, and no longer counts.
+        turns[2]["stolen_percent"] = 1.5
+        self.assertAlmostEqual(figures.of_turns({"speakers": 10, "turns": turns[1:], "gstreamer": None})["multiples"]["server"], 1.1)
+        self.assertAlmostEqual(figures.of_turns({"speakers": 10, "turns": turns[2:], "gstreamer": None})["multiples"]["server"], 1.3)
         turns[1]["loop_percent"] = None
         self.assertIsNone(figures.of_turns({"speakers": 10, "turns": turns, "gstreamer": None})["multiples"]["loop"])
 
