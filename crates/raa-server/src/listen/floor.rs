@@ -16,8 +16,14 @@ use super::listener::Line;
 use super::shard::Shard;
 use crate::websocket::End;
 
-/// Listeners that are heard in a pass; the others are heard in the next one.
+/// Listeners that are heard in a pass at most; the others are heard in the next one, for the
+/// kernel tells of those again last that it has told of.
 const HEARD_PER_PASS: usize = 256;
+/// As many of them at a time.
+const HEARD_AT_ONCE: usize = 16;
+/// Bytes after which nobody else is heard in a pass. Messages of no content cost most: these take
+/// less than a millisecond.
+const ENOUGH: usize = 32 * 1024;
 
 /// Listeners with their sockets.
 pub(super) struct Floor<L> {
@@ -42,7 +48,7 @@ impl<L: Line + AsFd> Floor<L> {
         Ok(Self {
             shard: Shard::new(audience),
             poll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            events: vec![EpollEvent::empty(); HEARD_PER_PASS],
+            events: vec![EpollEvent::empty(); HEARD_AT_ONCE],
             greeting,
         })
     }
@@ -81,13 +87,19 @@ impl<L: Line + AsFd> Floor<L> {
 
     /// Hears who has said something, and sends everybody what they lack.
     pub(super) fn pass(&mut self) {
-        let events = &mut self.events;
-        // Interrupted, as the only error there is, means that nobody is heard this time.
-        let heard = self.poll.wait(events, EpollTimeout::ZERO).unwrap_or(0);
         let now = Instant::now();
-        for event in &self.events[..heard] {
-            // The place was given as such a number.
-            self.shard.hear(event.data() as usize, now);
+        let mut taken = 0;
+        for _ in 0..HEARD_PER_PASS / HEARD_AT_ONCE {
+            let events = &mut self.events;
+            // Interrupted, as the only error there is, means that nobody is heard this time.
+            let heard = self.poll.wait(events, EpollTimeout::ZERO).unwrap_or(0);
+            for event in &self.events[..heard] {
+                // The place was given as such a number.
+                taken += self.shard.hear(event.data() as usize, now);
+            }
+            if heard < HEARD_AT_ONCE || taken >= ENOUGH {
+                break;
+            }
         }
         self.shard.pass(now);
     }
@@ -115,5 +127,102 @@ impl BareFloor {
     pub fn fan_out(&mut self, packet: &[u8]) {
         self.0.push(packet);
         self.0.pass();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::os::fd::BorrowedFd;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::websocket::MAX_INCOMING;
+
+    const TALKERS: usize = 100;
+    /// Bytes in a pass.
+    const MOST: usize = 128 * 1024;
+    /// A message of a client without content.
+    const EMPTY: [u8; 6] = [0x82, 0x80, 0, 0, 0, 0];
+
+    /// A socket, and how much was read from it.
+    struct CountedLine {
+        stream: TcpStream,
+        read: Arc<AtomicUsize>,
+    }
+
+    impl Read for CountedLine {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let bytes = self.stream.read(buffer)?;
+            self.read.fetch_add(bytes, Ordering::Relaxed);
+            Ok(bytes)
+        }
+    }
+
+    impl Write for CountedLine {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.stream.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl AsFd for CountedLine {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.stream.as_fd()
+        }
+    }
+
+    impl Line for CountedLine {
+        fn address(&self) -> SocketAddr {
+            self.stream.address()
+        }
+    }
+
+    /// Both ends of a connection.
+    fn pair(door: &TcpListener) -> (TcpStream, TcpStream) {
+        let far = TcpStream::connect(door.local_addr().unwrap()).unwrap();
+        let (near, _) = door.accept().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (far, near)
+    }
+
+    #[test]
+    fn those_who_talk_without_end_are_heard_in_turns_a_bounded_part_in_a_pass() {
+        let audience = Arc::<Audience>::default();
+        let mut floor = Floor::new(audience.clone(), Arc::new([])).unwrap();
+        let door = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut talkers = Vec::new();
+        for _ in 0..TALKERS {
+            let (mut far, stream) = pair(&door);
+            far.write_all(&EMPTY.repeat(4 * MAX_INCOMING / EMPTY.len()))
+                .unwrap();
+            let read = Arc::<AtomicUsize>::default();
+            let line = CountedLine {
+                stream,
+                read: read.clone(),
+            };
+            floor.admit(line, &[], audience.enter());
+            talkers.push((far, read));
+        }
+        let read = || {
+            let each = talkers.iter().map(|(_, read)| read.load(Ordering::Relaxed));
+            each.collect::<Vec<_>>()
+        };
+        let enough_for_all = (TALKERS * MAX_INCOMING).div_ceil(ENOUGH);
+        let mut before = 0;
+        for pass in 0..enough_for_all {
+            floor.pass();
+            let all = read().into_iter().sum::<usize>();
+            let taken = all - before;
+            assert!((1..=MOST).contains(&taken), "pass {pass}: {taken}");
+            before = all;
+        }
+        let each = read();
+        assert!(each.iter().all(|&bytes| bytes > 0), "{each:?}");
+        assert_eq!(audience.listeners(), TALKERS);
     }
 }

@@ -15,6 +15,14 @@ use crate::websocket::MAX_INCOMING;
 /// Listeners have hardly anything to say; for a longer message it grows.
 const READ_BUFFER: usize = 256;
 
+/// What a listener has said at a time.
+pub(super) struct Heard {
+    /// Its length on the wire.
+    pub(super) bytes: usize,
+    /// Whether more may come: not after a close frame, the end of the connection, or an error.
+    pub(super) goes_on: bool,
+}
+
 /// Reads messages and answers them (RFC 6455 sections 5.5 and 7).
 pub(super) struct Incoming(WebSocketContext);
 
@@ -34,21 +42,23 @@ impl Incoming {
         ))
     }
 
-    /// Takes what has come, [`MAX_INCOMING`] bytes at most, and appends the answers. Returns
-    /// whether more may come: not after a close frame, the end of the connection, or an error.
-    pub(super) fn take(&mut self, line: &mut impl Read, answers: &mut Vec<u8>) -> bool {
-        let budget = MAX_INCOMING;
+    /// Takes what has come, [`MAX_INCOMING`] bytes at most, and appends the answers.
+    pub(super) fn take(&mut self, line: &mut impl Read, answers: &mut Vec<u8>) -> Heard {
         let mut ends = Ends {
             line,
-            budget,
+            budget: MAX_INCOMING,
             answers,
         };
-        loop {
+        let goes_on = loop {
             match self.0.read(&mut ends) {
                 Ok(_ignored) => {}
-                Err(Error::Io(error)) => return is_for_later(&error),
-                Err(_over) => return false,
+                Err(Error::Io(error)) => break is_for_later(&error),
+                Err(_over) => break false,
             }
+        };
+        Heard {
+            bytes: MAX_INCOMING - ends.budget,
+            goes_on,
         }
     }
 
@@ -129,8 +139,8 @@ mod tests {
 
     fn take(incoming: &mut Incoming, bytes: Vec<u8>) -> (bool, Vec<u8>) {
         let mut answers = Vec::new();
-        let goes_on = incoming.take(&mut Sayings(io::Cursor::new(bytes)), &mut answers);
-        (goes_on, answers)
+        let heard = incoming.take(&mut Sayings(io::Cursor::new(bytes)), &mut answers);
+        (heard.goes_on, answers)
     }
 
     #[test]
@@ -188,7 +198,8 @@ mod tests {
             let mut incoming = Incoming::new(&[]);
             let mut line = Sayings(io::Cursor::new(bytes));
             let mut answers = Vec::new();
-            assert!(incoming.take(&mut line, &mut answers));
+            let heard = incoming.take(&mut line, &mut answers);
+            assert_eq!((heard.bytes, heard.goes_on), (MAX_INCOMING, true));
             assert_eq!(line.0.position(), MAX_INCOMING as u64);
             assert!(answers.len() <= MAX_INCOMING, "{}", answers.len());
         }

@@ -106,21 +106,21 @@ impl<L: Line> Listener<L> {
         })
     }
 
-    /// Takes what has come from it, a bounded part at a time.
-    pub(super) fn hear(&mut self, now: Instant) {
+    /// Takes what has come from it, a bounded part at a time; returns how many bytes that were.
+    pub(super) fn hear(&mut self, now: Instant) -> usize {
         if self.owed.len() >= MAX_INCOMING {
-            return; // Who does not take answers is not listened to.
+            return 0; // Who does not take answers is not listened to.
         }
         let incoming = self
             .incoming
             .get_or_insert_with(|| Box::new(Incoming::new(&[])));
-        if incoming.take(&mut self.line, &mut self.owed) {
-            return;
-        }
+        let heard = incoming.take(&mut self.line, &mut self.owed);
         match &mut self.leaving {
+            _ if heard.goes_on => {}
             Some(leaving) => leaving.is_answer_due = false,
             None => self.leave(End::Gone, now),
         }
+        heard.bytes
     }
 
     /// Frames that there were and that it has not begun.

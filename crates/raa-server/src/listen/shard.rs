@@ -83,10 +83,11 @@ impl<L: Line> Shard<L> {
         self.audience.note_skipped(skipped);
     }
 
-    /// Something has come from that one.
-    pub(super) fn hear(&mut self, index: usize, now: Instant) {
-        if let Some(Some(place)) = self.places.get_mut(index) {
-            place.listener.hear(now);
+    /// Something has come from that one; returns how many bytes of it were taken.
+    pub(super) fn hear(&mut self, index: usize, now: Instant) -> usize {
+        match self.places.get_mut(index) {
+            Some(Some(place)) => place.listener.hear(now),
+            _ => 0,
         }
     }
 

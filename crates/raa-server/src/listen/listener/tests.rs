@@ -259,7 +259,7 @@ fn who_does_not_take_answers_is_not_listened_to() {
     let mut case = Case::new();
     case.line.set_stuck(true);
     (0..10_000).for_each(|_| case.line.say(0x89, &[7; 100]));
-    (0..1000).for_each(|_| case.listener.hear(case.now));
+    (0..1000).for_each(|_| _ = case.listener.hear(case.now));
     assert!(case.line.unheard() > 1_000_000, "{}", case.line.unheard());
     let owed = case.listener.owed.capacity();
     assert!(owed <= 4 * MAX_INCOMING, "{owed}");
