@@ -23,6 +23,7 @@ mod watchdog;
 use std::io;
 use std::sync::Weak;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::thread::JoinHandle;
 
 use crate::config::Source;
 use crate::sender::Input;
@@ -118,12 +119,11 @@ pub fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
 ///
 /// # Errors
 /// When the thread cannot be made.
-pub fn spawn(mut capture: Box<dyn Capture>, pcm: PcmInbox) -> io::Result<()> {
+pub fn spawn(mut capture: Box<dyn Capture>, pcm: PcmInbox) -> io::Result<JoinHandle<()>> {
     let run = move || {
         let Gone = capture.run(&pcm);
     };
     std::thread::Builder::new()
         .name("capture".into())
-        .spawn(run)?;
-    Ok(())
+        .spawn(run)
 }

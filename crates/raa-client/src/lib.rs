@@ -24,7 +24,8 @@ pub mod windows;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -37,10 +38,21 @@ use crate::status::Board;
 /// Blocks of PCM and other inputs that wait for the sender at most: 320 ms of sound.
 const INBOX: usize = 16;
 
+/// A capture that waits for sound notices within a second that it is not needed any more; one that
+/// hangs is not waited for.
+const CAPTURE_ENDS_WITHIN: Duration = Duration::from_millis(1500);
+const LOOK: Duration = Duration::from_millis(5);
+
 /// A client at work.
 pub struct Client {
     inbox: SyncSender<Input>,
     sender: JoinHandle<()>,
+    capture: JoinHandle<()>,
+}
+
+/// A client that sends no more, and whose capture is about to end.
+pub struct Stopped {
+    capture: JoinHandle<()>,
 }
 
 impl Client {
@@ -56,12 +68,16 @@ impl Client {
         let link = link(settings, &inbox, &board)?;
         let sender =
             Sender::new(settings, inputs, link, board, alive).context("cannot make the encoder")?;
-        capture::spawn(capture, pcm).context("cannot start the capture's thread")?;
-        let sender = std::thread::Builder::new()
+        let capture = capture::spawn(capture, pcm).context("cannot start the capture's thread")?;
+        let sender = thread::Builder::new()
             .name("sender".into())
             .spawn(move || sender.run())
             .context("cannot start the sender's thread")?;
-        Ok(Self { inbox, sender })
+        Ok(Self {
+            inbox,
+            sender,
+            capture,
+        })
     }
 
     /// Sends silence in place of sound, or sound again.
@@ -70,11 +86,35 @@ impl Client {
         let _ = self.inbox.send(Input::Mute(muted));
     }
 
-    /// Says goodbye and ends.
-    pub fn stop(self) {
+    /// Says goodbye and ends, but for the capture, which may take a moment to notice.
+    pub fn stop(self) -> Stopped {
         let _ = self.inbox.send(Input::Stop);
         // A sender that panicked has said so itself.
         let _ = self.sender.join();
+        Stopped {
+            capture: self.capture,
+        }
+    }
+}
+
+impl Stopped {
+    /// Whether the capture has ended.
+    pub fn has_ended(&self) -> bool {
+        self.capture.is_finished()
+    }
+
+    /// Waits for the end of the capture, for at most 1.5 s. Where capture runs in libraries of the
+    /// operating system, the process ends after it: cut off amid a call, it would leave a lock
+    /// behind that the end of the process itself may need.
+    pub fn wait(self) {
+        let start = Instant::now();
+        while !self.has_ended() && start.elapsed() < CAPTURE_ENDS_WITHIN {
+            thread::sleep(LOOK);
+        }
+        if self.has_ended() {
+            // The thread's very last steps. A capture that panicked has said so itself.
+            let _ = self.capture.join();
+        }
     }
 }
 

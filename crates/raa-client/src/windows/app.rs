@@ -262,7 +262,7 @@ impl App {
         self.has_ended = true;
         self.dialog = None;
         self.tray.remove();
-        self.sending.stop();
+        self.sending.end();
         end_messages();
     }
 

@@ -90,7 +90,7 @@ fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<Found>
     let test = |server| server_test::test(server, &page, settings.ssrc, server_test::LIMIT);
     let found = settings.server.as_ref().map(test);
     let status = board.status();
-    client.stop();
+    client.stop().wait();
     Ok((status, found))
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Always: a client that cannot be started is shown as one with a trouble, and the face lives on.
 
-use crate::Client;
 use crate::config::Settings;
 use crate::status::{Board, Status};
 use crate::windows::window::{STATUS_CHANGED, Window};
+use crate::{Client, Stopped};
 
 /// See the module's text.
 pub(super) struct Sending {
@@ -13,6 +13,8 @@ pub(super) struct Sending {
     settings: Settings,
     muted: bool,
     client: Option<Client>,
+    /// Those before it whose capture may not have ended yet.
+    stopped: Vec<Stopped>,
     board: Board,
 }
 
@@ -24,6 +26,7 @@ impl Sending {
             settings,
             muted,
             client: None,
+            stopped: Vec::new(),
             board: Board::unattended(),
         };
         sending.begin();
@@ -52,11 +55,15 @@ impl Sending {
         self.board.status()
     }
 
-    /// Says goodbye to the server.
-    pub(super) fn stop(&mut self) {
-        if let Some(client) = self.client.take() {
-            client.stop();
-        }
+    /// Says goodbye to the server, and leaves no thread that captures.
+    pub(super) fn end(&mut self) {
+        self.stop();
+        self.stopped.drain(..).for_each(Stopped::wait);
+    }
+
+    fn stop(&mut self) {
+        self.stopped.retain(|stopped| !stopped.has_ended());
+        self.stopped.extend(self.client.take().map(Client::stop));
     }
 
     /// With a board of its own: the threads of the client before may still write on theirs.

@@ -1,0 +1,45 @@
+//! What is left of a client that was stopped. Alone in its process, whose threads it counts.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use raa_client::Client;
+use raa_client::config::{Settings, Source, Ssrc};
+use raa_client::logging::LogLevel;
+use raa_client::status::Board;
+use raa_core::packetizer::Redundancy;
+use raa_core::settings::Name;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The threads of this process with this name.
+fn threads(name: &str) -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux tells");
+    // One that ends meanwhile has no name any more.
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
+}
+
+#[test]
+fn who_waits_for_a_stopped_client_leaves_none_of_its_threads_that_capture() {
+    let settings = Settings {
+        server: None,
+        source: Source::Tone,
+        name: Name::new("Tone").unwrap(),
+        redundancy: Redundancy::default(),
+        ssrc: Ssrc(1),
+        log_level: LogLevel::default(),
+    };
+    // The tone's thread sleeps for most of the time, so that one try might meet it awake.
+    for _ in 0..5 {
+        let client = Client::start(&settings, Board::unattended()).unwrap();
+        let start = Instant::now();
+        while threads("capture") != 1 {
+            assert!(start.elapsed() < LIMIT, "the capture has no thread");
+        }
+        client.stop().wait();
+        assert_eq!((threads("capture"), threads("sender")), (0, 0));
+    }
+}
