@@ -38,7 +38,7 @@ def arguments():
     args = parser.parse_args()
     args.only = args.only or (QUICK if args.quick else list(MEASUREMENTS))
     args.seconds = 5 if args.quick else args.seconds
-    args.turns, args.slots = (1, 50) if args.quick else (args.turns, 250)
+    args.turns, args.slots = (1, 50) if args.quick else (args.turns, 500)
     return args
 
 

@@ -1,7 +1,7 @@
 //! A shard together with the kernel's word on who of its listeners has said something.
 //!
-//! Always: a pass asks the kernel once, however many listen, takes a bounded number of bytes from
-//! them, and waits for nobody.
+//! Always: a pass asks the kernel once, however many listen, and more often only while many talk;
+//! it takes a bounded number of bytes from them, and waits for nobody.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
