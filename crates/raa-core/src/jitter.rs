@@ -56,6 +56,8 @@ pub(crate) struct Steering {
     pub error: f64,
     /// How much faster the sender's clock runs than ours, as a share.
     pub drift: f64,
+    /// Timestamp of the sample that is played next.
+    pub playhead: i64,
 }
 
 /// What a buffer has counted, and how it stands.
@@ -202,9 +204,11 @@ impl JitterBuffer {
         if is_silent {
             playout.place_in_silence(ideal, front);
         }
+        let playhead = playout.cursor as f64 - playout.decoded;
         Some(Steering {
-            error: ideal - (playout.cursor as f64 - playout.decoded),
+            error: ideal - playhead,
             drift: self.network.drift(),
+            playhead: playhead as i64,
         })
     }
 

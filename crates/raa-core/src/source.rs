@@ -76,7 +76,6 @@ pub struct Source {
     voice: Voice,
     pcm: Pcm,
     resampling: bool,
-    slots_since_shortened: u32,
     /// Slots in which the sound was unlike itself everywhere.
     refused: u32,
 }
@@ -94,7 +93,6 @@ impl Source {
             voice: Voice::new()?,
             pcm: Pcm::default(),
             resampling: false,
-            slots_since_shortened: 0,
             refused: 0,
         })
     }

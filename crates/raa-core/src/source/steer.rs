@@ -16,8 +16,10 @@ const LEAP: f64 = 7200.0;
 const SHORTEN: f64 = 360.0;
 /// too short by so much, 5 ms, one is repeated, which is more urgent.
 const LENGTHEN: f64 = -240.0;
-/// Slots between two periods left out.
-const SHORTEN_EVERY: u32 = 5;
+/// Slots from one period left out to the next. Whose turn it is in which slot depends on his
+/// timestamps, which begin at random (RFC 3550 section 5.1): what makes a thousand sources too late
+/// at once must not make one slot dear by all of them.
+const SHORTEN_EVERY: i64 = 16;
 /// So many places of the sound may look unlike before one is taken that does.
 const PATIENCE: u32 = 10;
 /// Off by more than this, 2 ms, the sound is read a little faster or slower,
@@ -34,14 +36,17 @@ const MAX_CORRECTION: f64 = 0.0005;
 impl Source {
     /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
     pub(super) fn steer(&mut self, steering: Steering, scratch: &mut Scratch) -> f64 {
-        let Steering { error, drift } = steering;
-        self.slots_since_shortened = self.slots_since_shortened.saturating_add(1);
+        let Steering {
+            error,
+            drift,
+            playhead,
+        } = steering;
         if self.is_silent() {
             self.pcm.clear();
             self.resampling = false;
         } else if error > LEAP {
             self.leap(error, scratch);
-        } else if error > SHORTEN && self.slots_since_shortened >= SHORTEN_EVERY {
+        } else if error > SHORTEN && (is_its_turn(playhead) || self.refused > 0) {
             self.shorten(error as usize, scratch);
         } else if error < LENGTHEN {
             self.lengthen(-error as usize, scratch);
@@ -84,7 +89,7 @@ impl Source {
         }
         let force = self.refused >= PATIENCE;
         if self.pcm.shorten(error.min(spare), force) > 0 {
-            (self.refused, self.slots_since_shortened) = (0, 0);
+            self.refused = 0;
         } else {
             self.refused += 1;
         }
@@ -113,4 +118,10 @@ impl Source {
         self.decode(SLOT_SAMPLES, scratch);
         fade(&end, self.pcm.head_mut());
     }
+}
+
+/// Whether a source that plays this timestamp may be shortened in this slot.
+fn is_its_turn(playhead: i64) -> bool {
+    let slot = playhead.div_euclid(SLOT_SAMPLES as i64);
+    slot.rem_euclid(SHORTEN_EVERY) == 0
 }

@@ -11,6 +11,7 @@ struct Bench {
     start: Instant,
     slot: u32,
     sequence_number: u16,
+    first_timestamp: u32,
     scratch: Box<Scratch>,
 }
 
@@ -22,6 +23,7 @@ impl Bench {
             start: crate::any_instant(),
             slot: 0,
             sequence_number: 0,
+            first_timestamp: 0,
             scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
         }
     }
@@ -35,7 +37,9 @@ impl Bench {
             marker: false,
             payload_type: 111,
             sequence_number: self.sequence_number,
-            timestamp: self.slot * SLOT_SAMPLES as u32,
+            timestamp: self
+                .first_timestamp
+                .wrapping_add(self.slot * SLOT_SAMPLES as u32),
             ssrc: 1,
             payload,
         };
@@ -252,4 +256,43 @@ fn speech_encoder() -> opusic_c::Encoder {
     encoder.set_inband_fec(InbandFec::Mode1).unwrap();
     encoder.set_packet_loss(20).unwrap();
     encoder
+}
+
+#[test]
+fn sources_that_are_too_late_at_once_are_put_right_in_turns() {
+    const SOURCES: u32 = 48;
+    let mut tone = Bench::new();
+    let mut benches: Vec<Bench> = (0..SOURCES)
+        .map(|n| Bench {
+            first_timestamp: n.wrapping_mul(2_654_435_761),
+            ..Bench::new()
+        })
+        .collect();
+    // After the first ten seconds less delay will do, for all of them.
+    let shortened: Vec<usize> = (0..700)
+        .map(|_| {
+            let payload = tone.encode_tone();
+            let was_shortened = |bench: &mut Bench| {
+                let before = bench.source.pcm.waiting();
+                bench.send(&payload);
+                bench.play();
+                (bench.source.pcm.waiting() - before).abs() > 60.0
+            };
+            benches
+                .iter_mut()
+                .map(was_shortened)
+                .filter(|&was| was)
+                .count()
+        })
+        .collect();
+    let first = shortened.iter().skip(50).position(|&n| n > 0).unwrap() + 50;
+    let at_first = &shortened[first..first + 50];
+    assert!(
+        at_first.iter().sum::<usize>() >= SOURCES as usize,
+        "{at_first:?}"
+    );
+    assert!(
+        at_first.iter().all(|&n| n <= SOURCES as usize / 4),
+        "{at_first:?}"
+    );
 }
