@@ -15,7 +15,7 @@ use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
-use crate::source::{Accepted, Scratch, Source, SourceStats};
+use crate::source::{Accepted, Pace, Scratch, Source, SourceStats};
 use crate::{SLOT, SLOT_SAMPLES};
 
 /// A peak above this is sound, below it is the noise of a sound card.
@@ -195,6 +195,7 @@ impl Client {
     pub(crate) fn play(
         &mut self,
         due: Instant,
+        pace: Pace,
         scratch: &mut Scratch,
         pcm: &mut [f32; SLOT_SAMPLES],
         sum: &mut [f32; SLOT_SAMPLES],
@@ -202,7 +203,7 @@ impl Client {
         let (from, to) = (self.gain, self.wanted_gain());
         self.gain = to;
         let source = self.source.as_mut();
-        if !source.is_some_and(|source| source.play(due, scratch, pcm)) {
+        if !source.is_some_and(|source| source.play(due, pace, scratch, pcm)) {
             self.meter.push_silence();
             return false;
         }

@@ -21,7 +21,7 @@ use crate::refused::Refused;
 use crate::rtcp;
 use crate::rtp::{self, Packet};
 use crate::settings::{ClientSettings, Name};
-use crate::source::Accepted;
+use crate::source::{Accepted, Pace};
 use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 use reports::Reporter;
 pub use shares::Share;
@@ -35,6 +35,11 @@ mod types;
 
 /// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
 const MAX_NEW_PER_SLOT: u32 = 50;
+/// Two slots in a row that begin half a slot late or more: the work does not fit into the slots. One
+/// alone is a timer or a host that was late.
+const HURRY_FROM: Duration = Duration::from_millis(10);
+/// For so long after them there is no time for what can wait.
+const HURRY_FOR: Duration = Duration::from_secs(1);
 /// Slots in a second.
 const QUALITY_SLOTS: u64 = 50;
 
@@ -43,6 +48,8 @@ pub struct Hub {
     config: HubConfig,
     clients: BTreeMap<u32, Client>,
     next_slot: Instant,
+    began_late: bool,
+    hurried_until: Option<Instant>,
     new_in_slot: u32,
     outputs: VecDeque<Output>,
     stats: HubStats,
@@ -68,6 +75,8 @@ impl Hub {
             config,
             clients: BTreeMap::new(),
             next_slot: start + SLOT,
+            began_late: false,
+            hurried_until: None,
             new_in_slot: 0,
             outputs: VecDeque::new(),
             stats: HubStats::default(),
@@ -136,12 +145,13 @@ impl Hub {
         let Some(late) = now.checked_duration_since(self.next_slot) else {
             return;
         };
+        let pace = self.pace(now, late);
         let missed = (late.as_nanos() / SLOT.as_nanos()) as u64;
         if missed > 0 {
             self.skip_slots(missed);
         }
         self.tend_clients(now);
-        self.play_slot(play_all);
+        self.play_slot(pace, play_all);
         self.next_slot += SLOT;
         self.new_in_slot = 0;
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
@@ -316,10 +326,23 @@ impl Hub {
         }
     }
 
-    fn play_slot(&mut self, play_all: impl FnOnce(&mut [Share<'_>])) {
+    /// Whether slots begin so late that what can wait has to.
+    fn pace(&mut self, now: Instant, late: Duration) -> Pace {
+        let begins_late = late >= HURRY_FROM;
+        if begins_late && self.began_late {
+            self.hurried_until = Some(now + HURRY_FOR);
+        }
+        self.began_late = begins_late;
+        match self.hurried_until {
+            Some(until) if now < until => Pace::Hurried,
+            _ => Pace::Calm,
+        }
+    }
+
+    fn play_slot(&mut self, pace: Pace, play_all: impl FnOnce(&mut [Share<'_>])) {
         let connected = self.clients.values_mut();
         let mut connected: Vec<_> = connected.filter(|client| client.is_connected()).collect();
-        let mut shares = Share::of(&mut connected, self.next_slot);
+        let mut shares = Share::of(&mut connected, self.next_slot, pace);
         play_all(&mut shares);
         let mut mix = [0.0; SLOT_SAMPLES];
         self.stats.active = shares.iter().map(|share| share.add_to(&mut mix)).sum();

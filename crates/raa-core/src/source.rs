@@ -58,6 +58,16 @@ pub struct SourceStats {
     pub jitter_ms: f64,
 }
 
+/// Whether there is time in a slot for what can wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// There is time for everything.
+    Calm,
+    /// Slots begin late: a delay that is too long stays so for now, for to make it shorter costs
+    /// more than to play.
+    Hurried,
+}
+
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
@@ -146,6 +156,7 @@ impl Source {
     pub fn play(
         &mut self,
         due: Instant,
+        pace: Pace,
         scratch: &mut Scratch,
         out: &mut [f32; SLOT_SAMPLES],
     ) -> bool {
@@ -157,7 +168,7 @@ impl Source {
                 return self.play_silence();
             }
         }
-        let ratio = steering.map_or(1.0, |steering| self.steer(steering, scratch));
+        let ratio = steering.map_or(1.0, |steering| self.steer(steering, pace, scratch));
         let fresh = self.decode_to_play(self.pcm.needed(ratio), scratch);
         let is_sound = self.pcm.read(fresh, ratio, out);
         self.jitter.end_slot(self.pcm.waiting());

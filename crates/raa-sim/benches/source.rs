@@ -14,7 +14,7 @@ use raa_core::codec::{
     Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES, packet_samples,
 };
 use raa_core::rtp::Packet;
-use raa_core::source::{Scratch, Source};
+use raa_core::source::{Pace, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 use raa_sim::random::Random;
 
@@ -135,8 +135,12 @@ impl<'a> Undisturbed<'a> {
             let late_s = self.jitter_s * self.random.exponential();
             self.insert(self.start + arrival + Duration::from_secs_f64(late_s));
         }
-        self.source
-            .play(self.start + due, &mut self.scratch, &mut self.out);
+        self.source.play(
+            self.start + due,
+            Pace::Calm,
+            &mut self.scratch,
+            &mut self.out,
+        );
         black_box(&self.out);
     }
 

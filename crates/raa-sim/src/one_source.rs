@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use raa_core::codec::{self, CodecError, MAX_PACKET_SAMPLES};
 use raa_core::red::{self, Redundant};
 use raa_core::rtp::Packet;
-use raa_core::source::{Scratch, Source, SourceStats};
+use raa_core::source::{Pace, Scratch, Source, SourceStats};
 use raa_core::{SLOT, SLOT_SAMPLES};
 
 use crate::in_flight::InFlight;
@@ -77,7 +77,10 @@ impl OneSource {
             insert(&mut self.source, self.start + arrival, &datagram);
         }
         let due = self.start + now;
-        if !self.source.play(due, &mut self.scratch, &mut self.pcm) {
+        if !self
+            .source
+            .play(due, Pace::Calm, &mut self.scratch, &mut self.pcm)
+        {
             self.pcm.fill(0.0);
         }
         &self.pcm

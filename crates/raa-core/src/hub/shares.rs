@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::SLOT_SAMPLES;
 use crate::client::Client;
 use crate::codec::MAX_PACKET_SAMPLES;
+use crate::source::Pace;
 
 /// Clients in a share: few, so that cores get equally much, and enough that handing a share to
 /// another core costs little beside playing it.
@@ -17,16 +18,18 @@ const SHARE_CLIENTS: usize = 32;
 pub struct Share<'a> {
     clients: &'a mut [&'a mut Client],
     due: Instant,
+    pace: Pace,
     sum: [f32; SLOT_SAMPLES],
     active: usize,
 }
 
 impl<'a> Share<'a> {
     /// All clients' shares.
-    pub(super) fn of(clients: &'a mut [&'a mut Client], due: Instant) -> Vec<Self> {
+    pub(super) fn of(clients: &'a mut [&'a mut Client], due: Instant, pace: Pace) -> Vec<Self> {
         let shares = clients.chunks_mut(SHARE_CLIENTS).map(|clients| Self {
             clients,
             due,
+            pace,
             sum: [0.0; SLOT_SAMPLES],
             active: 0,
         });
@@ -37,8 +40,9 @@ impl<'a> Share<'a> {
     pub fn play(&mut self) {
         let mut scratch = [0.0; MAX_PACKET_SAMPLES];
         let mut pcm = [0.0; SLOT_SAMPLES];
+        let Self { due, pace, .. } = *self;
         for client in &mut *self.clients {
-            let is_heard = client.play(self.due, &mut scratch, &mut pcm, &mut self.sum);
+            let is_heard = client.play(due, pace, &mut scratch, &mut pcm, &mut self.sum);
             self.active += usize::from(is_heard);
         }
     }

@@ -35,6 +35,8 @@ fn config() -> HubConfig {
 struct Bench {
     hub: Hub,
     now: Instant,
+    /// How long a packet is on its way.
+    way: Duration,
     slot: u32,
     decoder: Decoder,
     mix_peak: f32,
@@ -48,6 +50,7 @@ impl Bench {
         Self {
             hub: Hub::new(config(), now).unwrap(),
             now,
+            way: Duration::ZERO,
             slot: 0,
             decoder: Decoder::new().unwrap(),
             mix_peak: 0.0,
@@ -67,13 +70,17 @@ impl Bench {
         };
         let mut datagram = Vec::new();
         packet.write(&mut datagram);
-        self.hub.handle_packet(self.now, FROM, &datagram)
+        self.hub.handle_packet(self.now + self.way, FROM, &datagram)
     }
 
     fn play(&mut self) {
+        self.play_late(Duration::ZERO);
+    }
+
+    fn play_late(&mut self, late: Duration) {
         self.slot += 1;
         self.now += SLOT;
-        self.hub.handle_timeout(self.now);
+        self.hub.handle_timeout(self.now + late);
         while let Some(output) = self.hub.poll_output() {
             let Output::Mix(frame) = output else {
                 self.outputs.push(output);
@@ -90,6 +97,10 @@ impl Bench {
     }
 
     fn run_tones(&mut self, ssrcs: &[u32], slots: usize) {
+        self.run_tones_late(ssrcs, slots, |_| Duration::ZERO);
+    }
+
+    fn run_tones_late(&mut self, ssrcs: &[u32], slots: usize, late: impl Fn(u32) -> Duration) {
         let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
         let mut payload = [0; MAX_ENCODED_LEN];
         for _ in 0..slots {
@@ -101,7 +112,7 @@ impl Bench {
             for &ssrc in ssrcs {
                 self.send(ssrc, &payload[..len]).unwrap();
             }
-            self.play();
+            self.play_late(late(self.slot));
         }
     }
 
@@ -366,4 +377,41 @@ fn a_packet_that_comes_twice_counts_once_for_the_quality() {
     });
     assert!(shares[0] > 5.0, "{shares:?}");
     assert!((shares[0] - shares[1]).abs() < 0.1, "{shares:?}");
+}
+
+#[test]
+fn while_slots_begin_late_a_delay_is_not_made_shorter() {
+    let mut bench = Bench::new();
+    bench.run_tones_late(&[7], 1000, |_| HURRY_FROM);
+    let stats = bench.view(7).stats;
+    assert!((38.0..40.0).contains(&stats.delay_ms), "{stats:?}");
+    assert!(stats.target_delay_ms < 24.0, "{stats:?}");
+    bench.run_tones_late(&[7], 1000, |_| HURRY_FROM - Duration::from_millis(1));
+    let stats = bench.view(7).stats;
+    assert!(stats.delay_ms < 26.0, "{stats:?}");
+}
+
+#[test]
+fn now_and_then_a_slot_that_begins_late_keeps_no_delay_long() {
+    let mut bench = Bench::new();
+    bench.run_tones_late(&[7], 1000, |slot| HURRY_FROM * (slot % 2));
+    let stats = bench.view(7).stats;
+    assert!(stats.delay_ms < 26.0, "{stats:?}");
+}
+
+#[test]
+fn while_slots_begin_late_a_delay_that_is_too_short_grows_all_the_same() {
+    let mut bench = Bench::new();
+    bench.run_tones(&[7], 1000);
+    let short = bench.view(7).stats;
+    assert!(short.delay_ms < 26.0, "{short:?}");
+    bench.way = Duration::from_millis(15);
+    bench.run_tones_late(&[7], 100, |_| HURRY_FROM);
+    let long = bench.view(7).stats;
+    // What it waits beside the way.
+    assert!(
+        15.0 + long.delay_ms > short.delay_ms + 8.0,
+        "{short:?}, {long:?}"
+    );
+    assert_eq!(long.late, 0, "{long:?}");
 }

@@ -5,7 +5,7 @@
 //! Always: no step is heard.
 
 use super::timescale::{MAX_LAG, MIN_LAG, OVERLAP, fade};
-use super::{CLICK_FREE, Scratch, Source};
+use super::{CLICK_FREE, Pace, Scratch, Source};
 use crate::SLOT_SAMPLES;
 use crate::jitter::Steering;
 
@@ -35,12 +35,16 @@ const MAX_CORRECTION: f64 = 0.0005;
 
 impl Source {
     /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
-    pub(super) fn steer(&mut self, steering: Steering, scratch: &mut Scratch) -> f64 {
+    pub(super) fn steer(&mut self, steering: Steering, pace: Pace, scratch: &mut Scratch) -> f64 {
         let Steering {
             error,
             drift,
             playhead,
         } = steering;
+        let error = match pace {
+            Pace::Hurried if error <= LEAP => error.min(0.0),
+            _ => error,
+        };
         if self.is_silent() {
             self.pcm.clear();
             self.resampling = false;

@@ -73,7 +73,7 @@ impl Bench {
         let due = self.start + SLOT * self.slot;
         self.slot += 1;
         self.source
-            .play(due, &mut self.scratch, &mut out)
+            .play(due, Pace::Calm, &mut self.scratch, &mut out)
             .then_some(out)
     }
 
@@ -188,7 +188,10 @@ fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f
             bench.send_at(bench.start + Duration::from_secs_f64(arrival(n)), payload);
         }
         let mut out = [0.0; SLOT_SAMPLES];
-        if !bench.source.play(due, &mut bench.scratch, &mut out) {
+        if !bench
+            .source
+            .play(due, Pace::Calm, &mut bench.scratch, &mut out)
+        {
             out.fill(0.0);
         }
         // The attack of the tone itself is steeper.
