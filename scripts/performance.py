@@ -30,6 +30,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/performance", description="Measures and writes docs/performance.md.")
     parser.add_argument("--seconds", type=int, default=60, help="length of each run (60)")
     parser.add_argument("--turns", type=int, default=3, help="of speakers: the seconds are spread over so many runs (3)")
+    parser.add_argument("--more", action="store_true", help="of speakers: keep the turns of the last run, and add to them")
     parser.add_argument("--quick", action="store_true", help="everything short and small: a trial, no result")
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="WHAT", help="measure these anew, take the others from the last run: " + ", ".join(MEASUREMENTS))
     parser.add_argument("--port-base", type=int, default=24_000, help="the first of up to 400 ports (24000)")
@@ -165,14 +166,25 @@ def measured(args):
         kept = args.work / f"{name}.json"
         if name in args.only:
             print(f"measuring: {name}", flush=True)
-            found = {"date": now(), "commit": output_of("git", "rev-parse", "--short", "HEAD"), "found": measure(args)}
-            kept.write_text(json.dumps(found, indent=1))
+            before = turns_before(name, kept) if args.more and kept.exists() else []
+            found = figures.with_turns_before(before, measure(args))
+            result = {"date": now(), "commit": output_of("git", "rev-parse", "--short", "HEAD"), "found": found}
+            kept.write_text(json.dumps(result, indent=1))
         if kept.exists():
             results[name] = json.loads(kept.read_text())
     missing = [name for name in MEASUREMENTS if name not in results and not args.quick]
     if missing:
         raise SystemExit(f"never measured: {', '.join(missing)}")
     return results
+
+
+def turns_before(name, kept):
+    """The turns of the last run; those of other programs can't be added to."""
+    last = json.loads(kept.read_text())
+    programs_changed = subprocess.run(["git", "diff", "--quiet", last["commit"], "--", "crates", "Cargo.lock"], check=False)
+    if programs_changed.returncode != 0:
+        raise SystemExit(f"--more: {name} was measured on {last['commit']}, and the programs have changed since")
+    return last["found"].get("turns", [])
 
 
 def now():
@@ -251,4 +263,5 @@ def main():
     print(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

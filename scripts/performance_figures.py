@@ -28,9 +28,14 @@ def mean_of(first, second):
     return {name: (value + second[name]) / 2 for name, value in first.items()}
 
 
+def with_turns_before(before, found):
+    """What was found, with the turns that were taken before. What has no turns stays as it is."""
+    return {**found, "turns": before + found["turns"]} if "turns" in found else found
+
+
 def is_quiet(turn):
     """Whether the machine's cores were its own."""
-    return turn.get("stolen_percent", 0) <= QUIET_PERCENT
+    return turn["stolen_percent"] <= QUIET_PERCENT
 
 
 def of_turns(row):
@@ -94,7 +99,7 @@ def speakers_table(rows):
         in_turns = [(turn["server"]["skipped_slots"], is_quiet(turn)) for turn in row["turns"]]
         listed = ", ".join(str(slots) if quiet else f"({slots})" for slots, quiet in in_turns)
         skipped = f"{listed} of {server['slots']}"
-        stolen = ", ".join(f"{turn['stolen_percent']:.2f}" if "stolen_percent" in turn else "?" for turn in row["turns"])
+        stolen = ", ".join(f"{turn['stolen_percent']:.2f}" for turn in row["turns"])
         heard, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
         cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, stolen, heard, own])
     return table(head, cells)

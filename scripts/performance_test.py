@@ -34,13 +34,18 @@ class Figures(unittest.TestCase):
         server = {"server_cpu_percent": 12.0, "seconds": 10.0, "listeners": {"frames": 50_000}}
         self.assertAlmostEqual(figures.frame_us({"server": server, "base": {"server_cpu_percent": 2.0}}), 20)
 
+    def test_turns_add_up_and_what_is_no_turn_is_the_newest(self):
+        found = {"speakers": 10, "turns": [3], "gstreamer": "new"}
+        self.assertEqual(figures.with_turns_before([1, 2], found), {**found, "turns": [1, 2, 3]})
+        self.assertEqual(figures.with_turns_before([], {"listeners": 10}), {"listeners": 10})
+
     def test_turns_are_compared_each_with_its_own_limit(self):
         def turn(limit, percent, loop, worst_ms):
             timing = {"mean_ms": 1.0, "p99_ms": worst_ms, "max_ms": worst_ms}
             counts = {"clients": 10, "speaking": 10, "slots": 100, "skipped_slots": 1, "heard_percent": 100 - worst_ms}
             server = {"server_cpu_percent": percent, "own_cpu_percent": 1.0, "mix_cycle": timing, "slot_lateness": timing}
             parts = {"limit_percent": limit, "tight_limit_percent": limit / 2}
-            return {"parts": parts, "server": {**server, **counts}, "loop_percent": loop}
+            return {"parts": parts, "server": {**server, **counts}, "stolen_percent": 0.05, "loop_percent": loop}
 
         # The machine is twice as slow in the second turn.
         turns = [turn(10, 11, 10.5, 2), turn(20, 22, 21, 3), turn(10, 13, 10, 1)]
