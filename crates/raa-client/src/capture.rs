@@ -25,8 +25,8 @@ use std::sync::Weak;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 
-use crate::config::Source;
 use crate::sender::Input;
+use crate::settings::Source;
 use crate::status::Board;
 
 #[cfg(windows)]

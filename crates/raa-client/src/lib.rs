@@ -8,17 +8,15 @@
 //! its name and the sound server may go and come back at any time.
 
 pub mod capture;
-pub mod config;
-pub mod desktop;
 mod files;
-mod hearing;
 pub mod link;
 pub mod logging;
-#[cfg(unix)]
-pub mod options;
+mod reception_log;
 pub mod resolver;
 pub mod sender;
+pub mod settings;
 pub mod status;
+pub mod ui;
 #[cfg(windows)]
 pub mod windows;
 
@@ -30,9 +28,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::capture::PcmInbox;
-use crate::config::Settings;
 use crate::link::Link;
 use crate::sender::{Input, Sender};
+use crate::settings::Settings;
 use crate::status::Board;
 
 /// Blocks of PCM and other inputs that wait for the sender at most: 320 ms of sound.

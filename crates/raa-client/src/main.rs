@@ -17,8 +17,8 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn main() -> ExitCode {
     use clap::Parser;
-    use raa_client::config::Settings;
-    use raa_client::options::Options;
+    use raa_client::settings::Settings;
+    use raa_client::settings::options::Options;
 
     let settings = match Settings::load(Options::parse()) {
         Ok(settings) => settings,
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 #[cfg(unix)]
-fn send_until_signal(settings: &raa_client::config::Settings) -> anyhow::Result<()> {
+fn send_until_signal(settings: &raa_client::settings::Settings) -> anyhow::Result<()> {
     use anyhow::Context;
     use signal_hook::consts::{SIGINT, SIGTERM};
 

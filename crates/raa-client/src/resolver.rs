@@ -9,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use crate::config::ServerAddress;
+use crate::settings::ServerAddress;
 
 /// A server that moves to another address is found there after so long, even if the old address
 /// takes packets without a word.

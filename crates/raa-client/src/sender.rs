@@ -13,10 +13,10 @@ use raa_core::packetizer::{Hearing, Identity, Packetizer, PacketizerConfig, Pack
 use tracing::{debug, info};
 
 use crate::INBOX;
-use crate::config::Settings;
-use crate::hearing::HearingLog;
 use crate::link::{Change, Link};
+use crate::reception_log::HearingLog;
 use crate::resolver::Answer;
+use crate::settings::Settings;
 use crate::status::Board;
 
 /// What the other threads have for the sender.

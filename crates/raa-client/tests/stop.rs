@@ -6,8 +6,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use raa_client::Client;
-use raa_client::config::{Settings, Source, Ssrc};
 use raa_client::logging::LogLevel;
+use raa_client::settings::{Settings, Source, Ssrc};
 use raa_client::status::Board;
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;

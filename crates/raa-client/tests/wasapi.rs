@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use raa_client::capture::{self, PcmInbox};
-use raa_client::config::Source;
 use raa_client::sender::Input;
+use raa_client::settings::Source;
 use raa_client::status::{Board, CaptureStatus};
 
 /// Windows may take 3 s to refuse process loopback.

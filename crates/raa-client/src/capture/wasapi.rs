@@ -44,7 +44,7 @@ use self::thread::{Com, ProAudio};
 use super::retry::Backoff;
 use super::watchdog::{Watchdog, Way};
 use super::{Capture, Gone, PcmInbox};
-use crate::config::Source;
+use crate::settings::Source;
 
 /// While it waits, the thread looks so often whether it is still needed.
 const LOOK: Duration = Duration::from_millis(250);

@@ -27,10 +27,10 @@ use super::dialog::{self, Dialog};
 use super::tray::{self, Balloon, BalloonKind, Tray};
 use super::window::Window;
 use super::{AppStart, Files, autostart, clipboard, diagnose, shell};
-use crate::desktop::face::{self, Command, MenuState};
-use crate::desktop::ini_settings::Stored;
-use crate::desktop::server_test::Found;
-use crate::desktop::texts::{Language, Text};
+use crate::settings::ini_settings::Stored;
+use crate::ui::server_test::Found;
+use crate::ui::texts::{Language, Text};
+use crate::ui::view::{self, Command, MenuState};
 
 /// How long a person who wants the diagnostics waits for each step of the server's test.
 const DIAGNOSTICS_LIMIT: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ impl App {
             faults,
         } = start;
         let sending = Sending::start(stored.settings(), stored.muted.unwrap_or(false), window);
-        let tray = Tray::new(window, face::face(&sending.status(), language));
+        let tray = Tray::new(window, view::face(&sending.status(), language));
         let mut app = Self {
             language,
             window,
@@ -118,7 +118,7 @@ impl App {
 
     fn show_status(&mut self) {
         let status = self.sending.status();
-        self.tray.show(face::face(&status, self.language));
+        self.tray.show(view::face(&status, self.language));
     }
 
     fn handle_tray(&mut self, event: tray::Event) -> After {
@@ -127,7 +127,7 @@ impl App {
             tray::Event::Menu(at) => After::Menu {
                 owner: self.window,
                 at,
-                lines: face::menu(self.menu_state(), self.language),
+                lines: view::menu(self.menu_state(), self.language),
             },
         }
     }
@@ -273,7 +273,7 @@ impl App {
                 host,
                 found,
             }) => {
-                let sentence = face::found::sentence(&host, &found, self.language);
+                let sentence = view::found::sentence(&host, &found, self.language);
                 if let Some(dialog) = &mut self.dialog {
                     dialog.end_test(number, sentence);
                 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::paths;
 use super::registry::Key;
-use crate::desktop::options::Options;
+use crate::settings::windows_options::Options;
 
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
 const VALUE: &str = "raa-client";

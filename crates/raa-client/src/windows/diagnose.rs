@@ -13,11 +13,11 @@ use super::instance::{self, Claim};
 use super::start::{self, Failure};
 use super::{Files, system};
 use crate::Client;
-use crate::config::Settings;
-use crate::desktop::diagnostics::Diagnostics;
-use crate::desktop::ini_settings::{Loaded, Stored};
-use crate::desktop::server_test::{self, Found, Hears, Server};
+use crate::settings::Settings;
+use crate::settings::ini_settings::{Loaded, Stored};
 use crate::status::{Board, Status};
+use crate::ui::diagnostics::Diagnostics;
+use crate::ui::server_test::{self, Found, Hears, Server};
 
 /// Three ways of capture, 3 s each, and a little time to say how that went.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(10);

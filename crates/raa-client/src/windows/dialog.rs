@@ -20,11 +20,11 @@ pub(super) use self::procedure::Event;
 use super::icon::{OwnedIcon, Size, window_dpi};
 use super::ids;
 use super::window::Window;
-use crate::config::{ServerAddress, Source};
-use crate::desktop::face::form::{Device, Form, Opening, Wanted};
-use crate::desktop::face::{self, METER_STEPS};
-use crate::desktop::texts::{Language, Text};
+use crate::settings::{ServerAddress, Source};
 use crate::status::Status;
+use crate::ui::texts::{Language, Text};
+use crate::ui::view::form::{Device, Form, Opening, Wanted};
+use crate::ui::view::{self, METER_STEPS};
 
 /// How often the level meter moves.
 const METER_EVERY_MS: u32 = 100;
@@ -158,7 +158,7 @@ impl Dialog {
 
     /// Moves the meter, and says what is captured and where it goes.
     pub(super) fn show_sound(&mut self, status: &Status) {
-        let sound = face::sound(status, self.language);
+        let sound = view::sound(status, self.language);
         self.controls.set_progress(ids::LEVEL, sound.meter);
         self.controls.set_text(ids::LEVEL_VALUE, &sound.level);
         self.controls.set_text(ids::SOUND_NOTE, &sound.note);

@@ -12,7 +12,7 @@ use windows::Win32::UI::WindowsAndMessaging::{
 use windows::core::{HSTRING, PCWSTR, Result};
 
 use super::window::Window;
-use crate::desktop::face::{Command, Item, Line};
+use crate::ui::view::{Command, Item, Line};
 
 /// Shows the menu at a point of the screen and waits for the person.
 pub(super) fn choose(owner: Window, at: (i32, i32), lines: &[Line]) -> Option<Command> {

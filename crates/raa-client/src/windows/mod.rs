@@ -28,8 +28,8 @@ use std::process::ExitCode;
 
 use self::console::Console;
 use self::paths::Files;
-use crate::desktop::ini_settings::{Fault, Stored};
-use crate::desktop::options::{Command, NotRun, Options};
+use crate::settings::ini_settings::{Fault, Stored};
+use crate::settings::windows_options::{Command, NotRun, Options};
 
 /// The command line or the settings are wrong.
 const WRONG: u8 = 2;

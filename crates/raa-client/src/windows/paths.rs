@@ -7,8 +7,8 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::desktop::ini_settings::{INI_NAME, IniFiles};
-use crate::desktop::log_file::LOG_NAME;
+use crate::settings::ini_settings::{INI_NAME, IniFiles};
+use crate::ui::log_file::LOG_NAME;
 
 /// The folder in the user's application data.
 const FOLDER: &str = "raa-client";

@@ -10,10 +10,10 @@ use super::console::Console;
 use super::instance::{self, Claim};
 use super::{AppStart, Files, WRONG, app, autostart};
 use crate::capture::{self, Device};
-use crate::desktop::ini_settings::{Loaded, SourceKind, Stored};
-use crate::desktop::log_file::LogFile;
-use crate::desktop::options::{Options, SourceOption};
 use crate::logging::LogLevel;
+use crate::settings::ini_settings::{Loaded, SourceKind, Stored};
+use crate::settings::windows_options::{Options, SourceOption};
+use crate::ui::log_file::LogFile;
 
 /// The client cannot work.
 const CANNOT_WORK: u8 = 1;

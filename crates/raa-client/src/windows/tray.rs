@@ -23,8 +23,8 @@ use windows::Win32::UI::WindowsAndMessaging::{
 use super::icon::{OwnedIcon, Size, taskbar_dpi};
 use super::ids;
 use super::window::{TRAY, TRAY_TIMER, Window};
-use crate::desktop::face::{Face, Icon};
-use crate::desktop::texts::{self, BALLOON_TITLE_UNITS, BALLOON_UNITS};
+use crate::ui::texts::{self, BALLOON_TITLE_UNITS, BALLOON_UNITS};
+use crate::ui::view::{Face, Icon};
 
 /// How often the icon is offered to a taskbar that does not take it.
 const RETRY_EVERY_MS: u32 = 2_000;

@@ -4,7 +4,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::desktop::server_test::Found;
+use crate::ui::server_test::Found;
 use crate::windows::window::{ANSWERED, Window};
 
 /// An answer.

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::App;
-use crate::desktop::face::{Command, Line};
+use crate::ui::view::{Command, Line};
 use crate::windows::window::Window;
 use crate::windows::{about, dialog, menu, tray};
 

@@ -2,7 +2,7 @@
 //!
 //! Always: a client that cannot be started is shown as one with a trouble, and the face lives on.
 
-use crate::config::Settings;
+use crate::settings::Settings;
 use crate::status::{Board, Status};
 use crate::windows::window::{STATUS_CHANGED, Window};
 use crate::{Client, Stopped};

@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::answers::Answer;
 use super::{After, App};
 use crate::capture;
-use crate::config::{DEFAULT_PORT, ServerAddress, Settings, Source, Ssrc};
-use crate::desktop::face::form::{Device, Opening, Wanted};
-use crate::desktop::ini_settings::{SourceKind, Stored, page_of};
-use crate::desktop::server_test::{self, Found};
-use crate::desktop::texts::Text;
+use crate::settings::ini_settings::{SourceKind, Stored, page_of};
+use crate::settings::{DEFAULT_PORT, ServerAddress, Settings, Source, Ssrc};
+use crate::ui::server_test::{self, Found};
+use crate::ui::texts::Text;
+use crate::ui::view::form::{Device, Opening, Wanted};
 use crate::windows::dialog::{self, Dialog, Wish};
 use crate::windows::{about, autostart};
 

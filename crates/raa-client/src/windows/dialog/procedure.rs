@@ -13,7 +13,7 @@ use windows::Win32::UI::WindowsAndMessaging::{
 use windows::core::{PCWSTR, Result};
 
 use super::controls;
-use crate::desktop::texts::Language;
+use crate::ui::texts::Language;
 use crate::windows::app::{self, notify};
 use crate::windows::ids;
 use crate::windows::window::program;

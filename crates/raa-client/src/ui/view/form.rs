@@ -5,8 +5,8 @@
 
 use raa_core::settings::{Name, NameError};
 
-use crate::config::{AddressError, ServerAddress, Source};
-use crate::desktop::texts::{Language, Text};
+use crate::settings::{AddressError, ServerAddress, Source};
+use crate::ui::texts::{Language, Text};
 
 /// What the dialog is opened with.
 #[derive(Debug, Clone)]

@@ -115,7 +115,7 @@ fn a_panic_is_logged() {
     let case = Case::new();
     let path = case.folder.path().join("raa-client").join(LOG_NAME);
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    let name = "desktop::log_file::tests::a_panic_is_logged";
+    let name = "ui::log_file::tests::a_panic_is_logged";
     child.args(["--exact", name, "--nocapture"]).env(LOG, &path);
     assert!(!child.output().unwrap().status.success());
     let text = case.text(LOG_NAME);

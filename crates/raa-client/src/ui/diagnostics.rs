@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use raa_core::packetizer::Hearing;
 
-use super::ini_settings::Stored;
 use super::server_test::{Found, Hears, Server};
+use crate::settings::ini_settings::Stored;
 use crate::status::Status;
 
 /// How wide the names of the lines are.

@@ -9,9 +9,9 @@ use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
 use super::{Fault, SECTION, SourceKind, Stored};
-use crate::config::Ssrc;
-use crate::desktop::ini::Document;
 use crate::logging::LogLevel;
+use crate::settings::Ssrc;
+use crate::settings::ini::Document;
 
 /// Every key, and what its value may be.
 const KEYS: [(&str, &str); 10] = [

@@ -3,8 +3,8 @@
 use raa_core::level::Level;
 
 use super::*;
-use crate::desktop::texts::TOOLTIP_UNITS;
 use crate::status::any_stats;
+use crate::ui::texts::TOOLTIP_UNITS;
 
 fn status(change: impl FnOnce(&mut Status)) -> Status {
     let mut status = Status::default();

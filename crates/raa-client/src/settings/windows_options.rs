@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory, Parser};
 use raa_core::settings::Name;
 
-use crate::config::ServerAddress;
+use crate::settings::ServerAddress;
 
 const AFTER_HELP: &str = "\
 Without options it runs with a tray icon. A second start brings up the settings of the first.

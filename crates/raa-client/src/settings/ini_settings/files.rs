@@ -7,8 +7,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::desktop::ini::MAX_BYTES;
 use crate::files::with_suffix;
+use crate::settings::ini::MAX_BYTES;
 
 /// So many copies are kept; whoever has not looked at them by then will not miss another.
 const MAX_COPIES: u32 = 20;

@@ -19,8 +19,8 @@ use raa_core::settings::Name;
 
 pub use self::fault::{Fault, LoadError};
 use super::ini::{Damage, DamageReason, Document};
-use crate::config::{ServerAddress, Settings, Source, Ssrc, host_name};
 use crate::logging::LogLevel;
+use crate::settings::{ServerAddress, Settings, Source, Ssrc, host_name};
 
 /// The name of a settings file.
 pub const INI_NAME: &str = "raa-client.ini";

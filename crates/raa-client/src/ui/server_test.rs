@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::http::Url;
-use crate::config::{ServerAddress, Ssrc};
+use crate::settings::{ServerAddress, Ssrc};
 
 /// How long a person waits for each step.
 pub const LIMIT: Duration = Duration::from_secs(3);

@@ -5,8 +5,8 @@
 
 use std::fmt::Display;
 
-use crate::desktop::server_test::{Found, Hears, NoAddress, NoServer, Server};
-use crate::desktop::texts::{self, Language, Text};
+use crate::ui::server_test::{Found, Hears, NoAddress, NoServer, Server};
+use crate::ui::texts::{self, Language, Text};
 
 /// A host name may have 253 characters, for which the dialog has no room.
 const HOST_UNITS: usize = 40;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use raa_core::packetizer::Redundancy;
 
-use crate::config::ServerAddress;
 use crate::logging::LogLevel;
+use crate::settings::ServerAddress;
 
 const AFTER_HELP: &str = "\
 Sources:

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::NoServer;
-use crate::config::ServerAddress;
+use crate::settings::ServerAddress;
 
 const HTTP_PORT: u16 = 80;
 /// What an answer may have beside its body.

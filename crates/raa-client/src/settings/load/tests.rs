@@ -7,8 +7,8 @@ use raa_core::packetizer::Redundancy;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::ServerAddress;
 use crate::logging::LogLevel;
+use crate::settings::ServerAddress;
 
 /// Loads with a file of this content (or none) and these options.
 struct Case {

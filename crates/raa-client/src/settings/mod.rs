@@ -1,16 +1,21 @@
 //! What a client is set to.
 //!
 //! Always: a value of [`Settings`] is valid. Where they come from is another matter: the command
-//! line and a TOML file for the program without a face, [`crate::desktop`] for the one with a
+//! line and a TOML file for the program without a face, [`crate::ui`] for the one with a
 //! tray icon.
 
 #[cfg(unix)]
 mod error;
 #[cfg(unix)]
 mod file;
+pub mod ini;
+pub mod ini_settings;
 #[cfg(unix)]
 mod load;
+#[cfg(unix)]
+pub mod options;
 mod server_address;
+pub mod windows_options;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -5,9 +5,9 @@ use raa_core::packetizer::PacketizerStats;
 use raa_core::settings::Name;
 
 use super::*;
-use crate::config::Ssrc;
-use crate::desktop::server_test::NoServer;
+use crate::settings::Ssrc;
 use crate::status::{CaptureStatus, LinkStatus, any_stats};
+use crate::ui::server_test::NoServer;
 
 fn stored() -> Stored {
     Stored {

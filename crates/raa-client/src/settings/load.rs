@@ -9,7 +9,7 @@ use raa_core::settings::Name;
 
 use super::error::ConfigError;
 use super::{Settings, Source, Ssrc, file, host_name};
-use crate::options::Options;
+use crate::settings::options::Options;
 
 impl Settings {
     /// Reads the file, puts the options over it, and at the first start makes the SSRC.

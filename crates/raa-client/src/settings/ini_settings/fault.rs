@@ -5,8 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::Ssrc;
-use crate::desktop::ini::DamageReason;
+use crate::settings::Ssrc;
+use crate::settings::ini::DamageReason;
 
 /// Something in a settings file that a person should put right. The client runs all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
