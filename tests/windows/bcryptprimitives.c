@@ -3,7 +3,7 @@
  * numbers from there, and a program that imports it ends before main without a word.
  *
  * Always: only for tests. It goes into a test's Wine prefix and is no part of what is released; Windows and newer
- * Wines have their own. scripts/windows.sh builds it.
+ * Wines have their own. scripts/lib/windows.sh builds it.
  */
 #include <windows.h>
 

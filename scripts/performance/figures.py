@@ -1,4 +1,4 @@
-"""Lines through figures, and the tables that scripts/performance writes. Pure: no programs, no files."""
+"""Lines through figures, and the tables that scripts/performance/run writes. Pure: no programs, no files."""
 
 import statistics
 

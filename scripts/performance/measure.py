@@ -1,4 +1,4 @@
-"""Measures the server beside its limits and writes docs/performance.md. Run by scripts/performance.
+"""Measures the server beside its limits and writes docs/performance.md. Run by scripts/performance/run.
 
 Always: what is compared was taken in the same run, by turns; raw results are kept as JSON; only the part of the
 document between the two marks is rewritten.
@@ -17,17 +17,17 @@ import subprocess
 import time
 from pathlib import Path
 
-import performance_figures as figures
-import performance_profile as profile
-import performance_programs as programs
+import figures
+import profiles
+import programs
 
-BEGIN, END = "<!-- scripts/performance writes from here -->", "<!-- to here -->"
+BEGIN, END = "<!-- scripts/performance/run writes from here -->", "<!-- to here -->"
 # With listeners so many speak.
 SPEAKING = 10
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="scripts/performance", description="Measures and writes docs/performance.md.")
+    parser = argparse.ArgumentParser(prog="scripts/performance/run", description="Measures and writes docs/performance.md.")
     parser.add_argument("--seconds", type=int, default=60, help="length of each run (60)")
     parser.add_argument("--turns", type=int, default=3, help="of speakers: the seconds are spread over so many runs (3)")
     parser.add_argument("--more", action="store_true", help="of speakers: keep the turns of the last run, and add to them")
@@ -134,7 +134,7 @@ def page(args):
     """The page in a browser; the server, the load and the browser share the machine."""
     clients, speaking, each_s = 300, 30, 3 if args.quick else 6
     with programs.Server(args.work, args.port_base):
-        loading = profile.in_background(clients, speaking, args.port_base, 5 * each_s + 20)
+        loading = profiles.in_background(clients, speaking, args.port_base, 5 * each_s + 20)
         time.sleep(3)
         found = programs.page_frames(args.port_base, each_s, clients)
         loading.join()
@@ -143,7 +143,7 @@ def page(args):
 
 def profiled(args):
     count = 40 if args.quick else 300
-    return {"speakers": count, **profile.measure(args.work, args.port_base, count, 5 if args.quick else 20)}
+    return {"speakers": count, **profiles.measure(args.work, args.port_base, count, 5 if args.quick else 20)}
 
 
 SPEAKERS, LISTENERS = (10, 40, 100, 300, 1000), (100, 1000, 2000, 5000)

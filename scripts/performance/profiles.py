@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-import performance_programs as programs
+import programs
 
 # What libopus' names begin with, where the library itself is not at hand.
 OPUS_NAMES = r"(opus|celt|silk|ec_|clt_mdct|comb_filter|quant|unquant|compute_|denormalise|deemphasis|exp_rotation|cwrs|icwrs|decode_pulses|encode_pulses|op_pvq|xcorr|pitch|haar1|anti_collapse|alg_|kf_bfly|tf_|tonality|run_analysis|analysis_)"

@@ -1,4 +1,4 @@
-"""Scores what scripts/quality has sent over bad networks, and writes the tables of docs/quality.md.
+"""Scores what scripts/quality/run has sent over bad networks, and writes the tables of docs/quality.md.
 
 Speech: PESQ, wide band (ITU-T P.862.2), the mean of all sentences; 4.64 is the best there is. Music: the log-spectral
 distance in dB between what was sent and what arrived; 0 is the best there is.
@@ -14,7 +14,7 @@ from pesq import pesq
 
 LOSSES = [0, 5, 10, 20]
 RECEIVERS = ["fixed-{}"] + [f"raa-{{}}-{redundancy}" for redundancy in range(4)]
-BEGIN, END = "<!-- scripts/quality writes from here -->", "<!-- to here -->"
+BEGIN, END = "<!-- scripts/quality/run writes from here -->", "<!-- to here -->"
 
 FRAME, HOP = 2048, 512
 # Between these, in Hz, music is compared; what is 60 dB below its loudest moment is not heard beside it.

@@ -1,8 +1,8 @@
-"""Tests of what is pure in scripts/performance: `python3 -m unittest discover -s scripts -p '*_test.py'`."""
+"""Tests of what is pure in scripts/performance/run: `./test scripts`."""
 
 import unittest
 
-import performance_figures as figures
+import figures
 
 
 class Figures(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""The programs that scripts/performance measures: starts them, reads what they use, ends them.
+"""The programs that scripts/performance/run measures: starts them, reads what they use, ends them.
 
 Always: each is ended by its own process, whatever happens; nothing but loopback is used.
 """
@@ -179,5 +179,5 @@ def writes(listeners, port, seconds, work):
 
 def page_frames(port, seconds, rows):
     """How long the frames of the page take in Chromium while the server has so many clients."""
-    tool = Path(__file__).parent.parent / "tests/e2e/tools/page-frames.js"
+    tool = Path(__file__).parent.parent.parent / "tests/e2e/tools/page-frames.js"
     return run_json(["node", tool, "--url", f"http://127.0.0.1:{port + 1}/", "--seconds", seconds, "--rows", rows])
