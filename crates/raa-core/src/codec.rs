@@ -1,7 +1,7 @@
-//! Opus (RFC 6716). Nothing else in RAA knows libopus.
+//! Opus (RFC 6716): the only module that knows libopus.
 //!
-//! Always: 48 kHz mono `f32` PCM; what a hostile packet makes libopus emit is clamped before
-//! anybody sees it, because it goes beyond full scale several times over.
+//! Always: PCM is 48 kHz mono `f32`; decoded samples are clamped before anything else sees them,
+//! because hostile packets make libopus exceed full scale several times over.
 
 use opusic_c::{Application, Bitrate, Channels, ErrorCode, SampleRate};
 
@@ -11,10 +11,10 @@ use crate::SLOT_SAMPLES;
 pub const MAX_PACKET_SAMPLES: usize = 5760;
 /// The longest packet our encoder makes, in bytes (RFC 6716 section 3.2.1: 1275 per frame).
 pub const MAX_ENCODED_LEN: usize = 1276;
-/// How loud a decoded sample can be, in full scales: loud enough for real overshoots.
+/// The largest magnitude of a decoded sample, where 1.0 is full scale; real overshoots fit.
 pub(crate) const CLAMP: f32 = 2.0;
 
-/// libopus refused; the text is its own.
+/// An error of libopus, with its own text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Opus: {0}")]
 pub struct CodecError(&'static str);
@@ -25,12 +25,12 @@ impl From<ErrorCode> for CodecError {
     }
 }
 
-/// What a sender's or the mix's encoder is set to.
+/// Settings of a sender's or a mix's encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderSettings {
-    /// 6,000 to 510,000 bit/s.
+    /// Bit rate, 6,000 to 510,000 bit/s.
     pub bitrate: u32,
-    /// 0 to 10: more sounds better and costs more CPU.
+    /// Complexity, 0 to 10; more sounds better and costs more CPU.
     pub complexity: u8,
 }
 
@@ -43,7 +43,7 @@ impl Default for EncoderSettings {
     }
 }
 
-/// Encodes slots of 20 ms. In silence it makes DTX packets of one or two bytes.
+/// Encodes slots of 20 ms; silence becomes DTX packets of one or two bytes.
 pub struct Encoder {
     inner: opusic_c::Encoder,
     /// The next frame is the first one after a reset.
@@ -51,8 +51,10 @@ pub struct Encoder {
 }
 
 impl Encoder {
+    /// Creates an encoder.
+    ///
     /// # Errors
-    /// When a setting is out of its range.
+    /// When a setting is out of range.
     pub fn new(settings: EncoderSettings) -> Result<Self, CodecError> {
         let mut inner =
             opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Audio)?;
@@ -68,7 +70,7 @@ impl Encoder {
     /// Writes one packet into `out` and returns its length.
     ///
     /// # Errors
-    /// None with a slot of finite samples; libopus' word otherwise.
+    /// An error of libopus; there is none for finite samples.
     pub fn encode(
         &mut self,
         pcm: &[f32; SLOT_SAMPLES],
@@ -81,26 +83,28 @@ impl Encoder {
         Ok(len)
     }
 
-    /// Forgets the past: the next packet decodes well by whatever decoder, whatever that one has
-    /// heard before.
+    /// Resets the state, so that any decoder decodes the next packet well, whatever it decoded
+    /// before.
     pub fn reset(&mut self) {
-        // Both are defined to always succeed.
+        // Both calls always succeed.
         let _ = self.inner.reset();
-        // A reset alone would make libopus predict the next frame from a silence that the
-        // receiver's decoder does not have, up to 10 dB too loud.
+        // After a mere reset libopus predicts the next frame from silence. The receiver's decoder
+        // has another past, and the frame would come out up to 10 dB too loud.
         let _ = self.inner.set_prediction_disabled(true);
         self.is_fresh = true;
     }
 }
 
-/// Decodes one stream; remembers its past, which concealment continues.
+/// Decodes one stream and keeps the state from which concealment continues.
 pub struct Decoder {
     inner: opusic_c::Decoder,
 }
 
 impl Decoder {
+    /// Creates a decoder.
+    ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When memory is exhausted.
     pub fn new() -> Result<Self, CodecError> {
         Ok(Self {
             inner: opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)?,
@@ -125,8 +129,8 @@ impl Decoder {
         Ok(samples)
     }
 
-    /// Fills a gap of `out.len()` samples, a multiple of 2.5 ms, from what the packet behind it
-    /// carries of it (in-band FEC); continues the past where it carries less.
+    /// Fills a gap of `out.len()` samples, a multiple of 2.5 ms, from the in-band FEC of the packet
+    /// after it, and conceals the part for which that packet carries none.
     ///
     /// # Errors
     /// When the packet is malformed or the length is not such a multiple.
@@ -136,7 +140,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Continues the past over a gap of `out.len()` samples, a multiple of 2.5 ms up to 120 ms.
+    /// Conceals a gap of `out.len()` samples, a multiple of 2.5 ms up to 120 ms.
     ///
     /// # Errors
     /// When the length is not such a multiple.
@@ -147,18 +151,18 @@ impl Decoder {
     }
 }
 
-/// Whether a packet carries its predecessor again, coarsely: in-band FEC (RFC 6716 section 4.2.5).
-/// Told from packets of one frame, which is all that anybody sends FEC in.
+/// Returns whether a packet carries a coarse copy of its predecessor: in-band FEC (RFC 6716 section
+/// 4.2.5). Recognises packets of one frame only; senders use FEC in no others.
 pub fn has_fec(packet: &[u8]) -> bool {
     let &[toc, first, ..] = packet else {
         return false;
     };
-    // CELT alone has no FEC; the code of one frame is 0 (RFC 6716 section 3.1).
+    // CELT-only packets have no FEC; frame count code 0 means one frame (RFC 6716 section 3.1).
     if toc & 0x80 != 0 || toc & 0x03 != 0 {
         return false;
     }
-    // In front of the frame stand, for each channel, a voice flag per 20 ms and the FEC flag
-    // (section 4.2.3). Configurations 0 to 11 are SILK's of 10, 20, 40 and 60 ms, 12 to 15 hybrid.
+    // The frame begins with a voice activity flag per 20 ms and the FEC flag, for each channel
+    // (section 4.2.3). Configurations 0 to 11 are SILK of 10, 20, 40 and 60 ms, 12 to 15 hybrid.
     let config = toc >> 3;
     let voice_flags = match config % 4 {
         2 if config < 12 => 2,
@@ -170,7 +174,8 @@ pub fn has_fec(packet: &[u8]) -> bool {
     flag(voice_flags) || is_stereo && flag(2 * voice_flags + 1)
 }
 
-/// Samples that a packet decodes to, from its TOC and frame count alone; `None` if malformed.
+/// Returns the number of samples in a packet, from its TOC and frame count alone; `None` if the
+/// packet is malformed.
 pub fn packet_samples(packet: &[u8]) -> Option<usize> {
     let samples = match packet {
         [] => return None,
@@ -181,15 +186,15 @@ pub fn packet_samples(packet: &[u8]) -> Option<usize> {
         .then_some(samples)
 }
 
-/// Whether a packet says "silence from here on" (RFC 6716 section 2.1.9: DTX packets have at
-/// most two bytes).
+/// Returns whether a packet is DTX and announces silence: it has at most two bytes (RFC 6716
+/// section 2.1.9).
 pub fn is_dtx(packet: &[u8]) -> bool {
     packet.len() <= 2
 }
 
 fn clamp(pcm: &mut [f32]) {
     for sample in pcm {
-        // A NaN passes through `clamp`, and one NaN would silence the whole mix.
+        // `clamp` passes NaN on, and one NaN would silence the whole mix.
         *sample = if sample.is_nan() {
             0.0
         } else {
@@ -214,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_comes_back_at_its_level_and_concealment_continues_it() {
+    fn tone_keeps_its_level_and_is_concealed() {
         let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
         let mut decoder = Decoder::new().unwrap();
         let mut packet = [0; MAX_ENCODED_LEN];
@@ -228,7 +233,7 @@ mod tests {
         decoder.conceal(&mut pcm[..SLOT_SAMPLES]).unwrap();
         assert!(
             rms(&pcm[..SLOT_SAMPLES]) > 0.08,
-            "the first lost slot is not a hole"
+            "the first lost slot is silent"
         );
     }
 
@@ -246,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_packets_are_refused_and_the_decoder_lives_on() {
+    fn decoder_survives_malformed_packets() {
         let mut decoder = Decoder::new().unwrap();
         let mut pcm = [0.0; MAX_PACKET_SAMPLES];
         assert!(decoder.decode(&[], &mut pcm).is_err());

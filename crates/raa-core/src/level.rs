@@ -1,18 +1,18 @@
-//! How loud a source is: RMS and peak in dBFS over about the last 100 ms.
+//! The level of a source: RMS and peak in dBFS over the last 100 ms.
 //!
-//! 0 dBFS is a sample of magnitude 1.0 (and, for RMS, a square wave of that peak).
-//! Always: finite numbers, never below [`SILENCE_DBFS`].
+//! 0 dBFS is a sample of magnitude 1.0; for RMS, a square wave with that peak.
+//! Always: levels are finite and never below [`SILENCE_DBFS`].
 
 use crate::SLOT_SAMPLES;
 
-/// The floor of every level: digital silence has this one.
+/// The lowest level, in dBFS: that of digital silence.
 pub const SILENCE_DBFS: f32 = -120.0;
-/// Slots the meter looks back on: its readings are fetched ten times a second.
+/// Slots in the meter's window: its level is read ten times a second.
 const WINDOW_SLOTS: usize = 5;
-/// Divides the slot.
+/// Samples processed side by side; divides the slot.
 const LANES: usize = 8;
 
-/// A reading of a [`Meter`].
+/// The level that a [`Meter`] shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
     /// Root mean square, in dBFS, -120 to about +6.
@@ -38,14 +38,14 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Takes the samples of one slot and returns its peak, linear.
+    /// Adds the samples of one slot and returns its peak, linear.
     pub fn push(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> f32 {
-        // Independent lanes, which the compiler can compute side by side.
+        // The compiler vectorises independent lanes.
         let (mut sums, mut peaks) = ([0.0f32; LANES], [0.0f32; LANES]);
         for lanes in pcm.as_chunks::<LANES>().0 {
             for ((sum, peak), x) in sums.iter_mut().zip(&mut peaks).zip(lanes) {
                 *sum += x * x;
-                // Samples are numbers; `max` would cost twice as much to get NaN right.
+                // Samples are never NaN; `max` would cost twice as much to handle it.
                 *peak = if x.abs() > *peak { x.abs() } else { *peak };
             }
         }
@@ -54,12 +54,12 @@ impl Meter {
         peak
     }
 
-    /// Takes a slot of silence.
+    /// Adds a slot of silence.
     pub fn push_silence(&mut self) {
         self.advance((0.0, 0.0));
     }
 
-    /// The level over the window.
+    /// Returns the level over the window.
     pub fn level(&self) -> Level {
         let sum: f32 = self.slots.iter().map(|slot| slot.0).sum();
         let peak = self
@@ -78,12 +78,12 @@ impl Meter {
     }
 }
 
-/// A linear magnitude in dBFS.
+/// Converts a linear magnitude to dBFS, at least [`SILENCE_DBFS`].
 pub fn dbfs(magnitude: f32) -> f32 {
     (20.0 * magnitude.log10()).max(SILENCE_DBFS)
 }
 
-/// A level in dBFS as a linear magnitude.
+/// Converts a level in dBFS to a linear magnitude.
 pub fn from_dbfs(dbfs: f32) -> f32 {
     10.0f32.powf(dbfs / 20.0)
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_scale_sine_reads_0_dbfs_peak_and_minus_3_rms() {
+    fn full_scale_sine_has_minus_3_dbfs_rms() {
         let mut meter = Meter::default();
         let sine = std::array::from_fn(|i| (i as f32 * std::f32::consts::TAU / 48.0).sin());
         (0..WINDOW_SLOTS).for_each(|_| _ = meter.push(&sine));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_reads_the_floor_once_the_window_has_passed() {
+    fn silence_has_the_lowest_level() {
         let mut meter = Meter::default();
         meter.push(&[0.5; SLOT_SAMPLES]);
         (1..WINDOW_SLOTS).for_each(|_| meter.push_silence());

@@ -1,57 +1,58 @@
-//! How well a client is heard, in a word: from what its packets suffered in the last ten seconds.
+//! The quality of a client's audio in one word, from the counters of the last ten seconds.
 //!
-//! The word is about what no repair could save, for that is what a person hears; how much the
-//! network lost is told beside it.
-//! Always: what happened before the client last connected says nothing about now.
+//! The word depends on the audio that repair could not save, since that is what a person hears;
+//! the network's loss is reported separately.
+//! Always: nothing from before the client's last connect counts.
 
 use crate::SLOT_SAMPLES;
 use crate::source::SourceStats;
 
-/// Readings in the window, one a second: the first and the last are ten seconds apart.
+/// Readings in the window, one per second: the first and the last are ten seconds apart.
 const READINGS: usize = 11;
-/// From these shares of concealed frames on it is no longer good, or fair, in percent.
+/// Share of concealed frames from which the quality is at most fair, in percent.
 const FAIR_FROM_PERCENT: f64 = 0.5;
+/// Share of concealed frames from which the quality is bad, in percent.
 const BAD_FROM_PERCENT: f64 = 3.0;
-/// A longer delay is noticed by whoever sees the computer and hears it.
+/// The longest delay with good quality. A person who sees and hears the computer notices more.
 const LONGEST_GOOD_DELAY_MS: f64 = 250.0;
-/// A second of sound: in fewer frames (silence has two or three packets a second) a single one
-/// would decide the word.
+/// Shares are of at least this many frames, a second of audio. In silence a client sends two or
+/// three packets per second, and a single lost one would otherwise decide the word.
 const MIN_FRAMES: f64 = 50.0;
 
-/// How a client's sound arrives, as a person hears it.
+/// The quality of a client's audio as a person hears it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quality {
-    /// Less than 0.5 % of its sound is missing, and its delay is at most 250 ms.
+    /// Less than 0.5 % of the audio is missing, and the delay is at most 250 ms.
     Good,
-    /// Less than 3 % of its sound is missing.
+    /// Less than 3 % of the audio is missing.
     Fair,
-    /// More is missing.
+    /// 3 % of the audio or more is missing.
     Bad,
 }
 
-/// What a client's sound suffered in the last ten seconds. Both shares are of at least a second
-/// of sound, however little there was.
+/// The quality of a client's audio over the last ten seconds. Both shares are of at least one
+/// second of audio, even if less arrived.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QualityReport {
-    /// The word for it.
+    /// The quality in one word.
     pub quality: Quality,
     /// Packets that the network lost, before any repair: percent of those expected, 0 to 100.
     pub loss_percent: f64,
-    /// Frames of 20 ms that were lost or late and could not be repaired: percent of all, 0 to 100.
+    /// Frames of 20 ms that were lost or late and not repaired: percent of all, 0 to 100.
     pub concealed_percent: f64,
 }
 
-/// The counters of the last ten seconds; the report is of what they have grown by.
+/// The counters of the last ten seconds; a report is about their growth.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    /// A ring; the next one to be replaced is the oldest.
+    /// A ring whose oldest entry is replaced next.
     readings: [Reading; READINGS],
     oldest: usize,
-    /// Samples in all packets so far.
+    /// Samples in all packets received.
     samples: u64,
 }
 
-/// Counters at one time, or their growth.
+/// Counters at one instant, or their growth.
 #[derive(Debug, Clone, Copy, Default)]
 struct Reading {
     received: u64,
@@ -63,23 +64,23 @@ struct Reading {
 }
 
 impl Window {
-    /// A packet of so many samples came.
+    /// Counts a received packet of this many samples.
     pub(crate) fn count(&mut self, samples: usize) {
         self.samples += samples as u64;
     }
 
-    /// Takes the reading of this second.
+    /// Takes a reading; must be called once a second.
     pub(crate) fn tick(&mut self, stats: &SourceStats) {
         self.readings[self.oldest] = self.reading(stats);
         self.oldest = (self.oldest + 1) % READINGS;
     }
 
-    /// What happens from now on is a new beginning.
+    /// Forgets everything before now.
     pub(crate) fn restart(&mut self, stats: &SourceStats) {
         self.readings = [self.reading(stats); READINGS];
     }
 
-    /// `None` when nothing arrived.
+    /// Returns the report about the window; `None` if nothing arrived in it.
     pub(crate) fn report(&self, stats: &SourceStats) -> Option<QualityReport> {
         let grown = self.reading(stats).since(self.readings[self.oldest]);
         if grown.received == 0 {
@@ -110,7 +111,7 @@ impl Reading {
         Self {
             received: self.received.saturating_sub(before.received),
             duplicate: self.duplicate.saturating_sub(before.duplicate),
-            // A packet that was counted as lost can come after all.
+            // A packet that was counted as lost may still arrive.
             lost: self.lost.saturating_sub(before.lost),
             concealed: self.concealed.saturating_sub(before.concealed),
             repaired: self.repaired.saturating_sub(before.repaired),
@@ -123,11 +124,11 @@ impl Reading {
         percent(self.lost as f64, (arrived + self.lost) as f64)
     }
 
-    /// A late packet's sound is among the samples and the concealed frames, too; where that
-    /// matters, the word has long been bad.
+    /// A late packet counts both as samples and as concealed frames; shares large enough for this
+    /// to matter are bad anyway.
     fn concealed_percent(self) -> f64 {
-        let heard = self.samples as f64 / SLOT_SAMPLES as f64 + self.repaired as f64;
-        percent(self.concealed as f64, heard + self.concealed as f64)
+        let received = self.samples as f64 / SLOT_SAMPLES as f64 + self.repaired as f64;
+        percent(self.concealed as f64, received + self.concealed as f64)
     }
 }
 
@@ -149,7 +150,7 @@ fn judge(concealed_percent: f64, delay_ms: f64) -> Quality {
 mod tests {
     use super::*;
 
-    /// Seconds of 50 packets, of which the network loses some and repair saves some.
+    /// A client with 50 packets per second, some of them lost and some of those repaired.
     struct Client {
         window: Window,
         stats: SourceStats,
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_is_about_what_repair_could_not_save() {
+    fn quality_depends_on_unrepaired_frames() {
         let cases = [
             (0, 0, Quality::Good),
             (10, 10, Quality::Good),
@@ -202,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn ten_seconds_later_it_is_forgotten() {
+    fn losses_count_for_ten_seconds() {
         let mut client = Client::new();
         client.second(25, 0);
         assert_eq!(client.report().quality, Quality::Bad);
         (0..9).for_each(|_| client.second(0, 0));
-        // 25 of 475 and 25.
+        // 25 concealed frames of 500.
         assert_eq!(client.report().quality, Quality::Bad);
         (0..2).for_each(|_| client.second(0, 0));
         let expected = QualityReport {
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_arrived_has_no_word() {
+    fn quality_without_packets_is_unknown() {
         let mut client = Client::new();
         assert_eq!(client.window.report(&client.stats), None);
         client.second(0, 0);
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_delay_is_fair_at_best() {
+    fn long_delay_is_fair_at_best() {
         for (delay_ms, quality) in [(250.0, Quality::Good), (251.0, Quality::Fair)] {
             let mut client = Client::new();
             client.stats.delay_ms = delay_ms;
@@ -240,9 +241,9 @@ mod tests {
     }
 
     #[test]
-    fn longer_packets_are_more_frames() {
+    fn long_packets_count_as_several_frames() {
         let mut client = Client::new();
-        // One packet of 60 ms of 200 is lost: three frames of 600.
+        // One of 200 packets of 60 ms is lost: three of 600 frames.
         for _ in 0..199 {
             client.window.count(3 * SLOT_SAMPLES);
         }
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn in_silence_one_lost_packet_is_not_bad() {
+    fn one_lost_packet_in_silence_is_not_bad() {
         let mut client = Client::new();
         for _ in 0..24 {
             client.window.count(SLOT_SAMPLES);
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_beginning_owes_nothing_to_the_past() {
+    fn restart_forgets_earlier_losses() {
         let mut client = Client::new();
         client.second(50, 0);
         client.second(25, 0);
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn no_counters_make_a_share_of_more_than_everything() {
+    fn shares_never_exceed_100_percent() {
         let mut client = Client::new();
         client.stats = SourceStats {
             received: 1,
@@ -288,7 +289,7 @@ mod tests {
         };
         let report = client.report();
         assert!(report.loss_percent <= 100.0 && report.concealed_percent <= 100.0);
-        // A reordered packet takes a loss of an earlier reading back.
+        // A reordered packet takes back a loss of an earlier reading.
         client.window.restart(&client.stats);
         client.stats.lost -= 1;
         client.stats.received += 1;

@@ -1,41 +1,41 @@
-//! Redundant audio data (RFC 2198): one RTP payload that carries earlier frames again.
+//! Redundant audio data (RFC 2198): one RTP payload that repeats earlier frames.
 //!
-//! Block headers come first, those of earlier frames with the distance in samples by which they
-//! lie before the packet's timestamp; then the blocks themselves, the packet's own frame last.
-//! Always: no input panics or allocates; a payload whose lengths lie is refused whole.
+//! The block headers come first, each of an earlier frame with its offset in samples before the
+//! packet's timestamp; then the blocks, the packet's own frame last.
+//! Always: no input panics or allocates; a payload with a wrong length is refused as a whole.
 
-/// The payload type that RAA sends redundant audio with; its blocks are of the Opus type.
+/// The payload type of RAA's redundant audio; its blocks have the payload type of Opus.
 pub const PAYLOAD_TYPE: u8 = 63;
-/// An earlier frame lies at most so many samples back: 14 bits, 341 ms.
+/// The largest offset of an earlier frame, in samples: 14 bits, 341 ms.
 pub const MAX_OFFSET: u16 = (1 << 14) - 1;
-/// An earlier frame has at most so many bytes: 10 bits.
+/// The longest earlier frame, in bytes: 10 bits.
 pub const MAX_BLOCK_LEN: usize = (1 << 10) - 1;
-/// More earlier frames than this in one payload are refused; RAA sends up to 3.
+/// Earlier frames accepted in one payload; RAA sends up to 3.
 const MAX_EARLIER: usize = 8;
 
-/// Set in the headers of all blocks but the last.
+/// The F bit, set in the header of every block but the last.
 const MORE_FOLLOW: u8 = 0x80;
 
 /// One earlier frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Earlier<'a> {
-    /// 0 to 127; which codec it means is agreed outside RTP.
+    /// 0 to 127; its codec is agreed on outside RTP.
     pub payload_type: u8,
-    /// How far before the packet's own frame it begins, in samples, up to [`MAX_OFFSET`].
+    /// Samples from its start to that of the packet's own frame, up to [`MAX_OFFSET`].
     pub offset: u16,
     /// Encoded audio of at most [`MAX_BLOCK_LEN`] bytes; may be empty.
     pub payload: &'a [u8],
 }
 
-/// A payload whose lengths lie, or that has too many blocks; counted by the caller.
+/// Reports a wrong length or too many blocks; counted by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed redundant audio")]
 pub struct Malformed;
 
-/// A payload that has been checked.
+/// A payload whose lengths are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redundant<'a> {
-    /// Of the packet's own frame, 0 to 127.
+    /// Payload type of the packet's own frame, 0 to 127.
     pub payload_type: u8,
     /// The packet's own frame, never empty.
     pub payload: &'a [u8],
@@ -47,7 +47,7 @@ impl<'a> Redundant<'a> {
     /// Reads the payload of an RTP packet.
     ///
     /// # Errors
-    /// [`Malformed`]; then nothing of it may be played.
+    /// [`Malformed`]; no part of such a payload may be played.
     pub fn parse(payload: &'a [u8]) -> Result<Self, Malformed> {
         let words = payload.as_chunks::<4>().0;
         let earlier = words.iter().take_while(|word| word[0] & MORE_FOLLOW != 0);
@@ -55,7 +55,7 @@ impl<'a> Redundant<'a> {
         let (&last, blocks) = payload[4 * headers.len()..]
             .split_first()
             .ok_or(Malformed)?;
-        // A header of an earlier frame that is cut off is no word.
+        // A truncated header of an earlier frame is not a whole word and shows up as `last`.
         if headers.len() > MAX_EARLIER || last & MORE_FOLLOW != 0 {
             return Err(Malformed);
         }
@@ -72,7 +72,7 @@ impl<'a> Redundant<'a> {
         })
     }
 
-    /// The earlier frames, in the order in which they stand there.
+    /// Returns the earlier frames in the order of the payload.
     pub fn earlier(&self) -> impl Iterator<Item = Earlier<'a>> {
         let mut rest = self.blocks;
         self.headers.iter().map(move |header| {
@@ -87,9 +87,9 @@ impl<'a> Redundant<'a> {
     }
 }
 
-/// Appends the payload that [`Redundant::parse`] reads.
+/// Appends a payload in the form that [`Redundant::parse`] reads.
 ///
-/// An earlier frame that is too long or too far back to be said is left out.
+/// An earlier frame beyond [`MAX_OFFSET`] or [`MAX_BLOCK_LEN`] is left out.
 pub fn write<'a>(
     earlier: impl Iterator<Item = Earlier<'a>> + Clone,
     payload_type: u8,
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_reads_as_the_rfc_draws_it() {
+    fn payload_has_the_rfcs_layout() {
         // F, type 96, offset 960 = 0b00001111_000000, length 3; then type 111 without F.
         let bytes = [0xe0, 0x0f, 0x00, 0x03, 111, 1, 2, 3, 9, 8];
         assert_eq!(written(&EARLIER[1..]), bytes);
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_payloads_are_read_back() {
         for earlier in [&EARLIER[..], &EARLIER[1..], &[]] {
             let bytes = written(earlier);
             let read = Redundant::parse(&bytes).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_said_is_left_out() {
+    fn frames_beyond_the_limits_are_left_out() {
         let too_far = Earlier {
             offset: MAX_OFFSET + 1,
             ..EARLIER[1]
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn lying_lengths_and_floods_of_blocks_are_refused() {
+    fn wrong_lengths_and_excess_blocks_are_refused() {
         let whole = written(&EARLIER);
         for len in 0..whole.len() - 1 {
             assert_eq!(Redundant::parse(&whole[..len]), Err(Malformed), "{len}");

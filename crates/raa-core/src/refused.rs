@@ -1,39 +1,41 @@
-//! Why the hub refuses a datagram: small values, counted by reason and never logged each.
+//! The reasons for which the hub refuses a datagram, and their counters.
+//!
+//! Always: any host can cause a refusal, so each is counted and none is logged on its own.
 
 use crate::rtp::ParseError;
 
-/// A reason; any host on the network can cause each of them.
+/// The reason for which a datagram is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Refused {
-    /// Too short for an RTP packet with a payload.
+    /// The datagram is too short for an RTP packet with a payload.
     TooShort,
-    /// Neither RTP nor anything known.
+    /// The datagram is neither RTP nor another known protocol.
     NotRtp,
     /// A packet of Scream, a virtual sound card that uses the same port.
     Scream,
-    /// The RTP header announces more than the datagram has.
+    /// The RTP header announces more bytes than the datagram has.
     Truncated,
-    /// Not one of the configured payload types.
+    /// The payload type is not one of those configured.
     PayloadType,
-    /// Redundant audio (RFC 2198) whose lengths lie.
+    /// Redundant audio (RFC 2198) has a wrong length.
     MalformedRed,
-    /// The payload is no Opus packet.
+    /// The payload is not an Opus packet.
     NotOpus,
-    /// RTCP whose lengths lie.
+    /// RTCP has a wrong length.
     MalformedRtcp,
-    /// An SSRC that only the server itself uses.
+    /// The SSRC is reserved for the server itself.
     ReservedSsrc,
-    /// It does not continue its SSRC's stream: a restarted sender's first packet, or a second
-    /// sender with the same SSRC.
+    /// The packet does not continue its SSRC's stream: it is the first packet of a restarted
+    /// sender, or there is a second sender with the same SSRC.
     Stray,
-    /// As many clients without settings are known as the configuration allows, and all of them
-    /// are connected; or too many new ones came at once.
+    /// The maximum number of unconfigured clients is reached and all of them are connected, or too
+    /// many new clients appeared at once.
     TooManyClients,
 }
 
 impl Refused {
-    /// All reasons, in the order of their numbers.
+    /// All reasons, in the order of their discriminants.
     pub const ALL: [Self; 11] = [
         Self::TooShort,
         Self::NotRtp,
@@ -48,7 +50,7 @@ impl Refused {
         Self::TooManyClients,
     ];
 
-    /// The name of the reason's counter.
+    /// Returns the name of the reason's counter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooShort => "too_short",
@@ -65,9 +67,9 @@ impl Refused {
         }
     }
 
-    /// Names the reason of a datagram that is no RTP packet.
+    /// Returns the reason for a datagram that cannot be parsed as RTP.
     pub(crate) fn of_datagram(datagram: &[u8], error: ParseError) -> Self {
-        /// 5 bytes of header and 1152 bytes of PCM.
+        /// Length of a Scream packet: 5 bytes of header and 1152 bytes of PCM.
         const SCREAM_LEN: usize = 1157;
         match error {
             ParseError::TooShort(_) => Self::TooShort,
@@ -78,7 +80,7 @@ impl Refused {
     }
 }
 
-/// How many datagrams were refused, by reason.
+/// Counts of refused datagrams, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RefusedCounts([u64; Refused::ALL.len()]);
 
@@ -87,7 +89,7 @@ impl RefusedCounts {
         self.0[reason as usize] += 1;
     }
 
-    /// Each reason with its count.
+    /// Returns every reason with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Refused, u64)> {
         Refused::ALL.into_iter().zip(self.0)
     }
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_its_own_counter_and_name() {
+    fn each_reason_has_its_own_counter_and_name() {
         for (number, reason) in Refused::ALL.into_iter().enumerate() {
             let mut counts = RefusedCounts::default();
             counts.count(reason);

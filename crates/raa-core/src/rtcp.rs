@@ -1,9 +1,9 @@
-//! RTCP (RFC 3550 section 6): what RAA reads of compound packets, and what either side writes.
+//! RTCP (RFC 3550 section 6): the compound packets that RAA reads and writes.
 //!
-//! Descriptions and sender reports tell a sender's name and clock. Reception reports tell it how
-//! it is heard, and extended reports (RFC 3611) let both sides know how long the way is. All other
-//! packet types, and all other blocks of extended reports, are stepped over.
-//! Always: no input panics; a compound packet whose lengths lie is refused from there on.
+//! Source descriptions and sender reports carry a sender's name and clock. Reception reports
+//! return the quality of its stream, and extended reports (RFC 3611) let both sides measure the
+//! round trip. All other packet types and extended report blocks are ignored.
+//! Always: no input panics; a compound packet is refused from the first wrong length on.
 
 pub mod ntp;
 mod parse;
@@ -30,56 +30,57 @@ const ITEM_TOOL: u8 = 6;
 const BLOCK_REFERENCE_TIME: u8 = 4;
 const BLOCK_REFERENCE_TIME_ECHO: u8 = 5;
 
-/// One report has at most so many reception reports: 5 bits count them.
+/// Reception reports that fit into one report; their count has 5 bits.
 pub const MAX_RECEPTION_REPORTS: usize = 31;
-/// The text of one SDES item has at most so many bytes.
+/// The longest text of one SDES item, in bytes.
 pub const MAX_ITEM_LEN: usize = 255;
 
-/// A lying length, a wrong version or a fragment; counted by the caller, never logged each.
+/// Reports a wrong length, a wrong version or a fragment. The caller counts these and never logs
+/// each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed RTCP")]
 pub struct Malformed;
 
-/// One statement of a compound packet.
+/// One item of information in a compound packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Item<'a> {
     /// The sender's clock (RFC 3550 section 6.4.1).
     SenderReport(SenderReport),
-    /// The name a person knows the sender by (SDES NAME, else CNAME); not checked for UTF-8.
+    /// The sender's name for people (SDES NAME, else CNAME); not checked for UTF-8.
     Name {
-        /// Whose name it is.
+        /// SSRC of the sender.
         ssrc: u32,
-        /// Up to 255 bytes, UTF-8 when the sender keeps to the RFC.
+        /// Up to 255 bytes; UTF-8 if the sender follows the RFC.
         text: &'a [u8],
     },
-    /// How a receiver hears one stream; each of the blocks of a sender's or receiver's report.
+    /// One reception report block of a sender report or receiver report.
     ReceptionReport {
-        /// Who hears it.
+        /// SSRC of the receiver that reports.
         from: u32,
-        /// What it hears.
+        /// Its view of one stream.
         report: ReceptionReport,
     },
-    /// The clock of somebody who wants it echoed (RFC 3611 section 4.4).
+    /// The clock of a receiver that asks for its echo (RFC 3611 section 4.4).
     ReferenceTime {
-        /// Whose clock it is.
+        /// SSRC of the clock's owner.
         ssrc: u32,
         /// Wall clock as a 64-bit NTP timestamp.
         ntp: u64,
     },
     /// The echo of a reference time (RFC 3611 section 4.5).
     ReferenceTimeEcho {
-        /// Who echoes it.
+        /// SSRC of the sender of the echo.
         from: u32,
-        /// Whose clock it is.
+        /// SSRC of the clock's owner.
         ssrc: u32,
-        /// The middle 32 bits of the reference time; 0 when none had arrived.
+        /// The middle 32 bits of the reference time; 0 if none had arrived.
         last: u32,
-        /// How long ago it had arrived, in units of 1/65536 s.
+        /// Time since its arrival, in units of 1/65536 s.
         delay: u32,
     },
-    /// The sender leaves.
+    /// The sender leaves (BYE).
     Goodbye {
-        /// Who leaves.
+        /// SSRC of the sender.
         ssrc: u32,
     },
 }
@@ -87,11 +88,11 @@ pub enum Item<'a> {
 /// The sender information of a sender report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderReport {
-    /// Who reports.
+    /// SSRC of the sender.
     pub ssrc: u32,
     /// Wall clock as a 64-bit NTP timestamp.
     pub ntp: u64,
-    /// The same instant as RTP timestamp.
+    /// The same instant as an RTP timestamp.
     pub rtp_timestamp: u32,
     /// RTP packets sent so far.
     pub packets: u32,
@@ -99,12 +100,12 @@ pub struct SenderReport {
     pub octets: u32,
 }
 
-/// What a sender says of itself.
+/// A sender's description of itself (RFC 3550 section 6.5). Texts are cut at 255 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Description<'a> {
-    /// Who it is.
+    /// SSRC of the sender.
     pub ssrc: u32,
-    /// Unique and lasting, as `user@host`; cut at 255 bytes like all texts.
+    /// A unique and lasting identifier such as `user@host`.
     pub cname: &'a str,
     /// The name for people.
     pub name: &'a str,
@@ -112,33 +113,33 @@ pub struct Description<'a> {
     pub tool: &'a str,
 }
 
-/// How one stream is heard (RFC 3550 section 6.4.1).
+/// A receiver's view of one stream (RFC 3550 section 6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceptionReport {
-    /// Whose stream it is.
+    /// SSRC of the stream.
     pub ssrc: u32,
-    /// What was lost since the last report, in 256ths of what was sent.
+    /// Share of packets lost since the last report, in 256ths.
     pub fraction_lost: u8,
-    /// Packets lost since the beginning; below 0 when more came twice than were lost. Written as
-    /// 24 bits, held at their ends.
+    /// Packets lost since the beginning; negative if more duplicates arrived than packets were
+    /// lost. Written as 24 bits and limited to their range.
     pub cumulative_lost: i32,
-    /// The highest sequence number, and how often it has wrapped in the upper 16 bits.
+    /// The highest sequence number received; the upper 16 bits count its wraps.
     pub highest_sequence: u32,
     /// Interarrival jitter in timestamp units (RFC 3550 appendix A.8).
     pub jitter: u32,
-    /// The middle 32 bits of the timestamp in the last sender report; 0 when none had arrived.
+    /// The middle 32 bits of the NTP timestamp in the last sender report; 0 if none had arrived.
     pub last_sender_report: u32,
-    /// How long ago that had arrived, in units of 1/65536 s.
+    /// Time since its arrival, in units of 1/65536 s.
     pub delay_since_last_sender_report: u32,
 }
 
-/// What a sender gives back of a receiver's reference time (RFC 3611 section 4.5).
+/// A sender's echo of a receiver's reference time (RFC 3611 section 4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeEcho {
-    /// Whose clock it is.
+    /// SSRC of the clock's owner.
     pub ssrc: u32,
     /// The middle 32 bits of the reference time.
     pub last: u32,
-    /// How long ago it arrived, in units of 1/65536 s.
+    /// Time since its arrival, in units of 1/65536 s.
     pub delay: u32,
 }

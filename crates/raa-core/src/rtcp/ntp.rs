@@ -1,43 +1,43 @@
-//! NTP timestamps as RTCP has them (RFC 3550 section 4): 64 bits, of which the middle 32 come back
-//! with a report and say how long the way there and back took.
+//! NTP timestamps as RTCP uses them (RFC 3550 section 4): 64 bits, of which a report returns the
+//! middle 32, so that the round trip can be measured.
 //!
-//! Always: pure arithmetic that wraps with NTP's era in 2036; a round trip that the numbers
-//! contradict is none.
+//! Always: pure arithmetic that wraps with NTP's era in 2036; numbers that contradict each other
+//! give no round trip.
 
 use std::time::Duration;
 
-/// From the epoch of NTP, 1900, to the one of Unix, 1970.
+/// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
-/// A second in the units of the middle 32 bits.
+/// One second in units of the middle 32 bits.
 const SHORT_SECOND: u64 = 1 << 16;
+/// Longer round trips are taken for errors.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 
-/// The NTP timestamp of an instant so long after the Unix epoch: seconds since 1900 as a
-/// fixed-point number of 32 and 32 bits.
+/// Returns the NTP timestamp of an instant, given as the time since the Unix epoch: seconds since
+/// 1900 as a 32.32 fixed-point number.
 pub fn timestamp(since_unix_epoch: Duration) -> u64 {
     let fraction = (u64::from(since_unix_epoch.subsec_nanos()) << 32) / 1_000_000_000;
     since_unix_epoch.as_secs().wrapping_add(NTP_TO_UNIX_S) << 32 | fraction
 }
 
-/// The middle 32 bits, in units of 1/65536 s: how reports refer to a timestamp.
+/// Returns the middle 32 bits, in units of 1/65536 s, by which reports refer to a timestamp.
 pub fn middle(timestamp: u64) -> u32 {
     (timestamp >> 16) as u32
 }
 
-/// A time in units of 1/65536 s, as "delay since last SR" has it; at most 18 hours.
+/// Returns a duration in units of 1/65536 s, as in "delay since last SR"; at most 18 hours.
 pub fn short(time: Duration) -> u32 {
     let fraction = u64::from(time.subsec_nanos()) * SHORT_SECOND / 1_000_000_000;
     let units = time.as_secs().saturating_mul(SHORT_SECOND);
     units.saturating_add(fraction).min(u64::from(u32::MAX)) as u32
 }
 
-/// How long the way there and back took (RFC 3550 section 6.4.1): `last` is the middle of the
-/// timestamp that was sent, which the other side kept for `delay`; `arrival` is the timestamp of
-/// its coming back.
+/// Returns the round-trip time (RFC 3550 section 6.4.1): `last` is the middle of the timestamp
+/// that was sent, `delay` the time for which the other side held it, and `arrival` the NTP
+/// timestamp at which the report arrived.
 ///
-/// `None` when nothing had been received there (`last` is 0), or when it would have taken less
-/// than no time (both sides round, so that a millisecond is forgiven) or more than ten seconds,
-/// which no sound's way takes.
+/// Returns `None` if the other side had received nothing (`last` is 0), if the result is negative
+/// by more than 1 ms (both sides round), or if it exceeds ten seconds.
 pub fn round_trip(arrival: u64, last: u32, delay: u32) -> Option<Duration> {
     if last == 0 {
         return None;
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timestamp_counts_from_1900_with_a_binary_fraction() {
+    fn timestamp_counts_from_1900_with_binary_fraction() {
         assert_eq!(
             timestamp(Duration::from_millis(1_500)),
             2_208_988_801 << 32 | 0x8000_0000
@@ -63,20 +63,20 @@ mod tests {
     }
 
     #[test]
-    fn it_wraps_in_2036() {
+    fn timestamp_wraps_in_2036() {
         let last = timestamp(Duration::from_secs(2_085_978_495));
         assert_eq!(last >> 32, u64::from(u32::MAX));
         assert_eq!(timestamp(Duration::from_secs(2_085_978_496)) >> 32, 0);
     }
 
     #[test]
-    fn a_delay_is_said_in_65536ths_and_never_wraps() {
+    fn delay_has_65536ths_and_never_wraps() {
         assert_eq!(short(Duration::from_millis(1_250)), 0x1_4000);
         assert_eq!(short(Duration::MAX), u32::MAX);
     }
 
     #[test]
-    fn the_round_trip_is_what_the_other_side_did_not_keep() {
+    fn round_trip_excludes_the_other_sides_delay() {
         // The example of RFC 3550 figure 2.
         let arrival = 0xb710_8000_u64 << 16;
         let trip = round_trip(arrival, 0xb705_2000, 0x0005_4000).unwrap();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_no_round_trip() {
+    fn contradictory_numbers_give_no_round_trip() {
         let arrival = 0x0001_0000_u64 << 16;
         assert_eq!(round_trip(arrival, 0, 0), None);
         assert_eq!(round_trip(arrival, 0x0001_0000, 0x2000), None);

@@ -1,4 +1,6 @@
-//! Reading: one compound packet into statements.
+//! Reads one compound packet, item by item.
+//!
+//! Always: borrows from the datagram; no input panics; every length is checked before it is used.
 
 use super::{
     BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO, EXTENDED_REPORT, GOODBYE, ITEM_CNAME,
@@ -6,13 +8,13 @@ use super::{
     SOURCE_DESCRIPTION, SenderReport, VERSION,
 };
 
-/// A reception report: its words are 4 bytes each.
+/// Length of a reception report block: six words of 4 bytes.
 const RECEPTION_REPORT_LEN: usize = 24;
 
-/// Reads a compound packet and hands every statement RAA knows to `each`.
+/// Reads a compound packet and passes every item that RAA knows to `each`.
 ///
 /// # Errors
-/// [`Malformed`]; what stood before the fault has been handed out.
+/// [`Malformed`]; the items in front of the fault have been passed on.
 pub fn parse<'a>(mut datagram: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Result<(), Malformed> {
     while !datagram.is_empty() {
         let (packet, rest) = split_packet(datagram)?;
@@ -31,7 +33,7 @@ pub fn parse<'a>(mut datagram: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Resu
 
 struct RtcpPacket<'a> {
     kind: u8,
-    /// Sources or report blocks in it.
+    /// Sources or report blocks in the packet.
     count: u8,
     body: &'a [u8],
 }
@@ -43,7 +45,7 @@ fn split_packet(datagram: &[u8]) -> Result<(RtcpPacket<'_>, &[u8]), Malformed> {
     if flags >> 6 != VERSION {
         return Err(Malformed);
     }
-    // Padding may only stand at the end of a compound packet, where nothing follows it.
+    // Only the last packet of a compound packet may be padded (RFC 3550 section 6.4.1).
     let body = if flags & 0x20 != 0 {
         strip_padding(body)?
     } else {
@@ -80,7 +82,7 @@ fn parse_sender_report<'a>(
     };
     let blocks = reception_reports(packet.count, blocks)?;
     each(Item::SenderReport(report));
-    hand_out(report.ssrc, blocks, each);
+    pass_on(report.ssrc, blocks, each);
     Ok(())
 }
 
@@ -90,21 +92,21 @@ fn parse_receiver_report<'a>(
 ) -> Result<(), Malformed> {
     let (from, blocks) = packet.body.split_first_chunk::<4>().ok_or(Malformed)?;
     let blocks = reception_reports(packet.count, blocks)?;
-    hand_out(u32::from_be_bytes(*from), blocks, each);
+    pass_on(u32::from_be_bytes(*from), blocks, each);
     Ok(())
 }
 
-/// What is behind the blocks is an extension of some profile.
+/// Returns the report blocks; a profile-specific extension after them is ignored.
 fn reception_reports(count: u8, blocks: &[u8]) -> Result<&[[u8; RECEPTION_REPORT_LEN]], Malformed> {
     blocks.as_chunks().0.get(..count.into()).ok_or(Malformed)
 }
 
-fn hand_out<'a>(from: u32, blocks: &[[u8; RECEPTION_REPORT_LEN]], each: &mut impl FnMut(Item<'a>)) {
+fn pass_on<'a>(from: u32, blocks: &[[u8; RECEPTION_REPORT_LEN]], each: &mut impl FnMut(Item<'a>)) {
     for block in blocks {
         let report = ReceptionReport {
             ssrc: word(block, 0),
             fraction_lost: block[4],
-            // 24 bits with a sign: moved to the top and back, so that it is kept.
+            // The shift up and back extends the sign of 24 bits.
             cumulative_lost: (word(block, 1) << 8) as i32 >> 8,
             highest_sequence: word(block, 2),
             jitter: word(block, 3),
@@ -115,7 +117,7 @@ fn hand_out<'a>(from: u32, blocks: &[[u8; RECEPTION_REPORT_LEN]], each: &mut imp
     }
 }
 
-/// The SSRC of who reports, and blocks that each tell their length in words (RFC 3611 section 2).
+/// Reads the reporter's SSRC and the blocks, each with its length in words (RFC 3611 section 2).
 fn parse_extended_report<'a>(
     body: &'a [u8],
     each: &mut impl FnMut(Item<'a>),
@@ -123,9 +125,9 @@ fn parse_extended_report<'a>(
     let (from, mut rest) = body.split_first_chunk::<4>().ok_or(Malformed)?;
     let from = u32::from_be_bytes(*from);
     while !rest.is_empty() {
-        let (&[kind, _, high, low], behind) = rest.split_first_chunk().ok_or(Malformed)?;
+        let (&[kind, _, high, low], after) = rest.split_first_chunk().ok_or(Malformed)?;
         let len = 4 * usize::from(u16::from_be_bytes([high, low]));
-        let (block, next) = behind.split_at_checked(len).ok_or(Malformed)?;
+        let (block, next) = after.split_at_checked(len).ok_or(Malformed)?;
         parse_block(from, kind, block, each)?;
         rest = next;
     }
@@ -161,13 +163,13 @@ fn parse_block<'a>(
     Ok(())
 }
 
-/// The word at `index`, which the array must have.
+/// Returns the word at `index`, which must lie within the array.
 fn word<const N: usize>(bytes: &[u8; N], index: usize) -> u32 {
     let words = bytes.as_chunks::<4>().0;
     u32::from_be_bytes(words[index])
 }
 
-/// Chunks of an SSRC and items, each chunk filled up with zeros to 32 bits.
+/// Reads chunks, each with an SSRC and items, padded with zeros to 32 bits.
 fn parse_description<'a>(
     packet: RtcpPacket<'a>,
     each: &mut impl FnMut(Item<'a>),
@@ -180,7 +182,7 @@ fn parse_description<'a>(
         if let Some(text) = chunk.name.or(chunk.cname) {
             each(Item::Name { ssrc, text });
         }
-        // The SSRC is a whole word, so only the items decide where the next word begins.
+        // The SSRC is a whole word, so padding depends on the items alone.
         rest = items
             .get(chunk.len.next_multiple_of(4)..)
             .ok_or(Malformed)?;
@@ -192,7 +194,7 @@ fn parse_description<'a>(
 struct Chunk<'a> {
     cname: Option<&'a [u8]>,
     name: Option<&'a [u8]>,
-    /// With the ending zero.
+    /// Bytes of all items, with the terminating zero.
     len: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is written is read again, and what lies is refused.
+//! Written packets are read back, and wrong lengths are refused.
 
 use super::*;
 
@@ -34,8 +34,8 @@ fn items(datagram: &[u8]) -> Vec<Item<'_>> {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
-    // Every length of padding behind the items.
+fn sender_packets_are_read_back() {
+    // The names cover every length of padding after the items.
     for name in ["a", "ab", "abc", "第2監視室 PC-07"] {
         let mut datagram = describe(name);
         write_goodbye(7, &mut datagram);
@@ -52,7 +52,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn without_a_name_the_cname_serves() {
+fn cname_replaces_a_missing_name() {
     let datagram = describe("");
     assert_eq!(
         items(&datagram)[1],
@@ -73,7 +73,7 @@ fn texts_are_cut_between_characters() {
 }
 
 #[test]
-fn every_truncation_is_refused_or_read_but_never_panics() {
+fn truncated_sender_packets_are_refused() {
     let whole = describe("name");
     for len in 0..whole.len() {
         let whole_packets = [0, 28];
@@ -86,13 +86,13 @@ fn every_truncation_is_refused_or_read_but_never_panics() {
 }
 
 #[test]
-fn empty_receiver_reports_and_unknown_types_are_stepped_over() {
+fn empty_receiver_reports_and_unknown_types_are_ignored() {
     let mut datagram = vec![0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 204, 0, 0];
     write_goodbye(3, &mut datagram);
     assert_eq!(items(&datagram), [Item::Goodbye { ssrc: 3 }]);
 }
 
-const HEARD: ReceptionReport = ReceptionReport {
+const RECEPTION: ReceptionReport = ReceptionReport {
     ssrc: 7,
     fraction_lost: 13,
     cumulative_lost: -2,
@@ -115,8 +115,8 @@ fn receiver_report(reports: &[ReceptionReport]) -> Vec<u8> {
 }
 
 #[test]
-fn a_receiver_report_reads_as_the_rfcs_draw_it() {
-    let bytes = receiver_report(&[HEARD]);
+fn receiver_report_has_the_rfcs_layout() {
+    let bytes = receiver_report(&[RECEPTION]);
     assert_eq!(bytes[..8], [0x81, 201, 0, 7, 0, 0, 0, 1]);
     assert_eq!(bytes[8..16], [0, 0, 0, 7, 13, 0xff, 0xff, 0xfe]);
     let extended = [
@@ -126,16 +126,16 @@ fn a_receiver_report_reads_as_the_rfcs_draw_it() {
 }
 
 #[test]
-fn a_receiver_report_that_is_written_is_read_again() {
+fn receiver_reports_are_read_back() {
     let other = ReceptionReport {
         ssrc: 8,
         cumulative_lost: 3,
-        ..HEARD
+        ..RECEPTION
     };
     let expected = [
         Item::ReceptionReport {
             from: 1,
-            report: HEARD,
+            report: RECEPTION,
         },
         Item::ReceptionReport {
             from: 1,
@@ -150,20 +150,20 @@ fn a_receiver_report_that_is_written_is_read_again() {
             ntp: 0x0102_0304_0506_0708,
         },
     ];
-    assert_eq!(items(&receiver_report(&[HEARD, other])), expected);
+    assert_eq!(items(&receiver_report(&[RECEPTION, other])), expected);
     assert_eq!(items(&receiver_report(&[])), expected[2..]);
 }
 
 #[test]
-fn more_reports_than_fit_are_left_out() {
-    let datagram = receiver_report(&[HEARD; MAX_RECEPTION_REPORTS + 1]);
-    let heard = |item: &Item<'_>| matches!(item, Item::ReceptionReport { .. });
-    let read = items(&datagram).into_iter().filter(heard).count();
+fn excess_reports_are_left_out() {
+    let datagram = receiver_report(&[RECEPTION; MAX_RECEPTION_REPORTS + 1]);
+    let is_reception = |item: &Item<'_>| matches!(item, Item::ReceptionReport { .. });
+    let read = items(&datagram).into_iter().filter(is_reception).count();
     assert_eq!(read, MAX_RECEPTION_REPORTS);
 }
 
 #[test]
-fn losses_are_held_at_the_ends_of_24_bits() {
+fn cumulative_loss_is_limited_to_24_bits() {
     for (lost, expected) in [
         (i32::MAX, 0x7f_ffff),
         (i32::MIN, -0x80_0000),
@@ -172,7 +172,7 @@ fn losses_are_held_at_the_ends_of_24_bits() {
     ] {
         let report = ReceptionReport {
             cumulative_lost: lost,
-            ..HEARD
+            ..RECEPTION
         };
         let datagram = receiver_report(&[report]);
         let Item::ReceptionReport { report, .. } = items(&datagram)[0] else {
@@ -183,10 +183,10 @@ fn losses_are_held_at_the_ends_of_24_bits() {
 }
 
 #[test]
-fn a_sender_reports_what_it_hears_and_echoes() {
+fn sender_reports_carry_receptions_and_echoes() {
     let mut datagram = vec![0x81, 200, 0, 12];
     datagram.extend([0; 24]);
-    datagram.extend(&receiver_report(&[HEARD])[8..32]);
+    datagram.extend(&receiver_report(&[RECEPTION])[8..32]);
     let echo = TimeEcho {
         ssrc: 1,
         last: 0x0304_0506,
@@ -198,7 +198,7 @@ fn a_sender_reports_what_it_hears_and_echoes() {
         read[1],
         Item::ReceptionReport {
             from: 0,
-            report: HEARD
+            report: RECEPTION
         }
     );
     let echoed = Item::ReferenceTimeEcho {
@@ -211,8 +211,8 @@ fn a_sender_reports_what_it_hears_and_echoes() {
 }
 
 #[test]
-fn every_truncation_of_a_receiver_report_is_refused() {
-    let whole = receiver_report(&[HEARD]);
+fn truncated_receiver_reports_are_refused() {
+    let whole = receiver_report(&[RECEPTION]);
     let whole_packets = [0, 32, whole.len() - 20];
     for len in 0..whole.len() {
         let read = parse(&whole[..len], |_| ());
@@ -221,12 +221,12 @@ fn every_truncation_of_a_receiver_report_is_refused() {
 }
 
 #[test]
-fn counts_and_block_lengths_that_lie_are_refused() {
-    let lies: [&[u8]; 6] = [
-        // Reports that are not there: a receiver's, a sender's.
+fn wrong_counts_and_block_lengths_are_refused() {
+    let malformed: [&[u8]; 6] = [
+        // Missing report blocks: a receiver's, a sender's.
         &[0x81, 201, 0, 1, 0, 0, 0, 1],
         &[[0x81, 200, 0, 6].as_slice(), &[0; 24]].concat(),
-        // No SSRC; a block's head cut off; a block longer than the packet.
+        // No SSRC; a truncated block header; a block longer than the packet.
         &[0x80, 207, 0, 0],
         &[0x80, 207, 0, 2, 0, 0, 0, 1, 4, 0, 0, 2],
         // A reference time of one word, an echo of two.
@@ -235,18 +235,22 @@ fn counts_and_block_lengths_that_lie_are_refused() {
             0x80, 207, 0, 4, 0, 0, 0, 1, 5, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
         ],
     ];
-    for lie in lies {
-        let mut said = 0;
-        assert_eq!(parse(lie, |_| said += 1), Err(Malformed), "{lie:?}");
-        assert_eq!(said, 0, "{lie:?}");
+    for datagram in malformed {
+        let mut items = 0;
+        assert_eq!(
+            parse(datagram, |_| items += 1),
+            Err(Malformed),
+            "{datagram:?}"
+        );
+        assert_eq!(items, 0, "{datagram:?}");
     }
 }
 
 #[test]
-fn other_extended_blocks_are_stepped_over() {
+fn unknown_extended_blocks_are_ignored() {
     let datagram = [
         0x80, 207, 0, 8, 0, 0, 0, 1, 7, 0, 0, 1, 9, 9, 9, 9, 4, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5,
-        99, 0, 0, 0, // Nothing is in the last block.
+        99, 0, 0, 0, // The last block is empty.
         99, 0, 0, 0,
     ];
     assert_eq!(items(&datagram), [Item::ReferenceTime { ssrc: 1, ntp: 5 }]);

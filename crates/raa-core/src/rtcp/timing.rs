@@ -1,32 +1,33 @@
-//! What both sides' reports need of time: when the next one is due, and what the wall clock says.
+//! The timing of both sides' reports: when the next one is due, and the wall clock in it.
 //!
-//! The group is one sender and one server, so the interval is the RFC's least one, 5 s, and
-//! needs no reconsideration when members come and go.
-//! Always: 0.5 to 1.5 intervals lie between two reports (RFC 3550 section 6.3.1), so that those
-//! of many computers started together do not stay together.
+//! A session has one sender and one server, so the interval is the RFC's minimum of 5 s and needs
+//! no reconsideration when members join or leave.
+//! Always: two reports are 0.5 to 1.5 intervals apart (RFC 3550 section 6.3.1), so that computers
+//! that start together do not report together.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use super::ntp;
 
-/// RFC 3550 section 6.2: the least interval, on average.
+/// The mean time between two reports: the minimum of RFC 3550 section 6.2.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The times between reports.
+/// Draws the random times between reports.
 #[derive(Debug)]
 pub(crate) struct Intervals(u64);
 
 impl Intervals {
-    /// Zero is the one state that xorshift never leaves.
     pub(crate) fn new(seed: u64) -> Self {
+        // Zero is the one state that xorshift never leaves.
         Self(seed | 1)
     }
 
+    /// Returns the time until the next report: 2.5 to 7.5 s.
     pub(crate) fn next(&mut self) -> Duration {
         INTERVAL.mul_f64(0.5 + self.random())
     }
 
-    /// 0 to 1, by xorshift64.
+    /// Returns a number from 0 to 1, by xorshift64.
     fn random(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -35,7 +36,7 @@ impl Intervals {
     }
 }
 
-/// The wall clock, as it was at the start and has gone on since; later steps of it are not seen.
+/// The wall clock as of the start, advanced by the monotonic clock; later steps have no effect.
 #[derive(Debug)]
 pub(crate) struct WallClock {
     start: Instant,
@@ -51,7 +52,7 @@ impl WallClock {
         Self { start, started_at }
     }
 
-    /// The NTP timestamp of an instant; what lies before the start counts as the start.
+    /// Returns the NTP timestamp of an instant; instants before the start count as the start.
     pub(crate) fn ntp(&self, now: Instant) -> u64 {
         ntp::timestamp(self.started_at + now.saturating_duration_since(self.start))
     }
@@ -62,10 +63,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_fill_the_range_the_rfc_allows() {
+    fn intervals_fill_the_allowed_range() {
         for seed in [0, 1, u64::MAX] {
             let mut intervals = Intervals::new(seed);
-            // The first numbers of a small seed are small.
+            // A small seed begins with small numbers, so the mean needs many.
             let drawn: Vec<_> = (0..10_000)
                 .map(|_| intervals.next().as_secs_f64())
                 .collect();
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wall_clock_goes_on_from_the_start() {
+    fn wall_clock_advances_from_the_start() {
         let start = crate::any_instant();
         let at_start = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
         let clock = WallClock::new(start, at_start);

@@ -1,6 +1,6 @@
-//! Writing: the compound packets of a sender and of a receiver.
+//! Writes the compound packets of a sender and of a receiver.
 //!
-//! Always: appends whole packets whose lengths are true; texts are cut at 255 bytes, between
+//! Always: appends whole packets with correct lengths; texts are cut at 255 bytes, between
 //! characters.
 
 use super::{
@@ -10,8 +10,8 @@ use super::{
     VERSION,
 };
 
-/// Appends a compound packet of a sender: its report without reception reports, its description,
-/// and what it echoes of a receiver's clock.
+/// Appends a sender's compound packet: its report without reception reports, its description, and
+/// the echo of a receiver's clock if there is one.
 pub fn write_report(
     report: &SenderReport,
     description: &Description<'_>,
@@ -42,10 +42,10 @@ pub fn write_report(
     }
 }
 
-/// Appends a compound packet of a receiver: how it hears the senders, its CNAME, and its clock's
-/// `reference_time` as NTP timestamp, which senders echo.
+/// Appends a receiver's compound packet: its reception reports, its CNAME, and its clock's
+/// `reference_time` (an NTP timestamp), which senders echo.
 ///
-/// Of more reports than [`MAX_RECEPTION_REPORTS`] the last are left out.
+/// Reports after the first [`MAX_RECEPTION_REPORTS`] are left out.
 pub fn write_receiver_report(
     ssrc: u32,
     reports: &[ReceptionReport],
@@ -70,7 +70,7 @@ pub fn write_receiver_report(
     });
 }
 
-/// Appends a BYE packet, which goes behind a report in the same datagram.
+/// Appends a BYE packet; it must follow a report in the same datagram (RFC 3550 section 6.1).
 pub fn write_goodbye(ssrc: u32, out: &mut Vec<u8>) {
     write_packet(GOODBYE, 1, out, |out| out.extend(ssrc.to_be_bytes()));
 }
@@ -86,11 +86,11 @@ fn write_reception_report(report: &ReceptionReport, out: &mut Vec<u8>) {
     out.extend(report.delay_since_last_sender_report.to_be_bytes());
 }
 
-/// An extended report of one block, whose body is whole words.
+/// Appends an extended report of one block; `body` must write whole words.
 fn write_extended_report(ssrc: u32, block: u8, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     write_packet(EXTENDED_REPORT, 0, out, |out| {
         out.extend(ssrc.to_be_bytes());
-        // A block begins as a packet does, but for the version.
+        // The length stands where a packet has its own.
         let start = out.len();
         out.extend([block, 0, 0, 0]);
         body(out);
@@ -106,9 +106,9 @@ fn write_packet(kind: u8, count: u8, out: &mut Vec<u8>, body: impl FnOnce(&mut V
     write_length(start, out);
 }
 
-/// The length of what begins at `start`, in words without the first one.
+/// Writes the length of the packet that begins at `start`, in words, not counting the first.
 fn write_length(start: usize, out: &mut [u8]) {
-    // A description of three items of 255 bytes is 195 words; the length always fits.
+    // The longest packet, a description with three items of 255 bytes, has 195 words.
     let words = ((out.len() - start) / 4 - 1) as u16;
     out[start + 2..start + 4].copy_from_slice(&words.to_be_bytes());
 }
