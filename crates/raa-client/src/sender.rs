@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::codec::{CodecError, EncoderSettings};
-use raa_core::hub::StreamStart;
 use raa_core::packetizer::{Hearing, Identity, Packetizer, PacketizerConfig, PacketizerStats};
+use raa_core::rtp::StreamStart;
 use tracing::{debug, info};
 
 use crate::INBOX;

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::codec::CodecError;
-use crate::hub::reports::{Peer, Reporter};
 use crate::level::{Level, Meter, from_dbfs};
 use crate::mix;
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
+use crate::reports::{Peer, Reporter};
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Accepted, Pace, Scratch, Source, SourceStats};

@@ -18,18 +18,15 @@ use crate::codec::{self, CodecError, Encoder, MAX_ENCODED_LEN};
 use crate::mix::Limiter;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
+use crate::reports::Reporter;
 use crate::rtcp;
-use crate::rtp::{self, Packet};
+use crate::rtp::{self, Packet, StreamStart};
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Accepted, Pace};
 use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
-use reports::Reporter;
 pub use shares::Share;
-pub use types::{
-    ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output, StreamStart,
-};
+pub use types::{ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output};
 
-pub(crate) mod reports;
 mod shares;
 mod types;
 

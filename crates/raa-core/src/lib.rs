@@ -14,6 +14,7 @@ pub mod packetizer;
 pub mod quality;
 pub mod red;
 pub mod refused;
+mod reports;
 pub mod rtcp;
 pub mod rtp;
 mod sequence;

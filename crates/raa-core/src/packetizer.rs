@@ -34,9 +34,9 @@ pub use self::redundancy::{MAX_REDUNDANCY, Redundancy, RedundancyError};
 use self::reports::Reports;
 use self::timeline::{Place, Timeline};
 use crate::codec::{self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
-use crate::hub::StreamStart;
+
 use crate::level::{Level, Meter};
-use crate::rtp::Packet;
+use crate::rtp::{Packet, StreamStart};
 use crate::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT_SAMPLES, red};
 
 /// Samples that wait to be sent at most: 200 ms.

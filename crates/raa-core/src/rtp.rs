@@ -26,6 +26,17 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
 }
 
+/// The random first values of an RTP stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamStart {
+    /// The synchronisation source.
+    pub ssrc: u32,
+    /// The first packet's sequence number.
+    pub sequence_number: u16,
+    /// The first sample's timestamp.
+    pub timestamp: u32,
+}
+
 /// Why a datagram was refused. Any host can cause these, so callers count them and never log each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {

@@ -7,10 +7,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::codec::{CodecError, Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN};
-use raa_core::hub::{Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::hub::{Hub, HubConfig, Origin, Output};
 use raa_core::red::{self, Earlier};
 use raa_core::rtcp::{self, Description, SenderReport};
-use raa_core::rtp::Packet;
+use raa_core::rtp::{Packet, StreamStart};
 use raa_core::source::Scratch;
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::client::ClientView;
 use raa_core::codec::{CodecError, Decoder, EncoderSettings};
-use raa_core::hub::{Command, Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::hub::{Command, Hub, HubConfig, Origin, Output};
+use raa_core::rtp::StreamStart;
 use raa_core::settings::ClientSettings;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT};
 

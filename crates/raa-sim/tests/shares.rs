@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::SLOT;
 use raa_core::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
-use raa_core::hub::{Hub, HubConfig, Origin, Output, Share, StreamStart};
-use raa_core::rtp::Packet;
+use raa_core::hub::{Hub, HubConfig, Origin, Output, Share};
+use raa_core::rtp::{Packet, StreamStart};
 
 const CLIENTS: u32 = 70;
 const SLOTS: u32 = 20;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::codec::EncoderSettings;
 use crate::refused::RefusedCounts;
+use crate::rtp::StreamStart;
 use crate::settings::{ClientSettings, Name};
 
 /// What the hub is set to.
@@ -30,17 +31,6 @@ pub struct HubConfig {
     pub mix_stream: StreamStart,
     /// What the wall clock says when the hub starts; reports to senders tell it.
     pub wall_clock: SystemTime,
-}
-
-/// The random first values of an RTP stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamStart {
-    /// The synchronisation source.
-    pub ssrc: u32,
-    /// The first packet's sequence number.
-    pub sequence_number: u16,
-    /// The first sample's timestamp.
-    pub timestamp: u32,
 }
 
 /// Where a datagram comes from.

@@ -18,10 +18,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use raa_core::client::ClientView;
 use raa_core::codec::{Decoder, EncoderSettings, MAX_PACKET_SAMPLES};
-use raa_core::hub::{Command, Hub, HubConfig, Origin, Output, StreamStart};
+use raa_core::hub::{Command, Hub, HubConfig, Origin, Output};
 use raa_core::red;
 use raa_core::rtcp::{self, Description, SenderReport};
-use raa_core::rtp::Packet;
+use raa_core::rtp::{Packet, StreamStart};
 use raa_core::settings::{ClientSettings, Volume};
 use raa_core::{SLOT, SLOT_SAMPLES};
 

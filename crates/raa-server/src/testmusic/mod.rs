@@ -14,9 +14,9 @@ use std::thread;
 
 use anyhow::Context as _;
 use raa_core::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
-use raa_core::hub::StreamStart;
 use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
+use raa_core::rtp::StreamStart;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
 
 use synth::Harpsichord;

@@ -65,7 +65,7 @@ impl Peer {
     }
 
     /// A packet of its stream came; `None` is inside the server.
-    pub(super) fn take_sound(&mut self, from: Option<SocketAddr>, bytes: usize) {
+    pub(crate) fn take_sound(&mut self, from: Option<SocketAddr>, bytes: usize) {
         if self.address != from {
             // Whoever is there now has not asked for anything yet.
             (self.address, self.bytes, self.last) = (from, 0, None);
@@ -75,11 +75,11 @@ impl Peer {
     }
 
     /// An RTCP datagram of its own came from where its sound comes from.
-    pub(super) fn take_bytes(&mut self, bytes: usize) {
+    pub(crate) fn take_bytes(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    pub(super) fn is_at(&self, from: Option<SocketAddr>) -> bool {
+    pub(crate) fn is_at(&self, from: Option<SocketAddr>) -> bool {
         from.is_some() && self.address == from
     }
 
@@ -115,7 +115,7 @@ impl Peer {
 
 impl Reporter {
     /// Reports of the stream `ssrc`, which should be random: the times of reports follow from it.
-    pub(super) fn new(ssrc: u32, start: Instant, wall_clock: SystemTime) -> Self {
+    pub(crate) fn new(ssrc: u32, start: Instant, wall_clock: SystemTime) -> Self {
         Self {
             ssrc,
             cname: format!("raa-{ssrc:08x}"),
@@ -126,7 +126,7 @@ impl Reporter {
     }
 
     /// Takes what a client says from where its sound comes from.
-    pub(super) fn take(&self, peer: &mut Peer, arrival: Instant, item: &rtcp::Item<'_>) {
+    pub(crate) fn take(&self, peer: &mut Peer, arrival: Instant, item: &rtcp::Item<'_>) {
         match *item {
             rtcp::Item::SenderReport(report) => peer.take_sender_report(arrival, &report),
             // The echo of somebody else's time says nothing of the way to this server.

@@ -1,9 +1,11 @@
 //! What senders are told, through the hub as its shell sees it.
 
-use super::super::*;
 use super::*;
 use crate::codec::EncoderSettings;
+use crate::hub::{Hub, HubConfig, Origin, Output};
 use crate::rtcp::{Description, Item, TimeEcho};
+use crate::rtp::{Packet, StreamStart};
+use crate::{SLOT, SLOT_SAMPLES};
 
 mod both_sides;
 mod forged;
