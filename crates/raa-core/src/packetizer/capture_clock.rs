@@ -1,28 +1,28 @@
-//! Tells which sample is being captured at an instant, by a clock that follows the sound card's.
+//! A clock that follows the sound card's: which sample is captured at an instant.
 //!
-//! The system's clock alone would drift away from the samples, the samples alone stop whenever
-//! capture does. So the system's clock is slewed to where capture is, like a clock under NTP.
-//! Always: moves at most 0.1 % faster or slower than the system's clock, which is more than any
-//! sound card drifts and too little for the lateness of a single block to matter.
+//! The system clock alone would drift away from the samples, and a count of samples stops whenever
+//! capture does. So the system clock is slewed to the position of capture, as under NTP.
+//! Always: the clock runs at most 0.1 % faster or slower than the system clock, which is more than
+//! any sound card drifts and too little for the lateness of a single block to matter.
 
 use std::time::{Duration, Instant};
 
 use super::CAPTURE_GAP;
 use crate::SAMPLE_RATE;
 
-/// Share of the elapsed time by which the clock may be put right.
+/// Largest correction, as a share of the elapsed time.
 const MAX_SLEW: f64 = 0.001;
 
 #[derive(Debug)]
 pub(super) struct CaptureClock {
     start: Instant,
     followed: Instant,
-    /// How far capture is ahead of the system's clock, in samples.
+    /// Samples by which capture is ahead of the system clock.
     ahead: f64,
 }
 
 impl CaptureClock {
-    /// Sample 0 is captured at `start`.
+    /// Creates a clock by which sample 0 is captured at `start`.
     pub(super) fn new(start: Instant) -> Self {
         Self {
             start,
@@ -31,21 +31,21 @@ impl CaptureClock {
         }
     }
 
-    /// The sample that is being captured at `now`.
+    /// Returns the sample that is captured at `now`.
     pub(super) fn position(&self, now: Instant) -> i64 {
         let elapsed = now.saturating_duration_since(self.start);
         (elapsed.as_secs_f64() * f64::from(SAMPLE_RATE) + self.ahead).round() as i64
     }
 
-    /// When `position` is being captured: [`CaptureClock::position`] turned round.
+    /// Returns when `position` is captured: the inverse of [`CaptureClock::position`].
     pub(super) fn instant_at(&self, position: i64) -> Instant {
         let elapsed = (position as f64 - self.ahead) / f64::from(SAMPLE_RATE);
         self.start + Duration::from_secs_f64(elapsed.max(0.0))
     }
 
-    /// Takes note that at `now` capture has reached `position`.
+    /// Corrects the clock towards `position`, which capture has reached at `now`.
     pub(super) fn follow(&mut self, now: Instant, position: i64) {
-        // A pause of capture says nothing about its speed.
+        // A pause of capture gives no information about its speed.
         let elapsed = now
             .saturating_duration_since(self.followed)
             .min(CAPTURE_GAP);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_and_its_position_belong_together() {
+    fn instant_and_position_are_inverse() {
         let mut clock = CaptureClock::new(crate::any_instant());
         clock.ahead = 12.34;
         for position in (100..10_000_000_000).step_by(99_999_937) {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn lateness_of_single_blocks_hardly_moves_it() {
+    fn single_late_blocks_hardly_move_the_clock() {
         let start = crate::any_instant();
         let mut clock = CaptureClock::new(start);
         for block in 1..=1000 {

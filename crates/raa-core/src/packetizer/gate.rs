@@ -1,25 +1,25 @@
-//! Decides by level what is sound worth sending.
+//! Decides by level which frames are sound worth sending.
 //!
-//! libopus alone cannot: one bit of dither on silence makes it send at the full rate.
-//! Always: opens with the very frame that is loud enough; closes only after [`HANGOVER_FRAMES`]
-//! quiet frames in a row, so the pauses of speech and the decay of music pass whole.
+//! The DTX of libopus is not enough: one bit of dither on silence makes it send at the full rate.
+//! Always: opens with the first frame that is loud enough; closes only after [`HANGOVER_FRAMES`]
+//! quiet frames in a row, so that pauses of speech and the decay of music pass unharmed.
 
 use crate::level::from_dbfs;
 
-/// A frame whose peak is below this is quiet. Dithered silence of 16 bits is at -90 dBFS; at
-/// twice the volume a sound of -70 dBFS is still as quiet as -64 dBFS.
+/// Peak below which a frame is quiet. Dithered 16-bit silence is at -90 dBFS; at a volume of 200 %
+/// a sound of -70 dBFS still has only -64 dBFS.
 const THRESHOLD_DBFS: f32 = -70.0;
-/// 400 ms: longer than the pauses between words.
+/// Quiet frames that still pass: 400 ms, longer than the pauses between words.
 const HANGOVER_FRAMES: u32 = 20;
 
-/// What happens with a frame.
+/// The gate's decision about a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passage {
-    /// It is sound after silence.
+    /// The frame is the first sound after silence.
     Opens,
-    /// It is sound, or the short quiet after it.
+    /// The frame is sound, or quiet within the hangover.
     Open,
-    /// It is silence.
+    /// The frame is silence.
     Closed,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Gate {
 }
 
 impl Default for Gate {
-    /// Closed.
+    /// Returns a closed gate.
     fn default() -> Self {
         Self {
             quiet_frames: HANGOVER_FRAMES,
@@ -38,7 +38,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Judges one frame by its peak, a linear magnitude.
+    /// Decides about one frame by its peak, a linear magnitude.
     pub(super) fn pass(&mut self, peak: f32) -> Passage {
         if peak >= from_dbfs(THRESHOLD_DBFS) {
             let was_closed = self.is_closed();
@@ -57,7 +57,7 @@ impl Gate {
         }
     }
 
-    /// Closes at once: there is nothing to judge.
+    /// Closes at once, without a hangover.
     pub(super) fn close(&mut self) {
         self.quiet_frames = HANGOVER_FRAMES;
     }

@@ -1,10 +1,10 @@
-//! Earlier frames sent once more, so that a lost packet is not a lost frame (RFC 2198): how many,
-//! which ones, and how their number follows what the receiver tells of losses.
+//! Redundancy (RFC 2198): repeats earlier frames, so that a lost packet is not a lost frame.
 //!
-//! One earlier frame is the one before the last, so that two packets lost in a row cost nothing;
-//! more fill up what lies between and behind.
-//! Always: only frames of one talkspurt; never fewer than configured nor more than
-//! [`MAX_REDUNDANCY`]; no allocation after the start.
+//! This file decides which frames are repeated and adapts their number to the loss that the
+//! receiver reports. A single repeated frame is the one before the last, so that two packets lost
+//! in a row cost nothing; further ones fill the places around it.
+//! Always: repeats frames of the current talkspurt only; never fewer than configured and never
+//! more than [`MAX_REDUNDANCY`]; no allocation after the start.
 
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,22 @@ use super::timeline::FRAME;
 use crate::red::{self, Earlier};
 use crate::{OPUS_PAYLOAD_TYPE, codec};
 
-/// The most earlier frames that a packet carries.
+/// Maximum number of earlier frames in a packet.
 pub const MAX_REDUNDANCY: u8 = 3;
 
-/// How many earlier frames a packet carries at least: 0 to 3, of which each costs as many bytes
-/// again as the sound alone.
+/// Minimum number of earlier frames in a packet, 0 to 3. Each costs as many bytes as the audio
+/// itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redundancy(u8);
 
 /// A redundancy outside 0 to 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("redundancy is {0}, allowed are whole numbers from 0 to 3")]
+#[error("redundancy is {0}; it must be a whole number from 0 to 3")]
 pub struct RedundancyError(pub i64);
 
 impl Redundancy {
+    /// Checks a number of frames.
+    ///
     /// # Errors
     /// [`RedundancyError`] outside 0 to 3.
     pub fn new(frames: i64) -> Result<Self, RedundancyError> {
@@ -35,7 +37,7 @@ impl Redundancy {
         }
     }
 
-    /// 0 to 3.
+    /// Returns the number of frames, 0 to 3.
     pub fn frames(self) -> u8 {
         self.0
     }
@@ -47,17 +49,17 @@ impl Default for Redundancy {
     }
 }
 
-/// Which earlier frames a packet carries.
+/// The earlier frames that a packet carries.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Carried {
-    /// Those that began so many frames before its own.
+    /// Frames at these distances before its own, in frames.
     Back(&'static [i64]),
-    /// The last ones, so many at most, wherever they lie.
+    /// Up to this many of the last frames, at any distance.
     Last(usize),
 }
 
 impl Carried {
-    /// In a packet of sound.
+    /// Returns the frames for a packet of sound.
     pub(super) fn with_sound(redundancy: u8) -> Self {
         Self::Back(match redundancy {
             0 => &[],
@@ -67,8 +69,8 @@ impl Carried {
         })
     }
 
-    /// In the first packet of silence: what no packet of sound comes for any more. Those are two
-    /// frames even where a packet of sound carries only one.
+    /// Returns the frames for the first packet of silence: those that no later packet of sound
+    /// will repeat. These are two even where a packet of sound carries only one.
     pub(super) fn with_silence(redundancy: u8) -> Self {
         Self::Last(match redundancy {
             0 => 0,
@@ -81,7 +83,7 @@ impl Carried {
 #[derive(Debug)]
 pub(super) struct History([Frame; MAX_REDUNDANCY as usize]);
 
-/// One that was sent; with an empty payload there is none.
+/// A frame that was sent; an empty payload marks an unused place.
 #[derive(Debug)]
 struct Frame {
     at: i64,
@@ -96,12 +98,12 @@ impl History {
         }))
     }
 
-    /// The talkspurt has ended.
+    /// Forgets all frames at the end of a talkspurt.
     pub(super) fn forget(&mut self) {
         self.0.iter_mut().for_each(|frame| frame.payload.clear());
     }
 
-    /// Takes a frame that was sent as sound.
+    /// Remembers a frame that was sent as sound.
     pub(super) fn push(&mut self, at: i64, payload: &[u8]) {
         self.0.rotate_right(1);
         let newest = &mut self.0[0];
@@ -112,7 +114,7 @@ impl History {
         }
     }
 
-    /// What a packet whose own frame begins at `at` carries, the earliest first.
+    /// Returns the earlier frames for a packet whose own frame begins at `at`, the earliest first.
     pub(super) fn earlier(
         &self,
         at: i64,
@@ -136,28 +138,29 @@ impl History {
     }
 }
 
-/// From which loss on, in percent, how many frames are carried. A frame is lost when all its
-/// packets are: of independent losses of 1 % with one earlier frame one frame in 10,000, of 4 %
-/// with one still one in 600, which is a fault every 12 s, and with two one in 15,000. At 12 %
-/// two leave one in 600 again. Wrongly raised, it costs bytes; wrongly not raised, sound.
+/// Loss in percent, and the earlier frames carried from that loss on. A frame is lost when all
+/// packets that carry it are. With independent losses and one earlier frame, that is one frame in
+/// 10,000 at 1 % loss and one in 600, an audible gap every 12 s, at 4 %; with two earlier frames one
+/// in 15,000 at 4 % and one in 600 at 12 %. Too many frames cost bytes, too few cost audio.
 const STEPS: [(u16, u8); 3] = [(12, 3), (4, 2), (1, 1)];
-/// After so long, and so many reports, of less need one frame fewer is carried: losses come in
-/// spells, and going up and down between them would be late for every one.
+/// Time of lower need after which one frame fewer is carried. Losses come in spells; a number that
+/// follows each of them would be late every time.
 const CALM: Duration = Duration::from_secs(30);
+/// Reports of lower need after which one frame fewer is carried.
 const CALM_REPORTS: u32 = 6;
 
-/// How many earlier frames are carried, now that the receiver tells of losses.
+/// Adapts the number of earlier frames to the loss that the receiver reports.
 #[derive(Debug)]
 pub(super) struct Adaptation {
     least: u8,
     current: u8,
-    /// Since when, and in how many reports, fewer were enough.
+    /// Start of the time in which fewer frames would have been enough.
     calm_since: Option<Instant>,
     calm_reports: u32,
 }
 
 impl Adaptation {
-    /// Begins with the least.
+    /// Begins with the minimum.
     pub(super) fn new(least: Redundancy) -> Self {
         Self {
             least: least.frames(),
@@ -167,12 +170,13 @@ impl Adaptation {
         }
     }
 
-    /// How many frames are carried now: 0 to 3.
+    /// Returns the number of earlier frames to carry now: 0 to 3.
     pub(super) fn current(&self) -> u8 {
         self.current
     }
 
-    /// Takes what a report said at `now`: the loss since the one before, in 256ths.
+    /// Handles the loss that a report at `now` states for the time since the previous report, in
+    /// 256ths.
     pub(super) fn handle_loss(&mut self, now: Instant, fraction_lost: u8) {
         let needed = needed(fraction_lost).max(self.least);
         if needed >= self.current {

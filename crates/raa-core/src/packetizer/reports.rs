@@ -1,7 +1,7 @@
-//! A sender's RTCP: when it is due and what it says (RFC 3550 section 6).
+//! A sender's RTCP: its timing and its contents (RFC 3550 section 6).
 //!
-//! Always: the first report follows the first RTP packet at once (section 6.2 allows that for
-//! unicast); then 0.5 to 1.5 intervals of 5 s lie between two.
+//! Always: the first report follows the first RTP packet at once, which section 6.2 allows for
+//! unicast; the next ones follow after 0.5 to 1.5 intervals of 5 s.
 
 use std::time::{Instant, SystemTime};
 
@@ -9,16 +9,16 @@ use super::Identity;
 use crate::rtcp::timing::{Intervals, WallClock};
 use crate::rtcp::{self, Description, SenderReport, TimeEcho};
 
-/// What a report says of the stream.
+/// The state of the stream as a report states it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SenderState {
     pub now: Instant,
     pub ssrc: u32,
-    /// The timestamp that belongs to `now`.
+    /// The RTP timestamp of `now`.
     pub rtp_timestamp: u32,
     pub packets: u64,
     pub octets: u64,
-    /// What it echoes of the receiver's clock.
+    /// The echo of the receiver's clock.
     pub echo: Option<TimeEcho>,
 }
 
@@ -45,12 +45,12 @@ impl Reports {
         }
     }
 
-    /// When the next report is due; `None` before the first RTP packet.
+    /// Returns when the next report is due; `None` before the first RTP packet.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The next report is due at `now`.
+    /// Makes the next report due at `now`.
     pub(super) fn hurry(&mut self, now: Instant) {
         self.due = Some(now);
     }
@@ -72,7 +72,7 @@ impl Reports {
             ssrc: state.ssrc,
             ntp: self.ntp(state.now),
             rtp_timestamp: state.rtp_timestamp,
-            // Both counters wrap, as the RFC says.
+            // Both counters wrap (RFC 3550 section 6.4.1 gives them 32 bits).
             packets: state.packets as u32,
             octets: state.octets as u32,
         };
@@ -90,7 +90,7 @@ impl Reports {
         );
     }
 
-    /// An instant by the clock of these reports, as NTP timestamp.
+    /// Returns the NTP timestamp of an instant by the clock of these reports.
     pub(super) fn ntp(&self, now: Instant) -> u64 {
         self.clock.ntp(now)
     }

@@ -266,7 +266,7 @@ fn what_cannot_be_set_is_named() {
     }
     for frames in [-1, 4, 256] {
         let error = Redundancy::new(frames).unwrap_err().to_string();
-        let said = format!("redundancy is {frames}, allowed are whole numbers from 0 to 3");
+        let said = format!("redundancy is {frames}; it must be a whole number from 0 to 3");
         assert_eq!(error, said);
     }
 }

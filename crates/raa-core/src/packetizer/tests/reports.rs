@@ -1,12 +1,12 @@
-//! RTCP: when it is sent and what it says.
+//! The timing and contents of the packetizer's RTCP.
 
 use super::*;
 
-/// What a compound packet says: sender report, name, whether it says goodbye.
+/// Returns the sender report and the name of a compound packet, and whether it ends with a BYE.
 fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
     let (mut report, mut name, mut goodbye) = (None, String::new(), false);
     let read = |item: rtcp::Item<'_>| match item {
-        rtcp::Item::SenderReport(said) => report = Some(said),
+        rtcp::Item::SenderReport(read) => report = Some(read),
         rtcp::Item::Name { text, .. } => name = String::from_utf8(text.to_vec()).unwrap(),
         rtcp::Item::Goodbye { ssrc } => goodbye = ssrc == START.ssrc,
         _ => {}
@@ -16,7 +16,7 @@ fn read_report(datagram: &[u8]) -> (rtcp::SenderReport, String, bool) {
 }
 
 #[test]
-fn the_first_report_follows_the_first_packet_and_says_everything() {
+fn first_report_follows_the_first_packet() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     let (at, datagram) = world.rtcp[0].clone();
@@ -55,12 +55,12 @@ fn reports_are_spread_around_five_seconds() {
 }
 
 #[test]
-fn introducing_again_reports_right_after_the_next_packet() {
+fn reintroduction_reports_after_the_next_packet() {
     let mut world = World::new();
     world.packetizer.introduce_again();
     assert!(
         world.packetizer.poll_transmit().is_none(),
-        "no report goes before the first packet"
+        "no report precedes the first packet"
     );
     world.capture_tone(1000 * MS);
     assert_eq!(world.rtcp.len(), 1);
@@ -69,7 +69,7 @@ fn introducing_again_reports_right_after_the_next_packet() {
     assert_eq!(
         world.rtcp.len(),
         1,
-        "a receiver that has heard no packet would not believe it"
+        "a receiver would not accept it before a packet"
     );
     world.capture_tone(20 * MS);
     let last = world.rtp.last().unwrap().at;
@@ -77,7 +77,7 @@ fn introducing_again_reports_right_after_the_next_packet() {
 }
 
 #[test]
-fn goodbye_ends_a_stream_that_has_begun() {
+fn goodbye_follows_only_a_started_stream() {
     let world = World::new();
     assert_eq!(world.packetizer.goodbye(world.now), None);
     let mut world = World::new();

@@ -1,4 +1,4 @@
-//! What is sent of silence, and when sound begins again.
+//! Packets sent in silence, and the onset of sound after it.
 
 use super::*;
 
@@ -13,10 +13,10 @@ fn dithered_silence_costs_only_keep_alives() {
 }
 
 #[test]
-fn libopus_own_dtx_is_said_once() {
+fn libopus_dtx_is_sent_once() {
     let mut world = World::new();
     world.capture_tone(400 * MS);
-    // Shorter than the gate's hangover, but libopus knows digital silence sooner.
+    // Shorter than the gate's hangover, but libopus detects digital silence sooner.
     world.capture_silence(380 * MS);
     let pause = world.rtp.split_off(20);
     let silence: Vec<_> = pause
@@ -28,7 +28,7 @@ fn libopus_own_dtx_is_said_once() {
     assert!(pause.len() < 15, "{} of 19 frames were sent", pause.len());
     world.capture_tone(400 * MS);
     let onset = &world.rtp[20];
-    assert!(onset.marker, "what was not sent was silence");
+    assert!(onset.marker, "the frames that were not sent were silence");
     assert_eq!(
         onset.sequence_number,
         silence[0].sequence_number.wrapping_add(1)
@@ -36,7 +36,7 @@ fn libopus_own_dtx_is_said_once() {
 }
 
 #[test]
-fn pauses_are_sent_whole_up_to_the_hangover() {
+fn pauses_within_the_hangover_are_sent() {
     for (pause_ms, talkspurts) in [(20, 1), (200, 1), (380, 1), (420, 2), (2000, 2)] {
         let mut world = World::new();
         world.capture_tone(200 * MS);
@@ -66,12 +66,12 @@ fn quiet_sound_is_sent() {
 }
 
 #[test]
-fn the_hangover_ends_with_one_word_of_silence() {
+fn hangover_ends_with_one_dtx_packet() {
     let mut world = World::new();
     world.capture_tone(1000 * MS);
     world.capture_silence(700 * MS);
     let lengths: Vec<_> = world.rtp.iter().map(|sent| sent.payload.len()).collect();
-    // 50 frames of tone; libopus may call the end of the hangover silence before the gate does.
+    // 50 frames of tone; libopus may detect silence before the gate's hangover ends.
     let silence: Vec<_> = (0..lengths.len()).filter(|&i| lengths[i] == 1).collect();
     let first = silence[0];
     assert!((55..=69).contains(&first), "{lengths:?}");
@@ -82,7 +82,7 @@ fn the_hangover_ends_with_one_word_of_silence() {
 }
 
 #[test]
-fn keep_alives_come_every_400_ms_with_or_without_capture() {
+fn keep_alives_are_sent_every_400_ms() {
     for captured in [true, false] {
         let mut world = World::new();
         if captured {

@@ -1,9 +1,9 @@
-//! Frames, sequence numbers and timestamps, whatever capture and its clock do.
+//! Frames, sequence numbers and timestamps under irregular capture and drifting clocks.
 
 use super::*;
 
 #[test]
-fn frames_are_the_same_whatever_the_blocks_are() {
+fn block_length_does_not_change_frames() {
     let frames_of = |block: usize| {
         let mut world = World::new();
         let mut tone = tone();
@@ -24,7 +24,7 @@ fn frames_are_the_same_whatever_the_blocks_are() {
 }
 
 #[test]
-fn timestamps_go_on_through_a_pause_of_capture() {
+fn timestamps_continue_through_a_capture_pause() {
     for pause_ms in [101, 130, 399, 777, 5_000, 3_600_000] {
         let mut world = World::new();
         world.capture_tone(1005 * MS);
@@ -45,7 +45,7 @@ fn timestamps_go_on_through_a_pause_of_capture() {
             .filter(|sent| !sent.is_silence())
             .count();
         assert!((4..=5).contains(&after), "{pause_ms} ms: {after}");
-        // Every packet is sent when its frame is over, give or take what capture's pause adds.
+        // Every packet is sent at the end of its frame, plus the delay of the capture pause.
         for sent in &world.rtp {
             let begins = world.start + Duration::from_secs(1) * (sent.timestamp - 5000) / 48_000;
             let waited = sent.at - begins;
@@ -77,7 +77,7 @@ fn sequence_and_timestamp_wrap() {
 }
 
 #[test]
-fn drift_of_the_sound_card_makes_no_jump() {
+fn sound_card_drift_causes_no_jump() {
     for ppm in [-200.0, 200.0] {
         let mut world = World::new();
         let mut tone = tone();
@@ -89,7 +89,7 @@ fn drift_of_the_sound_card_makes_no_jump() {
             world.packetizer.push_pcm(world.now, &pcm);
             world.poll();
         }
-        // Ten minutes are 120 ms by then, more than what counts as a backlog or a loss.
+        // After ten minutes the drift is 120 ms, more than the limits of a backlog or a loss.
         assert_eq!(world.rtp.len(), 30_000, "{ppm} ppm");
         world.assert_timestamps_are_contiguous();
         assert_eq!(world.packetizer.stats().dropped_samples, 0);
@@ -98,11 +98,11 @@ fn drift_of_the_sound_card_makes_no_jump() {
 }
 
 #[test]
-fn a_backlog_after_a_stall_is_dropped() {
+fn backlog_after_a_stall_is_dropped() {
     for polled in [true, false] {
         let mut world = World::new();
         world.capture_tone(500 * MS);
-        // The process stands still; then three seconds of sound are there at once.
+        // The process stalls; then three seconds of sound arrive at once.
         world.now += 3000 * MS;
         let before = world.rtp.len();
         let mut tone = tone();
@@ -128,7 +128,7 @@ fn a_backlog_after_a_stall_is_dropped() {
 }
 
 #[test]
-fn one_long_block_after_a_stall_gives_its_end_only() {
+fn only_the_end_of_a_long_block_is_sent() {
     let mut world = World::new();
     world.capture_tone(500 * MS);
     world.now += 3000 * MS;
@@ -143,9 +143,9 @@ fn one_long_block_after_a_stall_gives_its_end_only() {
 }
 
 #[test]
-fn capture_that_is_late_loses_nothing_that_can_arrive_in_time() {
-    // How long capture stands still before it delivers all of it at once, and how many frames of
-    // that are lost: those that were declared silent meanwhile.
+fn late_capture_loses_only_declared_silence() {
+    // The time for which capture stalls before it delivers everything at once, and the number of
+    // frames lost: those declared silent in that time.
     for (late_ms, lost) in [(20, 0), (60, 0), (90, 0), (140, 4), (190, 5)] {
         for polled in [true, false] {
             let mut world = World::new();
@@ -176,7 +176,7 @@ fn capture_that_is_late_loses_nothing_that_can_arrive_in_time() {
 }
 
 #[test]
-fn lost_capture_is_made_up_for() {
+fn timestamps_catch_up_with_lost_capture() {
     let mut world = World::new();
     world.capture_tone(100 * MS);
     // Capture loses 50 ms out of every 100 without ever pausing for long.
@@ -190,7 +190,7 @@ fn lost_capture_is_made_up_for() {
 }
 
 #[test]
-fn nothing_grows_while_nobody_polls() {
+fn pending_audio_is_bounded_without_polling() {
     let mut world = World::new();
     let mut tone = tone();
     for _ in 0..1000 {
@@ -207,7 +207,7 @@ fn nothing_grows_while_nobody_polls() {
 }
 
 #[test]
-fn what_is_not_a_number_is_silence() {
+fn nan_and_infinity_are_silence() {
     let mut world = World::new();
     world.capture_for(1000 * MS, || f32::NAN);
     world.capture_for(1000 * MS, || f32::INFINITY);
