@@ -1,7 +1,7 @@
-//! Where the sound comes from: one thread that puts blocks of PCM into the sender's inbox.
+//! The source of the sound: one thread that puts blocks of PCM into the sender's inbox.
 //!
-//! Always: 48 kHz mono, about 20 ms a block; a source that has nothing to say says nothing; a
-//! source that fails is opened again for ever; a full inbox costs a block and never waits.
+//! Always: blocks are 48 kHz mono and about 20 ms long; a source without sound may deliver nothing;
+//! a source that fails is reopened until it works; a full inbox costs a block and never waits.
 
 #[cfg(any(windows, test))]
 mod encoding;
@@ -27,83 +27,93 @@ use std::thread::JoinHandle;
 
 use crate::sender::Input;
 use crate::settings::Source;
-use crate::status::Board;
+use crate::status::{ConversionError, SharedStatus};
 
 #[cfg(windows)]
-pub use self::wasapi::{Device, devices};
+pub(crate) use self::wasapi::devices;
 
 /// Something that can be captured.
-pub trait Capture: Send {
-    /// Captures until the sender is gone.
-    fn run(&mut self, pcm: &PcmInbox) -> Gone;
+pub(crate) trait Capture: Send {
+    /// Captures until the sender has ended.
+    fn run(&mut self, pcm: &PcmInbox) -> SenderEnded;
 }
 
-/// The sender has ended, and so shall its source.
+/// The sender has ended, so its source must end, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+pub(crate) struct SenderEnded;
 
-/// Why a source cannot be captured at all.
+/// Why a source cannot be opened at all.
 #[derive(Debug, thiserror::Error)]
-pub enum CaptureError {
-    /// The file is missing or is no WAV file.
+pub(crate) enum CaptureError {
+    /// The file is missing or not a WAV file.
     #[error("cannot play {path}: {reason}")]
-    File {
-        /// Which file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// This system has no such source.
+    File { path: String, reason: FileTrouble },
+    /// The source belongs to another operating system.
     #[error("this system cannot capture {0:?}")]
-    NotHere(Source),
+    OtherSystem(Source),
+}
+
+/// Why a WAV file cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileTrouble {
+    #[error("{0}")]
+    Wav(#[from] hound::Error),
+    #[error("it has no samples")]
+    Empty,
+    #[error("{0}")]
+    Conversion(#[from] ConversionError),
+}
+
+/// A device that sound can be captured from.
+#[cfg(any(windows, test))]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// Windows' endpoint id, which never changes.
+    pub(crate) id: String,
+    /// The display name; two devices may have the same one.
+    pub(crate) name: String,
 }
 
 /// The capturing side of the sender's inbox.
-pub struct PcmInbox {
+pub(crate) struct PcmInbox {
     inbox: SyncSender<Input>,
-    board: Board,
+    status: SharedStatus,
     /// Held by the sender.
     alive: Weak<()>,
 }
 
 impl PcmInbox {
-    /// `alive` dies with the sender.
-    pub fn new(inbox: SyncSender<Input>, board: Board, alive: Weak<()>) -> Self {
+    /// Creates an inbox that is closed when the value behind `alive` is dropped.
+    pub(crate) fn new(inbox: SyncSender<Input>, status: SharedStatus, alive: Weak<()>) -> Self {
         Self {
             inbox,
-            board,
+            status,
             alive,
         }
     }
 
-    /// Whether the sender has ended, for a source that has nothing to push.
-    pub fn is_gone(&self) -> bool {
+    /// Returns whether the sender has ended; for a source that has nothing to push.
+    pub(crate) fn is_closed(&self) -> bool {
         self.alive.strong_count() == 0
     }
 
-    /// Where the source says how it is doing.
-    pub fn board(&self) -> &Board {
-        &self.board
+    /// Returns the status to which the source reports.
+    pub(crate) fn status(&self) -> &SharedStatus {
+        &self.status
     }
 
-    /// Puts one block in.
-    ///
-    /// # Errors
-    /// [`Gone`] when the sender has ended.
-    pub fn push(&self, pcm: Vec<f32>) -> Result<(), Gone> {
+    /// Puts one block in; drops it if the inbox is full.
+    pub(crate) fn push(&self, pcm: Vec<f32>) -> Result<(), SenderEnded> {
         match self.inbox.try_send(Input::Pcm(pcm)) {
-            // A sender that is so far behind drops it anyway.
+            // A sender that is this far behind would drop the block anyway.
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
-            Err(TrySendError::Disconnected(_)) => Err(Gone),
+            Err(TrySendError::Disconnected(_)) => Err(SenderEnded),
         }
     }
 }
 
-/// Opens what must be there from the start.
-///
-/// # Errors
-/// [`CaptureError`]; a sound server that is not there yet is none.
-pub fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
+/// Opens a source. A sound server or device that is not there yet is no error.
+pub(crate) fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
     match source {
         Source::Tone => Ok(Box::new(tone::Tone)),
         Source::File(path) => Ok(Box::new(file::WavFile::open(path)?)),
@@ -111,17 +121,14 @@ pub fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
         Source::Pulse => Ok(Box::new(pulse::Pulse::default())),
         #[cfg(windows)]
         Source::Automatic | Source::Device(_) => Ok(wasapi::open(source)),
-        not_here => Err(CaptureError::NotHere(not_here.clone())),
+        other => Err(CaptureError::OtherSystem(other.clone())),
     }
 }
 
-/// Captures in a thread of its own.
-///
-/// # Errors
-/// When the thread cannot be made.
-pub fn spawn(mut capture: Box<dyn Capture>, pcm: PcmInbox) -> io::Result<JoinHandle<()>> {
+/// Runs `capture` in a thread of its own.
+pub(crate) fn spawn(mut capture: Box<dyn Capture>, pcm: PcmInbox) -> io::Result<JoinHandle<()>> {
     let run = move || {
-        let Gone = capture.run(&pcm);
+        let SenderEnded = capture.run(&pcm);
     };
     std::thread::Builder::new()
         .name("capture".into())

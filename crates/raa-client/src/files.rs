@@ -1,6 +1,6 @@
-//! Files that are replaced whole or not at all.
+//! Replaces files atomically.
 //!
-//! Always: a crash or a full disk leaves the old file.
+//! Always: a crash or a full disk leaves the old file in place.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// On Windows a virus scanner may have the file open for a moment, and nobody can replace it then.
+/// Attempts to replace a file: on Windows, a virus scanner may have it open for a moment.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Puts a new file in the place of the old one, in one step; who may read it stays.
+/// Replaces the file's content in one step, keeping its permissions.
 pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link to the file stays one.
+    // A symbolic link to the file stays one.
     let file = match fs::symlink_metadata(file) {
         Ok(found) if found.is_symlink() => &file.canonicalize()?,
         _ => file,
@@ -22,13 +22,13 @@ pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = with_suffix(file, &format!("{}.new", std::process::id()));
     let written = write_new(&new, file, bytes).and_then(|()| rename(&new, file));
     if written.is_err() {
-        // Perhaps it was not even made; then there is nothing to remove.
+        // If it was not even created, there is nothing to remove.
         let _ = fs::remove_file(&new);
     }
     written
 }
 
-/// The file's name with a dot and this behind it.
+/// Appends a dot and `suffix` to the file's name.
 pub(crate) fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".");

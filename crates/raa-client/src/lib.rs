@@ -1,22 +1,25 @@
-//! What a client of RAA does, whatever it runs on: capture, packetize, send, for ever.
+//! The RAA client: captures sound and sends it to an RAA server.
 //!
-//! Three threads share nothing but queues: capture and the resolver put what they have into one
-//! bounded inbox, the sender takes it out and owns the packetizer and the socket. What depends on
-//! the operating system is the capture alone, and the face that Windows' client has.
+//! Three threads share nothing but queues: capture and the resolver put their results into one
+//! bounded inbox; the sender takes them out, and owns the packetizer and the socket. Only capture
+//! and the user interface of Windows depend on the operating system.
 //!
-//! Always: nothing blocks the sender but its inbox; no queue grows without a limit; the server,
-//! its name and the sound server may go and come back at any time.
+//! Always: the sender waits for nothing but its inbox; every queue has a limit; the server, its
+//! address and the sound server may disappear and return at any time.
 
-pub mod capture;
+mod capture;
 mod files;
-pub mod link;
+mod link;
 pub mod logging;
 mod reception_log;
-pub mod resolver;
-pub mod sender;
+mod resolver;
+mod sender;
 pub mod settings;
 pub mod status;
-pub mod ui;
+// Used on Windows only, and tested everywhere.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
+mod ui;
 #[cfg(windows)]
 pub mod windows;
 
@@ -31,46 +34,47 @@ use crate::capture::PcmInbox;
 use crate::link::Link;
 use crate::sender::{Input, Sender};
 use crate::settings::Settings;
-use crate::status::Board;
+use crate::status::SharedStatus;
 
-/// Blocks of PCM and other inputs that wait for the sender at most: 320 ms of sound.
+/// The capacity of the sender's inbox: 320 ms of sound.
 const INBOX: usize = 16;
 
-/// A capture that waits for sound notices within a second that it is not needed any more; one that
-/// hangs is not waited for.
+/// How long to wait for the end of a capture. One without sound notices within a second that it must
+/// end; one that hangs is left behind.
 const CAPTURE_ENDS_WITHIN: Duration = Duration::from_millis(1500);
-const LOOK: Duration = Duration::from_millis(5);
+/// The pause between two checks whether a capture has ended.
+const CHECK_EVERY: Duration = Duration::from_millis(5);
 
-/// A client at work.
+/// A running client.
 pub struct Client {
     inbox: SyncSender<Input>,
     sender: JoinHandle<()>,
     capture: JoinHandle<()>,
 }
 
-/// A client that sends no more, and whose capture is about to end.
+/// A client that no longer sends and whose capture is about to end.
 pub struct Stopped {
     capture: JoinHandle<()>,
 }
 
 impl Client {
-    /// Sends from here on, and says on `board` how it goes.
+    /// Starts capturing and sending, and reports to `status`.
     ///
     /// # Errors
-    /// When the source cannot be opened, or a thread or the encoder cannot be made.
-    pub fn start(settings: &Settings, board: Board) -> anyhow::Result<Self> {
+    /// When the source cannot be opened, or a thread or the encoder cannot be created.
+    pub fn start(settings: &Settings, status: SharedStatus) -> anyhow::Result<Self> {
         let (inbox, inputs) = sync_channel(INBOX);
         let alive = Arc::new(());
-        let pcm = PcmInbox::new(inbox.clone(), board.clone(), Arc::downgrade(&alive));
+        let pcm = PcmInbox::new(inbox.clone(), status.clone(), Arc::downgrade(&alive));
         let capture = capture::open(&settings.source)?;
-        let link = link(settings, &inbox, &board)?;
-        let sender =
-            Sender::new(settings, inputs, link, board, alive).context("cannot make the encoder")?;
-        let capture = capture::spawn(capture, pcm).context("cannot start the capture's thread")?;
+        let link = link(settings, &inbox, &status)?;
+        let sender = Sender::new(settings, inputs, link, status, alive)
+            .context("cannot create the encoder")?;
+        let capture = capture::spawn(capture, pcm).context("cannot start the capture thread")?;
         let sender = thread::Builder::new()
             .name("sender".into())
             .spawn(move || sender.run())
-            .context("cannot start the sender's thread")?;
+            .context("cannot start the sender thread")?;
         Ok(Self {
             inbox,
             sender,
@@ -78,16 +82,16 @@ impl Client {
         })
     }
 
-    /// Sends silence in place of sound, or sound again.
+    /// Sends silence instead of sound, or sound again.
     pub fn mute(&self, muted: bool) {
         // A sender that has ended sends nothing anyway.
         let _ = self.inbox.send(Input::Mute(muted));
     }
 
-    /// Says goodbye and ends, but for the capture, which may take a moment to notice.
+    /// Sends BYE and ends everything except the capture, which may need a moment to notice.
     pub fn stop(self) -> Stopped {
         let _ = self.inbox.send(Input::Stop);
-        // A sender that panicked has said so itself.
+        // A panic in the sender has been reported already.
         let _ = self.sender.join();
         Stopped {
             capture: self.capture,
@@ -96,36 +100,40 @@ impl Client {
 }
 
 impl Stopped {
-    /// Whether the capture has ended.
+    /// Returns whether the capture has ended.
     pub fn has_ended(&self) -> bool {
         self.capture.is_finished()
     }
 
-    /// Waits for the end of the capture, for at most 1.5 s. Where capture runs in libraries of the
-    /// operating system, the process ends after it: cut off amid a call, it would leave a lock
-    /// behind that the end of the process itself may need.
+    /// Waits for the end of the capture, for up to 1.5 s. Needed where the process ends afterwards and
+    /// capture calls libraries of the operating system: a thread that is killed inside such a call may
+    /// hold a lock that the end of the process needs.
     pub fn wait(self) {
         let start = Instant::now();
         while !self.has_ended() && start.elapsed() < CAPTURE_ENDS_WITHIN {
-            thread::sleep(LOOK);
+            thread::sleep(CHECK_EVERY);
         }
         if self.has_ended() {
-            // The thread's very last steps. A capture that panicked has said so itself.
+            // Also waits for the thread's last instructions. A panic has been reported already.
             let _ = self.capture.join();
         }
     }
 }
 
-fn link(settings: &Settings, inbox: &SyncSender<Input>, board: &Board) -> anyhow::Result<Link> {
+fn link(
+    settings: &Settings,
+    inbox: &SyncSender<Input>,
+    status: &SharedStatus,
+) -> anyhow::Result<Link> {
     let Some(server) = &settings.server else {
-        return Ok(Link::nowhere(board.clone()));
+        return Ok(Link::nowhere(status.clone()));
     };
     let inbox = inbox.clone();
     let deliver = move |answer| {
-        let sent = inbox.send(Input::Resolved(answer));
-        sent.map_err(|_| resolver::Gone)
+        let delivered = inbox.send(Input::Resolved(answer));
+        delivered.map_err(|_| resolver::Closed)
     };
     let resolver =
-        resolver::spawn(server.clone(), deliver).context("cannot start the resolver's thread")?;
-    Ok(Link::new(server.to_string(), resolver, board.clone()))
+        resolver::spawn(server.clone(), deliver).context("cannot start the resolver thread")?;
+    Ok(Link::new(server.to_string(), resolver, status.clone()))
 }

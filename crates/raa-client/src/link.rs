@@ -1,10 +1,10 @@
-//! The way to the server: which address, over which socket, whether anybody takes what is sent,
-//! and what comes back.
+//! The path to the server: its address, the socket, and the datagrams in both directions.
 //!
-//! UDP says little: a closed port answers with an ICMP message that a later send reports, a dead
-//! host says nothing at all. So every datagram is sent, whatever the last ones met, and the name
-//! is looked up again while sending fails.
-//! Always: never waits; logs and shows changes of state only; one socket at a time.
+//! UDP reports little: a closed port causes an ICMP message, which a later send returns as an error;
+//! a dead host causes nothing at all. So every datagram is sent, whatever happened to earlier ones,
+//! and the name is looked up again while sending fails.
+//!
+//! Always: never waits; reports changes of state only; one socket at a time.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -14,38 +14,37 @@ use raa_core::rtp;
 use tracing::{info, warn};
 
 use crate::resolver::{Answer, Resolver};
-use crate::status::Board;
+use crate::status::{SharedStatus, Trouble};
 
-/// A failing link asks for a look-up this often.
+/// The pause between two look-ups that a failing link requests.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
-/// So many datagrams that came back are read at a time; what is more waits in the socket, which
-/// drops what is too much.
+/// Datagrams read at a time; more of them wait in the socket, which drops any excess.
 const READ_AT_MOST: usize = 8;
-/// No report is longer; what is cut off is no RTCP any more.
-const MAX_ANSWER_LEN: usize = 1500;
-/// Without an error for so long the link counts as working again.
+/// Bytes of a datagram that are read; no report is longer, and a truncated one is not valid RTCP.
+const MAX_REPORT_LEN: usize = 1500;
+/// Time without an error after which the link counts as working again.
 const RECOVERED_AFTER: Duration = Duration::from_secs(1);
 
-/// What a call has changed.
+/// The effect of a call on the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Change {
+pub(crate) enum Change {
     /// Nothing.
     None,
-    /// From here on, another server may be listening, or the same one anew.
+    /// Another server may be receiving from now on, or the same one after a restart.
     Fresh,
 }
 
-/// See the module's text.
-pub struct Link {
+/// The link; see the module's text.
+pub(crate) struct Link {
     server: String,
-    /// `None` where nobody has said which server.
+    /// `None` if no server is set.
     resolver: Option<Resolver>,
-    board: Board,
+    status: SharedStatus,
     path: Option<Path>,
     /// The last look-up failed.
     unresolved: bool,
-    asked_at: Option<Instant>,
+    requested_at: Option<Instant>,
 }
 
 /// A socket that sends to one address.
@@ -53,107 +52,108 @@ pub struct Link {
 struct Path {
     socket: UdpSocket,
     to: SocketAddr,
-    /// When sending failed last; `None` while it works.
+    /// When sending last failed; `None` while it works.
     failed_at: Option<Instant>,
-    /// What reading has met, for the next datagram to report.
+    /// An error found while reading, to be reported by the next send.
     refused: Option<io::Error>,
 }
 
 impl Link {
-    /// A link that leads nowhere until the resolver has answered.
-    pub fn new(server: String, resolver: Resolver, board: Board) -> Self {
-        board.update(|status| status.link.server = Some(server.clone()));
+    /// Creates a link that drops everything until the resolver has found an address.
+    pub(crate) fn new(server: String, resolver: Resolver, status: SharedStatus) -> Self {
+        status.update(|status| status.link.server = Some(server.clone()));
         Self {
             server,
             resolver: Some(resolver),
-            ..Self::nowhere(board)
+            ..Self::nowhere(status)
         }
     }
 
-    /// A link that drops everything.
-    pub fn nowhere(board: Board) -> Self {
+    /// Creates a link without a server, which drops everything.
+    pub(crate) fn nowhere(status: SharedStatus) -> Self {
         Self {
             server: String::new(),
             resolver: None,
-            board,
+            status,
             path: None,
             unresolved: false,
-            asked_at: None,
+            requested_at: None,
         }
     }
 
-    /// Takes what the resolver found out.
-    pub fn handle_answer(&mut self, answer: Answer) -> Change {
+    /// Takes an answer of the resolver.
+    pub(crate) fn handle_answer(&mut self, answer: Answer) -> Change {
         match answer {
             Ok(addresses) => {
                 if std::mem::take(&mut self.unresolved) {
-                    info!("{} is resolved again", self.server);
-                    self.board.update(|status| status.link.trouble = None);
+                    info!("{} can be resolved again", self.server);
+                    self.status.update(|status| status.link.trouble = None);
                 }
-                self.lead_to(&addresses)
+                self.use_one_of(&addresses)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.unresolved, true) {
-                    let trouble = format!("cannot resolve {}: {error}", self.server);
-                    warn!("{trouble}; trying again");
-                    self.show_trouble(trouble);
+                    self.report(Trouble::Resolve {
+                        server: self.server.clone(),
+                        reason: error.to_string(),
+                    });
                 }
                 Change::None
             }
         }
     }
 
-    /// Whether datagrams leave this computer, as far as is known.
-    pub fn works(&self) -> bool {
+    /// Returns whether datagrams leave this computer, as far as is known.
+    pub(crate) fn works(&self) -> bool {
         self.path
             .as_ref()
             .is_some_and(|path| path.failed_at.is_none())
     }
 
-    /// Hands out the RTCP datagrams that came back. Looks for what speaks against sending as well:
-    /// Windows reports that nobody listens there to the receiving side only.
-    pub fn receive(&mut self, each: impl FnMut(&[u8])) {
+    /// Passes received RTCP datagrams to `each`. Also finds out whether the server's port is closed:
+    /// Windows reports that to the receiving side only.
+    pub(crate) fn receive(&mut self, each: impl FnMut(&[u8])) {
         if let Some(path) = &mut self.path {
             path.receive(each);
         }
     }
 
-    /// Sends one datagram, or drops it when there is no way.
-    pub fn send(&mut self, now: Instant, datagram: &[u8]) -> Change {
+    /// Sends one datagram, or drops it if there is no address yet.
+    pub(crate) fn send(&mut self, now: Instant, datagram: &[u8]) -> Change {
         let Some(path) = &mut self.path else {
             return Change::None;
         };
         match path.send(now, datagram) {
-            Sent::Well => Change::None,
-            Sent::WellAgain => {
+            SendResult::Ok => Change::None,
+            SendResult::Recovered => {
                 info!("sending to {} again", path.to);
-                self.board.update(|status| status.link.trouble = None);
+                self.status.update(|status| status.link.trouble = None);
                 Change::Fresh
             }
-            Sent::Badly(error) => {
+            SendResult::Failed(error) => {
                 if path.failed_at.replace(now).is_none() {
-                    let trouble = format!("cannot send to {}: {error}", path.to);
-                    warn!("{trouble}; trying on");
-                    self.show_trouble(trouble);
+                    let to = path.to;
+                    let reason = error.to_string();
+                    self.report(Trouble::Send { to, reason });
                 }
-                self.ask(now);
+                self.request_look_up(now);
                 Change::None
             }
         }
     }
 
-    fn ask(&mut self, now: Instant) {
-        let recently = |asked| now.saturating_duration_since(asked) < LOOK_UP_EVERY;
-        if !self.asked_at.is_some_and(recently) {
-            self.asked_at = Some(now);
+    fn request_look_up(&mut self, now: Instant) {
+        let recently = |requested| now.saturating_duration_since(requested) < LOOK_UP_EVERY;
+        if !self.requested_at.is_some_and(recently) {
+            self.requested_at = Some(now);
             if let Some(resolver) = &self.resolver {
                 resolver.look_up_now();
             }
         }
     }
 
-    /// Takes the first address of these that there is a way to.
-    fn lead_to(&mut self, addresses: &[SocketAddr]) -> Change {
+    /// Uses the first of these addresses to which there is a route.
+    fn use_one_of(&mut self, addresses: &[SocketAddr]) -> Change {
         let current = self
             .path
             .as_ref()
@@ -161,20 +161,19 @@ impl Link {
         let mut reason = None;
         for to in in_order(addresses, current) {
             match open(to) {
-                Ok(socket) => return self.take(socket, to),
+                Ok(socket) => return self.use_socket(socket, to),
                 Err(error) => reason = Some((to, error)),
             }
         }
         if let (None, Some((to, error))) = (&self.path, reason) {
-            let trouble = format!("no way to {to}: {error}");
-            warn!("{trouble}; trying again");
-            self.show_trouble(trouble);
+            let reason = error.to_string();
+            self.report(Trouble::NoRoute { to, reason });
         }
         Change::None
     }
 
-    /// Goes over to a new socket, unless the old one leads the same way.
-    fn take(&mut self, socket: UdpSocket, to: SocketAddr) -> Change {
+    /// Changes to a new socket, unless the old one has the same addresses at both ends.
+    fn use_socket(&mut self, socket: UdpSocket, to: SocketAddr) -> Change {
         let local_ip = |socket: &UdpSocket| socket.local_addr().map(|address| address.ip()).ok();
         if let Some(path) = &self.path
             && path.to == to
@@ -183,7 +182,7 @@ impl Link {
             return Change::None;
         }
         info!("sending to {to}");
-        self.board.update(|status| {
+        self.status.update(|status| {
             status.link.to = Some(to);
             status.link.trouble = None;
         });
@@ -196,42 +195,45 @@ impl Link {
         Change::Fresh
     }
 
-    fn show_trouble(&self, trouble: String) {
-        self.board
+    fn report(&self, trouble: Trouble) {
+        warn!("{trouble}; retrying");
+        self.status
             .update(|status| status.link.trouble = Some(trouble));
     }
 }
 
-enum Sent {
-    Well,
-    WellAgain,
-    Badly(io::Error),
+/// The result of sending one datagram.
+enum SendResult {
+    Ok,
+    /// It works again after errors.
+    Recovered,
+    Failed(io::Error),
 }
 
 impl Path {
-    fn send(&mut self, now: Instant, datagram: &[u8]) -> Sent {
+    fn send(&mut self, now: Instant, datagram: &[u8]) -> SendResult {
         let sent = match self.refused.take() {
             Some(error) => Err(error),
             None => self.socket.send(datagram),
         };
         let error = match sent {
             Ok(_) => return self.note_success(now),
-            // The socket's buffer is full, because the network card is slow: a lost packet.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Well,
+            // The socket's buffer is full because the network is slow: the packet is lost.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return SendResult::Ok,
             Err(error) => error,
         };
-        // The error is about an earlier datagram, and this one has not been sent.
+        // The error belongs to an earlier datagram, and this one has not been sent.
         if is_port_unreachable(&error) {
             let _ = self.socket.send(datagram);
         }
-        Sent::Badly(error)
+        SendResult::Failed(error)
     }
 
     fn receive(&mut self, mut each: impl FnMut(&[u8])) {
-        let mut answer = [0; MAX_ANSWER_LEN];
+        let mut datagram = [0; MAX_REPORT_LEN];
         for _ in 0..READ_AT_MOST {
-            match self.socket.recv(&mut answer) {
-                Ok(len) if rtp::is_rtcp(&answer[..len]) => each(&answer[..len]),
+            match self.socket.recv(&mut datagram) {
+                Ok(len) if rtp::is_rtcp(&datagram[..len]) => each(&datagram[..len]),
                 Ok(_) => {}
                 Err(error) if is_port_unreachable(&error) => {
                     self.refused = Some(error);
@@ -242,17 +244,17 @@ impl Path {
         }
     }
 
-    fn note_success(&mut self, now: Instant) -> Sent {
+    fn note_success(&mut self, now: Instant) -> SendResult {
         let long_ago = |failed| now.saturating_duration_since(failed) >= RECOVERED_AFTER;
         if self.failed_at.is_some_and(long_ago) {
             self.failed_at = None;
-            return Sent::WellAgain;
+            return SendResult::Recovered;
         }
-        Sent::Well
+        SendResult::Ok
     }
 }
 
-/// Linux calls it refused, Windows reset.
+/// Returns whether the server's port is closed: "refused" on Linux, "reset" on Windows.
 fn is_port_unreachable(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -260,8 +262,8 @@ fn is_port_unreachable(error: &io::Error) -> bool {
     )
 }
 
-/// The order in which to try addresses: the current one first while it works, so that a name
-/// with several addresses does not make the client jump; the one after it when it fails.
+/// Returns the order in which to try the addresses: the current one first while it works, so that a
+/// name with several addresses does not make the client switch; the next one if it fails.
 fn in_order(
     addresses: &[SocketAddr],
     current: Option<(SocketAddr, bool)>,
@@ -278,7 +280,7 @@ fn in_order(
         .take(addresses.len())
 }
 
-/// A socket that can only talk to `to`: so the system reports that nobody listens there.
+/// Opens a socket connected to `to`, so that the system reports a closed port.
 fn open(to: SocketAddr) -> io::Result<UdpSocket> {
     let any: IpAddr = match to {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

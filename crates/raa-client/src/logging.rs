@@ -1,22 +1,22 @@
-//! The log: plain lines for people on standard error.
+//! Logging: plain lines on standard error, and the log levels.
 //!
-//! Always: state changes only, so at most about a line a second.
+//! Always: state changes only, so about one line per second at most.
 
 use serde::Deserialize;
 use tracing::Level;
 
-/// How much is logged.
+/// The amount of logging; each level includes those above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// What ends the client.
     Error,
-    /// What keeps sound from being sent, too.
+    /// What prevents sound from being sent.
     Warn,
-    /// Changes of state, too.
+    /// Changes of state.
     #[default]
     Info,
-    /// Details for those who look for a fault, too.
+    /// Details for troubleshooting.
     Debug,
     /// Everything.
     Trace,
@@ -34,13 +34,13 @@ impl From<LogLevel> for Level {
     }
 }
 
-/// Logs from here on. Once per process; later calls change nothing.
+/// Starts logging; calls after the first change nothing.
 pub fn init(level: LogLevel) {
     let log = tracing_subscriber::fmt()
         .with_max_level(Level::from(level))
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
-    // A second call finds a log in place, which is as good.
+    // Fails only if logging has been started already.
     let _ = log.try_init();
 }

@@ -1,10 +1,10 @@
-//! raa-client: sends what this computer plays to an RAA server. Without a face on Linux, with a
-//! tray icon on Windows.
+//! raa-client: sends what this computer plays to an RAA server. On Linux it has no user interface, on
+//! Windows it has a tray icon.
 //!
-//! Always: on Linux it ends with 0 when a signal told it to, 2 when the command line or the
-//! configuration is wrong, 1 when it cannot work at all; whatever else goes wrong, it goes on.
+//! Always: on Linux it exits with 0 after a signal, with 2 if the command line or the configuration
+//! is wrong, with 1 if it cannot work at all; after any other trouble it continues.
 
-// A console window would open beside the tray icon.
+// Otherwise a console window would open.
 #![cfg_attr(windows, windows_subsystem = "windows")]
 
 use std::process::ExitCode;
@@ -42,11 +42,11 @@ fn send_until_signal(settings: &raa_client::settings::Settings) -> anyhow::Resul
     use anyhow::Context;
     use signal_hook::consts::{SIGINT, SIGTERM};
 
-    // Before anything is sent, so that no signal comes too early to be seen.
+    // Before the client starts, so that no signal is missed.
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])
         .context("cannot wait for signals")?;
-    let board = raa_client::status::Board::unattended();
-    let client = raa_client::Client::start(settings, board)?;
+    let status = raa_client::status::SharedStatus::unwatched();
+    let client = raa_client::Client::start(settings, status)?;
     signals.forever().next();
     client.stop();
     Ok(())

@@ -1,8 +1,8 @@
-//! Looks the server's name up, again and again, in a thread of its own.
+//! Looks up the server's name repeatedly, in a thread of its own.
 //!
 //! A look-up may hang for half a minute; nothing waits for it.
-//! Always: at most one look-up is under way and one asked for; an answer is news of the last
-//! minute.
+//!
+//! Always: at most one look-up is running and one requested; an answer is at most a minute old.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -11,75 +11,68 @@ use std::time::Duration;
 
 use crate::settings::ServerAddress;
 
-/// A server that moves to another address is found there after so long, even if the old address
-/// takes packets without a word.
+/// The pause between look-ups; it limits how long a server that moved is sent to its old address.
 const REFRESH: Duration = Duration::from_secs(60);
-/// How soon a look-up that failed is tried again.
+/// The pause after a failed look-up.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The addresses of a name, in the order in which the system prefers them; or why there are none.
-pub type Answer = Result<Vec<SocketAddr>, String>;
+/// The addresses of a name in the system's order of preference.
+pub(crate) type Answer = io::Result<Vec<SocketAddr>>;
 
-/// Asks the thread for a look-up before its time.
-#[derive(Debug, Clone)]
-pub struct Resolver(SyncSender<()>);
+/// Requests look-ups from the thread.
+#[derive(Debug)]
+pub(crate) struct Resolver(SyncSender<()>);
 
 impl Resolver {
-    /// The answer comes as every answer does.
-    pub fn look_up_now(&self) {
+    /// Requests a look-up now; the answer is delivered like any other.
+    pub(crate) fn look_up_now(&self) {
         match self.0.try_send(()) {
-            // Full: it has been asked already. Disconnected: the client is ending.
+            // Full: it is requested already. Disconnected: the client is ending.
             Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
         }
     }
 
-    /// One that nobody listens to.
+    /// Creates a resolver without a thread.
     #[cfg(test)]
-    pub(crate) fn unattended() -> Self {
+    pub(crate) fn idle() -> Self {
         Self(sync_channel(1).0)
     }
 }
 
-/// Nobody waits for answers any more.
+/// Answers are no longer wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+pub(crate) struct Closed;
 
-/// Looks `server` up at once and then until nobody waits for answers, and hands each to
-/// `deliver`, which may wait.
-///
-/// # Errors
-/// When the thread cannot be made.
-pub fn spawn(
+/// Starts a thread that looks up `server` until `deliver`, which may wait, no longer wants answers.
+pub(crate) fn spawn(
     server: ServerAddress,
-    deliver: impl FnMut(Answer) -> Result<(), Gone> + Send + 'static,
+    deliver: impl FnMut(Answer) -> Result<(), Closed> + Send + 'static,
 ) -> io::Result<Resolver> {
-    let (ask, asked) = sync_channel(1);
+    let (request, requested) = sync_channel(1);
     std::thread::Builder::new()
         .name("resolver".into())
-        .spawn(move || run(&server, deliver, &asked))?;
-    Ok(Resolver(ask))
+        .spawn(move || run(&server, deliver, &requested))?;
+    Ok(Resolver(request))
 }
 
 fn run(
     server: &ServerAddress,
-    mut deliver: impl FnMut(Answer) -> Result<(), Gone>,
-    asked: &Receiver<()>,
+    mut deliver: impl FnMut(Answer) -> Result<(), Closed>,
+    requested: &Receiver<()>,
 ) {
     loop {
         let answer = look_up(server);
         let wait = if answer.is_ok() { REFRESH } else { RETRY };
-        if deliver(answer) == Err(Gone) {
+        if deliver(answer) == Err(Closed) {
             return;
         }
-        if asked.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
+        if requested.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
     }
 }
 
 fn look_up(server: &ServerAddress) -> Answer {
-    match (server.host.as_str(), server.port).to_socket_addrs() {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(error) => Err(error.to_string()),
-    }
+    let addresses = (server.host.as_str(), server.port).to_socket_addrs()?;
+    Ok(addresses.collect())
 }

@@ -1,7 +1,7 @@
-//! The sender's thread: owns the packetizer and the link, and lives by its inbox.
+//! The sender's thread: takes inputs from its inbox, and owns the packetizer and the link.
 //!
-//! Always: sleeps until PCM comes or the packetizer's next timeout, so it wakes once per block
-//! while sound flows and a few times a second in silence; ends with RTCP BYE.
+//! Always: sleeps until the next input or the packetizer's next timeout, so it wakes up once per
+//! block while there is sound and a few times a second in silence; ends with RTCP BYE.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,58 +14,55 @@ use tracing::{debug, info};
 
 use crate::INBOX;
 use crate::link::{Change, Link};
-use crate::reception_log::HearingLog;
+use crate::reception_log::ReceptionLog;
 use crate::resolver::Answer;
 use crate::settings::Settings;
-use crate::status::Board;
+use crate::status::SharedStatus;
 
-/// What the other threads have for the sender.
+/// An input from another thread.
 #[derive(Debug)]
-pub enum Input {
-    /// 48 kHz mono, captured just now.
+pub(crate) enum Input {
+    /// A block of 48 kHz mono that was just captured.
     Pcm(Vec<f32>),
-    /// Where the server is.
+    /// An answer of the resolver.
     Resolved(Answer),
-    /// Send silence instead of what is captured, or no longer.
+    /// Send silence instead of the captured sound, or the sound again.
     Mute(bool),
-    /// Say goodbye and end.
+    /// Send BYE and end.
     Stop,
 }
 
-/// See the module's text.
-pub struct Sender {
+/// The sender; see the module's text.
+pub(crate) struct Sender {
     packetizer: Packetizer,
     link: Link,
     inbox: Receiver<Input>,
-    board: Board,
-    hearing_log: HearingLog,
+    status: SharedStatus,
+    reception_log: ReceptionLog,
     muted: bool,
-    /// Dies with the sender, so that a source with nothing to push sees it.
+    /// Dropped with the sender, so that a source without sound notices its end.
     _alive: Arc<()>,
 }
 
-/// Whether the thread goes on.
+/// Whether the thread continues.
 #[derive(PartialEq, Eq)]
 enum Next {
-    GoOn,
+    Continue,
     End,
 }
 
 impl Sender {
-    /// `alive` is what the source of the sound looks at, see
-    /// [`PcmInbox`](crate::capture::PcmInbox).
-    ///
-    /// # Errors
-    /// When there is no memory for an encoder.
-    pub fn new(
+    /// Creates a sender; `alive` closes the [`PcmInbox`](crate::capture::PcmInbox) when it ends. Fails
+    /// if there is no memory for an encoder.
+    pub(crate) fn new(
         settings: &Settings,
         inbox: Receiver<Input>,
         link: Link,
-        board: Board,
+        status: SharedStatus,
         alive: Arc<()>,
     ) -> Result<Self, CodecError> {
         info!(
-            "client {} is called {:?}",
+            "client {} is named {:?}",
             settings.ssrc,
             settings.name.as_str()
         );
@@ -74,16 +71,16 @@ impl Sender {
             packetizer,
             link,
             inbox,
-            board,
-            hearing_log: HearingLog::default(),
+            status,
+            reception_log: ReceptionLog::default(),
             muted: false,
             _alive: alive,
         })
     }
 
-    /// Sends until [`Input::Stop`] comes.
-    pub fn run(mut self) {
-        while self.turn() == Next::GoOn {}
+    /// Sends until [`Input::Stop`] arrives.
+    pub(crate) fn run(mut self) {
+        while self.turn() == Next::Continue {}
         log_end(&self.packetizer.stats());
         let now = Instant::now();
         if let Some(datagram) = self.packetizer.goodbye(now) {
@@ -91,8 +88,8 @@ impl Sender {
         }
     }
 
-    /// Sleeps, takes everything that has come, sends everything that is due. Reports wait in the
-    /// socket meanwhile: up to a block of sound, or 400 ms while none is captured.
+    /// Sleeps, takes all inputs that have arrived, sends everything that is due. Received reports wait
+    /// in the socket until then: for up to a block of sound, or 400 ms while nothing is captured.
     fn turn(&mut self) -> Next {
         let due = self.packetizer.poll_timeout();
         let asleep = Instant::now();
@@ -106,7 +103,7 @@ impl Sender {
                 if self.take(now, input) == Next::End {
                     return Next::End;
                 }
-                // What came together is pushed together, so that a backlog shows as one.
+                // Inputs that arrived together are taken together, so that a backlog is recognized.
                 for _ in 0..INBOX {
                     let Ok(input) = self.inbox.try_recv() else {
                         break;
@@ -120,7 +117,7 @@ impl Sender {
             Err(RecvTimeoutError::Disconnected) => return Next::End,
         }
         self.transmit(now);
-        Next::GoOn
+        Next::Continue
     }
 
     fn take(&mut self, now: Instant, input: Input) -> Next {
@@ -138,15 +135,14 @@ impl Sender {
             }
             Input::Mute(muted) => {
                 self.muted = muted;
-                self.board.update(|status| status.muted = muted);
+                self.status.update(|status| status.muted = muted);
             }
             Input::Stop => return Next::End,
         }
-        Next::GoOn
+        Next::Continue
     }
 
-    /// Before all else, because what came back came back before: while the thread slept, if not
-    /// just now.
+    /// Reads received reports first, because they arrived first: while the thread slept.
     fn receive(&mut self, now: Instant, slept: Duration) {
         let packetizer = &mut self.packetizer;
         self.link
@@ -163,19 +159,19 @@ impl Sender {
         if change == Change::Fresh {
             self.packetizer.introduce_again();
         }
-        self.show(now);
+        self.report(now);
     }
 
-    fn show(&mut self, now: Instant) {
+    fn report(&mut self, now: Instant) {
         let mut stats = self.packetizer.stats();
         if !self.link.works() {
-            // That nobody answers is no news then.
+            // Missing reports mean nothing then.
             (stats.hearing, stats.round_trip) = (Hearing::Unknown, None);
         }
-        if let Some(line) = self.hearing_log.news(now, &stats) {
+        if let Some(line) = self.reception_log.line(now, &stats) {
             info!("{line}");
         }
-        if self.board.show_stats(stats) {
+        if self.status.set_stats(stats) {
             debug!("{} begins", if stats.sending { "sound" } else { "silence" });
         }
     }
@@ -211,7 +207,7 @@ fn log_end(stats: &PacketizerStats) {
         ..
     } = stats;
     info!(
-        "ending after {packets} packets, {octets} bytes of sound, {talkspurts} talkspurts, \
-         {capture_gaps} pauses of capture, {dropped_samples} samples dropped"
+        "ending after {packets} packets, {octets} bytes of audio, {talkspurts} talkspurts, \
+         {capture_gaps} capture gaps, {dropped_samples} dropped samples"
     );
 }

@@ -1,73 +1,80 @@
-//! What a running client is doing, for whoever shows it.
+//! The state of a running client, for a user interface or a test.
 //!
-//! The client's threads write their part of it; a tray icon, a dialog or a test reads all of it.
-//! Always: no thread holds it for longer than a copy takes; whoever shows it is told of every
-//! change except those of levels and counters, which would be told 50 times a second.
+//! Always: no thread holds the lock for longer than a copy takes; changes of levels and counters,
+//! of which there are 50 a second, are not announced.
+
+mod trouble;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use raa_core::packetizer::{Hearing, PacketizerStats};
 
-/// Everything that is shown of a running client.
+#[cfg(test)]
+pub(crate) use self::trouble::samples;
+pub use self::trouble::{
+    CaptureFault, CaptureMethod, CaptureNote, CaptureTrouble, ConversionError, SoundServerTrouble,
+    Trouble, WindowsError,
+};
+
+/// Everything that is shown about a running client.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Status {
-    /// Where the sound comes from.
+    /// The source of the sound.
     pub capture: CaptureStatus,
-    /// Where it goes.
+    /// The path to the server.
     pub link: LinkStatus,
-    /// The person at this computer wants nothing of it sent.
+    /// Whether silence is sent instead of sound.
     pub muted: bool,
-    /// How sending goes; `None` before the first block of sound.
+    /// What the packetizer has counted; `None` before the first block of sound.
     pub stats: Option<PacketizerStats>,
 }
 
-/// Where the sound comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The source of the sound.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CaptureStatus {
-    /// The way of capture in use, as in "process loopback"; `None` while nothing is captured.
-    pub path: Option<String>,
-    /// The device's name for people; empty where there is none.
+    /// The method in use; `None` while nothing is captured.
+    pub method: Option<CaptureMethod>,
+    /// The device's display name; empty for a method without a single device.
     pub device: String,
-    /// As the device delivers it, as in "48000 Hz, 2 channels, f32".
+    /// The device's own sample format, as in "48000 Hz, 2 channels, f32".
     pub format: String,
     /// Why nothing is captured now.
-    pub trouble: Option<String>,
-    /// Why a better way is not in use, a sentence each.
-    pub notes: Vec<String>,
+    pub trouble: Option<Trouble>,
+    /// Why capturing is not as good as it could be.
+    pub notes: Vec<CaptureNote>,
 }
 
-/// Where the sound goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The path to the server.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LinkStatus {
-    /// The server as it was set; `None` while nobody has set one.
+    /// The server as it was set; `None` while no server is set.
     pub server: Option<String>,
     /// The address in use.
     pub to: Option<SocketAddr>,
     /// Why nothing can be sent now.
-    pub trouble: Option<String>,
+    pub trouble: Option<Trouble>,
 }
 
-/// All of it in a word.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The client's state in a word.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Activity {
     /// Sound is being sent.
     Active,
     /// There is no sound to send.
     Silent,
-    /// Nothing is sent because the person wants it so.
+    /// The client is muted.
     Muted,
-    /// Nothing can be captured or sent: why.
-    Error(String),
+    /// Nothing can be captured or sent.
+    Error(Trouble),
 }
 
 impl Status {
-    /// What a person needs to see first. An error comes before all else, because a muted
-    /// computer that cannot send is still one to look after.
+    /// Returns what matters most. An error comes first: a muted computer that cannot send still
+    /// needs attention.
     pub fn activity(&self) -> Activity {
-        let trouble = self.capture.trouble.as_ref().or(self.link.trouble.as_ref());
-        if let Some(reason) = trouble {
-            return Activity::Error(reason.clone());
+        if let Some(trouble) = self.trouble() {
+            return Activity::Error(trouble.clone());
         }
         if self.muted {
             return Activity::Muted;
@@ -77,20 +84,24 @@ impl Status {
             _ => Activity::Silent,
         }
     }
+
+    fn trouble(&self) -> Option<&Trouble> {
+        self.capture.trouble.as_ref().or(self.link.trouble.as_ref())
+    }
 }
 
-/// A [`Status`] that the client's threads and whoever shows it share.
+/// A [`Status`] that the client's threads write and others read.
 #[derive(Clone)]
-pub struct Board(Arc<Shared>);
+pub struct SharedStatus(Arc<Shared>);
 
 struct Shared {
     status: Mutex<Status>,
     on_change: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Board {
-    /// A board that calls `on_change` after every change but those of levels and counters, from
-    /// the thread that made it.
+impl SharedStatus {
+    /// Creates a status that calls `on_change` after every change other than of levels and
+    /// counters, in the thread that made the change.
     pub fn new(on_change: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             status: Mutex::default(),
@@ -98,41 +109,36 @@ impl Board {
         }))
     }
 
-    /// One that nobody looks at.
-    pub fn unattended() -> Self {
+    /// Creates a status whose changes nobody needs to know.
+    pub fn unwatched() -> Self {
         Self::new(|| ())
     }
 
-    /// A copy of what it says now.
-    pub fn status(&self) -> Status {
+    /// Returns a copy of the current status.
+    pub fn get(&self) -> Status {
         self.lock().clone()
     }
 
-    /// Changes what it says.
-    pub fn update(&self, change: impl FnOnce(&mut Status)) {
-        let is_news = {
-            let mut status = self.lock();
-            let before = (
-                status.activity(),
-                status.capture.clone(),
-                status.link.clone(),
-            );
-            change(&mut status);
-            before
-                != (
-                    status.activity(),
-                    status.capture.clone(),
-                    status.link.clone(),
-                )
+    /// Changes the status and announces it if it differs.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
+        let announced = |status: &Status| {
+            let Status { capture, link, .. } = status.clone();
+            (status.activity(), capture, link)
         };
-        if is_news {
+        let has_changed = {
+            let mut status = self.lock();
+            let before = announced(&status);
+            change(&mut status);
+            before != announced(&status)
+        };
+        if has_changed {
             (self.0.on_change)();
         }
     }
 
-    /// Shows how sending goes: 50 times a second, so nothing is copied. Whether sound has begun or
-    /// ended; that, and how the server hears it, is told.
-    pub fn show_stats(&self, stats: PacketizerStats) -> bool {
+    /// Replaces the counters; called 50 times a second, so it copies nothing. Returns whether
+    /// sound has begun or ended, which is announced, as is a change of the reception.
+    pub(crate) fn set_stats(&self, stats: PacketizerStats) -> bool {
         let before = self.lock().stats.replace(stats);
         let begins_or_ends = before.is_some_and(|stats| stats.sending) != stats.sending;
         let hearing = before.map_or(Hearing::Unknown, |stats| stats.hearing);
@@ -143,12 +149,12 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
-        // A change that panicked half-way is still the newest there is.
+        // After a panic in the middle of a change, the status is still the newest one.
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Those of a client that has sent nothing yet.
+/// Returns the counters of a client that has sent nothing yet.
 #[cfg(test)]
 pub(crate) fn any_stats(sending: bool) -> PacketizerStats {
     PacketizerStats {
@@ -181,13 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_is_told_first() {
+    fn the_worst_state_is_shown_first() {
         let check = |change: &dyn Fn(&mut Status), expected: Activity| {
             let mut status = with_server();
             change(&mut status);
             assert_eq!(status.activity(), expected);
         };
-        let error = |reason: &str| Activity::Error(reason.into());
+        let link = || Trouble::NotStarted("no network".into());
+        let capture = || Trouble::NotStarted("no device".into());
         check(&|_| (), Activity::Silent);
         check(&|s| s.stats = Some(stats(false)), Activity::Silent);
         check(&|s| s.stats = Some(stats(true)), Activity::Active);
@@ -196,20 +203,20 @@ mod tests {
             Activity::Muted,
         );
         check(
-            &|s| (s.muted, s.link.trouble) = (true, Some("no way".into())),
-            error("no way"),
+            &|s| (s.muted, s.link.trouble) = (true, Some(link())),
+            Activity::Error(link()),
         );
         check(
             &|s| {
-                s.link.trouble = Some("no way".into());
-                s.capture.trouble = Some("no device".into());
+                s.link.trouble = Some(link());
+                s.capture.trouble = Some(capture());
             },
-            error("no device"),
+            Activity::Error(capture()),
         );
     }
 
     #[test]
-    fn sound_without_a_server_is_not_being_sent() {
+    fn sound_without_a_server_is_not_sent() {
         let status = Status {
             stats: Some(stats(true)),
             ..Status::default()
@@ -218,22 +225,27 @@ mod tests {
     }
 
     #[test]
-    fn news_is_told_and_levels_are_not() {
-        let told = Arc::new(AtomicUsize::new(0));
-        let board = Board::new({
-            let told = Arc::clone(&told);
+    fn changes_are_announced_and_levels_are_not() {
+        let announced = Arc::new(AtomicUsize::new(0));
+        let status = SharedStatus::new({
+            let announced = Arc::clone(&announced);
             move || {
-                told.fetch_add(1, Ordering::Relaxed);
+                announced.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let tell = |change: &dyn Fn(&mut Status)| {
-            board.update(change);
-            told.swap(0, Ordering::Relaxed)
+        let update = |change: &dyn Fn(&mut Status)| {
+            status.update(change);
+            announced.swap(0, Ordering::Relaxed)
         };
-        let show = |stats| (board.show_stats(stats), told.swap(0, Ordering::Relaxed));
-        assert_eq!(tell(&|s| s.link.server = Some("a:1".into())), 1);
-        assert_eq!(show(stats(false)), (false, 0), "still silent");
-        assert_eq!(show(stats(true)), (true, 1), "sound begins");
+        let set = |stats| {
+            (
+                status.set_stats(stats),
+                announced.swap(0, Ordering::Relaxed),
+            )
+        };
+        assert_eq!(update(&|s| s.link.server = Some("a:1".into())), 1);
+        assert_eq!(set(stats(false)), (false, 0), "still silent");
+        assert_eq!(set(stats(true)), (true, 1), "sound begins");
         let louder = PacketizerStats {
             packets: 1,
             level: Level {
@@ -242,14 +254,14 @@ mod tests {
             },
             ..stats(true)
         };
-        assert_eq!(show(louder), (false, 0), "a level");
-        let heard = PacketizerStats {
+        assert_eq!(set(louder), (false, 0), "a level");
+        let received = PacketizerStats {
             hearing: Hearing::Good,
             ..louder
         };
-        assert_eq!(show(heard), (false, 1), "the server answers");
-        assert_eq!(show(heard), (false, 0), "and again");
-        assert_eq!(tell(&|s| s.capture.device = "Headset".into()), 1);
-        assert_eq!(board.status().stats, Some(heard));
+        assert_eq!(set(received), (false, 1), "the server reports");
+        assert_eq!(set(received), (false, 0), "and again");
+        assert_eq!(update(&|s| s.capture.device = "Headset".into()), 1);
+        assert_eq!(status.get().stats, Some(received));
     }
 }

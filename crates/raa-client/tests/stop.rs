@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use raa_client::Client;
 use raa_client::logging::LogLevel;
 use raa_client::settings::{Settings, Source, Ssrc};
-use raa_client::status::Board;
+use raa_client::status::SharedStatus;
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
@@ -34,7 +34,7 @@ fn who_waits_for_a_stopped_client_leaves_none_of_its_threads_that_capture() {
     };
     // The tone's thread sleeps for most of the time, so that one try might meet it awake.
     for _ in 0..5 {
-        let client = Client::start(&settings, Board::unattended()).unwrap();
+        let client = Client::start(&settings, SharedStatus::unwatched()).unwrap();
         let start = Instant::now();
         while threads("capture") != 1 {
             assert!(start.elapsed() < LIMIT, "the capture has no thread");

@@ -1,114 +1,127 @@
-//! Capture by WASAPI as far as it goes without a sound server: on Windows, and under Wine.
+//! Capture by WASAPI as far as possible without a sound server: on Windows, and under Wine.
 //!
-//! What is heard, and what happens when devices come and go, is tested with the whole program.
+//! What is captured, and what happens when devices come and go, is tested with the whole program.
 
 #![cfg(windows)]
-// What cannot be unwrapped here fails the test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use raa_client::capture::{self, PcmInbox};
-use raa_client::sender::Input;
-use raa_client::settings::Source;
-use raa_client::status::{Board, CaptureStatus};
+use raa_client::Client;
+use raa_client::logging::LogLevel;
+use raa_client::settings::{Settings, Source, Ssrc};
+use raa_client::status::{
+    CaptureMethod, CaptureNote, CaptureStatus, CaptureTrouble, SharedStatus, Trouble,
+};
+use raa_core::packetizer::Redundancy;
+use raa_core::settings::Name;
 
 /// Windows may take 3 s to refuse process loopback.
 const LIMIT: Duration = Duration::from_secs(10);
-/// One after the other: they look at times.
+/// The tests measure times, so they run one after the other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// A capture with nobody behind it.
+/// A client that captures and sends nothing.
 struct Bench {
-    board: Board,
-    /// Dies with the sender.
-    alive: Arc<()>,
-    _inbox: Receiver<Input>,
-    capture: JoinHandle<()>,
+    client: Client,
+    status: SharedStatus,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Bench {
-    fn new(source: &Source) -> Self {
+    fn new(source: Source) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sender, inbox) = sync_channel(16);
-        let (board, alive) = (Board::unattended(), Arc::new(()));
-        let pcm = PcmInbox::new(sender, board.clone(), Arc::downgrade(&alive));
-        let mut capture = capture::open(source).unwrap();
+        let settings = Settings {
+            server: None,
+            source,
+            name: Name::new("WASAPI").unwrap(),
+            redundancy: Redundancy::default(),
+            ssrc: Ssrc(1),
+            log_level: LogLevel::default(),
+        };
+        let status = SharedStatus::unwatched();
         Self {
-            board,
-            alive,
-            _inbox: inbox,
-            capture: thread::spawn(move || _ = capture.run(&pcm)),
+            client: Client::start(&settings, status.clone()).unwrap(),
+            status,
             _turn: turn,
         }
     }
 
-    /// What is said first.
-    fn status(&self) -> CaptureStatus {
+    /// Waits for the first report.
+    fn capture(&self) -> CaptureStatus {
         let start = Instant::now();
         while start.elapsed() < LIMIT {
-            let CaptureStatus { path, trouble, .. } = &self.board.status().capture;
-            if path.is_some() || trouble.is_some() {
-                return self.board.status().capture;
+            let capture = self.status.get().capture;
+            if capture.method.is_some() || capture.trouble.is_some() {
+                return capture;
             }
             thread::sleep(Duration::from_millis(20));
         }
-        panic!("nothing is said of the capture");
+        panic!("nothing is reported");
     }
 
-    /// The sender goes, and the capture after it.
+    /// Ends the sender, and with it the capture.
     fn end(self) {
         let start = Instant::now();
-        drop(self.alive);
-        self.capture.join().unwrap();
-        let elapsed = start.elapsed();
-        assert!(elapsed < Duration::from_millis(1100), "{elapsed:?}");
+        let stopped = self.client.stop();
+        while !stopped.has_ended() {
+            let elapsed = start.elapsed();
+            assert!(elapsed < Duration::from_millis(1100), "{elapsed:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
 #[test]
-fn it_captures_or_says_why_not_and_ends_with_the_sender() {
-    let bench = Bench::new(&Source::Automatic);
-    let status = bench.status();
-    match (&status.path, &status.trouble) {
-        (Some(path), None) => {
-            assert!(path.ends_with(" loopback"), "{status:?}");
-            assert!(status.format.contains(" Hz, "), "{status:?}");
+fn it_captures_or_reports_why_not() {
+    let bench = Bench::new(Source::Automatic);
+    let capture = bench.capture();
+    let is_loopback = |method: &CaptureMethod| {
+        let loopbacks = [
+            CaptureMethod::ProcessLoopback,
+            CaptureMethod::EndpointLoopback,
+        ];
+        loopbacks.contains(method)
+    };
+    match (&capture.method, &capture.trouble) {
+        (Some(method), None) => {
+            assert!(is_loopback(method), "{capture:?}");
+            assert!(capture.format.contains(" Hz, "), "{capture:?}");
         }
-        (None, Some(trouble)) => {
-            assert!(trouble.starts_with("endpoint loopback: "), "{status:?}");
-            assert!(trouble.contains("(0x"), "{status:?}");
+        (None, Some(Trouble::Capture { method, reason })) => {
+            assert_eq!(*method, CaptureMethod::EndpointLoopback, "{capture:?}");
+            let has_code = matches!(reason, CaptureTrouble::Windows { .. });
+            assert!(has_code, "{capture:?}");
         }
-        _ => panic!("{status:?}"),
+        _ => panic!("{capture:?}"),
     }
-    // The best way is in use, or it is said why not.
-    let is_best = status.path.as_deref() == Some("process loopback");
-    let is_noted = |note: &String| note.starts_with("process loopback: ");
-    assert!(is_best || status.notes.iter().any(is_noted), "{status:?}");
+    // The best method is in use, or it is reported why not.
+    let best = CaptureMethod::ProcessLoopback;
+    let is_about_it =
+        |note: &CaptureNote| matches!(note, CaptureNote::Method { method, .. } if *method == best);
+    assert!(
+        capture.method == Some(best) || capture.notes.iter().any(is_about_it),
+        "{capture:?}"
+    );
     bench.end();
 }
 
 #[test]
-fn a_device_that_is_not_there_is_named_and_awaited() {
+fn a_missing_device_is_reported_and_awaited() {
     let id = "{0.0.1.00000000}.{00000000-0000-0000-0000-000000000000}";
-    let bench = Bench::new(&Source::Device(id.into()));
-    let status = bench.status();
-    let trouble = status.trouble.clone().unwrap_or_default();
-    assert!(trouble.starts_with("capture device: "), "{status:?}");
-    assert_eq!((status.path, status.notes), (None, Vec::new()));
+    let bench = Bench::new(Source::Device(id.into()));
+    let capture = bench.capture();
+    let method = CaptureMethod::CaptureDevice;
+    assert!(
+        matches!(&capture.trouble, Some(Trouble::Capture { method: failed, .. }) if *failed == method),
+        "{capture:?}"
+    );
+    assert_eq!((capture.method, capture.notes), (None, Vec::new()));
+    // Time for several attempts, which all end the same way.
     thread::sleep(Duration::from_secs(2));
-    assert_eq!(bench.board.status().capture.trouble, Some(trouble));
+    assert_eq!(bench.status.get().capture.trouble, capture.trouble);
     bench.end();
-}
-
-#[test]
-fn devices_have_ids_and_names() {
-    for device in capture::devices() {
-        assert!(device.id.starts_with("{0.0.1."), "{device:?}");
-        assert!(!device.name.is_empty(), "{device:?}");
-    }
 }

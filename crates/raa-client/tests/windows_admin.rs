@@ -82,7 +82,7 @@ impl Case {
         let mut command = self.command_of(Path::new(EXE), options);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
-        self.wait_for_log("is called");
+        self.wait_for_log("is named");
         child
     }
 

@@ -1,22 +1,23 @@
-//! How a device stores its samples, and what they mean.
+//! Sample formats of devices, converted to floating point.
 //!
-//! Always: little endian, as WAVEFORMATEX has it; full scale becomes ±1; what is no whole sample
-//! is left out.
+//! Always: little endian, as WAVEFORMATEX defines it; full scale becomes ±1; an incomplete sample at
+//! the end is ignored.
 
-/// What one sample is stored as.
+/// The storage format of one sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     F32,
     I16,
-    /// Packed: three bytes a sample.
+    /// Packed: three bytes per sample.
     I24,
-    /// Also fewer valid bits in four bytes: they are the upper ones, and the rest are zero
+    /// Also formats with fewer valid bits: those are the upper ones, and the rest are zero
     /// (learn.microsoft.com/windows/win32/api/mmreg/ns-mmreg-waveformatextensible).
     I32,
 }
 
 impl Encoding {
-    /// By the size of a sample in bytes times eight; `None` for what no audio engine uses.
+    /// Returns the format with `stored_bits` per sample, padding included; `None` for one that no
+    /// audio engine uses.
     pub(super) fn of(is_float: bool, stored_bits: u16) -> Option<Self> {
         match (is_float, stored_bits) {
             (true, 32) => Some(Self::F32),
@@ -27,7 +28,7 @@ impl Encoding {
         }
     }
 
-    /// As people call it.
+    /// Returns the short name, as in "f32".
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -37,9 +38,9 @@ impl Encoding {
         }
     }
 
-    /// Appends what `bytes` mean.
+    /// Appends the samples in `bytes`.
     pub(super) fn decode(self, bytes: &[u8], samples: &mut Vec<f32>) {
-        /// 2^31: every integer is first shifted to the top of 32 bits.
+        /// 2^31, because every integer is first shifted to the top of 32 bits.
         const FULL_SCALE: f32 = 2_147_483_648.0;
         let full_scale = |x: i32| x as f32 / FULL_SCALE;
         match self {
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_scale_and_its_half_are_what_they_are_in_each() {
+    fn every_format_maps_full_scale_to_one() {
         let check = |encoding: Encoding, bytes: &[u8], expected: &[f32]| {
             let mut samples = Vec::new();
             encoding.decode(bytes, &mut samples);
@@ -81,13 +82,13 @@ mod tests {
         // 24 bits in 32: the lowest byte is padding.
         check(Encoding::I32, &[0, 1, 0, 0], &[1.0 / 8_388_608.0]);
         check(Encoding::I24, &[1, 0, 0], &[1.0 / 8_388_608.0]);
-        // Half a sample is none.
+        // Half a sample is ignored.
         check(Encoding::I16, &[0, 0x40, 7], &[0.5]);
         check(Encoding::F32, &[], &[]);
     }
 
     #[test]
-    fn what_is_no_number_stays_so() {
+    fn nan_and_infinity_are_preserved() {
         let mut samples = Vec::new();
         Encoding::F32.decode(&f32::NAN.to_le_bytes(), &mut samples);
         Encoding::F32.decode(&f32::INFINITY.to_le_bytes(), &mut samples);
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_audio_engines_use_is_known() {
+    fn unusual_formats_are_rejected() {
         assert_eq!(Encoding::of(true, 32), Some(Encoding::F32));
         assert_eq!(Encoding::of(false, 24), Some(Encoding::I24));
         for (is_float, bits) in [(true, 64), (true, 16), (false, 8), (false, 20), (false, 0)] {

@@ -1,7 +1,7 @@
-//! A WAV file of any rate and any number of channels, over and over in real time.
+//! A WAV file of any rate and any number of channels, repeated in real time.
 //!
-//! Always: read bit by bit, so a file of hours needs no more memory than one of seconds; its end
-//! and its beginning join without a seam.
+//! Always: a file is read in small pieces, so its length does not matter for memory; its end and its
+//! beginning join without a gap.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,9 +14,9 @@ use tracing::{info, warn};
 
 use super::mono::Mono;
 use super::pacer::Pacer;
-use super::{Capture, CaptureError, Gone, PcmInbox};
+use super::{Capture, CaptureError, FileTrouble, PcmInbox, SenderEnded};
 
-/// How soon a file that cannot be read any more is opened again.
+/// The pause before a file that can no longer be read is reopened.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct WavFile {
@@ -38,7 +38,7 @@ impl WavFile {
 }
 
 impl Capture for WavFile {
-    fn run(&mut self, pcm: &PcmInbox) -> Gone {
+    fn run(&mut self, pcm: &PcmInbox) -> SenderEnded {
         let WavSpec {
             sample_rate,
             channels,
@@ -54,8 +54,8 @@ impl Capture for WavFile {
             pacer.wait();
             match block {
                 Ok(block) => {
-                    if let Err(gone) = pcm.push(block) {
-                        return gone;
+                    if let Err(ended) = pcm.push(block) {
+                        return ended;
                     }
                 }
                 Err(reason) => {
@@ -83,44 +83,42 @@ impl WavFile {
     }
 }
 
-/// A file being read, and what brings it to 48 kHz mono.
+/// An open file and its conversion to 48 kHz mono.
 struct Player {
     reader: WavReader<BufReader<File>>,
     mono: Mono,
 }
 
 impl Player {
-    fn open(path: &Path) -> Result<Self, String> {
-        let reader = WavReader::open(path).map_err(|error| error.to_string())?;
+    fn open(path: &Path) -> Result<Self, FileTrouble> {
+        let reader = WavReader::open(path)?;
         if reader.duration() == 0 {
-            return Err("it has no samples".into());
+            return Err(FileTrouble::Empty);
         }
         let spec = reader.spec();
-        let mono = Mono::new(spec.sample_rate, spec.channels).map_err(|error| error.to_string())?;
+        let mono = Mono::new(spec.sample_rate, spec.channels)?;
         Ok(Self { reader, mono })
     }
 
-    fn next_block(&mut self) -> Result<Vec<f32>, String> {
+    fn next_block(&mut self) -> Result<Vec<f32>, FileTrouble> {
         loop {
             if let Some(block) = self.mono.next_block() {
                 return Ok(block);
             }
             let mut interleaved = self.read(SLOT_SAMPLES)?;
             if interleaved.is_empty() {
-                self.rewind()?;
+                self.reader.seek(0).map_err(hound::Error::from)?;
                 interleaved = self.read(SLOT_SAMPLES)?;
             }
             if interleaved.is_empty() {
-                return Err("it has no samples any more".into());
+                return Err(FileTrouble::Empty);
             }
-            self.mono
-                .push(&interleaved)
-                .map_err(|error| error.to_string())?;
+            self.mono.push(&interleaved)?;
         }
     }
 
-    /// Up to `frames`; fewer at the file's end.
-    fn read(&mut self, frames: usize) -> Result<Vec<f32>, String> {
+    /// Returns up to `frames` frames; fewer at the end of the file.
+    fn read(&mut self, frames: usize) -> Result<Vec<f32>, FileTrouble> {
         let WavSpec {
             channels,
             bits_per_sample,
@@ -138,11 +136,7 @@ impl Player {
                 .map(|sample| sample.map(|sample| sample as f32 / full_scale))
                 .collect(),
         };
-        interleaved.map_err(|error| error.to_string())
-    }
-
-    fn rewind(&mut self) -> Result<(), String> {
-        self.reader.seek(0).map_err(|error| error.to_string())
+        Ok(interleaved?)
     }
 }
 
@@ -150,7 +144,7 @@ impl Player {
 mod tests {
     use super::*;
 
-    /// A second of a tone of 1 kHz on every channel, at -6 dBFS.
+    /// Writes one second of a 1 kHz tone at -6 dBFS to every channel.
     fn write_tone(path: &Path, spec: WavSpec) {
         let mut writer = hound::WavWriter::create(path, spec).unwrap();
         for i in 0..spec.sample_rate {
@@ -170,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn any_format_plays_at_its_pitch_and_level_and_loops() {
+    fn every_format_loops_at_its_pitch_and_level() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tone.wav");
         for (sample_rate, channels, bits_per_sample, sample_format) in [
@@ -188,7 +182,7 @@ mod tests {
             };
             write_tone(&path, spec);
             let mut player = Player::open(&path).unwrap();
-            // Three seconds, so twice round.
+            // Three seconds, so the file repeats twice.
             let pcm: Vec<f32> = (0..150)
                 .flat_map(|_| player.next_block().unwrap())
                 .collect();
@@ -207,15 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sound_is_refused() {
+    fn files_without_sound_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let check = |name: &str, content: Option<&[u8]>, said: &str| {
+        let check = |name: &str, content: Option<&[u8]>, words: &str| {
             let path = folder.path().join(name);
             if let Some(content) = content {
                 std::fs::write(&path, content).unwrap();
             }
             let error = WavFile::open(&path).map(|_| ()).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains(said), "{error}");
+            assert!(error.contains(name) && error.contains(words), "{error}");
         };
         let missing = if cfg!(windows) {
             "os error 2"

@@ -1,13 +1,12 @@
-//! Brings interleaved samples of any rate and any number of channels to 48 kHz mono.
+//! Converts interleaved samples of any rate and any number of channels to 48 kHz mono.
 //!
 //! Channels are averaged, not summed: a sum of n channels can be n times as loud as full scale and
-//! would clip, an average never exceeds the loudest channel, and what all channels have in common
-//! keeps its level.
+//! would clip. An average never exceeds the loudest channel, and sound that all channels share keeps
+//! its level.
 //!
-//! Always: what comes out does not depend on how what went in was cut; no seam between two
-//! pushes; from the start to a `flush` as many samples come out as the time of what went in
-//! has at 48 kHz, to the sample, after hours too. NaN and infinity pass through: judging what a
-//! device delivers is the watchdog's work.
+//! Always: the output does not depend on how the input was cut, and has no seams; from the start to
+//! a `flush` it lasts exactly as long as the input, to the sample, even after hours. NaN and
+//! infinity pass through: judging the input is the watchdog's task.
 
 use std::ops::RangeInclusive;
 
@@ -15,28 +14,19 @@ use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters};
 
-/// Rates that can be converted, in Hz: more than any sound card has.
-const RATES: RangeInclusive<u32> = 1000..=768_000;
-/// Samples that the resampler makes at a time: 10 ms, as most devices deliver.
-const CHUNK: usize = 480;
+use crate::status::ConversionError;
 
-/// Why samples cannot be converted.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ConversionError {
-    #[error("sample rate {0} Hz is not one of 1000 to 768000 Hz")]
-    Rate(u32),
-    #[error("{0} channels; at least 1 is needed")]
-    Channels(u16),
-    #[error("cannot convert {rate} Hz: {reason}")]
-    Resampler { rate: u32, reason: String },
-}
+/// Sample rates that can be converted, in Hz: more than any sound card has.
+const RATES: RangeInclusive<u32> = 1000..=768_000;
+/// Samples that the resampler produces at a time: 10 ms, the packet length of most devices.
+const CHUNK: usize = 480;
 
 /// See the module's text.
 pub(super) struct Mono {
     channels: usize,
-    /// `None` when the samples have 48 kHz themselves.
+    /// `None` when the input is at 48 kHz already.
     resampling: Option<Resampling>,
-    /// 48 kHz mono that was not taken yet.
+    /// Converted samples that have not been taken yet.
     ready: Vec<f32>,
 }
 
@@ -58,7 +48,7 @@ impl Mono {
         })
     }
 
-    /// Takes whole frames; full scale is ±1.
+    /// Takes whole frames, with full scale at ±1.
     pub(super) fn push(&mut self, interleaved: &[f32]) -> Result<(), ConversionError> {
         let channels = self.channels;
         let mono = interleaved
@@ -76,12 +66,12 @@ impl Mono {
         }
     }
 
-    /// The next whole slot, once it is there.
+    /// Returns the next complete slot.
     pub(super) fn next_block(&mut self) -> Option<Vec<f32>> {
         (self.ready.len() >= SLOT_SAMPLES).then(|| self.ready.drain(..SLOT_SAMPLES).collect())
     }
 
-    /// Everything that is left, to the last sample pushed; what is pushed next begins anew.
+    /// Returns the rest, to the last sample pushed, and starts again with the next push.
     #[cfg(any(windows, test))]
     pub(super) fn flush(&mut self) -> Result<Vec<f32>, ConversionError> {
         if let Some(resampling) = &mut self.resampling {
@@ -90,25 +80,25 @@ impl Mono {
         Ok(std::mem::take(&mut self.ready))
     }
 
-    /// Whether something waits that [`Mono::flush`] would give.
+    /// Returns whether [`Mono::flush`] would return any samples.
     #[cfg(any(windows, test))]
-    pub(super) fn holds_something(&self) -> bool {
-        let waits_within = |resampling: &Resampling| resampling.given < resampling.owed();
-        !self.ready.is_empty() || self.resampling.as_ref().is_some_and(waits_within)
+    pub(super) fn has_rest(&self) -> bool {
+        let is_behind = |resampling: &Resampling| resampling.produced < resampling.expected();
+        !self.ready.is_empty() || self.resampling.as_ref().is_some_and(is_behind)
     }
 }
 
-/// A band-limited resampler with its delay taken off.
+/// A band-limited resampler whose delay is removed.
 struct Resampling {
     rate: u32,
     resampler: Async<f32>,
-    /// Mono at `rate`, not converted yet.
+    /// Mono at `rate` that has not been converted yet.
     input: Vec<f32>,
-    /// Samples of `input` converted since the beginning.
-    taken: u64,
-    /// Samples given out since the beginning.
-    given: u64,
-    /// Samples still to come that are nothing but the resampler's delay.
+    /// Input samples converted since the start.
+    consumed: u64,
+    /// Output samples since the start.
+    produced: u64,
+    /// Samples of the resampler's delay that are still to be dropped.
     delay: usize,
 }
 
@@ -126,47 +116,49 @@ impl Resampling {
             delay: resampler.output_delay(),
             resampler,
             input: Vec::new(),
-            taken: 0,
-            given: 0,
+            consumed: 0,
+            produced: 0,
         })
     }
 
-    /// Converts all that can be converted without knowing what comes next.
+    /// Converts as much as possible without the input that follows.
     fn process(&mut self, output: &mut Vec<f32>) -> Result<(), ConversionError> {
         while self.input.len() >= self.resampler.input_frames_next() {
             let chunk = self.next_chunk()?;
-            self.given += chunk.len() as u64;
+            self.produced += chunk.len() as u64;
             output.extend(chunk);
         }
         Ok(())
     }
 
-    /// Converts the rest as if silence followed, and is as new.
+    /// Converts the rest as if silence followed, and resets the resampler.
     #[cfg(any(windows, test))]
     fn finish(&mut self, output: &mut Vec<f32>) -> Result<(), ConversionError> {
-        let owed = self.owed();
-        while self.given < owed {
+        let expected = self.expected();
+        while self.produced < expected {
             let mut chunk = self.next_chunk()?;
-            chunk.truncate((owed - self.given) as usize);
-            self.given += chunk.len() as u64;
+            chunk.truncate((expected - self.produced) as usize);
+            self.produced += chunk.len() as u64;
             output.extend(chunk);
         }
         self.input.clear();
         self.resampler.reset();
         self.delay = self.resampler.output_delay();
-        (self.taken, self.given) = (0, 0);
+        (self.consumed, self.produced) = (0, 0);
         Ok(())
     }
 
-    /// Samples at 48 kHz that last as long as everything pushed.
+    /// Returns the number of output samples that last as long as the whole input.
     #[cfg(any(windows, test))]
-    fn owed(&self) -> u64 {
-        let (pushed, rate) = (self.taken + self.input.len() as u64, u64::from(self.rate));
+    fn expected(&self) -> u64 {
+        let (pushed, rate) = (
+            self.consumed + self.input.len() as u64,
+            u64::from(self.rate),
+        );
         (pushed * u64::from(SAMPLE_RATE) + rate / 2) / rate
     }
 
-    /// Takes what the resampler needs, with silence where there is nothing, and gives what it
-    /// makes of it, without its delay.
+    /// Converts one chunk, padding the input with silence if necessary, and drops the delay.
     fn next_chunk(&mut self) -> Result<Vec<f32>, ConversionError> {
         let frames = self.input.len().min(self.resampler.input_frames_next());
         let mut chunk = vec![0.0; CHUNK];
@@ -176,7 +168,7 @@ impl Resampling {
                 reason,
             })?;
         self.input.drain(..frames);
-        self.taken += frames as u64;
+        self.consumed += frames as u64;
         let delay = self.delay.min(chunk.len());
         chunk.drain(..delay);
         self.delay -= delay;

@@ -1,11 +1,11 @@
-//! Gives out one slot of 20 ms after the other, in real time.
+//! Paces a source that has no clock of its own: one slot of 20 ms after the other, in real time.
 
 use std::time::{Duration, Instant};
 
 use raa_core::SLOT;
 
-/// A process that stood still for longer than this does not make up for it.
-const FORGIVEN: Duration = Duration::from_millis(200);
+/// A pause longer than this is not made up for.
+const MAX_CATCH_UP: Duration = Duration::from_millis(200);
 
 pub(super) struct Pacer {
     next: Instant,
@@ -18,10 +18,10 @@ impl Pacer {
         }
     }
 
-    /// Waits until the next slot is over.
+    /// Waits until the current slot has ended.
     pub(super) fn wait(&mut self) {
         let now = Instant::now();
-        if now > self.next + FORGIVEN {
+        if now > self.next + MAX_CATCH_UP {
             self.next = now;
         }
         std::thread::sleep(self.next.saturating_duration_since(now));

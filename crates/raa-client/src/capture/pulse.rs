@@ -1,104 +1,111 @@
-//! What this computer plays, from PulseAudio or PipeWire's pulse server.
+//! Captures what this computer plays, from PulseAudio or PipeWire's pulse server.
 //!
-//! Captures the monitor of the default sink. Speaks the native protocol over the Unix socket by
-//! itself: no C library has to be there, and one thread with one blocking read per 20 ms is all
-//! it takes.
+//! Captures the monitor of the default sink. Implements the native protocol over the Unix socket, so
+//! no C library is needed, and one thread with one blocking read per 20 ms is enough.
 //!
-//! Always: follows the default sink; tries for ever while there is no sound server or no sink;
-//! never captures anything but a monitor, so no microphone is ever heard by accident; where
-//! nothing plays the sink may sleep, and nothing is delivered.
+//! Always: follows the default sink; never gives up while there is no sound server or no sink; never
+//! captures anything except a monitor, so no microphone is captured by accident; while nothing plays,
+//! the sink may sleep, and nothing is delivered.
 
 mod connection;
 mod server_path;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use self::connection::{Connection, Failure, Message};
-use super::{Capture, Gone, PcmInbox};
-use crate::status::{Board, CaptureStatus};
+use self::connection::{Connection, Message};
+use super::{Capture, PcmInbox, SenderEnded};
+use crate::status::{CaptureMethod, CaptureStatus, SharedStatus, SoundServerTrouble, Trouble};
 
-/// How soon a sound server that is gone is looked for again.
+/// The pause between two attempts to reach a sound server.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Pulse {
-    /// Why nothing is captured now, as it was logged.
-    trouble: Option<String>,
+    /// Why nothing is captured now, as it was last reported.
+    trouble: Option<SoundServerTrouble>,
 }
 
 /// Why a session ended.
 enum End {
-    /// Another sink is the default one.
     DefaultSinkChanged,
-    Failed(Failure),
-    Gone(Gone),
+    Failed(SoundServerTrouble),
+    SenderEnded(SenderEnded),
 }
 
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+impl From<SoundServerTrouble> for End {
+    fn from(trouble: SoundServerTrouble) -> Self {
+        Self::Failed(trouble)
+    }
+}
+
+impl From<SenderEnded> for End {
+    fn from(ended: SenderEnded) -> Self {
+        Self::SenderEnded(ended)
     }
 }
 
 impl Capture for Pulse {
-    fn run(&mut self, pcm: &PcmInbox) -> Gone {
+    fn run(&mut self, pcm: &PcmInbox) -> SenderEnded {
         loop {
-            match self.session(pcm) {
+            let Err(end) = self.session(pcm);
+            match end {
                 End::DefaultSinkChanged => debug!("the default sink has changed"),
-                End::Failed(failure) => {
-                    self.note_trouble(pcm.board(), failure.to_string());
+                End::Failed(trouble) => {
+                    self.report_trouble(pcm.status(), trouble);
                     std::thread::sleep(RETRY_AFTER);
+                    if pcm.is_closed() {
+                        return SenderEnded;
+                    }
                 }
-                End::Gone(gone) => return gone,
+                End::SenderEnded(ended) => return ended,
             }
         }
     }
 }
 
 impl Pulse {
-    /// Captures the default sink's monitor until something changes.
-    fn session(&mut self, pcm: &PcmInbox) -> End {
-        match self.capture(pcm) {
-            Err(end) => end,
-            Ok(never) => match never {},
-        }
-    }
-
-    fn capture(&mut self, pcm: &PcmInbox) -> Result<std::convert::Infallible, End> {
+    /// Captures the default sink's monitor until something ends the session.
+    fn session(&mut self, pcm: &PcmInbox) -> Result<Infallible, End> {
         let mut connection = Connection::open()?;
         let sink = connection.default_sink()?;
         connection.record_default_monitor()?;
-        self.trouble = None;
-        info!("capturing what plays on {sink}");
-        pcm.board().update(|status| {
-            status.capture = CaptureStatus {
-                path: Some("monitor of the default sink".into()),
-                device: sink.clone(),
-                ..CaptureStatus::default()
-            }
-        });
+        self.report_capture(pcm.status(), &sink);
         loop {
             match connection.read()? {
-                Message::Pcm(block) => pcm.push(block).map_err(End::Gone)?,
-                Message::ServerChanged => connection.ask_default_sink()?,
+                Message::Pcm(block) => pcm.push(block)?,
+                Message::ServerChanged => connection.request_default_sink()?,
                 Message::DefaultSink(name) if name != sink => return Err(End::DefaultSinkChanged),
                 Message::DefaultSink(_) | Message::Other => {}
             }
         }
     }
 
-    fn note_trouble(&mut self, board: &Board, trouble: String) {
-        if self.trouble.as_ref() != Some(&trouble) {
-            warn!("nothing to capture: {trouble}; trying again every second");
-            board.update(|status| {
-                status.capture = CaptureStatus {
-                    trouble: Some(trouble.clone()),
-                    ..CaptureStatus::default()
-                }
-            });
-            self.trouble = Some(trouble);
+    fn report_capture(&mut self, status: &SharedStatus, sink: &str) {
+        self.trouble = None;
+        info!("capturing the monitor of {sink}");
+        status.update(|status| {
+            status.capture = CaptureStatus {
+                method: Some(CaptureMethod::SinkMonitor),
+                device: sink.into(),
+                ..CaptureStatus::default()
+            }
+        });
+    }
+
+    fn report_trouble(&mut self, status: &SharedStatus, trouble: SoundServerTrouble) {
+        if self.trouble.as_ref() == Some(&trouble) {
+            return;
         }
+        warn!("nothing is captured: {trouble}; retrying every second");
+        status.update(|status| {
+            status.capture = CaptureStatus {
+                trouble: Some(Trouble::SoundServer(trouble.clone())),
+                ..CaptureStatus::default()
+            }
+        });
+        self.trouble = Some(trouble);
     }
 }

@@ -1,16 +1,16 @@
-//! A question to something that may take for ever to answer, asked in a thread of its own.
+//! A question that may never be answered, asked in a thread of its own.
 //!
-//! Always: one question at a time, so whatever never answers costs one thread; an answer that
+//! Always: one question at a time, so a question without an answer costs one thread; an answer that
 //! comes too late is dropped.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// After so long without an answer there is none.
+/// How long to wait for an answer.
 pub(super) const LIMIT: Duration = Duration::from_secs(3);
 
-/// At most one question that is not answered yet.
+/// At most one open question.
 pub(super) struct Question<T> {
     asked: Option<Asked<T>>,
 }
@@ -18,11 +18,11 @@ pub(super) struct Question<T> {
 struct Asked<T> {
     at: Instant,
     answer: Receiver<T>,
-    /// That there is no answer was told.
-    is_late: bool,
+    /// The caller has been told that there is no answer.
+    is_overdue: bool,
 }
 
-/// Takes the answer from the thread that has it.
+/// Passes the answer on from the thread that asked.
 pub(super) struct Deliver<T>(SyncSender<T>);
 
 /// There was no answer in time.
@@ -36,15 +36,15 @@ impl<T> Default for Question<T> {
 }
 
 impl<T> Deliver<T> {
-    /// An answer that nobody waits for any more is dropped here.
+    /// Delivers the answer; drops it here if it is no longer wanted.
     pub(super) fn deliver(self, answer: T) {
         let _ = self.0.send(answer);
     }
 }
 
 impl<T: Send + 'static> Question<T> {
-    /// Asks by calling `ask` in a thread, unless one is being asked. False: the question before
-    /// was never answered, and there is no use in another.
+    /// Asks by calling `ask` in a new thread, unless a question is already open. Returns false if
+    /// the previous question is overdue: asking again would be of no use.
     pub(super) fn ask(
         &mut self,
         now: Instant,
@@ -52,7 +52,7 @@ impl<T: Send + 'static> Question<T> {
     ) -> io::Result<bool> {
         self.drop_late_answer();
         if let Some(asked) = &self.asked {
-            return Ok(!asked.is_late);
+            return Ok(!asked.is_overdue);
         }
         let (sender, answer) = sync_channel(1);
         std::thread::Builder::new()
@@ -61,20 +61,20 @@ impl<T: Send + 'static> Question<T> {
         self.asked = Some(Asked {
             at: now,
             answer,
-            is_late: false,
+            is_overdue: false,
         });
         Ok(true)
     }
 
-    /// The answer, once.
+    /// Returns the answer once, or [`NoAnswer`] once when it is overdue.
     pub(super) fn answer(&mut self, now: Instant) -> Option<Result<T, NoAnswer>> {
         self.drop_late_answer();
-        let asked = self.asked.as_mut().filter(|asked| !asked.is_late)?;
+        let asked = self.asked.as_mut().filter(|asked| !asked.is_overdue)?;
         let answer = match asked.answer.try_recv() {
             Ok(answer) => Ok(answer),
             Err(TryRecvError::Empty) if now.duration_since(asked.at) < LIMIT => return None,
             Err(TryRecvError::Empty) => {
-                asked.is_late = true;
+                asked.is_overdue = true;
                 return Some(Err(NoAnswer));
             }
             // The thread panicked.
@@ -86,7 +86,7 @@ impl<T: Send + 'static> Question<T> {
 
     fn drop_late_answer(&mut self) {
         let has_come_late = |asked: &Asked<T>| {
-            asked.is_late && !matches!(asked.answer.try_recv(), Err(TryRecvError::Empty))
+            asked.is_overdue && !matches!(asked.answer.try_recv(), Err(TryRecvError::Empty))
         };
         if self.asked.as_ref().is_some_and(has_come_late) {
             self.asked = None;
@@ -98,7 +98,7 @@ impl<T: Send + 'static> Question<T> {
 mod tests {
     use super::*;
 
-    /// Looks for the answer as if no time passed, until the thread has given it.
+    /// Waits for the answer of the thread while the simulated time stands still.
     fn wait(question: &mut Question<u32>, now: Instant) -> Result<u32, NoAnswer> {
         loop {
             if let Some(answer) = question.answer(now) {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_given_once() {
+    fn an_answer_is_returned_once() {
         let now = Instant::now();
         let mut question = Question::default();
         assert_eq!(question.answer(now), None, "nothing was asked");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_answer_is_given_up_and_not_asked_again_until_it_does() {
+    fn an_overdue_question_blocks_new_ones() {
         let start = Instant::now();
         let (hold, held) = sync_channel::<()>(0);
         let mut question = Question::default();
@@ -135,9 +135,9 @@ mod tests {
         assert_eq!(question.answer(start + LIMIT / 2), None);
         assert_eq!(question.answer(start + LIMIT), Some(Err(NoAnswer)));
         let late = start + 10 * LIMIT;
-        assert_eq!(question.answer(late), None, "told once");
+        assert_eq!(question.answer(late), None, "reported once");
         assert!(!question.ask(late, again).unwrap(), "still stuck");
-        // Now it answers after all, and the answer is too old to be of use.
+        // Now the answer comes, too late to be of use.
         drop(hold);
         while !question.ask(late, again).unwrap() {
             std::thread::yield_now();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_dies_gives_no_answer() {
+    fn a_panicking_thread_gives_no_answer() {
         let now = Instant::now();
         let mut question = Question::default();
         assert!(question.ask(now, drop).unwrap());

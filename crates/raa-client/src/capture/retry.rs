@@ -1,25 +1,28 @@
-//! When what failed is tried again.
+//! Decides when a capture that failed is tried again.
 //!
 //! Always: never looks at a clock; a capture that is possible again is back within 2 s.
 
 use std::time::{Duration, Instant};
 
+/// The wait after the first failure.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// Some devices take more than a second from their opening to their first packet.
+/// The longest wait; with it, a device that needs a second for its first packet is back in time.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// A capture that lasted so long has worked.
+/// A capture that lasts this long has worked.
 const WORKED_AFTER: Duration = Duration::from_secs(10);
-/// A capture that was found to be faulty no earlier than this was good at first.
+/// A capture that works without a fault for this long was good at first.
 const PROVEN_AFTER: Duration = Duration::from_secs(60);
-/// Captures in a row that broke off early.
+/// Early ends in a row after which the method rests.
 const EARLY_ENDS: u32 = 3;
+/// The pause between two requests while another method is in use.
 const ASK_EVERY: Duration = Duration::from_secs(600);
-/// More than the pause between two pieces of music.
+/// Longer than the pause between two pieces of music.
 const SILENCE: Duration = Duration::from_secs(10);
-const FIRST_LEAVE: Duration = Duration::from_secs(600);
-const LONGEST_LEAVE: Duration = Duration::from_secs(8 * 3600);
+/// The first cooldown; each further one is twice as long.
+const FIRST_COOLDOWN: Duration = Duration::from_secs(600);
+const LONGEST_COOLDOWN: Duration = Duration::from_secs(8 * 3600);
 
-/// How long to wait before a capture that failed is opened again: longer each time.
+/// The wait before a failed capture is reopened: longer each time.
 #[derive(Debug)]
 pub(super) struct Backoff {
     next: Duration,
@@ -32,8 +35,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// It broke off when it had lasted for `age`; zero when it could not be opened at all.
-    pub(super) fn broke_off(&mut self, age: Duration) -> Duration {
+    /// Returns how long to wait after a capture that lasted for `age`; zero if it could not be opened.
+    pub(super) fn wait_after(&mut self, age: Duration) -> Duration {
         if age >= WORKED_AFTER {
             *self = Self::default();
             return Duration::ZERO;
@@ -44,37 +47,36 @@ impl Backoff {
     }
 }
 
-/// Leaves the best way of capture alone when it does not do its work: for 10 minutes, and longer
-/// each time, up to 8 hours, so that the next best can do it undisturbed.
+/// Rests a capture method that does not work: for 10 minutes at first, then longer each time up to
+/// 8 hours, so that the next best method can work undisturbed.
 #[derive(Debug)]
-pub(super) struct Leave {
+pub(super) struct Cooldown {
     until: Option<Instant>,
     next: Duration,
     early_ends: u32,
 }
 
-impl Default for Leave {
+impl Default for Cooldown {
     fn default() -> Self {
         Self {
             until: None,
-            next: FIRST_LEAVE,
+            next: FIRST_COOLDOWN,
             early_ends: 0,
         }
     }
 }
 
-impl Leave {
-    /// It is of no use now.
-    pub(super) fn begin(&mut self, now: Instant) {
+impl Cooldown {
+    /// Starts a cooldown.
+    pub(super) fn start(&mut self, now: Instant) {
         self.until = Some(now + self.next);
-        self.next = (self.next * 2).min(LONGEST_LEAVE);
+        self.next = (self.next * 2).min(LONGEST_COOLDOWN);
         self.early_ends = 0;
     }
 
-    /// It broke off when it had lasted for `age`. One that reports an error is given three
-    /// attempts; one that is found to be faulty soon after it was opened, none: opening it anew
-    /// has not helped.
-    pub(super) fn broke_off(&mut self, now: Instant, age: Duration, is_faulty: bool) {
+    /// Takes note of a capture that ended after `age`. After errors, a cooldown starts with the third
+    /// early end in a row; after a fault it starts at once, because reopening has not helped.
+    pub(super) fn note_end(&mut self, now: Instant, age: Duration, is_faulty: bool) {
         let worked = age
             >= if is_faulty {
                 PROVEN_AFTER
@@ -83,41 +85,42 @@ impl Leave {
             };
         if worked {
             self.early_ends = 0;
-            if age >= FIRST_LEAVE {
+            if age >= FIRST_COOLDOWN {
                 *self = Self::default();
             }
             return;
         }
         self.early_ends += 1;
         if is_faulty || self.early_ends >= EARLY_ENDS {
-            self.begin(now);
+            self.start(now);
         }
     }
 
+    /// Returns whether the method may be tried.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now >= until)
     }
 }
 
-/// While another way is in use: when to ask for the best one, and when to change to it.
+/// Decides, while another method is in use, when to ask for the best one and when to change to it.
 #[derive(Debug, Default)]
-pub(super) struct Occasion {
+pub(super) struct RetryWhen {
     asked: Option<Instant>,
 }
 
-impl Occasion {
-    /// It is asked for now.
-    pub(super) fn take(&mut self, now: Instant) {
+impl RetryWhen {
+    /// Takes note of a request for the best method.
+    pub(super) fn note_request(&mut self, now: Instant) {
         self.asked = Some(now);
     }
 
-    /// Whether it was not asked for lately, and nothing has sounded for a while.
-    pub(super) fn has_come(&self, now: Instant, silent_for: Duration) -> bool {
+    /// Returns whether a request is due: the last one is long ago, and it is silent.
+    pub(super) fn is_due(&self, now: Instant, silent_for: Duration) -> bool {
         let is_long_ago = |asked: Instant| now.duration_since(asked) >= ASK_EVERY;
         Self::is_silent(silent_for) && self.asked.is_none_or(is_long_ago)
     }
 
-    /// Whether a change breaks off no sound.
+    /// Returns whether changing the method would interrupt no sound.
     pub(super) fn is_silent(silent_for: Duration) -> bool {
         silent_for >= SILENCE
     }
@@ -131,7 +134,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn waits_grow_to_half_a_second_and_begin_anew_after_what_has_worked() {
+    fn waits_grow_to_half_a_second_and_reset() {
         let mut backoff = Backoff::default();
         for (age, expected_ms) in [
             (Duration::ZERO, 250),
@@ -142,39 +145,39 @@ mod tests {
             (Duration::ZERO, 250),
             (Duration::ZERO, 500),
         ] {
-            assert_eq!(backoff.broke_off(age).as_millis(), expected_ms);
+            assert_eq!(backoff.wait_after(age).as_millis(), expected_ms);
         }
     }
 
     #[test]
-    fn leaves_grow_from_ten_minutes_to_eight_hours() {
+    fn cooldowns_grow_from_ten_minutes_to_eight_hours() {
         let start = Instant::now();
-        let mut leave = Leave::default();
-        assert!(leave.is_over(start));
+        let mut cooldown = Cooldown::default();
+        assert!(cooldown.is_over(start));
         for minutes in [10, 20, 40, 80, 160, 320, 480, 480] {
-            leave.begin(start);
+            cooldown.start(start);
             assert!(
-                !leave.is_over(start + minutes * MINUTE - SECOND),
+                !cooldown.is_over(start + minutes * MINUTE - SECOND),
                 "{minutes}"
             );
-            assert!(leave.is_over(start + minutes * MINUTE), "{minutes}");
+            assert!(cooldown.is_over(start + minutes * MINUTE), "{minutes}");
         }
-        // Half an hour of good work, and the next one is short again.
-        leave.broke_off(start, 30 * MINUTE, true);
-        assert!(leave.is_over(start));
-        leave.begin(start);
-        assert!(leave.is_over(start + 10 * MINUTE));
+        // After half an hour of good work, the next one is short again.
+        cooldown.note_end(start, 30 * MINUTE, true);
+        assert!(cooldown.is_over(start));
+        cooldown.start(start);
+        assert!(cooldown.is_over(start + 10 * MINUTE));
     }
 
     #[test]
-    fn what_breaks_off_early_is_left_alone() {
+    fn early_ends_start_a_cooldown() {
         let check = |ends: &[(Duration, bool)], expected: bool| {
             let now = Instant::now();
-            let mut leave = Leave::default();
+            let mut cooldown = Cooldown::default();
             for (age, is_faulty) in ends {
-                leave.broke_off(now, *age, *is_faulty);
+                cooldown.note_end(now, *age, *is_faulty);
             }
-            assert_eq!(!leave.is_over(now), expected, "{ends:?}");
+            assert_eq!(!cooldown.is_over(now), expected, "{ends:?}");
         };
         let (error, fault) = (false, true);
         check(&[(SECOND, fault)], true);
@@ -190,15 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn the_best_way_is_asked_for_every_ten_minutes_and_in_silence_only() {
+    fn requests_are_due_every_ten_minutes_in_silence() {
         let start = Instant::now();
-        let mut occasion = Occasion::default();
-        assert!(occasion.has_come(start, MINUTE), "never asked");
-        assert!(!occasion.has_come(start, 9 * SECOND), "something sounds");
-        occasion.take(start);
-        assert!(!occasion.has_come(start + 9 * MINUTE, MINUTE));
-        assert!(!occasion.has_come(start + 90 * MINUTE, Duration::ZERO));
-        assert!(occasion.has_come(start + 10 * MINUTE, 10 * SECOND));
-        assert!(!Occasion::is_silent(9 * SECOND) && Occasion::is_silent(10 * SECOND));
+        let mut retry = RetryWhen::default();
+        assert!(retry.is_due(start, MINUTE), "never requested");
+        assert!(!retry.is_due(start, 9 * SECOND), "it is not silent");
+        retry.note_request(start);
+        assert!(!retry.is_due(start + 9 * MINUTE, MINUTE));
+        assert!(!retry.is_due(start + 90 * MINUTE, Duration::ZERO));
+        assert!(retry.is_due(start + 10 * MINUTE, 10 * SECOND));
+        assert!(!RetryWhen::is_silent(9 * SECOND) && RetryWhen::is_silent(10 * SECOND));
     }
 }

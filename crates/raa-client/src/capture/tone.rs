@@ -7,23 +7,23 @@ use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 use tracing::info;
 
 use super::pacer::Pacer;
-use super::{Capture, Gone, PcmInbox};
+use super::{Capture, PcmInbox, SenderEnded};
 
 const FREQUENCY_HZ: u32 = 1000;
 const PEAK_DBFS: f32 = -12.0;
 
-/// A slot holds whole periods, so every block is the same.
+/// Repeats one block, because a slot holds a whole number of periods.
 pub(super) struct Tone;
 
 impl Capture for Tone {
-    fn run(&mut self, pcm: &PcmInbox) -> Gone {
+    fn run(&mut self, pcm: &PcmInbox) -> SenderEnded {
         info!("sending a test tone of {FREQUENCY_HZ} Hz at {PEAK_DBFS} dBFS");
         let block = block();
         let mut pacer = Pacer::new();
         loop {
             pacer.wait();
-            if let Err(gone) = pcm.push(block.clone()) {
-                return gone;
+            if let Err(ended) = pcm.push(block.clone()) {
+                return ended;
             }
         }
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_join_without_a_step() {
+    fn blocks_join_seamlessly() {
         let block = block();
         let (first, last) = (block[0], block[SLOT_SAMPLES - 1]);
         assert_eq!(SLOT_SAMPLES % (SAMPLE_RATE / FREQUENCY_HZ) as usize, 0);
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_what_it_says() {
+    fn the_peak_is_at_12_dbfs() {
         let peak = block().iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
         assert!((raa_core::level::dbfs(peak) - PEAK_DBFS).abs() < 0.01);
     }

@@ -1,28 +1,27 @@
-//! What a Windows computer plays or records, by WASAPI.
+//! Captures what a Windows computer plays or records, by WASAPI.
 //!
-//! The ways, best first, and what Microsoft's documentation says of volume and mute:
-//! - Process loopback, of everything but this program. "The capture is not tied to a specific
+//! The methods, best first, and what Microsoft's documentation says about volume and mute:
+//! - Process loopback of all programs except this one. "The capture is not tied to a specific
 //!   audio endpoint" (learn.microsoft.com/samples/microsoft/windows-classic-samples/
-//!   applicationloopbackaudio-sample), so no device's volume or mute lies on its way. Documented
-//!   from build 20348 on, it is there from Windows 10 version 2004 on.
-//! - Endpoint loopback, of the default playback device. WASAPI "copies the output stream from the
+//!   applicationloopbackaudio-sample), so no device's volume or mute affects it. Documented from
+//!   build 20348 on; it exists since Windows 10 version 2004.
+//! - Endpoint loopback of the default playback device. WASAPI "copies the output stream from the
 //!   audio engine", which is before the volume of the device; but "if the hardware supports a
 //!   loopback pin on the render endpoint, WASAPI uses the audio provided on this pin"
-//!   (learn.microsoft.com/windows/win32/coreaudio/loopback-recording), and then it is the driver's
-//!   choice: with some, a muted device gives silence.
-//! - A chosen capture device. Its own volume and mute count: they are "on the audio stream to or
+//!   (learn.microsoft.com/windows/win32/coreaudio/loopback-recording). Then it depends on the
+//!   driver: with some, a muted device delivers silence.
+//! - A chosen capture device. Its own volume and mute apply: they are "on the audio stream to or
 //!   from an audio endpoint device" (learn.microsoft.com/windows/win32/api/endpointvolume/
 //!   nn-endpointvolume-iaudioendpointvolume).
 //!
-//! A program's own volume in the mixer counts in all of them: it is part of the mix.
+//! A program's own volume in the mixer applies to the loopback methods: it is part of the mix.
 //!
-//! Always: tries for ever; what fails is tried again within 2 s; a better way is tried again now
-//! and then, in silence only; process loopback that never answers stops nothing.
+//! Always: never gives up; a failed capture is retried within 2 s; a better method is tried again
+//! from time to time, in silence only; process loopback that never answers blocks nothing.
 
 mod activation;
-mod best_way;
 mod devices;
-mod end;
+mod process_loopback;
 mod report;
 mod session;
 mod stream;
@@ -33,23 +32,23 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use self::best_way::BestWay;
 use self::devices::Devices;
-pub use self::devices::{Device, devices};
-use self::end::End;
+pub(crate) use self::devices::devices;
+use self::process_loopback::ProcessLoopback;
 use self::report::Report;
-use self::session::Session;
+use self::session::{End, Session};
 use self::stream::Stream;
 use self::thread::{Com, ProAudio};
 use super::retry::Backoff;
-use super::watchdog::{Watchdog, Way};
-use super::{Capture, Gone, PcmInbox};
+use super::watchdog::Watchdog;
+use super::{Capture, PcmInbox, SenderEnded};
 use crate::settings::Source;
+use crate::status::{CaptureMethod, Trouble};
 
-/// While it waits, the thread looks so often whether it is still needed.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often a waiting thread checks whether it is still needed.
+const CHECK_EVERY: Duration = Duration::from_millis(250);
 
-/// Captures whatever the computer plays, or the device that `source` names.
+/// Captures what the computer plays, or the device that `source` names.
 pub(super) fn open(source: &Source) -> Box<dyn Capture> {
     let device = match source {
         Source::Device(id) => Some(id.clone()),
@@ -59,76 +58,74 @@ pub(super) fn open(source: &Source) -> Box<dyn Capture> {
 }
 
 struct Wasapi {
-    /// The device's id; `None`: whatever the computer plays.
+    /// The chosen device's id; `None` for what the computer plays.
     device: Option<String>,
 }
 
 impl Capture for Wasapi {
-    fn run(&mut self, pcm: &PcmInbox) -> Gone {
-        let mut report = Report::new(pcm.board());
+    fn run(&mut self, pcm: &PcmInbox) -> SenderEnded {
+        let mut report = Report::new(pcm.status());
         let mut backoff = Backoff::default();
         loop {
             match Com::begin() {
-                // Everything that comes from COM is gone before COM is.
+                // All COM objects are released before COM is.
                 Ok(_com) => return Capturing::new(self.device.clone(), pcm, report).run(),
-                Err(trouble) => report.failing("capture", &trouble),
+                Err(trouble) => report.failing(Trouble::NoCapture(trouble)),
             }
-            if let Err(gone) = sleep(backoff.broke_off(Duration::ZERO), pcm) {
-                return gone;
+            if let Err(ended) = sleep(backoff.wait_after(Duration::ZERO), pcm) {
+                return ended;
             }
         }
     }
 }
 
-/// The thread at work.
+/// The state of the capturing thread.
 struct Capturing<'a> {
     device: Option<String>,
     pcm: &'a PcmInbox,
     report: Report<'a>,
     watchdog: Watchdog,
     backoff: Backoff,
-    best_way: BestWay,
-    /// Held for as long as the thread captures.
+    process_loopback: ProcessLoopback,
+    /// Held while the thread captures.
     _priority: Option<ProAudio>,
 }
 
 impl<'a> Capturing<'a> {
     fn new(device: Option<String>, pcm: &'a PcmInbox, mut report: Report<'a>) -> Self {
-        let priority = ProAudio::begin();
-        if let Err(trouble) = &priority {
-            report.note_thread(trouble);
-        }
+        let priority = ProAudio::begin().map_err(|trouble| report.note_priority(trouble));
         Self {
             device,
             pcm,
             report,
             watchdog: Watchdog::new(Instant::now()),
             backoff: Backoff::default(),
-            best_way: BestWay::default(),
+            process_loopback: ProcessLoopback::default(),
             _priority: priority.ok(),
         }
     }
 
-    fn run(mut self) -> Gone {
+    fn run(mut self) -> SenderEnded {
         loop {
             let wait = match self.session() {
-                End::Gone(gone) => return gone,
-                End::Again(why) => {
-                    debug!("capture is opened anew: {why}");
+                End::SenderEnded(ended) => return ended,
+                End::Reopen(reason) => {
+                    debug!("reopening the capture: {reason}");
                     continue;
                 }
                 End::Failed(failed) => {
-                    self.report.failing(failed.what, &failed.trouble);
-                    self.backoff.broke_off(failed.age)
+                    let wait = self.backoff.wait_after(failed.age);
+                    self.report.failing(failed.into());
+                    wait
                 }
             };
-            if let Err(gone) = sleep(wait, self.pcm) {
-                return gone;
+            if let Err(ended) = sleep(wait, self.pcm) {
+                return ended;
             }
         }
     }
 
-    /// Opens the best way there is, and captures until something ends it.
+    /// Opens the best available method and captures until something ends it.
     fn session(&mut self) -> End {
         match self.open() {
             Ok((devices, stream)) => self.capture(&devices, stream),
@@ -137,14 +134,14 @@ impl<'a> Capturing<'a> {
     }
 
     fn open(&mut self) -> Result<(Devices, Stream), End> {
-        let way = match self.device {
-            Some(_) => Way::CaptureDevice,
-            None => Way::EndpointLoopback,
+        let method = match self.device {
+            Some(_) => CaptureMethod::CaptureDevice,
+            None => CaptureMethod::EndpointLoopback,
         };
-        let unopened = |trouble| End::unopened(way.name(), trouble);
+        let unopened = |trouble| End::unopened(method, trouble);
         let devices = Devices::new().map_err(unopened)?;
         if self.device.is_none()
-            && let Some(stream) = self.best_way.open(self.pcm, &mut self.report)?
+            && let Some(stream) = self.process_loopback.open(self.pcm, &mut self.report)?
         {
             return Ok((devices, stream));
         }
@@ -157,36 +154,36 @@ impl<'a> Capturing<'a> {
     }
 
     fn capture(&mut self, devices: &Devices, stream: Stream) -> End {
-        let (way, opened) = (stream.way(), Instant::now());
+        let (method, opened) = (stream.method(), Instant::now());
         self.report.capturing(&stream);
-        self.watchdog.opened(opened, way);
+        self.watchdog.opened(opened, method);
         let session = Session {
             stream,
             devices,
             pcm: self.pcm,
             watchdog: &mut self.watchdog,
             report: &mut self.report,
-            best_way: self.device.is_none().then_some(&mut self.best_way),
+            process_loopback: self.device.is_none().then_some(&mut self.process_loopback),
         };
         let end = session.run(opened);
-        if let (End::Failed(failed), Way::ProcessLoopback) = (&end, way) {
-            self.best_way.broke_off(failed, &mut self.report);
+        if let (End::Failed(failed), CaptureMethod::ProcessLoopback) = (&end, method) {
+            self.process_loopback.note_end(failed, &mut self.report);
         }
         end
     }
 }
 
-/// Waits, unless nobody needs the capture any more.
-fn sleep(duration: Duration, pcm: &PcmInbox) -> Result<(), Gone> {
+/// Waits, unless the capture is no longer needed.
+fn sleep(duration: Duration, pcm: &PcmInbox) -> Result<(), SenderEnded> {
     let end = Instant::now() + duration;
     loop {
-        if pcm.is_gone() {
-            return Err(Gone);
+        if pcm.is_closed() {
+            return Err(SenderEnded);
         }
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
         }
-        std::thread::sleep(left.min(LOOK));
+        std::thread::sleep(left.min(CHECK_EVERY));
     }
 }

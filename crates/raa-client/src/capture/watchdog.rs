@@ -1,15 +1,15 @@
-//! Decides when a capture that reports no error is to be opened anew all the same.
+//! Decides when a capture must be reopened although it reports no error.
 //!
-//! What it looks for is known of real systems: process loopback that turns noisy after hours until
-//! it is opened anew (obsproject/obs-studio issues 8064 and 13175), loopback that delivers silence
-//! while the device plays, devices that stop delivering or deliver at a rate that is not theirs.
+//! It looks for faults of real systems: process loopback that turns noisy after hours
+//! (obsproject/obs-studio issues 8064 and 13175), loopback that delivers silence while the device
+//! plays, devices that stop delivering or deliver at the wrong rate.
 //!
-//! Contract: tell of every opening, every block of 48 kHz mono and every packet that follows a
-//! gap, call [`Watchdog::tick`] once a second, and open anew on a [`Fault`].
+//! Contract: report every opening, every block of 48 kHz mono and every gap between packets, call
+//! [`Watchdog::tick`] once a second, and reopen the capture after a [`CaptureFault`].
 //!
-//! Always: never looks at a clock. Samples that are no sound are a fault at once. What might be
-//! meant, or not be the capture's fault, is one rarely: noise once until something else is heard,
-//! all else again only after a patience that doubles from 10 s to 10 minutes.
+//! Always: never looks at a clock. Samples that cannot be sound are a fault at once. Anything that
+//! may be intended, or not be the capture's fault, is reported rarely: noise once until there is
+//! other sound, the rest again only after a patience that doubles from 10 s to 10 minutes.
 
 mod noise;
 mod rate;
@@ -20,106 +20,66 @@ use raa_core::level::{dbfs, from_dbfs};
 
 use self::noise::{NoiseMeter, Suspicion};
 use self::rate::RateMeter;
+use crate::status::{CaptureFault, CaptureMethod};
 
-/// Below this a block is silence: the packetizer's gate judges alike.
+/// A block below this level is silence; the packetizer's gate agrees.
 const SILENCE_DBFS: f32 = -70.0;
-/// Louder than any mix of any number of programs.
-const ABSURD_DBFS: f32 = 24.0;
-/// What a device's own meter shows at least when something is to be heard of it.
+/// A level above that of any mix of programs.
+const TOO_LOUD_DBFS: f32 = 24.0;
+/// The device's own meter shows at least this level while the device plays.
 const PLAYING_DBFS: f32 = -50.0;
-/// A capture that delivers all the time has stopped when nothing came for longer than this.
+/// A capture that also delivers silence has stopped when nothing arrives for this long.
 const STOPPED_AFTER: Duration = Duration::from_secs(3);
-/// The device's own meter is asked when this much silence was captured.
+/// The device's own meter is read after this much captured silence.
 const SILENT_BEFORE_METER: Duration = Duration::from_secs(2);
-/// Ticks in a row in which the device plays and nothing is captured.
+/// Ticks in a row with sound on the device and silence in the capture that make it a fault.
 const DEAF_TICKS: u32 = 5;
-/// Gaps within [`GLITCH_WINDOW`] that are no longer the odd one of a busy computer.
-const MANY_GLITCHES: u32 = 30;
-const GLITCH_WINDOW: Duration = Duration::from_secs(10);
-/// A capture with as many gaps when it is younger than this always has them: some drivers declare
-/// a gap before every packet and mean none.
+/// Gaps within [`GAP_WINDOW`] that a busy computer alone does not explain.
+const MANY_GAPS: u32 = 30;
+const GAP_WINDOW: Duration = Duration::from_secs(10);
+/// Many gaps before this age are ignored from then on: some drivers report one before every packet.
 const STEADY_AFTER: Duration = Duration::from_secs(60);
+/// The pause after the first fault of an uncertain kind; each further one is twice as long.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
-/// A capture that went well for so long is as good as new.
+/// After this long without a fault, the patience starts again at [`FIRST_PATIENCE`].
 const FORGIVEN_AFTER: Duration = Duration::from_secs(3600);
-/// Process loopback of this age is refreshed in a silence of this length: the older it is, the
-/// shorter the pause that will do. Opening takes a fraction of either.
+/// Age of process loopback, and length of silence in which it is reopened as a precaution: the older
+/// it is, the shorter the silence that suffices. Reopening takes a fraction of either.
 const REFRESH: [(Duration, Duration); 2] = [
     (Duration::from_secs(600), Duration::from_secs(10)),
     (Duration::from_secs(3600), Duration::from_secs(1)),
 ];
 
-/// A way of capturing, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Everything that any program but this one plays, on whatever device.
-    ProcessLoopback,
-    /// What one device plays.
-    EndpointLoopback,
-    /// What one device records.
-    CaptureDevice,
-}
-
-impl Way {
-    /// As people call it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::ProcessLoopback => "process loopback",
-            Self::EndpointLoopback => "endpoint loopback",
-            Self::CaptureDevice => "capture device",
-        }
-    }
-
-    /// Endpoint loopback delivers nothing while nothing plays. Process loopback is documented to
-    /// deliver silence; whether it always does is not worth losing it for.
+impl CaptureMethod {
+    /// Returns whether packets arrive while nothing plays. Endpoint loopback delivers none; process
+    /// loopback is documented to deliver some, but that is not certain enough to reopen it for.
     fn delivers_silence(self) -> bool {
         self == Self::CaptureDevice
     }
 
     fn is_loopback(self) -> bool {
-        self != Self::CaptureDevice
+        matches!(self, Self::ProcessLoopback | Self::EndpointLoopback)
     }
 }
 
-/// What is wrong with a capture that reports no error.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub(super) enum Fault {
-    #[error("it delivers samples that are no numbers")]
-    NotFinite,
-    #[error("it delivers samples of {0:.0} dBFS")]
-    Absurd(f32),
-    #[error("it delivers nothing but loud noise")]
-    Noise,
-    #[error("it delivers one value over and over")]
-    Stuck,
-    #[error("it delivers {0} samples a second where there are 48000")]
-    WrongRate(u32),
-    #[error("it lost sound {0} times in 10 s")]
-    Glitches(u32),
-    #[error("it delivers nothing any more")]
-    Stopped,
-    #[error("it delivers silence while the device plays")]
-    Deaf,
-}
-
-impl Fault {
-    /// Whether nobody shall hear the block in which it was found.
+impl CaptureFault {
+    /// Returns whether the block in which the fault was found must not be sent.
     pub(super) fn is_in_block(self) -> bool {
-        matches!(self, Self::NotFinite | Self::Absurd(_))
+        matches!(self, Self::NotFinite | Self::TooLoud(_))
     }
 }
 
 /// See the module's text.
 pub(super) struct Watchdog {
-    way: Way,
+    method: CaptureMethod,
     opened: Instant,
     last_block: Instant,
     last_sound: Instant,
     noise: NoiseMeter,
     rate: RateMeter,
-    glitches: (Instant, u32),
-    is_always_glitchy: bool,
+    gaps: (Instant, u32),
+    always_has_gaps: bool,
     deaf_ticks: u32,
     patience: Patience,
 }
@@ -127,90 +87,88 @@ pub(super) struct Watchdog {
 impl Watchdog {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            way: Way::ProcessLoopback,
+            method: CaptureMethod::ProcessLoopback,
             opened: now,
             last_block: now,
             last_sound: now,
             noise: NoiseMeter::default(),
             rate: RateMeter::default(),
-            glitches: (now, 0),
-            is_always_glitchy: false,
+            gaps: (now, 0),
+            always_has_gaps: false,
             deaf_ticks: 0,
             patience: Patience::new(now),
         }
     }
 
-    /// A capture begins.
-    pub(super) fn opened(&mut self, now: Instant, way: Way) {
-        self.way = way;
+    /// Takes note that a capture was opened.
+    pub(super) fn opened(&mut self, now: Instant, method: CaptureMethod) {
+        self.method = method;
         self.opened = now;
         self.last_block = now;
         self.noise.begin();
         self.rate = RateMeter::default();
-        self.glitches = (now, 0);
-        self.is_always_glitchy = false;
+        self.gaps = (now, 0);
+        self.always_has_gaps = false;
         self.deaf_ticks = 0;
     }
 
-    /// Takes a block of 48 kHz mono that came just now.
-    ///
-    /// # Errors
-    /// When the capture is to be opened anew.
-    pub(super) fn heard(&mut self, now: Instant, pcm: &[f32]) -> Result<(), Fault> {
+    /// Checks a block of 48 kHz mono that arrived at `now`. After an error the capture must be
+    /// reopened.
+    pub(super) fn check_block(&mut self, now: Instant, pcm: &[f32]) -> Result<(), CaptureFault> {
         self.last_block = now;
         let peak = pcm.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
         if !pcm.iter().all(|x| x.is_finite()) {
-            return Err(Fault::NotFinite);
+            return Err(CaptureFault::NotFinite);
         }
-        if peak > from_dbfs(ABSURD_DBFS) {
-            return Err(Fault::Absurd(dbfs(peak)));
+        if peak > from_dbfs(TOO_LOUD_DBFS) {
+            return Err(CaptureFault::TooLoud(dbfs(peak)));
         }
         if peak >= from_dbfs(SILENCE_DBFS) {
             self.last_sound = now;
             self.deaf_ticks = 0;
         }
         if let Some(rate) = self.rate.push(now, pcm.len()) {
-            self.patience.grant(now, Fault::WrongRate(rate))?;
+            self.patience.admit(now, CaptureFault::WrongRate(rate))?;
         }
         match self.noise.push(pcm) {
-            Some(Suspicion::Noise) => Err(Fault::Noise),
-            Some(Suspicion::Stuck) => Err(Fault::Stuck),
+            Some(Suspicion::Noise) => Err(CaptureFault::Noise),
+            Some(Suspicion::Stuck) => Err(CaptureFault::Stuck),
             None => Ok(()),
         }
     }
 
-    /// A packet came that does not continue the one before.
-    ///
-    /// # Errors
-    /// When the capture is to be opened anew.
-    pub(super) fn glitched(&mut self, now: Instant) -> Result<(), Fault> {
-        let (since, count) = self.glitches;
-        let is_over = now.duration_since(since) > GLITCH_WINDOW;
-        self.glitches = if is_over {
+    /// Takes note of a packet that does not continue the one before. After an error the capture must
+    /// be reopened.
+    pub(super) fn note_gap(&mut self, now: Instant) -> Result<(), CaptureFault> {
+        let (since, count) = self.gaps;
+        let is_over = now.duration_since(since) > GAP_WINDOW;
+        self.gaps = if is_over {
             (now, 1)
         } else {
             (since, count + 1)
         };
-        if self.glitches.1 < MANY_GLITCHES {
+        if self.gaps.1 < MANY_GAPS {
             return Ok(());
         }
-        self.glitches = (now, 0);
-        self.is_always_glitchy |= self.age(now) < STEADY_AFTER;
-        if self.is_always_glitchy {
+        self.gaps = (now, 0);
+        self.always_has_gaps |= self.age(now) < STEADY_AFTER;
+        if self.always_has_gaps {
             return Ok(());
         }
-        self.patience.grant(now, Fault::Glitches(MANY_GLITCHES))
+        self.patience.admit(now, CaptureFault::Gaps(MANY_GAPS))
     }
 
-    /// A second has passed. `device_peak`: what the playback device's own meter shows, linear;
-    /// `None` when it was not asked or does not say.
-    ///
-    /// # Errors
-    /// When the capture is to be opened anew.
-    pub(super) fn tick(&mut self, now: Instant, device_peak: Option<f32>) -> Result<(), Fault> {
+    /// Checks what no block shows; called once a second. `device_peak` is the linear peak on the
+    /// playback device's own meter, `None` if it was not read. After an error the capture must be
+    /// reopened.
+    pub(super) fn tick(
+        &mut self,
+        now: Instant,
+        device_peak: Option<f32>,
+    ) -> Result<(), CaptureFault> {
         let quiet_for = now.duration_since(self.last_block);
-        if self.way.delivers_silence() && quiet_for > STOPPED_AFTER {
-            self.patience.grant(now, Fault::Stopped)?;
+        if self.method.delivers_silence() && quiet_for > STOPPED_AFTER {
+            self.patience.admit(now, CaptureFault::Stopped)?;
         }
         let plays = device_peak.is_some_and(|peak| peak >= from_dbfs(PLAYING_DBFS));
         self.deaf_ticks = if plays { self.deaf_ticks + 1 } else { 0 };
@@ -218,33 +176,33 @@ impl Watchdog {
             return Ok(());
         }
         self.deaf_ticks = 0;
-        self.patience.grant(now, Fault::Deaf)
+        self.patience.admit(now, CaptureFault::Deaf)
     }
 
-    /// Whether it matters what the playback device's meter shows.
+    /// Returns whether the playback device's meter should be read.
     pub(super) fn wants_device_peak(&self, now: Instant) -> bool {
-        self.way.is_loopback() && self.silent_for(now) >= SILENT_BEFORE_METER
+        self.method.is_loopback() && self.silent_for(now) >= SILENT_BEFORE_METER
     }
 
-    /// Whether the capture is old and nothing sounds that opening it anew could break off.
+    /// Returns whether the capture is old and silent enough to be reopened as a precaution.
     pub(super) fn is_refresh_due(&self, now: Instant) -> bool {
         let (age, silence) = (self.age(now), self.silent_for(now));
         let is_due = |(min_age, min_silence)| age >= min_age && silence >= min_silence;
-        self.way == Way::ProcessLoopback && REFRESH.into_iter().any(is_due)
+        self.method == CaptureMethod::ProcessLoopback && REFRESH.into_iter().any(is_due)
     }
 
-    /// How long ago the capture was opened.
+    /// Returns the time since the capture was opened.
     pub(super) fn age(&self, now: Instant) -> Duration {
         now.duration_since(self.opened)
     }
 
-    /// How long ago the last sound was captured; opening anew is no sound.
+    /// Returns the time since sound was last captured, even if it was reopened since.
     pub(super) fn silent_for(&self, now: Instant) -> Duration {
         now.duration_since(self.last_sound)
     }
 }
 
-/// Lets a fault pass that may be none, less and less often.
+/// Limits faults that may be none: the pause between two of them doubles.
 struct Patience {
     not_before: Instant,
     next: Duration,
@@ -258,7 +216,8 @@ impl Patience {
         }
     }
 
-    fn grant(&mut self, now: Instant, fault: Fault) -> Result<(), Fault> {
+    /// Fails with `fault` unless the last one is too recent.
+    fn admit(&mut self, now: Instant, fault: CaptureFault) -> Result<(), CaptureFault> {
         if now < self.not_before {
             return Ok(());
         }

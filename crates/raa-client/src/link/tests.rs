@@ -1,4 +1,4 @@
-//! The link with real sockets on loopback and a clock of its own.
+//! The link with real sockets on loopback and a simulated clock.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn address(last: u8) -> SocketAddr {
 }
 
 #[test]
-fn a_working_address_is_kept_and_a_failing_one_left() {
+fn only_a_failing_address_is_left() {
     let addresses = [1, 2, 3].map(address);
     let check = |current: Option<(u8, bool)>, expected: &[u8]| {
         let current = current.map(|(last, fails)| (address(last), fails));
@@ -28,39 +28,36 @@ fn a_working_address_is_kept_and_a_failing_one_left() {
     assert_eq!(in_order(&[], None).count(), 0);
 }
 
-/// Sends, ten times a second by the link's clock, until the board says so.
-fn send_until(link: &mut Link, said: impl Fn(&Option<String>) -> bool) {
+fn link() -> Link {
+    let server = "raa.example".into();
+    Link::new(server, Resolver::idle(), SharedStatus::unwatched())
+}
+
+/// Sends ten times a second, by the link's clock, until the trouble is as expected.
+fn send_until(link: &mut Link, is_expected: impl Fn(&Option<Trouble>) -> bool) {
     let start = Instant::now();
     for tenth in 0..500 {
         let now = start + tenth * Duration::from_millis(100);
         link.receive(|_| ());
         let (Change::None | Change::Fresh) = link.send(now, b"anybody?");
-        if said(&link.board.status().link.trouble) {
+        if is_expected(&link.status.get().link.trouble) {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("it says {:?}", link.board.status().link.trouble);
+    panic!("{:?}", link.status.get().link.trouble);
 }
 
 #[test]
-fn nobody_listening_is_shown_until_somebody_does() {
-    let mut link = Link::new(
-        "raa.example".into(),
-        Resolver::unattended(),
-        Board::unattended(),
-    );
+fn a_closed_port_is_reported_until_it_opens() {
+    let mut link = link();
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = closed.local_addr().unwrap();
     drop(closed);
     assert_eq!(link.handle_answer(Ok(vec![port])), Change::Fresh);
-    let shown = format!("cannot send to {port}: ");
-    send_until(&mut link, |trouble| {
-        trouble
-            .as_ref()
-            .is_some_and(|said| said.starts_with(&shown))
-    });
-    let _listening = UdpSocket::bind(port).unwrap();
+    let cannot_send = |trouble: &Option<Trouble>| matches!(trouble, Some(Trouble::Send { to, .. }) if *to == port);
+    send_until(&mut link, cannot_send);
+    let _receiver = UdpSocket::bind(port).unwrap();
     send_until(&mut link, Option::is_none);
 }
 
@@ -70,15 +67,14 @@ fn a_server_that_moves_is_followed() {
     let [old, new] = receivers
         .each_ref()
         .map(|receiver| receiver.local_addr().unwrap());
-    let mut link = Link::new(
-        "raa.example".into(),
-        Resolver::unattended(),
-        Board::unattended(),
-    );
+    let mut link = link();
     let now = Instant::now();
-    assert_eq!(link.send(now, b"nowhere to go yet"), Change::None);
+    assert_eq!(link.send(now, b"no address yet"), Change::None);
     assert_eq!(link.handle_answer(Ok(vec![old])), Change::Fresh);
-    assert_eq!(link.handle_answer(Err("no network".into())), Change::None);
+    assert_eq!(
+        link.handle_answer(Err(io::Error::other("no network"))),
+        Change::None
+    );
     assert_eq!(
         link.handle_answer(Ok(vec![new, old])),
         Change::None,
@@ -98,7 +94,7 @@ fn a_server_that_moves_is_followed() {
 }
 
 #[test]
-fn a_link_recovers_a_second_after_its_last_error() {
+fn a_link_recovers_a_second_after_an_error() {
     let start = Instant::now();
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = receiver.local_addr().unwrap();
@@ -109,20 +105,16 @@ fn a_link_recovers_a_second_after_its_last_error() {
         refused: None,
     };
     let at = |ms| start + Duration::from_millis(ms);
-    assert!(matches!(path.send(at(999), b"x"), Sent::Well));
-    assert!(matches!(path.send(at(1000), b"x"), Sent::WellAgain));
-    assert!(matches!(path.send(at(2000), b"x"), Sent::Well));
+    assert!(matches!(path.send(at(999), b"x"), SendResult::Ok));
+    assert!(matches!(path.send(at(1000), b"x"), SendResult::Recovered));
+    assert!(matches!(path.send(at(2000), b"x"), SendResult::Ok));
 }
 
 #[test]
-fn reports_that_come_back_are_handed_out_and_nothing_else() {
+fn only_reports_are_passed_on() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let mut link = Link::new(
-        "raa.example".into(),
-        Resolver::unattended(),
-        Board::unattended(),
-    );
-    link.receive(|_| panic!("nothing comes from nowhere"));
+    let mut link = link();
+    link.receive(|_| panic!("there is no socket yet"));
     assert!(!link.works());
     let to = server.local_addr().unwrap();
     assert_eq!(link.handle_answer(Ok(vec![to])), Change::Fresh);
@@ -144,6 +136,6 @@ fn reports_that_come_back_are_handed_out_and_nothing_else() {
         most = most.max(received.len() - before);
     }
     assert_eq!(most, READ_AT_MOST, "at once");
-    received.retain(|datagram| datagram.len() < MAX_ANSWER_LEN);
+    received.retain(|datagram| datagram.len() < MAX_REPORT_LEN);
     assert_eq!(received, vec![report.to_vec(); 2 * READ_AT_MOST]);
 }

@@ -21,24 +21,24 @@ const NONE: &str = "-";
 
 /// What the text is made of.
 #[derive(Debug)]
-pub struct Diagnostics<'a> {
+pub(crate) struct Diagnostics<'a> {
     /// The operating system and its version.
-    pub system: &'a str,
+    pub(crate) system: &'a str,
     /// All layers of the settings.
-    pub stored: &'a Stored,
+    pub(crate) stored: &'a Stored,
     /// The user's settings file.
-    pub ini: &'a Path,
+    pub(crate) ini: &'a Path,
     /// The log.
-    pub log: &'a Path,
+    pub(crate) log: &'a Path,
     /// What the client is doing; `None` while none runs.
-    pub status: Option<&'a Status>,
+    pub(crate) status: Option<&'a Status>,
     /// What a test of the server has found; `None` if it was not tested.
-    pub found: Option<&'a Found>,
+    pub(crate) found: Option<&'a Found>,
 }
 
 impl Diagnostics<'_> {
     /// The text, with `\n` at the end of every line.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut page = Page::default();
         self.client(&mut page);
         self.server(&mut page);
@@ -99,7 +99,7 @@ fn heard(hears: Hears) -> &'static str {
 
 fn capture(page: &mut Page, status: &Status) {
     let capture = &status.capture;
-    page.line("capture", or_none(capture.path.as_ref()));
+    page.line("capture", or_none(capture.method.as_ref()));
     page.lines("why not better", &capture.notes);
     page.line(
         "device",

@@ -23,9 +23,9 @@ use self::rate::Rate;
 use crate::logging::LogLevel;
 
 /// The name of the log.
-pub const LOG_NAME: &str = "raa-client.log";
+pub(crate) const LOG_NAME: &str = "raa-client.log";
 /// The name of the log before that.
-pub const OLD_LOG_NAME: &str = "raa-client.old.log";
+pub(crate) const OLD_LOG_NAME: &str = "raa-client.old.log";
 
 /// How large a log becomes.
 const MAX_BYTES: u64 = 1_000_000;
@@ -34,7 +34,7 @@ const MAX_LINE_BYTES: usize = 4096;
 
 /// See the module's text; a clone is another hand on the same file.
 #[derive(Debug, Clone)]
-pub struct LogFile(Arc<Shared>);
+pub(crate) struct LogFile(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -44,7 +44,7 @@ struct Shared {
 
 impl LogFile {
     /// A log at `path`; the file is made when there is a line for it.
-    pub fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self(Arc::new(Shared {
             path: path.to_owned(),
             rate: Mutex::new(Rate::new(Instant::now())),
@@ -53,7 +53,7 @@ impl LogFile {
 
     /// Logs events of this and higher levels from here on, and what makes the program panic. Once
     /// per process; later calls change nothing.
-    pub fn start(&self, level: LogLevel) {
+    pub(crate) fn start(&self, level: LogLevel) {
         let log = tracing_subscriber::fmt()
             .with_max_level(Level::from(level))
             .with_writer(self.clone())
@@ -155,7 +155,7 @@ impl<'a> MakeWriter<'a> for LogFile {
 
 /// One line in the making; it is written when dropped.
 #[derive(Debug)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     log: &'a LogFile,
     text: Vec<u8>,
 }

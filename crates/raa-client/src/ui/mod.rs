@@ -2,8 +2,8 @@
 //!
 //! Always: no window, no registry; so it is tested wherever the project is.
 
-pub mod diagnostics;
-pub mod log_file;
-pub mod server_test;
-pub mod texts;
-pub mod view;
+pub(crate) mod diagnostics;
+pub(crate) mod log_file;
+pub(crate) mod server_test;
+pub(crate) mod texts;
+pub(crate) mod view;

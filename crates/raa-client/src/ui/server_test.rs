@@ -18,7 +18,7 @@ use self::http::Url;
 use crate::settings::{ServerAddress, Ssrc};
 
 /// How long a person waits for each step.
-pub const LIMIT: Duration = Duration::from_secs(3);
+pub(crate) const LIMIT: Duration = Duration::from_secs(3);
 
 /// The status has a few kilobytes.
 const MAX_STATUS: usize = 64 * 1024;
@@ -29,25 +29,25 @@ const MAX_VERSION_CHARS: usize = 40;
 
 /// What a test has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Where sound is sent to: the addresses of the server's name.
-    pub addresses: Result<Vec<SocketAddr>, NoAddress>,
+    pub(crate) addresses: Result<Vec<SocketAddr>, NoAddress>,
     /// What the server's page says.
-    pub server: Result<Server, NoServer>,
+    pub(crate) server: Result<Server, NoServer>,
 }
 
 /// A server of RAA.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// Its version.
-    pub version: String,
+    pub(crate) version: String,
     /// Whether it hears this client.
-    pub hears: Hears,
+    pub(crate) hears: Hears,
 }
 
 /// What a server hears of this client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hears {
+pub(crate) enum Hears {
     /// It sounds.
     Sound,
     /// Its packets arrive and are silent.
@@ -62,7 +62,7 @@ pub enum Hears {
 
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoAddress {
+pub(crate) enum NoAddress {
     /// Nobody knows it, says the system.
     #[error("{0}")]
     Unknown(String),
@@ -73,7 +73,7 @@ pub enum NoAddress {
 
 /// Why a page is not that of an RAA server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoServer {
+pub(crate) enum NoServer {
     /// There is no such URL.
     #[error("{0:?} is no URL of a page")]
     Url(String),
@@ -99,7 +99,7 @@ pub enum NoServer {
 
 /// Looks the server up and asks its page at the URL `page`, which ends with a slash. Takes three
 /// times `limit` at most.
-pub fn test(server: &ServerAddress, page: &str, ssrc: Ssrc, limit: Duration) -> Found {
+pub(crate) fn test(server: &ServerAddress, page: &str, ssrc: Ssrc, limit: Duration) -> Found {
     Found {
         addresses: resolve(&server.host, server.port, limit),
         server: ask(page, ssrc, limit),

@@ -8,24 +8,25 @@ mod faults;
 mod table;
 #[cfg(test)]
 mod tests;
+mod troubles;
 
 use std::fmt::Display;
 
-pub use self::table::Text;
+pub(crate) use self::table::Text;
 
 /// `szTip` of NOTIFYICONDATAW has room for so many UTF-16 units and a zero.
-pub const TOOLTIP_UNITS: usize = 127;
+pub(crate) const TOOLTIP_UNITS: usize = 127;
 /// `szInfo`, the text of a balloon.
-pub const BALLOON_UNITS: usize = 255;
+pub(crate) const BALLOON_UNITS: usize = 255;
 /// `szInfoTitle`, the title of a balloon.
-pub const BALLOON_TITLE_UNITS: usize = 63;
+pub(crate) const BALLOON_TITLE_UNITS: usize = 63;
 
 /// `LANG_JAPANESE`, the primary language of a Windows language identifier (its 10 low bits).
 const LANG_JAPANESE: u16 = 0x11;
 
 /// In which language a person is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
+pub(crate) enum Language {
     /// Wherever Japanese is not asked for.
     #[default]
     English,
@@ -35,7 +36,7 @@ pub enum Language {
 
 impl Language {
     /// The language of a Windows language identifier, as `GetUserDefaultUILanguage` returns it.
-    pub fn from_identifier(identifier: u16) -> Self {
+    pub(crate) fn from_identifier(identifier: u16) -> Self {
         if identifier & 0x3ff == LANG_JAPANESE {
             Self::Japanese
         } else {
@@ -44,7 +45,7 @@ impl Language {
     }
 
     /// A text that has no placeholder.
-    pub fn text(self, text: Text) -> &'static str {
+    pub(crate) fn text(self, text: Text) -> &'static str {
         let [english, japanese] = text.languages();
         match self {
             Self::English => english,
@@ -53,7 +54,7 @@ impl Language {
     }
 
     /// A text with its placeholders replaced by these values.
-    pub fn fill(self, text: Text, values: &[(&str, &dyn Display)]) -> String {
+    pub(crate) fn fill(self, text: Text, values: &[(&str, &dyn Display)]) -> String {
         let mut filled = String::new();
         for piece in pieces(self.text(text)) {
             match piece {
@@ -69,75 +70,16 @@ impl Language {
     }
 }
 
-impl Language {
-    /// What the client's threads say of their troubles and of the way of capture, which they say
-    /// in English; what the table does not know stays as it is.
-    pub fn reason(self, said: &str) -> String {
-        let known = table::REASONS
-            .iter()
-            .find_map(|text| Some((*text, read(Self::English.text(*text), said)?)));
-        let Some((text, values)) = known else {
-            return said.to_owned();
-        };
-        let values: Vec<(&str, String)> = values
-            .into_iter()
-            .map(|(name, value)| (name, self.reason_of(name, value)))
-            .collect();
-        let shown: Vec<(&str, &dyn Display)> = values
-            .iter()
-            .map(|(name, value)| (*name, value as &dyn Display))
-            .collect();
-        self.fill(text, &shown)
-    }
-
-    /// Some values are reasons themselves.
-    fn reason_of(self, name: &str, value: &str) -> String {
-        match name {
-            "what" | "why" => self.reason(value),
-            _ => value.to_owned(),
-        }
-    }
-
-    /// A reason as a sentence of its own.
-    pub fn sentence(self, said: &str) -> String {
-        let reason = self.reason(said);
-        let mut rest = reason.chars();
-        let first = rest.next().map(char::to_uppercase);
-        first.into_iter().flatten().chain(rest).collect()
-    }
-}
-
-/// The values of the placeholders with which `text` becomes `said`.
-fn read<'a>(text: &'static str, said: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
-    let mut values = Vec::new();
-    let mut open = None;
-    let mut rest = said;
-    for piece in pieces(text) {
-        match piece {
-            Piece::Placeholder(name) => open = Some(name),
-            Piece::Words("") => {}
-            Piece::Words(words) => {
-                let (value, after) = rest.split_once(words)?;
-                if let Some(name) = open.take() {
-                    values.push((name, value));
-                } else if !value.is_empty() {
-                    return None;
-                }
-                rest = after;
-            }
-        }
-    }
-    if let Some(name) = open {
-        values.push((name, rest));
-    } else if !rest.is_empty() {
-        return None;
-    }
-    Some(values)
+/// Returns the text with its first letter as a capital.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(rest).collect()
 }
 
 /// The text cut to so many UTF-16 units; what is cut off is shown by an ellipsis. A character is
 /// never cut in two.
-pub fn cut(text: &str, units: usize) -> String {
+pub(crate) fn cut(text: &str, units: usize) -> String {
     if text.encode_utf16().count() <= units {
         return text.to_owned();
     }

@@ -3,8 +3,8 @@
 //! Always: a fault is seen first, with its reason; then that the person has muted the client; then
 //! whether there is sound.
 
-pub mod form;
-pub mod found;
+pub(crate) mod form;
+pub(crate) mod found;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +14,13 @@ use super::texts::{self, Language, Text};
 use crate::status::{Activity, Status};
 
 /// The level meter's left end, in dBFS: what is below it is not heard in a room.
-pub const METER_FLOOR_DBFS: f32 = -60.0;
+pub(crate) const METER_FLOOR_DBFS: f32 = -60.0;
 /// The level meter's right end; one step is half a decibel.
-pub const METER_STEPS: u32 = 120;
+pub(crate) const METER_STEPS: u32 = 120;
 
 /// Which picture the tray shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Icon {
+pub(crate) enum Icon {
     /// Sound is being sent.
     Active,
     /// There is no sound.
@@ -33,15 +33,15 @@ pub enum Icon {
 
 /// The tray icon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Face {
+pub(crate) struct Face {
     /// Its picture.
-    pub icon: Icon,
+    pub(crate) icon: Icon,
     /// What it says when the mouse is over it, short enough for the system.
-    pub tooltip: String,
+    pub(crate) tooltip: String,
 }
 
 /// The tray icon of a client in this state.
-pub fn face(status: &Status, language: Language) -> Face {
+pub(crate) fn face(status: &Status, language: Language) -> Face {
     let (icon, state) = state(status, language);
     let tooltip = match hearing(status, language) {
         Some(hearing) if matches!(icon, Icon::Active | Icon::Silent) => language.fill(
@@ -59,7 +59,7 @@ pub fn face(status: &Status, language: Language) -> Face {
 fn state(status: &Status, language: Language) -> (Icon, String) {
     let server = status.link.server.as_deref();
     match (status.activity(), server) {
-        (Activity::Error(reason), _) => (Icon::Error, language.reason(&reason)),
+        (Activity::Error(trouble), _) => (Icon::Error, language.trouble(&trouble)),
         (_, None) => (Icon::Error, language.text(Text::StateNoServer).into()),
         (Activity::Muted, _) => (Icon::Muted, language.text(Text::StateMuted).into()),
         (Activity::Active, Some(server)) => (
@@ -88,7 +88,7 @@ fn hearing(status: &Status, language: Language) -> Option<String> {
 
 /// What can be chosen in the tray icon's menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Opens the settings.
     Settings,
     /// Mutes the client, or lets it be heard again.
@@ -107,7 +107,7 @@ pub enum Command {
 
 impl Command {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Settings,
         Self::Mute,
         Self::StartWithWindows,
@@ -132,7 +132,7 @@ impl Command {
 
 /// A line of the menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     /// One that can be chosen.
     Item(Item),
     /// One between two groups.
@@ -141,30 +141,30 @@ pub enum Line {
 
 /// A line of the menu that can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item {
+pub(crate) struct Item {
     /// What it does.
-    pub command: Command,
+    pub(crate) command: Command,
     /// What it says, with `&` before the letter that chooses it.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
     /// Whether there is a tick at it.
-    pub checked: bool,
+    pub(crate) checked: bool,
     /// Whether it can be chosen now.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 /// What the menu depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MenuState {
+pub(crate) struct MenuState {
     /// The client is muted.
-    pub muted: bool,
+    pub(crate) muted: bool,
     /// It starts with Windows.
-    pub starts_with_windows: bool,
+    pub(crate) starts_with_windows: bool,
     /// The server has a page, because there is a server.
-    pub has_page: bool,
+    pub(crate) has_page: bool,
 }
 
 /// The menu, from top to bottom. The first line is what a double click does.
-pub fn menu(state: MenuState, language: Language) -> Vec<Line> {
+pub(crate) fn menu(state: MenuState, language: Language) -> Vec<Line> {
     let item = |command| {
         Line::Item(Item {
             command,
@@ -193,19 +193,19 @@ pub fn menu(state: MenuState, language: Language) -> Vec<Line> {
 
 /// What the dialog says of the sound that is being captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoundView {
+pub(crate) struct SoundView {
     /// How far the meter is, 0 to [`METER_STEPS`].
-    pub meter: u32,
+    pub(crate) meter: u32,
     /// The same as a text, because not everybody sees the meter.
-    pub level: String,
+    pub(crate) level: String,
     /// The device and the way of capture, or why there is none.
-    pub note: String,
+    pub(crate) note: String,
     /// The address that the sound goes to, or why it goes nowhere; empty while nothing is known.
-    pub link: String,
+    pub(crate) link: String,
 }
 
 /// The sound of a client in this state.
-pub fn sound(status: &Status, language: Language) -> SoundView {
+pub(crate) fn sound(status: &Status, language: Language) -> SoundView {
     let (meter, level) = if status.muted {
         (0, language.text(Text::LevelMuted).into())
     } else {
@@ -236,24 +236,24 @@ fn level(stats: Option<&PacketizerStats>, language: Language) -> (u32, String) {
 fn capture_note(status: &Status, language: Language) -> String {
     let capture = &status.capture;
     if let Some(trouble) = &capture.trouble {
-        return language.sentence(trouble);
+        return texts::sentence(&language.trouble(trouble));
     }
-    let Some(path) = &capture.path else {
+    let Some(method) = capture.method else {
         return language.text(Text::CaptureStarting).into();
     };
+    let method = language.method(method);
     if capture.device.is_empty() {
-        return language.sentence(path);
+        return texts::sentence(&method);
     }
-    let way = language.reason(path);
     language.fill(
         Text::CaptureOf,
-        &[("device", &capture.device), ("way", &way)],
+        &[("device", &capture.device), ("method", &method)],
     )
 }
 
 fn link_note(status: &Status, language: Language) -> String {
     match (&status.link.trouble, status.link.to) {
-        (Some(trouble), _) => language.sentence(trouble),
+        (Some(trouble), _) => texts::sentence(&language.trouble(trouble)),
         (None, Some(to)) => language.fill(Text::SendingTo, &[("address", &to)]),
         (None, None) => String::new(),
     }

@@ -229,7 +229,7 @@ impl App {
 
     fn about(&self) -> After {
         let text = self.language.fill(
-            Text::AboutText,
+            Text::AboutMessage,
             &[
                 ("version", &env!("CARGO_PKG_VERSION")),
                 ("settings", &self.files.ini.user.display()),

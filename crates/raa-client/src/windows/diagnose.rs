@@ -15,7 +15,7 @@ use super::{Files, system};
 use crate::Client;
 use crate::settings::Settings;
 use crate::settings::ini_settings::{Loaded, Stored};
-use crate::status::{Board, Status};
+use crate::status::{SharedStatus, Status};
 use crate::ui::diagnostics::Diagnostics;
 use crate::ui::server_test::{self, Found, Hears, Server};
 
@@ -75,31 +75,31 @@ fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
 /// Captures, sends unless there is a client that does, and tests the server meanwhile.
 fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<Found>), Failure> {
     let settings = stored.settings();
-    let board = Board::unattended();
+    let shared = SharedStatus::unwatched();
     let own = Settings {
         server: settings.server.clone().filter(|_| !runs_already),
         ..settings.clone()
     };
-    let client = Client::start(&own, board.clone()).map_err(|error| Failure {
+    let client = Client::start(&own, shared.clone()).map_err(|error| Failure {
         code: 1,
         reason: format!("cannot capture or send: {error:#}"),
     })?;
     client.mute(stored.muted.unwrap_or(false));
-    wait_for_capture(&board);
+    wait_for_capture(&shared);
     let page = stored.page().unwrap_or_default();
     let test = |server| server_test::test(server, &page, settings.ssrc, server_test::LIMIT);
     let found = settings.server.as_ref().map(test);
-    let status = board.status();
+    let status = shared.get();
     client.stop().wait();
     Ok((status, found))
 }
 
 /// Until sound is captured, or it is clear that none will be.
-fn wait_for_capture(board: &Board) {
+fn wait_for_capture(shared: &SharedStatus) {
     let start = Instant::now();
     let is_settled =
-        |status: &Status| status.capture.path.is_some() || status.capture.trouble.is_some();
-    while !is_settled(&board.status()) && start.elapsed() < CAPTURE_LIMIT {
+        |status: &Status| status.capture.method.is_some() || status.capture.trouble.is_some();
+    while !is_settled(&shared.get()) && start.elapsed() < CAPTURE_LIMIT {
         thread::sleep(STEP);
     }
     thread::sleep(LOOK);
@@ -108,7 +108,7 @@ fn wait_for_capture(board: &Board) {
 /// What does not work, a sentence each.
 fn troubles(status: &Status, found: Option<&Found>) -> Vec<String> {
     let mut troubles = Vec::new();
-    match (&status.capture.trouble, &status.capture.path) {
+    match (&status.capture.trouble, &status.capture.method) {
         (Some(trouble), _) => troubles.push(format!("nothing is captured: {trouble}")),
         (None, None) => troubles.push("no way of capture has begun in time".into()),
         (None, Some(_)) => {}

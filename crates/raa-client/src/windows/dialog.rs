@@ -20,10 +20,11 @@ pub(super) use self::procedure::Event;
 use super::icon::{OwnedIcon, Size, window_dpi};
 use super::ids;
 use super::window::Window;
+use crate::capture::Device;
 use crate::settings::{ServerAddress, Source};
 use crate::status::Status;
 use crate::ui::texts::{Language, Text};
-use crate::ui::view::form::{Device, Form, Opening, Wanted};
+use crate::ui::view::form::{Form, Opening, Wanted};
 use crate::ui::view::{self, METER_STEPS};
 
 /// How often the level meter moves.

@@ -1,6 +1,6 @@
-//! Tones of every format and rate, as devices deliver them, and what becomes of them.
+//! Tones in every format and at every rate that devices deliver, converted.
 //!
-//! Always: judged by pitch, level and number of samples, never by the resampler's own words.
+//! Always: judged by pitch, level and number of samples, never by the resampler's own figures.
 
 use std::f64::consts::TAU;
 
@@ -9,7 +9,7 @@ use super::*;
 
 const TONE_HZ: f64 = 1000.0;
 
-/// A second after the other of a tone on all channels, as a device stores it.
+/// Returns a tone on all channels in the device's format.
 fn tone(encoding: Encoding, rate: u32, channels: u16, amplitude: f64, seconds: f64) -> Vec<u8> {
     let mut bytes = Vec::new();
     for i in 0..(f64::from(rate) * seconds) as u32 {
@@ -27,7 +27,7 @@ fn tone(encoding: Encoding, rate: u32, channels: u16, amplitude: f64, seconds: f
     bytes
 }
 
-/// What comes of it when it is pushed `frames` frames at a time.
+/// Converts `bytes`, pushing `frames` frames at a time.
 fn convert(encoding: Encoding, rate: u32, channels: u16, bytes: &[u8], frames: usize) -> Vec<f32> {
     let mut mono = Mono::new(rate, channels).unwrap();
     let mut interleaved = Vec::new();
@@ -41,7 +41,7 @@ fn convert(encoding: Encoding, rate: u32, channels: u16, bytes: &[u8], frames: u
         }
     }
     output.extend(mono.flush().unwrap());
-    assert!(!mono.holds_something());
+    assert!(!mono.has_rest());
     output
 }
 
@@ -74,25 +74,25 @@ fn every_format_keeps_pitch_level_and_length() {
         ] {
             let bytes = tone(encoding, rate, channels, 0.5, 1.0);
             let pcm = convert(encoding, rate, channels, &bytes, rate as usize / 100);
-            let what = format!("{encoding:?} {rate} Hz {channels} channels");
-            assert_eq!(pcm.len(), 48_000, "{what}");
-            // Beginning and end are a filter's length away from silence.
+            let case = format!("{encoding:?} {rate} Hz {channels} channels");
+            assert_eq!(pcm.len(), 48_000, "{case}");
+            // Leaves out the filter's length at both ends.
             let steady = &pcm[2400..45_600];
             assert!(
                 (rms(steady) - 0.353_55).abs() < 0.001,
-                "{what}: {}",
+                "{case}: {}",
                 rms(steady)
             );
             assert!(
                 (899..=901).contains(&rises(steady)),
-                "{what}: {}",
+                "{case}: {}",
                 rises(steady)
             );
         }
     }
 }
 
-/// Amplitude and delay in samples of the tone in `pcm`, and what else there is, as an RMS.
+/// Returns the tone's amplitude, its delay in samples, and the RMS of everything else.
 fn analyse(pcm: &[f32]) -> (f64, f64, f64) {
     let step = TAU * TONE_HZ / 48_000.0;
     let mean = |f: &dyn Fn(usize, f64) -> f64| {
@@ -113,7 +113,7 @@ fn analyse(pcm: &[f32]) -> (f64, f64, f64) {
 }
 
 #[test]
-fn the_tone_is_clean_and_comes_without_delay() {
+fn resampling_adds_no_noise_and_no_delay() {
     for rate in [8_000, 44_100, 96_000, 384_000] {
         let bytes = tone(Encoding::F32, rate, 1, 0.5, 1.0);
         let pcm = convert(Encoding::F32, rate, 1, &bytes, 441);
@@ -123,18 +123,18 @@ fn the_tone_is_clean_and_comes_without_delay() {
             (amplitude - 0.5).abs() < 1e-4,
             "{rate} Hz: amplitude {amplitude}"
         );
-        // A sample of the input, which is what the resampler's delay is rounded to.
+        // The resampler's delay is rounded to one sample of the input.
         let sample = 48_000.0 / f64::from(rate);
         assert!(
             delay.abs() <= sample.max(1.0) * 1.5,
             "{rate} Hz: {delay} samples late"
         );
-        assert!(rest < 1e-5, "{rate} Hz: {rest} beside the tone");
+        assert!(rest < 1e-5, "{rate} Hz: {rest} besides the tone");
     }
 }
 
 #[test]
-fn full_scale_on_all_channels_does_not_clip_and_a_mono_sound_keeps_its_level() {
+fn channels_are_averaged_without_clipping() {
     let push = |channels: u16, frame: &[f32]| {
         let mut mono = Mono::new(48_000, channels).unwrap();
         mono.push(&frame.repeat(SLOT_SAMPLES)).unwrap();
@@ -148,7 +148,7 @@ fn full_scale_on_all_channels_does_not_clip_and_a_mono_sound_keeps_its_level() {
 }
 
 #[test]
-fn how_it_is_cut_makes_no_difference() {
+fn packet_length_does_not_matter() {
     for rate in [44_100, 48_000, 96_000] {
         let bytes = tone(Encoding::F32, rate, 2, 0.7, 0.5);
         let whole = convert(Encoding::F32, rate, 2, &bytes, rate as usize);
@@ -160,10 +160,10 @@ fn how_it_is_cut_makes_no_difference() {
 }
 
 #[test]
-fn minutes_have_the_samples_of_minutes() {
+fn no_sample_is_lost_in_minutes() {
     let seconds = 300;
     let mut mono = Mono::new(44_100, 2).unwrap();
-    // As a device delivers it: 10 ms at a time.
+    // 10 ms, the packet length of most devices.
     let packet = [0.0; 882];
     let mut samples = 0;
     for second in 1..=seconds {
@@ -179,8 +179,9 @@ fn minutes_have_the_samples_of_minutes() {
     samples += mono.flush().unwrap().len();
     assert_eq!(samples, seconds * 48_000);
 }
+
 #[test]
-fn after_a_flush_it_begins_anew() {
+fn a_flush_resets_the_converter() {
     let mut mono = Mono::new(44_100, 1).unwrap();
     let mut tone_samples = Vec::new();
     Encoding::F32.decode(
@@ -189,11 +190,11 @@ fn after_a_flush_it_begins_anew() {
     );
     let mut take = || {
         mono.push(&tone_samples).unwrap();
-        assert!(mono.holds_something());
+        assert!(mono.has_rest());
         let mut pcm = mono.next_block().unwrap();
         pcm.extend(mono.next_block().unwrap_or_default());
         pcm.extend(mono.flush().unwrap());
-        assert!(!mono.holds_something());
+        assert!(!mono.has_rest());
         assert!(mono.flush().unwrap().is_empty());
         pcm
     };
@@ -203,23 +204,23 @@ fn after_a_flush_it_begins_anew() {
 }
 
 #[test]
-fn what_is_no_number_passes_through() {
+fn nan_passes_through() {
     let mut mono = Mono::new(48_000, 2).unwrap();
     mono.push(&[f32::NAN; 2 * SLOT_SAMPLES]).unwrap();
     assert!(mono.next_block().unwrap()[0].is_nan());
 }
 
 #[test]
-fn what_cannot_be_converted_is_refused() {
-    let check = |rate, channels, said: &str| {
+fn unsupported_formats_are_refused() {
+    let check = |rate, channels, words: &str| {
         let error = Mono::new(rate, channels)
             .map(|_| ())
             .unwrap_err()
             .to_string();
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(words), "{error}");
     };
     check(0, 2, "0 Hz");
     check(999, 2, "1000 to 768000");
     check(1_000_000, 2, "1000000 Hz");
-    check(48_000, 0, "0 channels");
+    check(48_000, 0, "channels is 0");
 }

@@ -1,9 +1,10 @@
 //! One connection to the sound server, by the native protocol.
 //!
-//! Blocking reads and whole messages: replies, events and PCM come over the same socket in any
-//! order. The `pulseaudio` crate knows how each is written; its own client is not used, because
-//! it drops the server's events.
-//! Always: a message's length is bounded; a message of a kind nobody waits for is stepped over.
+//! Blocking reads and whole messages: replies, events and PCM arrive over the same socket in any
+//! order. The `pulseaudio` crate encodes and decodes them; its own client is not used, because it
+//! drops the server's events.
+//!
+//! Always: the length of a message is limited; messages that are not expected are skipped.
 
 use std::ffi::{CStr, CString};
 use std::io::{self, BufReader, Cursor, Read};
@@ -19,39 +20,21 @@ use pulseaudio::protocol::{
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 
 use super::server_path;
+use crate::status::SoundServerTrouble;
 
 const SAMPLE_BYTES: u32 = size_of::<f32>() as u32;
-/// The server gives a block as soon as it has 20 ms.
+/// The server sends a block as soon as it has 20 ms.
 const BLOCK_BYTES: u32 = SLOT_SAMPLES as u32 * SAMPLE_BYTES;
-/// It keeps 200 ms for a client that stands still; older sound is of no use.
+/// The server keeps 200 ms for a client that is suspended; older sound is of no use.
 const MAX_BEHIND_BYTES: u32 = 10 * BLOCK_BYTES;
-/// How long the server may take to answer while a stream is being set up.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// What messages of the server itself go to, and not to a stream.
+/// How long the server may take for a reply while a stream is set up.
+const REPLY_WITHIN: Duration = Duration::from_secs(5);
+/// The channel of messages that belong to no stream.
 const CONTROL: u32 = u32::MAX;
-/// The name under which both servers know the monitor of whatever sink is the default one.
+/// Both servers' name for the monitor of the current default sink.
 const DEFAULT_MONITOR: &CStr = c"@DEFAULT_MONITOR@";
 
-/// Why there is nothing to capture.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("{0}")]
-    NoPath(String),
-    #[error("no sound server at {path}: {error}")]
-    NoServer { path: String, error: io::Error },
-    #[error("the sound server has no sink")]
-    NoSink,
-    #[error("the sound server has ended the capture")]
-    Killed,
-    #[error("the sound server is gone")]
-    Lost,
-    #[error("the sound server does not let this client in (its cookie is wrong)")]
-    Denied,
-    #[error("the sound server: {0}")]
-    Protocol(ProtocolError),
-}
-
-impl From<ProtocolError> for Failure {
+impl From<ProtocolError> for SoundServerTrouble {
     fn from(error: ProtocolError) -> Self {
         match error {
             ProtocolError::ServerError(PulseError::NoEntity) => Self::NoSink,
@@ -59,30 +42,30 @@ impl From<ProtocolError> for Failure {
                 Self::Denied
             }
             ProtocolError::Io(error) => Self::from(error),
-            error => Self::Protocol(error),
+            error => Self::Protocol(error.to_string()),
         }
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for SoundServerTrouble {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
         match error.kind() {
-            UnexpectedEof | ConnectionReset | BrokenPipe => Self::Lost,
-            _ => Self::Protocol(error.into()),
+            UnexpectedEof | ConnectionReset | BrokenPipe => Self::Disconnected,
+            _ => Self::Protocol(ProtocolError::Io(error).to_string()),
         }
     }
 }
 
-/// What the server said.
+/// A message of the server.
 pub(super) enum Message {
     /// 48 kHz mono.
     Pcm(Vec<f32>),
-    /// Something about the server, perhaps its default sink, is different.
+    /// Something about the server has changed, possibly its default sink.
     ServerChanged,
-    /// The answer to [`Connection::ask_default_sink`].
+    /// The reply to [`Connection::request_default_sink`].
     DefaultSink(String),
-    /// Nothing of interest.
+    /// Any other message.
     Other,
 }
 
@@ -90,58 +73,59 @@ pub(super) struct Connection {
     socket: BufReader<UnixStream>,
     version: u16,
     next_sequence: u32,
-    /// The request whose answer is the default sink's name.
-    asked: Option<u32>,
-    /// The server changed while something else was waited for.
+    /// The sequence number of an open request for the default sink.
+    requested: Option<u32>,
+    /// The server changed while a reply was awaited.
     changed: bool,
     message: Vec<u8>,
 }
 
 impl Connection {
-    /// Connects, introduces itself and asks to be told of changes.
-    pub(super) fn open() -> Result<Self, Failure> {
-        let path = server_path::socket().map_err(Failure::NoPath)?;
-        let socket = UnixStream::connect(&path).map_err(|error| Failure::NoServer {
-            path: path.display().to_string(),
-            error,
-        })?;
-        socket.set_read_timeout(Some(ANSWER_WITHIN))?;
+    /// Connects, authenticates and subscribes to changes of the server.
+    pub(super) fn open() -> Result<Self, SoundServerTrouble> {
+        let path = server_path::socket()?;
+        let socket =
+            UnixStream::connect(&path).map_err(|error| SoundServerTrouble::NotRunning {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            })?;
+        socket.set_read_timeout(Some(REPLY_WITHIN))?;
         let mut connection = Self {
             socket: BufReader::new(socket),
             version: protocol::MAX_VERSION,
             next_sequence: 0,
-            asked: None,
+            requested: None,
             changed: false,
             message: Vec::new(),
         };
         connection.introduce()?;
-        connection.acknowledged(&Command::Subscribe(SubscriptionMask::SERVER))?;
+        connection.exchange(&Command::Subscribe(SubscriptionMask::SERVER))?;
         Ok(connection)
     }
 
-    /// The default sink's name.
-    pub(super) fn default_sink(&mut self) -> Result<String, Failure> {
+    /// Returns the default sink's name.
+    pub(super) fn default_sink(&mut self) -> Result<String, SoundServerTrouble> {
         let info: ServerInfo = self.request(&Command::GetServerInfo)?;
-        sink_name(info).ok_or(Failure::NoSink)
+        sink_name(info).ok_or(SoundServerTrouble::NoSink)
     }
 
     /// Starts to capture; from here on [`Connection::read`] tells what comes.
-    pub(super) fn record_default_monitor(&mut self) -> Result<(), Failure> {
+    pub(super) fn record_default_monitor(&mut self) -> Result<(), SoundServerTrouble> {
         let _: CreateRecordStreamReply =
             self.request(&Command::CreateRecordStream(record_parameters()))?;
-        // Where nothing plays, nothing comes, for as long as it may be.
+        // While nothing plays, nothing arrives, however long that may be.
         self.socket.get_ref().set_read_timeout(None)?;
         Ok(())
     }
 
-    /// Asks for the default sink's name; the answer comes by [`Connection::read`].
-    pub(super) fn ask_default_sink(&mut self) -> Result<(), Failure> {
-        self.asked = Some(self.write(&Command::GetServerInfo)?);
+    /// Requests the default sink's name; [`Connection::read`] returns the reply.
+    pub(super) fn request_default_sink(&mut self) -> Result<(), SoundServerTrouble> {
+        self.requested = Some(self.write(&Command::GetServerInfo)?);
         Ok(())
     }
 
     /// Waits for the next message.
-    pub(super) fn read(&mut self) -> Result<Message, Failure> {
+    pub(super) fn read(&mut self) -> Result<Message, SoundServerTrouble> {
         if std::mem::take(&mut self.changed) {
             return Ok(Message::ServerChanged);
         }
@@ -153,21 +137,21 @@ impl Connection {
         }
         let mut body = Cursor::new(&self.message[..]);
         match Command::read_tag_prefixed(&mut body, self.version) {
-            Ok((sequence, Command::Reply)) if self.asked == Some(sequence) => {
-                self.asked = None;
+            Ok((sequence, Command::Reply)) if self.requested == Some(sequence) => {
+                self.requested = None;
                 let info: ServerInfo = TagStructReader::new(&mut body, self.version).read()?;
                 sink_name(info)
                     .map(Message::DefaultSink)
-                    .ok_or(Failure::NoSink)
+                    .ok_or(SoundServerTrouble::NoSink)
             }
-            Ok((_, Command::RecordStreamKilled(_))) => Err(Failure::Killed),
+            Ok((_, Command::RecordStreamKilled(_))) => Err(SoundServerTrouble::StreamEnded),
             Ok((_, command)) if is_server_change(&command) => Ok(Message::ServerChanged),
-            // Servers newer than this program may have more to say.
+            // A newer server may send messages that this program does not know.
             Ok(_) | Err(_) => Ok(Message::Other),
         }
     }
 
-    fn introduce(&mut self) -> Result<(), Failure> {
+    fn introduce(&mut self) -> Result<(), SoundServerTrouble> {
         let auth = AuthParams {
             version: protocol::MAX_VERSION,
             supports_shm: false,
@@ -180,21 +164,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a command and waits for its reply.
-    fn request<R: CommandReply>(&mut self, command: &Command) -> Result<R, Failure> {
-        self.answered(command)?;
+    /// Sends a command and returns its reply.
+    fn request<R: CommandReply>(&mut self, command: &Command) -> Result<R, SoundServerTrouble> {
+        self.exchange(command)?;
         let mut body = Cursor::new(&self.message[..]);
         let (_, reply) = read_reply(&mut body, self.version)?;
         Ok(reply)
     }
 
-    /// Sends a command whose reply says nothing but yes.
-    fn acknowledged(&mut self, command: &Command) -> Result<(), Failure> {
-        self.answered(command)
-    }
-
-    /// Leaves the reply in `message`.
-    fn answered(&mut self, command: &Command) -> Result<(), Failure> {
+    /// Sends a command and waits for its reply, which is left in `message`.
+    fn exchange(&mut self, command: &Command) -> Result<(), SoundServerTrouble> {
         let sequence = self.write(command)?;
         loop {
             if self.read_message()? != CONTROL {
@@ -212,16 +191,16 @@ impl Connection {
         }
     }
 
-    /// Returns the command's sequence number, which its reply carries.
-    fn write(&mut self, command: &Command) -> Result<u32, Failure> {
+    /// Sends a command and returns its sequence number, which the reply repeats.
+    fn write(&mut self, command: &Command) -> Result<u32, SoundServerTrouble> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         protocol::write_command_message(self.socket.get_mut(), sequence, command, self.version)?;
         Ok(sequence)
     }
 
-    /// Reads a whole message and returns where it goes to.
-    fn read_message(&mut self) -> Result<u32, Failure> {
+    /// Reads a whole message and returns its channel.
+    fn read_message(&mut self) -> Result<u32, SoundServerTrouble> {
         let descriptor = protocol::read_descriptor(&mut self.socket)?;
         let len = descriptor.length as usize;
         if len > protocol::MAX_MEMBLOCKQ_LENGTH {
@@ -270,9 +249,9 @@ fn record_parameters() -> RecordStreamParams {
         },
         flags: StreamFlags {
             adjust_latency: true,
-            // A stream whose sink disappears would be moved, perhaps to a microphone.
+            // Otherwise a stream whose sink disappears would be moved, perhaps to a microphone.
             no_move: true,
-            // A sink that nothing plays on may sleep although somebody listens.
+            // Capturing does not keep a silent sink awake.
             no_inhibit_auto_suspend: true,
             ..StreamFlags::default()
         },
@@ -281,7 +260,7 @@ fn record_parameters() -> RecordStreamParams {
     }
 }
 
-/// How the client is shown by volume controls.
+/// Describes the client to volume controls.
 fn properties() -> Props {
     let mut properties = Props::new();
     let mut set = |property, text: &CStr| properties.set(property, CString::from(text));

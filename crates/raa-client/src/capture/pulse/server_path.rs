@@ -1,4 +1,4 @@
-//! Where the sound server's socket and cookie are: the places that libpulse looks in.
+//! Finds the sound server's socket and cookie in the places where libpulse looks for them.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,16 +6,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// The socket's path, or what is wrong with `PULSE_SERVER`.
-pub(super) fn socket() -> Result<PathBuf, String> {
+use crate::status::SoundServerTrouble;
+
+/// Returns the socket's path.
+pub(super) fn socket() -> Result<PathBuf, SoundServerTrouble> {
     find(env::var_os, own_uid())
 }
 
-/// PulseAudio refuses every other length, also where it lets everybody in.
+/// PulseAudio refuses any other length, even if it accepts every client.
 const COOKIE_LEN: usize = 256;
 
-/// The content of the authentication cookie; zeros when there is none, for a server that lets
-/// this user in without.
+/// Returns the content of the authentication cookie; zeros if there is none, for a server that
+/// accepts this user without one.
 pub(super) fn cookie() -> Vec<u8> {
     pulseaudio::cookie_path_from_env()
         .and_then(|path| fs::read(path).ok())
@@ -26,7 +28,7 @@ pub(super) fn cookie() -> Vec<u8> {
 fn find(
     variable: impl Fn(&'static str) -> Option<OsString>,
     uid: Option<u32>,
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf, SoundServerTrouble> {
     if let Some(server) = variable("PULSE_SERVER").filter(|server| !server.is_empty()) {
         return local_path(&server.to_string_lossy());
     }
@@ -34,14 +36,15 @@ fn find(
         return Ok(PathBuf::from(folder).join("native"));
     }
     let folder = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
-    // A service that a login did not start has no XDG_RUNTIME_DIR.
+    // A service that was not started by a login has no XDG_RUNTIME_DIR.
     let folder = folder.or_else(|| uid.map(|uid| format!("/run/user/{uid}").into()));
-    let folder = folder.ok_or("XDG_RUNTIME_DIR is not set")?;
+    let folder = folder.ok_or(SoundServerTrouble::NoRuntimeFolder)?;
     Ok(folder.join("pulse/native"))
 }
 
-/// `unix:PATH` or a bare path; perhaps one of several, perhaps for one machine only.
-fn local_path(servers: &str) -> Result<PathBuf, String> {
+/// Returns the first `unix:PATH` or bare path in a list of servers, each of which may be limited to
+/// one machine.
+fn local_path(servers: &str) -> Result<PathBuf, SoundServerTrouble> {
     let path = servers.split_whitespace().find_map(|server| {
         let server = server
             .split_once('}')
@@ -49,9 +52,7 @@ fn local_path(servers: &str) -> Result<PathBuf, String> {
         let path = server.strip_prefix("unix:").unwrap_or(server);
         path.starts_with('/').then(|| PathBuf::from(path))
     });
-    path.ok_or_else(|| {
-        format!("PULSE_SERVER is {servers:?}, allowed is a socket of this computer, unix:PATH")
-    })
+    path.ok_or_else(|| SoundServerTrouble::Address(servers.into()))
 }
 
 fn own_uid() -> Option<u32> {
@@ -72,13 +73,13 @@ mod tests {
         };
         match (find(variable, Some(1000)), expected) {
             (Ok(path), Ok(expected)) => assert_eq!(path, PathBuf::from(expected)),
-            (Err(error), Err(said)) => assert!(error.contains(said), "{error}"),
+            (Err(trouble), Err(words)) => assert!(trouble.to_string().contains(words), "{trouble}"),
             (found, expected) => panic!("{found:?} and not {expected:?}"),
         }
     }
 
     #[test]
-    fn the_socket_is_found_where_libpulse_finds_it() {
+    fn the_socket_is_found_like_libpulse_finds_it() {
         let runtime = ("XDG_RUNTIME_DIR", "/run/me");
         check(&[], Ok("/run/user/1000/pulse/native"));
         check(&[runtime], Ok("/run/me/pulse/native"));

@@ -3,26 +3,18 @@
 use ::wasapi::{DeviceEnumerator, Direction, WasapiError};
 use windows::Win32::Foundation::E_INVALIDARG;
 
+use super::super::Device;
 use super::thread::Com;
-use super::trouble::Trouble;
+use crate::status::CaptureTrouble;
 
-/// A device that sound can be captured from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// What Windows calls it, for ever.
-    pub id: String,
-    /// What people call it; not always the only one of that name.
-    pub name: String,
-}
-
-/// The active capture devices; none where Windows does not say.
-pub fn devices() -> Vec<Device> {
+/// Returns the active capture devices; none if Windows does not list them.
+pub(crate) fn devices() -> Vec<Device> {
     // In a thread of its own: the caller's may have joined another kind of apartment.
     let list = || list().unwrap_or_default();
     std::thread::spawn(list).join().unwrap_or_default()
 }
 
-fn list() -> Result<Vec<Device>, Trouble> {
+fn list() -> Result<Vec<Device>, CaptureTrouble> {
     let _com = Com::begin()?;
     let devices = DeviceEnumerator::new()?.get_device_collection(&Direction::Capture)?;
     let describe = |index| {
@@ -37,36 +29,50 @@ fn list() -> Result<Vec<Device>, Trouble> {
         .collect())
 }
 
-/// The way to them, for a thread with [`Com`].
+/// Windows' list of devices, for a thread with [`Com`].
 pub(super) struct Devices(DeviceEnumerator);
 
 impl Devices {
-    pub(super) fn new() -> Result<Self, Trouble> {
+    pub(super) fn new() -> Result<Self, CaptureTrouble> {
         Ok(Self(DeviceEnumerator::new()?))
     }
 
-    pub(super) fn by_id(&self, id: &str) -> Result<::wasapi::Device, Trouble> {
+    pub(super) fn by_id(&self, id: &str) -> Result<::wasapi::Device, CaptureTrouble> {
         self.0.get_device(id).map_err(|error| match error {
             WasapiError::Windows(error) if error.code() == E_INVALIDARG => {
-                Trouble::UnknownDevice(id.into())
+                CaptureTrouble::UnknownDevice(id.into())
             }
             error => error.into(),
         })
     }
 
-    /// What programs play on that have not chosen otherwise.
-    pub(super) fn default_playback(&self) -> Result<::wasapi::Device, Trouble> {
+    /// Returns the device of programs that have not chosen one themselves.
+    pub(super) fn default_playback(&self) -> Result<::wasapi::Device, CaptureTrouble> {
         Ok(self.0.get_default_device(&Direction::Render)?)
     }
 
-    /// What the meter of a playback device shows, linear; of the default one without an `id`. The
-    /// meter is before the device's volume and mute
+    /// Returns the linear peak on the meter of a playback device, the default one without an `id`.
+    /// The meter is before the device's volume and mute
     /// (learn.microsoft.com/windows/win32/api/endpointvolume/nn-endpointvolume-iaudiometerinformation).
-    pub(super) fn peak(&self, id: Option<&str>) -> Result<f32, Trouble> {
+    pub(super) fn peak(&self, id: Option<&str>) -> Result<f32, CaptureTrouble> {
         let device = match id {
             Some(id) => self.by_id(id)?,
             None => self.default_playback()?,
         };
         Ok(device.get_audiometerinformation()?.get_peak_value()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wine without a sound server has no device, so there may be nothing to check.
+    #[test]
+    fn devices_have_ids_and_names() {
+        for device in devices() {
+            assert!(device.id.starts_with("{0.0.1."), "{device:?}");
+            assert!(!device.name.is_empty(), "{device:?}");
+        }
     }
 }

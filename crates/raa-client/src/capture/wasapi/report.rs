@@ -1,95 +1,95 @@
-//! Says how capture is doing, on the board and in the log.
+//! Reports the state of the capture to the status and the log.
 //!
-//! Always: what was said is not said again before it has changed.
+//! Always: a report is not repeated before something has changed.
 
 use tracing::{info, warn};
 
 use super::stream::Stream;
-use super::trouble::Trouble;
-use crate::status::{Board, CaptureStatus};
+use crate::status::{
+    CaptureMethod, CaptureNote, CaptureStatus, CaptureTrouble, SharedStatus, Trouble,
+};
 
 pub(super) struct Report<'a> {
-    board: &'a Board,
-    said: CaptureStatus,
-    /// Why a better way is not in use.
-    way_note: Option<String>,
-    /// Why the thread has no better priority.
-    thread_note: Option<String>,
+    status: &'a SharedStatus,
+    last: CaptureStatus,
+    /// Why process loopback is not in use.
+    method_note: Option<CaptureNote>,
+    /// Why the thread has an ordinary priority.
+    priority_note: Option<CaptureNote>,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(board: &'a Board) -> Self {
+    pub(super) fn new(status: &'a SharedStatus) -> Self {
         Self {
-            board,
-            said: CaptureStatus::default(),
-            way_note: None,
-            thread_note: None,
+            status,
+            last: CaptureStatus::default(),
+            method_note: None,
+            priority_note: None,
         }
     }
 
     pub(super) fn capturing(&mut self, stream: &Stream) {
-        self.say(CaptureStatus {
-            path: Some(stream.way().name().into()),
+        self.set(CaptureStatus {
+            method: Some(stream.method()),
             device: stream.device_name().into(),
             format: stream.format().into(),
             ..CaptureStatus::default()
         });
     }
 
-    /// `what` cannot be captured, or not any more.
-    pub(super) fn failing(&mut self, what: &str, trouble: &Trouble) {
-        self.say(CaptureStatus {
-            trouble: Some(format!("{what}: {trouble}")),
+    pub(super) fn failing(&mut self, trouble: Trouble) {
+        self.set(CaptureStatus {
+            trouble: Some(trouble),
             ..CaptureStatus::default()
         });
     }
 
-    pub(super) fn note_way(&mut self, note: Option<String>) {
-        self.way_note = note;
-        // Before something is captured, or not, there is nothing to add it to.
-        if self.said != CaptureStatus::default() {
-            self.say(self.said.clone());
+    /// Notes why process loopback is not in use; `None` if it is.
+    pub(super) fn note_process_loopback(&mut self, reason: Option<CaptureTrouble>) {
+        let method = CaptureMethod::ProcessLoopback;
+        self.method_note = reason.map(|reason| CaptureNote::Method { method, reason });
+        // Before the first report there is nothing to add a note to.
+        if self.last != CaptureStatus::default() {
+            self.set(self.last.clone());
         }
     }
 
-    pub(super) fn note_thread(&mut self, trouble: &Trouble) {
-        self.thread_note = Some(format!("thread priority: {trouble}"));
+    pub(super) fn note_priority(&mut self, trouble: CaptureTrouble) {
+        self.priority_note = Some(CaptureNote::Priority(trouble));
     }
 
-    fn say(&mut self, status: CaptureStatus) {
-        let notes = self.way_note.iter().chain(&self.thread_note);
+    fn set(&mut self, status: CaptureStatus) {
+        let notes = self.method_note.iter().chain(&self.priority_note);
         let status = CaptureStatus {
             notes: notes.cloned().collect(),
             ..status
         };
         self.log(&status);
-        self.board.update(|shown| shown.capture.clone_from(&status));
-        self.said = status;
+        self.status
+            .update(|shown| shown.capture.clone_from(&status));
+        self.last = status;
     }
 
     fn log(&self, status: &CaptureStatus) {
-        let said = &self.said;
-        for note in status
-            .notes
-            .iter()
-            .filter(|note| !said.notes.contains(note))
-        {
+        let last = &self.last;
+        let notes = status.notes.iter();
+        for note in notes.filter(|note| !last.notes.contains(note)) {
             info!("{note}");
         }
-        match (&status.path, &status.trouble) {
-            (_, Some(trouble)) if status.trouble != said.trouble => {
-                warn!("nothing is captured: {trouble}; trying again and again");
+        match (&status.method, &status.trouble) {
+            (_, Some(trouble)) if status.trouble != last.trouble => {
+                warn!("nothing is captured: {trouble}; retrying");
             }
-            (Some(path), None) if is_another(status, said) => {
+            (Some(method), None) if is_another(status, last) => {
                 let CaptureStatus { device, format, .. } = status;
                 let of = if device.is_empty() { "" } else { " of " };
-                info!("capturing by {path}{of}{device}, {format}");
+                info!("capturing by {method}{of}{device}, {format}");
             }
             _ => {}
         }
     }
 }
 
-fn is_another(status: &CaptureStatus, said: &CaptureStatus) -> bool {
-    (&status.path, &status.device, &status.format) != (&said.path, &said.device, &said.format)
+fn is_another(status: &CaptureStatus, last: &CaptureStatus) -> bool {
+    (&status.method, &status.device, &status.format) != (&last.method, &last.device, &last.format)
 }

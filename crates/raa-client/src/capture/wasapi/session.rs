@@ -1,32 +1,30 @@
-//! One stream from its opening to its end: packets in, blocks out, and a look around once a second.
+//! One open stream from start to end: packets in, blocks out, and a check once a second.
 //!
-//! Always: sleeps until there is a packet, or for a second; what the stream holds back is given out
-//! soon after the sound has ended; nobody hears what is no sound.
+//! Always: sleeps until a packet arrives, or for up to a second; what the stream holds back is
+//! delivered soon after the sound has ended; samples that cannot be sound are never delivered.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use super::super::mono::ConversionError;
-use super::super::watchdog::{Fault, Watchdog, Way};
-use super::super::{Gone, PcmInbox};
-use super::best_way::BestWay;
+use super::super::watchdog::Watchdog;
+use super::super::{PcmInbox, SenderEnded};
 use super::devices::Devices;
-use super::end::{End, Failed};
+use super::process_loopback::ProcessLoopback;
 use super::report::Report;
 use super::stream::{Packet, Stream};
-use super::trouble::Trouble;
+use crate::status::{CaptureFault, CaptureMethod, CaptureTrouble, ConversionError, Trouble};
 
-/// So often everything but packets is looked at; what is promised within a second takes no longer.
+/// How often everything except packets is checked: within a second, with some reserve.
 const TICK: Duration = Duration::from_millis(900);
-/// After so long without a packet nothing follows that belongs to what came before. Devices
-/// deliver every 10 ms, some every 40 ms.
+/// After this long without a packet, the sound has ended. Devices deliver every 10 ms, some every
+/// 40 ms.
 const FLUSH_AFTER: Duration = Duration::from_millis(80);
-/// Packets so close together would be one sound.
+/// A gap between packets that are closer together than this has lost sound.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Before Windows 10 version 1703 loopback gives no events
-/// (learn.microsoft.com/windows/win32/coreaudio/loopback-recording); then packets are looked for
-/// so often. That it is so shows when packets are there without one, as many times in a row.
+/// How often packets are looked for when there are no events: before Windows 10 version 1703,
+/// loopback signals none (learn.microsoft.com/windows/win32/coreaudio/loopback-recording).
 const POLL: Duration = Duration::from_millis(10);
+/// After packets without an event this many times in a row, there are no events.
 const MISSED_EVENTS: u32 = 3;
 
 pub(super) struct Session<'a, 'b> {
@@ -35,31 +33,73 @@ pub(super) struct Session<'a, 'b> {
     pub(super) pcm: &'a PcmInbox,
     pub(super) watchdog: &'a mut Watchdog,
     pub(super) report: &'a mut Report<'b>,
-    /// Where the way is chosen automatically: the one to change to.
-    pub(super) best_way: Option<&'a mut BestWay>,
+    /// The better method to change to, unless a device was chosen.
+    pub(super) process_loopback: Option<&'a mut ProcessLoopback>,
 }
 
-/// What ends the loop, before it is known how long it has lasted.
-enum Break {
-    Gone(Gone),
-    Again(&'static str),
-    Failed(Trouble),
+/// How a session ended, or why it did not begin.
+pub(super) enum End {
+    SenderEnded(SenderEnded),
+    /// The capture works, but must be reopened for this reason.
+    Reopen(&'static str),
+    Failed(Failed),
 }
 
-impl From<Gone> for Break {
-    fn from(gone: Gone) -> Self {
-        Self::Gone(gone)
+/// A capture that failed.
+pub(super) struct Failed {
+    pub(super) method: CaptureMethod,
+    pub(super) trouble: CaptureTrouble,
+    /// How long it had lasted; zero if it could not be opened.
+    pub(super) age: Duration,
+}
+
+impl End {
+    /// The end of a session whose `method` could not be opened.
+    pub(super) fn unopened(method: CaptureMethod, trouble: CaptureTrouble) -> Self {
+        Self::Failed(Failed {
+            method,
+            trouble,
+            age: Duration::ZERO,
+        })
     }
 }
 
-impl From<Trouble> for Break {
-    fn from(trouble: Trouble) -> Self {
+impl From<SenderEnded> for End {
+    fn from(ended: SenderEnded) -> Self {
+        Self::SenderEnded(ended)
+    }
+}
+
+impl From<Failed> for Trouble {
+    fn from(failed: Failed) -> Self {
+        Self::Capture {
+            method: failed.method,
+            reason: failed.trouble,
+        }
+    }
+}
+
+/// What ends the loop of a session.
+enum Break {
+    SenderEnded(SenderEnded),
+    Reopen(&'static str),
+    Failed(CaptureTrouble),
+}
+
+impl From<SenderEnded> for Break {
+    fn from(ended: SenderEnded) -> Self {
+        Self::SenderEnded(ended)
+    }
+}
+
+impl From<CaptureTrouble> for Break {
+    fn from(trouble: CaptureTrouble) -> Self {
         Self::Failed(trouble)
     }
 }
 
-impl From<Fault> for Break {
-    fn from(fault: Fault) -> Self {
+impl From<CaptureFault> for Break {
+    fn from(fault: CaptureFault) -> Self {
         Self::Failed(fault.into())
     }
 }
@@ -70,7 +110,7 @@ impl From<ConversionError> for Break {
     }
 }
 
-/// Times of the session's own.
+/// When something last happened.
 struct Times {
     tick: Instant,
     last_packet: Instant,
@@ -78,7 +118,8 @@ struct Times {
 }
 
 impl Times {
-    /// Whether there were packets after a wait of at most `limit` that an event ended, or not.
+    /// Takes note of a wait of up to `limit`: whether an event ended it, and whether there were
+    /// packets.
     fn note_event(&mut self, limit: Duration, woken: bool, read: bool) {
         if self.is_without_events() {
             return;
@@ -96,21 +137,21 @@ impl Times {
 }
 
 impl Session<'_, '_> {
-    /// Captures until something ends it; it was opened at `opened`.
+    /// Captures until something ends the session, which was opened at `opened`.
     pub(super) fn run(mut self, opened: Instant) -> End {
-        match self.flow(opened) {
+        match self.capture(opened) {
             Ok(never) => match never {},
-            Err(Break::Gone(gone)) => End::Gone(gone),
-            Err(Break::Again(why)) => End::Again(why),
+            Err(Break::SenderEnded(ended)) => End::SenderEnded(ended),
+            Err(Break::Reopen(reason)) => End::Reopen(reason),
             Err(Break::Failed(trouble)) => End::Failed(Failed {
-                what: self.stream.way().name(),
+                method: self.stream.method(),
                 trouble,
                 age: opened.elapsed(),
             }),
         }
     }
 
-    fn flow(&mut self, opened: Instant) -> Result<Infallible, Break> {
+    fn capture(&mut self, opened: Instant) -> Result<Infallible, Break> {
         let mut times = Times {
             tick: opened + TICK,
             last_packet: opened,
@@ -122,7 +163,7 @@ impl Session<'_, '_> {
             let read = self.read_packets(&mut times)?;
             times.note_event(limit, woken, read);
             let now = Instant::now();
-            if self.stream.holds_something() && now - times.last_packet >= FLUSH_AFTER {
+            if self.stream.has_rest() && now - times.last_packet >= FLUSH_AFTER {
                 self.flush(now)?;
             }
             if now >= times.tick {
@@ -132,28 +173,28 @@ impl Session<'_, '_> {
         }
     }
 
-    /// How long to wait for a packet.
+    /// Returns how long to wait for a packet.
     fn limit(&self, times: &Times) -> Duration {
         if times.is_without_events() {
             return POLL;
         }
         let left = times.tick.saturating_duration_since(Instant::now());
-        if self.stream.holds_something() {
+        if self.stream.has_rest() {
             left.min(FLUSH_AFTER)
         } else {
             left
         }
     }
 
-    /// Whether there were any.
+    /// Reads all waiting packets; returns whether there were any.
     fn read_packets(&mut self, times: &mut Times) -> Result<bool, Break> {
         let mut any = false;
-        while let Some(Packet { is_torn }) = self.stream.read()? {
+        while let Some(Packet { follows_gap }) = self.stream.read()? {
             let now = Instant::now();
-            // After a pause nothing was torn.
-            if is_torn && now - times.last_packet < PAUSE {
+            // A gap after a pause has lost nothing.
+            if follows_gap && now - times.last_packet < PAUSE {
                 self.flush(now)?;
-                self.watchdog.glitched(now)?;
+                self.watchdog.note_gap(now)?;
             }
             times.last_packet = now;
             any = true;
@@ -174,58 +215,58 @@ impl Session<'_, '_> {
     }
 
     fn deliver(&mut self, now: Instant, block: Vec<f32>) -> Result<(), Break> {
-        let judged = self.watchdog.heard(now, &block);
-        if !judged.is_err_and(Fault::is_in_block) {
+        let judged = self.watchdog.check_block(now, &block);
+        if !judged.is_err_and(CaptureFault::is_in_block) {
             self.pcm.push(block)?;
         }
         Ok(judged?)
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), Break> {
-        if self.pcm.is_gone() {
-            return Err(Break::Gone(Gone));
+        if self.pcm.is_closed() {
+            return Err(Break::SenderEnded(SenderEnded));
         }
         self.stream.check()?;
         self.follow_default_device()?;
         let peak = self.device_peak(now);
         self.watchdog.tick(now, peak)?;
         if self.watchdog.is_refresh_due(now) {
-            return Err(Break::Again("it is old, and it is silent"));
+            return Err(Break::Reopen("it is old, and nothing plays"));
         }
-        if self.is_better_way_there(now) {
-            return Err(Break::Again("a better way is there"));
+        if self.is_process_loopback_ready(now) {
+            return Err(Break::Reopen("process loopback is available"));
         }
         Ok(())
     }
 
-    fn is_better_way_there(&mut self, now: Instant) -> bool {
+    fn is_process_loopback_ready(&mut self, now: Instant) -> bool {
         let silent_for = self.watchdog.silent_for(now);
-        match &mut self.best_way {
-            Some(best_way) if self.stream.way() != Way::ProcessLoopback => {
-                best_way.is_to_be_opened(silent_for, self.report)
-            }
+        let is_in_use = self.stream.method() == CaptureMethod::ProcessLoopback;
+        match &mut self.process_loopback {
+            Some(better) if !is_in_use => better.should_open(silent_for, self.report),
             _ => false,
         }
     }
 
-    /// Endpoint loopback that was chosen automatically belongs to the default device.
+    /// Fails when endpoint loopback, chosen automatically, is not of the default device.
     fn follow_default_device(&self) -> Result<(), Break> {
-        if self.best_way.is_none() || self.stream.way() != Way::EndpointLoopback {
+        let is_automatic = self.process_loopback.is_some();
+        if !is_automatic || self.stream.method() != CaptureMethod::EndpointLoopback {
             return Ok(());
         }
         let default = self
             .devices
             .default_playback()?
             .get_id()
-            .map_err(Trouble::from)?;
+            .map_err(CaptureTrouble::from)?;
         if self.stream.device_id() == Some(&default) {
             Ok(())
         } else {
-            Err(Break::Again("the default device is another one"))
+            Err(Break::Reopen("the default device has changed"))
         }
     }
 
-    /// What the playback device's own meter shows, if that matters and can be had.
+    /// Returns the linear peak on the playback device's meter, if it matters and can be read.
     fn device_peak(&self, now: Instant) -> Option<f32> {
         let wanted = self.watchdog.wants_device_peak(now);
         let peak = || self.devices.peak(self.stream.device_id()).ok();

@@ -1,4 +1,4 @@
-//! What a thread that captures needs from Windows: COM, and not to be kept waiting.
+//! COM and a real-time priority for the capturing thread.
 
 use std::marker::PhantomData;
 
@@ -8,13 +8,13 @@ use windows::Win32::System::Threading::{
 };
 use windows::core::w;
 
-use super::trouble::Trouble;
+use crate::status::CaptureTrouble;
 
-/// COM's multi-threaded apartment, for this thread and until it is dropped.
+/// This thread's membership in COM's multi-threaded apartment, until it is dropped.
 pub(super) struct Com(PhantomData<*const ()>);
 
 impl Com {
-    pub(super) fn begin() -> Result<Self, Trouble> {
+    pub(super) fn begin() -> Result<Self, CaptureTrouble> {
         ::wasapi::initialize_mta().ok()?;
         Ok(Self(PhantomData))
     }
@@ -26,15 +26,15 @@ impl Drop for Com {
     }
 }
 
-/// This thread as one of the multimedia class scheduler's task "Pro Audio", until it is dropped
+/// This thread's membership in the multimedia class scheduler's task "Pro Audio", until it is dropped
 /// (learn.microsoft.com/windows/win32/procthread/multimedia-class-scheduler-service).
 pub(super) struct ProAudio(HANDLE);
 
 impl ProAudio {
     #[allow(unsafe_code)]
-    pub(super) fn begin() -> Result<Self, Trouble> {
+    pub(super) fn begin() -> Result<Self, CaptureTrouble> {
         let mut task = 0;
-        // SAFETY: the name is a static string that ends in zero, and `task` outlives the call.
+        // SAFETY: the name is a static string that ends with zero, and `task` outlives the call.
         let handle = unsafe { AvSetMmThreadCharacteristicsW(w!("Pro Audio"), &raw mut task) }?;
         Ok(Self(handle))
     }
@@ -43,8 +43,8 @@ impl ProAudio {
 impl Drop for ProAudio {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: the handle is this thread's, for it cannot be sent, and is not used again.
-        // A priority that cannot be given back ends with the thread.
+        // SAFETY: the handle is this thread's, because it cannot be sent, and is not used again.
+        // If this fails, the priority ends with the thread.
         let _ = unsafe { AvRevertMmThreadCharacteristics(self.0) };
     }
 }

@@ -1,51 +1,55 @@
-//! Tells noise that a broken capture makes from sound, however loud.
+//! Tells the noise of a broken capture from sound, however loud.
 //!
-//! Sound is correlated: at 48 kHz one sample of music or speech says much about the next, and a
-//! tone of any pitch about the next but one. Only noise is not, and only a broken capture makes
-//! loud noise or one and the same value for long. A person can play noise too: so a suspicion is
-//! told once, and again only after something else was heard.
+//! Sound is correlated: at 48 kHz, one sample of music or speech predicts the next, and with a tone
+//! of any pitch it predicts the one after that. Noise is not correlated, and only a broken capture
+//! delivers loud noise or a constant value for long. A person can play noise, too; so a suspicion is
+//! reported once, and again only after other sound.
 //!
-//! Always: judges whole seconds; costs a few multiplications a sample.
+//! Always: judges whole seconds; costs a few multiplications per sample.
 
 use raa_core::SAMPLE_RATE;
 
-/// Louder than this, as an RMS: -12 dBFS. Full-scale white noise is at -5 dBFS.
+/// The RMS above which noise is suspicious: -12 dBFS. Full-scale white noise has -5 dBFS.
 const LOUD: f32 = 0.25;
-/// Correlation of a sample with the three before it that is none. White noise has 0 ± 0.02.
+/// Correlation with an earlier sample below which a second counts as noise. White noise has 0 ± 0.02.
 const UNCORRELATED: f32 = 0.2;
+/// How many earlier samples are compared.
 const LAGS: usize = 3;
-/// A value that no silence has, when it stands still: -26 dBFS.
+/// A constant at or above this is not silence: -26 dBFS.
 const STUCK_AT: f32 = 0.05;
+/// Seconds in a row before noise is reported.
 const NOISY_SECONDS: u32 = 30;
+/// Seconds in a row before a constant value is reported.
 const STUCK_SECONDS: u32 = 10;
 
-/// What a capture is suspected of.
+/// A suspicion about a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Suspicion {
-    /// Loud noise for 30 s.
+    /// Loud white noise.
     Noise,
-    /// One value for 10 s.
+    /// A constant value.
     Stuck,
 }
 
-/// Looks at one second after the other.
+/// Judges one second after the other.
 #[derive(Debug, Default)]
 pub(super) struct NoiseMeter {
     second: Second,
-    /// What the last seconds looked like, and how many.
+    /// The verdict on the latest seconds, and how many of them there were.
     suspicion: Option<Suspicion>,
     seconds: u32,
-    /// It was told, and nothing else was heard since.
-    told: bool,
+    /// The suspicion has been reported.
+    is_reported: bool,
 }
 
 impl NoiseMeter {
-    /// A capture begins; what was told of the one before stays told.
+    /// Starts with a new capture, without forgetting what was reported about the one before.
     pub(super) fn begin(&mut self) {
         self.second = Second::default();
         self.seconds = 0;
     }
 
+    /// Takes samples; returns a suspicion when it is to be reported.
     pub(super) fn push(&mut self, pcm: &[f32]) -> Option<Suspicion> {
         pcm.iter().for_each(|x| self.second.push(*x));
         if self.second.samples < SAMPLE_RATE {
@@ -53,27 +57,27 @@ impl NoiseMeter {
         }
         let suspicion = std::mem::take(&mut self.second).judge();
         if suspicion != self.suspicion {
-            (self.suspicion, self.seconds, self.told) = (suspicion, 0, false);
+            (self.suspicion, self.seconds, self.is_reported) = (suspicion, 0, false);
         }
         self.seconds += 1;
-        let is_news = !self.told && self.seconds >= patience(suspicion?);
-        self.told |= is_news;
-        suspicion.filter(|_| is_news)
+        let is_due = !self.is_reported && self.seconds >= seconds_before(suspicion?);
+        self.is_reported |= is_due;
+        suspicion.filter(|_| is_due)
     }
 }
 
-fn patience(suspicion: Suspicion) -> u32 {
+fn seconds_before(suspicion: Suspicion) -> u32 {
     match suspicion {
         Suspicion::Noise => NOISY_SECONDS,
         Suspicion::Stuck => STUCK_SECONDS,
     }
 }
 
-/// Sums over a second.
+/// Sums over one second.
 #[derive(Debug, Default)]
 struct Second {
     samples: u32,
-    /// The samples before, the latest first.
+    /// The preceding samples, the latest first.
     before: [f32; LAGS],
     energy: f32,
     products: [f32; LAGS],

@@ -1,19 +1,20 @@
-//! Counts samples against the clock.
+//! Measures the sample rate against the clock.
 //!
-//! Always: a pause is no slowness, so what lies before it is forgotten; a verdict needs 10 s
-//! without one, in which a single late block makes a difference of 1 % at most.
+//! Always: a pause restarts the measurement; a verdict needs 10 s without one, in which a single
+//! late block makes a difference of 1 % at most.
 
 use std::time::{Duration, Instant};
 
 use raa_core::SAMPLE_RATE;
 
+/// The duration of a measurement.
 const WINDOW: Duration = Duration::from_secs(10);
-/// Blocks that are further apart have a pause between them.
+/// A longer distance between two blocks is a pause.
 const PAUSE: Duration = Duration::from_millis(100);
-/// No sound card is off by a tenth of this; a wrong idea of its rate is off by more.
+/// Relative error; real sound cards stay below a tenth of it, a misunderstood rate exceeds it.
 const TOLERANCE: f64 = 0.05;
 
-/// Samples since a block, without a pause.
+/// A measurement since the last pause.
 #[derive(Debug, Default)]
 pub(super) struct RateMeter {
     flow: Option<Flow>,
@@ -27,11 +28,11 @@ struct Flow {
 }
 
 impl RateMeter {
-    /// Takes a block that came at `now`; the rate in Hz if it has been wrong for the last 10 s.
+    /// Takes a block that arrived at `now`. Returns the rate in Hz if it was wrong for 10 s.
     pub(super) fn push(&mut self, now: Instant, samples: usize) -> Option<u32> {
         let flow = match &mut self.flow {
             Some(flow) if now.duration_since(flow.last) <= PAUSE => flow,
-            // The samples of the first block are from before it.
+            // The samples of the first block were recorded before it arrived.
             _ => {
                 self.flow = Some(Flow::new(now));
                 return None;

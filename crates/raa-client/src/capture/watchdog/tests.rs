@@ -1,6 +1,6 @@
-//! Captures on a simulated clock: what they deliver, and what the watchdog says of it.
+//! Simulated captures on a simulated clock, and the watchdog's verdicts on them.
 //!
-//! Always: what a person can mean (loud music, noise, silence) is played, too, and is no fault.
+//! Always: sound that a person may play (loud music, noise, silence) is tested, too, and is no fault.
 
 use std::f32::consts::TAU;
 
@@ -12,7 +12,7 @@ const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A capture under watch, whose time goes on as it is fed.
+/// A watched capture whose clock advances with the sound.
 struct Bench {
     start: Instant,
     now: Instant,
@@ -22,10 +22,10 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(way: Way) -> Self {
+    fn new(method: CaptureMethod) -> Self {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(start);
-        watchdog.opened(start, way);
+        watchdog.opened(start, method);
         Self {
             start,
             now: start,
@@ -35,24 +35,29 @@ impl Bench {
         }
     }
 
-    /// Feeds blocks 20 ms apart, and ticks, until the first fault or for `duration`.
-    fn play(&mut self, duration: Duration, sound: Sound) -> Result<(), Fault> {
+    /// Delivers blocks 20 ms apart, with ticks, for `duration` or until the first fault.
+    fn play(&mut self, duration: Duration, sound: Sound) -> Result<(), CaptureFault> {
         self.play_at(duration, sound, SLOT_SAMPLES)
     }
 
-    fn play_at(&mut self, duration: Duration, sound: Sound, samples: usize) -> Result<(), Fault> {
+    fn play_at(
+        &mut self,
+        duration: Duration,
+        sound: Sound,
+        samples: usize,
+    ) -> Result<(), CaptureFault> {
         let end = self.now + duration;
         while self.now < end {
             self.now += 20 * MS;
             let block: Vec<f32> = (0..samples).map(|_| self.sample(sound)).collect();
-            self.watchdog.heard(self.now, &block)?;
+            self.watchdog.check_block(self.now, &block)?;
             self.tick_each_second(None)?;
         }
         Ok(())
     }
 
-    /// Nothing is delivered for `duration`, while the device's meter shows `device_peak`.
-    fn pause(&mut self, duration: Duration, device_peak: Option<f32>) -> Result<(), Fault> {
+    /// Delivers nothing for `duration`, while the device's meter shows `device_peak`.
+    fn pause(&mut self, duration: Duration, device_peak: Option<f32>) -> Result<(), CaptureFault> {
         let end = self.now + duration;
         while self.now < end {
             self.now += 20 * MS;
@@ -61,7 +66,7 @@ impl Bench {
         Ok(())
     }
 
-    fn tick_each_second(&mut self, device_peak: Option<f32>) -> Result<(), Fault> {
+    fn tick_each_second(&mut self, device_peak: Option<f32>) -> Result<(), CaptureFault> {
         let elapsed = self.now.duration_since(self.start).as_millis();
         if !elapsed.is_multiple_of(1000) {
             return Ok(());
@@ -69,8 +74,8 @@ impl Bench {
         self.watchdog.tick(self.now, device_peak)
     }
 
-    fn reopen(&mut self, way: Way) {
-        self.watchdog.opened(self.now, way);
+    fn reopen(&mut self, method: CaptureMethod) {
+        self.watchdog.opened(self.now, method);
     }
 
     fn sample(&mut self, sound: Sound) -> f32 {
@@ -85,7 +90,7 @@ impl Bench {
         }
     }
 
-    /// -1 to 1, white.
+    /// Returns white noise from -1 to 1.
     fn random(&mut self) -> f32 {
         self.random = self
             .random
@@ -108,9 +113,9 @@ const SILENCE: Sound = Sound::Value(0.0);
 const MUSIC: Sound = Sound::Tone(0.3, 440.0);
 
 #[test]
-fn every_sound_is_judged_right() {
-    let check = |sound: Sound, expected: Result<(), Fault>| {
-        let judged = Bench::new(Way::ProcessLoopback).play(35 * SECOND, sound);
+fn every_sound_is_judged_correctly() {
+    let check = |sound: Sound, expected: Result<(), CaptureFault>| {
+        let judged = Bench::new(CaptureMethod::ProcessLoopback).play(35 * SECOND, sound);
         assert_eq!(judged, expected, "{sound:?}");
     };
     check(SILENCE, Ok(()));
@@ -124,62 +129,68 @@ fn every_sound_is_judged_right() {
     check(Sound::Tone(1.0, 23_990.0), Ok(()));
     // A mix of many programs before a limiter.
     check(Sound::Tone(8.0, 440.0), Ok(()));
-    // Noise as of rain or a fan.
+    // Noise like that of rain or a fan.
     check(Sound::Noise(0.3), Ok(()));
     check(Sound::Value(0.01), Ok(()));
-    // What no program plays.
-    check(Sound::Noise(1.0), Err(Fault::Noise));
-    check(Sound::Value(-1.0), Err(Fault::Stuck));
-    check(Sound::Value(20.0), Err(Fault::Absurd(dbfs(20.0))));
-    check(Sound::Value(f32::NAN), Err(Fault::NotFinite));
-    check(Sound::Value(f32::NEG_INFINITY), Err(Fault::NotFinite));
+    // No program plays these.
+    check(Sound::Noise(1.0), Err(CaptureFault::Noise));
+    check(Sound::Value(-1.0), Err(CaptureFault::Stuck));
+    check(Sound::Value(20.0), Err(CaptureFault::TooLoud(dbfs(20.0))));
+    check(Sound::Value(f32::NAN), Err(CaptureFault::NotFinite));
+    check(
+        Sound::Value(f32::NEG_INFINITY),
+        Err(CaptureFault::NotFinite),
+    );
 }
 
 #[test]
-fn one_bad_sample_is_seen_at_once() {
+fn one_bad_sample_is_a_fault_at_once() {
     for (bad, expected) in [
-        (f32::NAN, Fault::NotFinite),
-        (f32::INFINITY, Fault::NotFinite),
-        (-100.0, Fault::Absurd(40.0)),
+        (f32::NAN, CaptureFault::NotFinite),
+        (f32::INFINITY, CaptureFault::NotFinite),
+        (-100.0, CaptureFault::TooLoud(40.0)),
     ] {
-        let mut bench = Bench::new(Way::ProcessLoopback);
+        let mut bench = Bench::new(CaptureMethod::ProcessLoopback);
         bench.play(SECOND, MUSIC).unwrap();
-        assert!(expected.is_in_block() && !Fault::Deaf.is_in_block());
+        assert!(expected.is_in_block() && !CaptureFault::Deaf.is_in_block());
         let mut block = vec![0.1; SLOT_SAMPLES];
         block[959] = bad;
-        assert_eq!(bench.watchdog.heard(bench.now, &block), Err(expected));
+        assert_eq!(bench.watchdog.check_block(bench.now, &block), Err(expected));
         assert_eq!(
-            bench.watchdog.heard(bench.now, &block),
+            bench.watchdog.check_block(bench.now, &block),
             Err(expected),
-            "each time"
+            "every time"
         );
     }
 }
 
 #[test]
-fn noise_that_someone_plays_is_broken_off_once() {
-    let mut bench = Bench::new(Way::EndpointLoopback);
-    assert_eq!(bench.play(MINUTE, Sound::Noise(0.8)), Err(Fault::Noise));
+fn intended_noise_is_interrupted_once() {
+    let mut bench = Bench::new(CaptureMethod::EndpointLoopback);
+    assert_eq!(
+        bench.play(MINUTE, Sound::Noise(0.8)),
+        Err(CaptureFault::Noise)
+    );
     let elapsed = bench.now.duration_since(bench.start);
     assert!((30 * SECOND..32 * SECOND).contains(&elapsed), "{elapsed:?}");
-    bench.reopen(Way::EndpointLoopback);
+    bench.reopen(CaptureMethod::EndpointLoopback);
     assert_eq!(
         bench.play(2 * MINUTE, Sound::Noise(0.8)),
         Ok(()),
-        "so it is meant"
+        "so it is intended"
     );
     assert_eq!(bench.play(2 * SECOND, MUSIC), Ok(()));
     assert_eq!(
         bench.play(MINUTE, Sound::Noise(0.8)),
-        Err(Fault::Noise),
+        Err(CaptureFault::Noise),
         "another noise"
     );
 }
 
 #[test]
-fn a_rate_is_wrong_when_it_is_five_percent_off_for_ten_seconds() {
-    let check = |samples, expected: Result<(), Fault>| {
-        let mut bench = Bench::new(Way::EndpointLoopback);
+fn a_rate_five_percent_off_is_a_fault() {
+    let check = |samples, expected: Result<(), CaptureFault>| {
+        let mut bench = Bench::new(CaptureMethod::EndpointLoopback);
         assert_eq!(
             bench.play_at(30 * SECOND, MUSIC, samples),
             expected,
@@ -191,25 +202,25 @@ fn a_rate_is_wrong_when_it_is_five_percent_off_for_ten_seconds() {
     check(960, Ok(()));
     check(925, Ok(()));
     check(995, Ok(()));
-    check(882, Err(Fault::WrongRate(44_100)));
-    check(1920, Err(Fault::WrongRate(96_000)));
-    check(1010, Err(Fault::WrongRate(50_500)));
+    check(882, Err(CaptureFault::WrongRate(44_100)));
+    check(1920, Err(CaptureFault::WrongRate(96_000)));
+    check(1010, Err(CaptureFault::WrongRate(50_500)));
 }
 
 #[test]
-fn pauses_do_not_slow_a_rate_down() {
-    let mut bench = Bench::new(Way::EndpointLoopback);
+fn pauses_do_not_count_as_slowness() {
+    let mut bench = Bench::new(CaptureMethod::EndpointLoopback);
     for _ in 0..10 {
         assert_eq!(bench.play(3 * SECOND, MUSIC), Ok(()));
         assert_eq!(bench.pause(SECOND, None), Ok(()));
     }
-    // A burst after a stall is no speed: 60 ms come at once, five times a second.
+    // Bursts after stalls do not count as speed: 60 ms at once, five times a second.
     for _ in 0..100 {
         bench.play(140 * MS, MUSIC).unwrap();
         bench.now += 60 * MS;
         for _ in 0..3 {
             assert_eq!(
-                bench.watchdog.heard(bench.now, &[0.1; SLOT_SAMPLES]),
+                bench.watchdog.check_block(bench.now, &[0.1; SLOT_SAMPLES]),
                 Ok(())
             );
         }
@@ -217,8 +228,8 @@ fn pauses_do_not_slow_a_rate_down() {
 }
 
 #[test]
-fn a_fault_that_stays_is_tried_less_and_less_often() {
-    let mut bench = Bench::new(Way::CaptureDevice);
+fn a_lasting_fault_is_reported_less_often() {
+    let mut bench = Bench::new(CaptureMethod::CaptureDevice);
     let faults_in = |bench: &mut Bench, duration: Duration| {
         let end = bench.now + duration;
         let mut faults = 0;
@@ -226,7 +237,7 @@ fn a_fault_that_stays_is_tried_less_and_less_often() {
             bench.now += SECOND;
             if bench.watchdog.tick(bench.now, None).is_err() {
                 faults += 1;
-                bench.reopen(Way::CaptureDevice);
+                bench.reopen(CaptureMethod::CaptureDevice);
             }
         }
         faults
@@ -238,49 +249,49 @@ fn a_fault_that_stays_is_tried_less_and_less_often() {
     assert_eq!(
         faults_in(&mut bench, 60 * MINUTE),
         6,
-        "every ten minutes from now on"
+        "every ten minutes by now"
     );
-    // An hour that goes well makes it quick again.
+    // After an hour without a fault it is quick again.
     bench.now += 70 * MINUTE;
     assert_eq!(faults_in(&mut bench, 20 * SECOND), 2);
 }
 
 #[test]
-fn what_delivers_nothing_has_stopped_unless_silence_does_that() {
-    let check = |way: Way, expected: Result<(), Fault>| {
-        let mut bench = Bench::new(way);
+fn only_a_capture_device_can_stop() {
+    let check = |method: CaptureMethod, expected: Result<(), CaptureFault>| {
+        let mut bench = Bench::new(method);
         assert_eq!(
             bench.pause(10 * SECOND, None),
             expected,
-            "{way:?} from the start"
+            "{method:?} from the start"
         );
-        let mut bench = Bench::new(way);
+        let mut bench = Bench::new(method);
         bench.play(SECOND, MUSIC).unwrap();
         assert_eq!(
             bench.pause(3 * SECOND, None),
             Ok(()),
-            "{way:?} for a moment"
+            "{method:?} for a moment"
         );
         assert_eq!(
             bench.pause(2 * SECOND, None),
             expected,
-            "{way:?} after sound"
+            "{method:?} after sound"
         );
     };
-    check(Way::CaptureDevice, Err(Fault::Stopped));
-    check(Way::ProcessLoopback, Ok(()));
-    check(Way::EndpointLoopback, Ok(()));
+    check(CaptureMethod::CaptureDevice, Err(CaptureFault::Stopped));
+    check(CaptureMethod::ProcessLoopback, Ok(()));
+    check(CaptureMethod::EndpointLoopback, Ok(()));
 }
 
-/// A second after the other of captured silence: when faults came.
-fn deaf_at(way: Way, device_peak: Option<f32>, seconds: u32) -> Vec<u32> {
-    let mut bench = Bench::new(way);
+/// Captures silence for `seconds`; returns the seconds in which there were faults.
+fn deaf_at(method: CaptureMethod, device_peak: Option<f32>, seconds: u32) -> Vec<u32> {
+    let mut bench = Bench::new(method);
     let mut faults = Vec::new();
     for second in 1..=seconds {
         bench.now += SECOND;
         bench
             .watchdog
-            .heard(bench.now, &[0.0; SLOT_SAMPLES])
+            .check_block(bench.now, &[0.0; SLOT_SAMPLES])
             .unwrap();
         let wants = bench.watchdog.wants_device_peak(bench.now);
         if bench
@@ -289,43 +300,46 @@ fn deaf_at(way: Way, device_peak: Option<f32>, seconds: u32) -> Vec<u32> {
             .is_err()
         {
             faults.push(second);
-            bench.reopen(way);
+            bench.reopen(method);
         }
     }
     faults
 }
 
 #[test]
-fn loopback_is_deaf_when_the_device_plays_and_nothing_is_captured() {
-    let check = |way: Way, device_peak: Option<f32>, expected: &[u32]| {
-        let faults = deaf_at(way, device_peak, 100);
-        assert_eq!(faults, expected, "{} {device_peak:?}", way.name());
+fn silence_while_the_device_plays_is_a_fault() {
+    let check = |method: CaptureMethod, device_peak: Option<f32>, expected: &[u32]| {
+        let faults = deaf_at(method, device_peak, 100);
+        assert_eq!(faults, expected, "{method} {device_peak:?}");
     };
-    for way in [Way::ProcessLoopback, Way::EndpointLoopback] {
-        check(way, None, &[]);
-        check(way, Some(0.0), &[]);
-        check(way, Some(0.001), &[]);
-        check(way, Some(0.5), &[6, 16, 36, 76]);
+    for method in [
+        CaptureMethod::ProcessLoopback,
+        CaptureMethod::EndpointLoopback,
+    ] {
+        check(method, None, &[]);
+        check(method, Some(0.0), &[]);
+        check(method, Some(0.001), &[]);
+        check(method, Some(0.5), &[6, 16, 36, 76]);
     }
-    check(Way::CaptureDevice, Some(0.5), &[]);
+    check(CaptureMethod::CaptureDevice, Some(0.5), &[]);
 }
 
 #[test]
-fn what_stays_deaf_is_opened_anew_every_ten_minutes() {
-    let faults = deaf_at(Way::EndpointLoopback, Some(0.5), 7200);
+fn lasting_deafness_is_reported_every_ten_minutes() {
+    let faults = deaf_at(CaptureMethod::EndpointLoopback, Some(0.5), 7200);
     assert!((16..=18).contains(&faults.len()), "{faults:?}");
 }
 
 #[test]
-fn sound_ends_the_suspicion_of_deafness() {
-    let mut bench = Bench::new(Way::EndpointLoopback);
+fn sound_resets_the_deafness_count() {
+    let mut bench = Bench::new(CaptureMethod::EndpointLoopback);
     for _ in 0..100 {
         for _ in 0..4 {
             bench.now += SECOND;
             assert_eq!(bench.watchdog.tick(bench.now, Some(0.5)), Ok(()));
         }
         assert_eq!(
-            bench.watchdog.heard(bench.now, &[0.1; SLOT_SAMPLES]),
+            bench.watchdog.check_block(bench.now, &[0.1; SLOT_SAMPLES]),
             Ok(())
         );
         assert!(!bench.watchdog.wants_device_peak(bench.now + SECOND));
@@ -333,42 +347,42 @@ fn sound_ends_the_suspicion_of_deafness() {
 }
 
 #[test]
-fn the_odd_gap_is_forgiven_and_many_are_not() {
-    let check = |age: Duration, every: Duration, expected: Result<(), Fault>| {
-        let mut bench = Bench::new(Way::ProcessLoopback);
+fn many_gaps_are_a_fault_and_few_are_not() {
+    let check = |age: Duration, every: Duration, expected: Result<(), CaptureFault>| {
+        let mut bench = Bench::new(CaptureMethod::ProcessLoopback);
         bench.now += age;
         let mut ended = Ok(());
         for _ in 0..200 {
             bench.now += every;
-            ended = ended.and(bench.watchdog.glitched(bench.now));
+            ended = ended.and(bench.watchdog.note_gap(bench.now));
         }
         assert_eq!(ended, expected, "at {age:?}, every {every:?}");
     };
     check(MINUTE, 10 * SECOND, Ok(()));
     check(MINUTE, SECOND, Ok(()));
     check(MINUTE, 400 * MS, Ok(()));
-    check(MINUTE, 100 * MS, Err(Fault::Glitches(30)));
-    check(MINUTE, 10 * MS, Err(Fault::Glitches(30)));
-    // A driver that calls every packet a gap.
+    check(MINUTE, 100 * MS, Err(CaptureFault::Gaps(30)));
+    check(MINUTE, 10 * MS, Err(CaptureFault::Gaps(30)));
+    // A driver that reports a gap before every packet.
     check(Duration::ZERO, 10 * MS, Ok(()));
 }
 
 #[test]
-fn old_process_loopback_is_refreshed_in_pauses_only() {
-    let check = |way: Way, played: Duration, paused: Duration, expected: bool| {
-        let mut bench = Bench::new(way);
+fn old_process_loopback_is_refreshed_in_silence() {
+    let check = |method: CaptureMethod, played: Duration, paused: Duration, expected: bool| {
+        let mut bench = Bench::new(method);
         bench.now = bench.start + played;
         bench
             .watchdog
-            .heard(bench.now, &[0.1; SLOT_SAMPLES])
+            .check_block(bench.now, &[0.1; SLOT_SAMPLES])
             .unwrap();
         let due = bench.watchdog.is_refresh_due(bench.now + paused);
         assert_eq!(
             due, expected,
-            "{way:?} {played:?} of sound, {paused:?} of silence"
+            "{method:?} {played:?} of sound, {paused:?} of silence"
         );
     };
-    let process = Way::ProcessLoopback;
+    let process = CaptureMethod::ProcessLoopback;
     check(process, 300 * SECOND, 100 * SECOND, false);
     check(process, 599 * SECOND, 10 * SECOND, true);
     check(process, 700 * SECOND, 9 * SECOND, false);
@@ -377,13 +391,13 @@ fn old_process_loopback_is_refreshed_in_pauses_only() {
     check(process, 3600 * SECOND, SECOND, true);
     check(process, 100_000 * SECOND, Duration::ZERO, false);
     check(
-        Way::EndpointLoopback,
+        CaptureMethod::EndpointLoopback,
         100_000 * SECOND,
         100_000 * SECOND,
         false,
     );
     check(
-        Way::CaptureDevice,
+        CaptureMethod::CaptureDevice,
         100_000 * SECOND,
         100_000 * SECOND,
         false,
@@ -391,11 +405,11 @@ fn old_process_loopback_is_refreshed_in_pauses_only() {
 }
 
 #[test]
-fn silence_goes_on_when_it_is_opened_anew() {
-    let mut bench = Bench::new(Way::ProcessLoopback);
+fn reopening_does_not_interrupt_silence() {
+    let mut bench = Bench::new(CaptureMethod::ProcessLoopback);
     bench.play(SECOND, MUSIC).unwrap();
     bench.play(20 * SECOND, SILENCE).unwrap();
-    bench.reopen(Way::ProcessLoopback);
+    bench.reopen(CaptureMethod::ProcessLoopback);
     assert_eq!(bench.watchdog.silent_for(bench.now), 20 * SECOND);
     assert_eq!(bench.watchdog.age(bench.now), Duration::ZERO);
 }

@@ -6,7 +6,9 @@ use raa_core::settings::Name;
 
 use super::*;
 use crate::settings::Ssrc;
-use crate::status::{CaptureStatus, LinkStatus, any_stats};
+use crate::status::{
+    CaptureMethod, CaptureNote, CaptureStatus, CaptureTrouble, LinkStatus, Trouble, any_stats,
+};
 use crate::ui::server_test::NoServer;
 
 fn stored() -> Stored {
@@ -33,19 +35,25 @@ fn text(stored: &Stored, status: Option<&Status>, found: Option<&Found>) -> Stri
 fn busy() -> Status {
     Status {
         capture: CaptureStatus {
-            path: Some("endpoint loopback".into()),
+            method: Some(CaptureMethod::EndpointLoopback),
             device: "Speakers".into(),
             format: "48000 Hz, 2 channels, f32".into(),
             trouble: None,
             notes: vec![
-                "process loopback: 0x80070002".into(),
-                "more\r\nthan that".into(),
+                CaptureNote::Method {
+                    method: CaptureMethod::ProcessLoopback,
+                    reason: CaptureTrouble::NoAnswer(Duration::from_secs(3)),
+                },
+                CaptureNote::Priority(CaptureTrouble::Thread("two\r\nlines".into())),
             ],
         },
         link: LinkStatus {
             server: Some("raa.example:4010".into()),
             to: Some(([192, 0, 2, 7], 4010).into()),
-            trouble: Some("nobody listens".into()),
+            trouble: Some(Trouble::Send {
+                to: ([192, 0, 2, 7], 4010).into(),
+                reason: "refused".into(),
+            }),
         },
         muted: true,
         stats: Some(PacketizerStats {
@@ -95,13 +103,13 @@ addresses       192.0.2.7:4010
 server test     RAA server 0.1.0
 heard           yes, and it sounds
 capture         endpoint loopback
-why not better  process loopback: 0x80070002
-                more  than that
+why not better  process loopback: Windows did not answer within 3 s
+                thread priority: cannot start a thread: two  lines
 device          Speakers
 format          48000 Hz, 2 channels, f32
 capture error   -
 sending to      192.0.2.7:4010
-link error      nobody listens
+link error      cannot send to 192.0.2.7:4010: refused
 muted           yes
 packets         1
 octets          2

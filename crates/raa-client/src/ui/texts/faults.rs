@@ -10,7 +10,7 @@ use crate::settings::ini_settings::Fault;
 
 impl Language {
     /// A fault in a sentence.
-    pub fn fault(self, fault: &Fault) -> String {
+    pub(crate) fn fault(self, fault: &Fault) -> String {
         match fault {
             Fault::Value {
                 file,

@@ -8,13 +8,13 @@ macro_rules! texts {
     ($($name:ident: $english:literal, $japanese:literal;)*) => {
         /// What can be said.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Text {
+        pub(crate) enum Text {
             $(#[doc = concat!("\"", $english, "\"")] $name,)*
         }
 
         impl Text {
-            /// All of them, in the table's order.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// In English and in Japanese.
             pub(super) fn languages(self) -> [&'static str; 2] {
@@ -25,33 +25,6 @@ macro_rules! texts {
         }
     };
 }
-
-/// What the client's threads say, as they say it in English; of two that fit, the first is meant.
-pub(super) const REASONS: &[Text] = &[
-    Text::ReasonResolve,
-    Text::ReasonSend,
-    Text::ReasonNoWay,
-    Text::ReasonUnknownDevice,
-    Text::ReasonNoAnswer,
-    Text::ReasonRemoved,
-    Text::ReasonTakenAway,
-    Text::ReasonInUse,
-    Text::ReasonNotRunning,
-    Text::ReasonUnplugged,
-    Text::ReasonWrongWay,
-    Text::ReasonFormat,
-    Text::ReasonDenied,
-    Text::ReasonNotHere,
-    Text::ReasonEnded,
-    Text::ReasonNoDevice,
-    Text::ReasonNotKnown,
-    Text::ReasonUnreachable,
-    Text::WayProcess,
-    Text::WayEndpoint,
-    Text::WayDevice,
-    Text::ReasonOf,
-    Text::ReasonWithCode,
-];
 
 texts! {
     Product: "RAA client", "RAA クライアント";
@@ -131,40 +104,7 @@ texts! {
 
     // Below the level meter.
     CaptureStarting: "Starting to capture…", "音の取り込みを開始しています…";
-    CaptureOf: "{device} ({way})", "{device} ({way})";
-
-    // What the client's threads say; the English is what they say, word for word.
-    WayProcess: "process loopback", "プロセス ループバック";
-    WayEndpoint: "endpoint loopback", "エンドポイント ループバック";
-    WayDevice: "capture device", "録音デバイス";
-    ReasonOf: "{what}: {why}", "{what}: {why}";
-    ReasonWithCode: "{why} ({code})", "{why} ({code})";
-    ReasonResolve: "cannot resolve {server}: {error}", "{server} の名前を解決できません: {error}";
-    ReasonSend: "cannot send to {address}: {error}", "{address} へ送信できません: {error}";
-    ReasonNoWay: "no way to {address}: {error}", "{address} への経路がありません: {error}";
-    ReasonUnknownDevice: "this computer has no device {id}",
-        "このコンピューターにデバイス {id} はありません";
-    ReasonNoAnswer: "Windows did not answer within {count} s", "Windows から {count} 秒以内に応答がありません";
-    ReasonRemoved: "the device was removed, disabled or set up anew",
-        "デバイスが取り外されたか、無効にされたか、設定が変更されました";
-    ReasonTakenAway: "the device's resources were taken away", "デバイスのリソースが失われました";
-    ReasonInUse: "another program uses the device exclusively",
-        "別のプログラムがデバイスを排他モードで使用しています";
-    ReasonNotRunning: "the service Windows Audio is not running",
-        "Windows Audio サービスが実行されていません";
-    ReasonUnplugged: "the device cannot be opened; it may be unplugged",
-        "デバイスを開けません。接続されていない可能性があります";
-    ReasonWrongWay: "the device cannot be captured this way",
-        "デバイスはこの方法では録音できません";
-    ReasonFormat: "the device refuses its own format", "デバイスが自身の形式を拒否しました";
-    ReasonDenied: "Windows denies it; see its privacy settings for the microphone",
-        "Windows に拒否されました。マイクのプライバシー設定を確認してください";
-    ReasonNotHere: "this Windows does not have it", "この Windows にはありません";
-    ReasonEnded: "the service Windows Audio has ended", "Windows Audio サービスが終了しました";
-    ReasonNoDevice: "there is no such sound device", "その音声デバイスはありません";
-    ReasonNotKnown: "this Windows does not know it", "この Windows では使えません";
-    ReasonUnreachable: "the service Windows Audio cannot be reached",
-        "Windows Audio サービスに接続できません";
+    CaptureOf: "{device} ({method})", "{device} ({method})";
 
     // Messages.
     DiagnosticsCopied: "The diagnostics are in the clipboard.",
@@ -191,6 +131,6 @@ texts! {
     FaultKept: "{file} is damaged: {reason}; it is kept as {copy}",
         "{file} が壊れています: {reason}。元のファイルは {copy} に保存しました";
     AboutTitle: "About RAA client", "RAA クライアントについて";
-    AboutText: "RAA client {version}\n\nSends what this computer plays to an RAA server.\n\nSettings: {settings}\nLog: {log}\n\nMIT or Apache-2.0 license",
+    AboutMessage: "RAA client {version}\n\nSends what this computer plays to an RAA server.\n\nSettings: {settings}\nLog: {log}\n\nMIT or Apache-2.0 license",
         "RAA クライアント {version}\n\nこのコンピューターで再生される音を RAA サーバーへ送信します。\n\n設定: {settings}\nログ: {log}\n\nMIT または Apache-2.0 ライセンス";
 }

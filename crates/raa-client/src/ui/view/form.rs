@@ -5,59 +5,51 @@
 
 use raa_core::settings::{Name, NameError};
 
+use crate::capture::Device;
 use crate::settings::{AddressError, ServerAddress, Source};
 use crate::ui::texts::{Language, Text};
 
 /// What the dialog is opened with.
 #[derive(Debug, Clone)]
-pub struct Opening {
+pub(crate) struct Opening {
     /// The server, as a person would type it; empty while there is none.
-    pub server: String,
+    pub(crate) server: String,
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
     /// The source in use.
-    pub source: Source,
+    pub(crate) source: Source,
     /// The name of the device in use, as it was when it was chosen; may be empty.
-    pub device_name: String,
+    pub(crate) device_name: String,
     /// Whether the client starts with Windows.
-    pub starts_with_windows: bool,
-}
-
-/// A device that sound can be captured from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// The endpoint's identifier.
-    pub id: String,
-    /// What people call it.
-    pub name: String,
+    pub(crate) starts_with_windows: bool,
 }
 
 /// What the person wants, checked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Where to send.
-    pub server: ServerAddress,
+    pub(crate) server: ServerAddress,
     /// What to be called.
-    pub name: Name,
+    pub(crate) name: Name,
     /// What to send.
-    pub source: Source,
+    pub(crate) source: Source,
     /// The device's name; empty where the source is none.
-    pub device_name: String,
+    pub(crate) device_name: String,
     /// Whether to start with Windows.
-    pub starts_with_windows: bool,
+    pub(crate) starts_with_windows: bool,
 }
 
 /// What the dialog shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
+pub(crate) struct View {
     /// The sentence below the server's field.
-    pub server_note: String,
+    pub(crate) server_note: String,
     /// The sentence below the name's field.
-    pub name_note: String,
+    pub(crate) name_note: String,
     /// Whether OK can be pressed.
-    pub can_accept: bool,
+    pub(crate) can_accept: bool,
     /// Whether Test can be pressed.
-    pub can_test: bool,
+    pub(crate) can_test: bool,
 }
 
 /// A line of the list of sources.
@@ -80,7 +72,7 @@ enum Test {
 
 /// See the module's text.
 #[derive(Debug)]
-pub struct Form {
+pub(crate) struct Form {
     language: Language,
     server: String,
     /// The server in use, and what is known of the way to it.
@@ -97,7 +89,7 @@ pub struct Form {
 
 impl Form {
     /// A form that shows what is set.
-    pub fn new(opening: Opening, devices: Vec<Device>, language: Language) -> Self {
+    pub(crate) fn new(opening: Opening, devices: Vec<Device>, language: Language) -> Self {
         let mut form = Self {
             language,
             used_server: opening.server.clone(),
@@ -119,7 +111,7 @@ impl Form {
     }
 
     /// Takes the devices that are there now; what was chosen stays chosen, there or not.
-    pub fn set_devices(&mut self, devices: Vec<Device>) {
+    pub(crate) fn set_devices(&mut self, devices: Vec<Device>) {
         let chosen = self.choices.swap_remove(self.chosen);
         let mut choices = vec![Choice {
             source: Source::Automatic,
@@ -143,7 +135,7 @@ impl Form {
     }
 
     /// The lines of the list of sources.
-    pub fn choices(&self) -> Vec<String> {
+    pub(crate) fn choices(&self) -> Vec<String> {
         self.choices
             .iter()
             .map(|choice| choice.text(self.language))
@@ -151,12 +143,12 @@ impl Form {
     }
 
     /// Which of them is chosen.
-    pub fn chosen(&self) -> usize {
+    pub(crate) fn chosen(&self) -> usize {
         self.chosen
     }
 
     /// The person chose this line; whether it is another than before.
-    pub fn choose(&mut self, line: usize) -> bool {
+    pub(crate) fn choose(&mut self, line: usize) -> bool {
         let changed = line < self.choices.len() && line != self.chosen;
         if changed {
             self.chosen = line;
@@ -165,27 +157,27 @@ impl Form {
     }
 
     /// The source of the chosen line.
-    pub fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &Source {
         &self.choices[self.chosen].source
     }
 
     /// The server's field, as it is.
-    pub fn server(&self) -> &str {
+    pub(crate) fn server(&self) -> &str {
         &self.server
     }
 
     /// The name's field, as it is.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether the client is to start with Windows.
-    pub fn starts_with_windows(&self) -> bool {
+    pub(crate) fn starts_with_windows(&self) -> bool {
         self.starts_with_windows
     }
 
     /// The person typed in the server's field: what a test said is of no account any more.
-    pub fn type_server(&mut self, text: String) {
+    pub(crate) fn type_server(&mut self, text: String) {
         if text != self.server {
             self.server = text;
             self.test = Test::NotRun;
@@ -194,24 +186,24 @@ impl Form {
     }
 
     /// What is known of the way to the server in use; whether that is new.
-    pub fn set_link_note(&mut self, note: String) -> bool {
+    pub(crate) fn set_link_note(&mut self, note: String) -> bool {
         let is_new = note != self.link_note;
         self.link_note = note;
         is_new
     }
 
     /// The person typed in the name's field.
-    pub fn type_name(&mut self, text: String) {
+    pub(crate) fn type_name(&mut self, text: String) {
         self.name = text;
     }
 
     /// The person ticked the box, or took the tick away.
-    pub fn start_with_windows(&mut self, wanted: bool) {
+    pub(crate) fn start_with_windows(&mut self, wanted: bool) {
         self.starts_with_windows = wanted;
     }
 
     /// The server to test and the number of the test; `None` where there is nothing to test.
-    pub fn begin_test(&mut self) -> Option<(ServerAddress, usize)> {
+    pub(crate) fn begin_test(&mut self) -> Option<(ServerAddress, usize)> {
         let server = self.checked_server().ok()?;
         if self.test == Test::Running {
             return None;
@@ -222,7 +214,7 @@ impl Form {
     }
 
     /// A test has ended; whether it was the one that is waited for.
-    pub fn end_test(&mut self, number: usize, sentence: String) -> bool {
+    pub(crate) fn end_test(&mut self, number: usize, sentence: String) -> bool {
         let awaited = number == self.question && self.test == Test::Running;
         if awaited {
             self.test = Test::Done(sentence);
@@ -231,7 +223,7 @@ impl Form {
     }
 
     /// What is to be shown now.
-    pub fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         let (server, name) = (self.checked_server(), Name::new(&self.name));
         View {
             can_accept: server.is_ok() && name.is_ok(),
@@ -242,7 +234,7 @@ impl Form {
     }
 
     /// Everything as the person wants it; `None` while something is wrong.
-    pub fn wanted(&self) -> Option<Wanted> {
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
         let choice = &self.choices[self.chosen];
         Some(Wanted {
             server: self.checked_server().ok()?,

@@ -12,7 +12,7 @@ use crate::ui::texts::{self, Language, Text};
 const HOST_UNITS: usize = 40;
 
 /// The sentence about the server of this host.
-pub fn sentence(host: &str, found: &Found, language: Language) -> String {
+pub(crate) fn sentence(host: &str, found: &Found, language: Language) -> String {
     let host = texts::cut(host, HOST_UNITS);
     let address = match &found.addresses {
         Ok(addresses) => addresses.first().map(|address| address.ip().to_string()),

@@ -3,7 +3,7 @@
 use raa_core::level::Level;
 
 use super::*;
-use crate::status::any_stats;
+use crate::status::{CaptureMethod, Trouble, any_stats};
 use crate::ui::texts::TOOLTIP_UNITS;
 
 fn status(change: impl FnOnce(&mut Status)) -> Status {
@@ -58,7 +58,12 @@ fn the_icon_says_what_the_client_does() {
         "RAA クライアント: サーバーが設定されていません",
     );
     check(
-        &status(|s| s.link.trouble = Some("cannot resolve nowhere: no such host".into())),
+        &status(|s| {
+            s.link.trouble = Some(Trouble::Resolve {
+                server: "nowhere".into(),
+                reason: "no such host".into(),
+            });
+        }),
         Icon::Error,
         "RAA client: cannot resolve nowhere: no such host",
         "RAA クライアント: nowhere の名前を解決できません: no such host",
@@ -110,10 +115,10 @@ fn the_tooltip_says_how_the_server_hears_it() {
 
 #[test]
 fn a_long_reason_is_cut() {
-    let status = status(|s| s.capture.trouble = Some("監".repeat(200)));
+    let status = status(|s| s.capture.trouble = Some(Trouble::NotStarted("監".repeat(200))));
     let tooltip = face(&status, Language::English).tooltip;
     assert_eq!(tooltip.encode_utf16().count(), TOOLTIP_UNITS);
-    assert!(tooltip.starts_with("RAA client: 監") && tooltip.ends_with("監…"));
+    assert!(tooltip.starts_with("RAA client: cannot start: 監") && tooltip.ends_with("監…"));
 }
 
 #[test]
@@ -184,17 +189,17 @@ fn the_dialog_says_what_is_captured_or_why_nothing_is() {
     let note = |change: fn(&mut Status)| sound(&status(change), Language::English).note;
     assert_eq!(note(|_| ()), "Starting to capture…");
     let open = |s: &mut Status| {
-        s.capture.path = Some("endpoint loopback".into());
+        s.capture.method = Some(CaptureMethod::EndpointLoopback);
         s.capture.device = "Speakers".into();
     };
     assert_eq!(note(open), "Speakers (endpoint loopback)");
     assert_eq!(
-        note(|s| s.capture.path = Some("process loopback".into())),
+        note(|s| s.capture.method = Some(CaptureMethod::ProcessLoopback)),
         "Process loopback"
     );
     assert_eq!(
-        note(|s| s.capture.trouble = Some("no device".into())),
-        "No device"
+        note(|s| s.capture.trouble = Some(Trouble::NotStarted("no device".into()))),
+        "Cannot start: no device"
     );
 }
 
@@ -205,7 +210,12 @@ fn the_dialog_says_where_the_sound_goes_or_why_it_goes_nowhere() {
     assert_eq!(link(|_| ()), "");
     assert_eq!(link(to), "Sending to 192.0.2.7:4010.");
     assert_eq!(
-        link(|s| s.link.trouble = Some("no way to 192.0.2.7:4010: network down".into())),
-        "No way to 192.0.2.7:4010: network down"
+        link(|s| {
+            s.link.trouble = Some(Trouble::NoRoute {
+                to: "192.0.2.7:4010".parse().unwrap(),
+                reason: "network down".into(),
+            });
+        }),
+        "No route to 192.0.2.7:4010: network down"
     );
 }

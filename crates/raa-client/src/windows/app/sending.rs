@@ -1,9 +1,9 @@
-//! The client at work behind the face: started, muted, started anew with other settings.
+//! The client behind the user interface: started, muted, restarted with other settings.
 //!
-//! Always: a client that cannot be started is shown as one with a trouble, and the face lives on.
+//! Always: a client that cannot be started is shown with its trouble, and the user interface continues.
 
 use crate::settings::Settings;
-use crate::status::{Board, Status};
+use crate::status::{SharedStatus, Status, Trouble};
 use crate::windows::window::{STATUS_CHANGED, Window};
 use crate::{Client, Stopped};
 
@@ -13,13 +13,13 @@ pub(super) struct Sending {
     settings: Settings,
     muted: bool,
     client: Option<Client>,
-    /// Those before it whose capture may not have ended yet.
+    /// Earlier clients whose capture may not have ended yet.
     stopped: Vec<Stopped>,
-    board: Board,
+    status: SharedStatus,
 }
 
 impl Sending {
-    /// Sends; `window` hears of changes.
+    /// Starts the client; changes of its status are posted to `window`.
     pub(super) fn start(settings: Settings, muted: bool, window: Window) -> Self {
         let mut sending = Self {
             window,
@@ -27,13 +27,13 @@ impl Sending {
             muted,
             client: None,
             stopped: Vec::new(),
-            board: Board::unattended(),
+            status: SharedStatus::unwatched(),
         };
         sending.begin();
         sending
     }
 
-    /// Goes over to these settings, if they are others.
+    /// Changes to other settings, if they differ.
     pub(super) fn change(&mut self, settings: Settings) {
         if settings != self.settings {
             self.settings = settings;
@@ -47,15 +47,15 @@ impl Sending {
         if let Some(client) = &self.client {
             client.mute(muted);
         }
-        // The client says so itself a little later.
-        self.board.update(|status| status.muted = muted);
+        // The client does the same a little later.
+        self.status.update(|status| status.muted = muted);
     }
 
     pub(super) fn status(&self) -> Status {
-        self.board.status()
+        self.status.get()
     }
 
-    /// Says goodbye to the server, and leaves no thread that captures.
+    /// Ends the client and waits for all its capturing threads.
     pub(super) fn end(&mut self) {
         self.stop();
         self.stopped.drain(..).for_each(Stopped::wait);
@@ -66,16 +66,16 @@ impl Sending {
         self.stopped.extend(self.client.take().map(Client::stop));
     }
 
-    /// With a board of its own: the threads of the client before may still write on theirs.
+    /// Starts a client with a status of its own: threads of earlier clients may still write to theirs.
     fn begin(&mut self) {
         let window = self.window;
-        self.board = Board::new(move || window.post(STATUS_CHANGED));
-        match Client::start(&self.settings, self.board.clone()) {
+        self.status = SharedStatus::new(move || window.post(STATUS_CHANGED));
+        match Client::start(&self.settings, self.status.clone()) {
             Ok(client) => self.client = Some(client),
             Err(error) => {
                 tracing::error!("cannot send: {error:#}");
-                let trouble = format!("{error:#}");
-                self.board
+                let trouble = Trouble::NotStarted(format!("{error:#}"));
+                self.status
                     .update(|status| status.capture.trouble = Some(trouble));
             }
         }

@@ -12,7 +12,7 @@ use crate::settings::ini_settings::{SourceKind, Stored, page_of};
 use crate::settings::{DEFAULT_PORT, ServerAddress, Settings, Source, Ssrc};
 use crate::ui::server_test::{self, Found};
 use crate::ui::texts::Text;
-use crate::ui::view::form::{Device, Opening, Wanted};
+use crate::ui::view::form::{Opening, Wanted};
 use crate::windows::dialog::{self, Dialog, Wish};
 use crate::windows::{about, autostart};
 
@@ -26,7 +26,7 @@ impl App {
             dialog.bring_to_front();
             return After::Nothing;
         }
-        match Dialog::open(self.opening(), devices(), self.language) {
+        match Dialog::open(self.opening(), capture::devices(), self.language) {
             Ok(mut dialog) => {
                 dialog.show_sound(&self.sending.status());
                 self.dialog = Some(dialog);
@@ -54,7 +54,7 @@ impl App {
         match dialog.handle(event) {
             Wish::Nothing => {}
             Wish::Meter => dialog.show_sound(&self.sending.status()),
-            Wish::ListDevices => dialog.set_devices(devices()),
+            Wish::ListDevices => dialog.set_devices(capture::devices()),
             Wish::Preview(source) => self.sending.change(Settings {
                 source,
                 ..self.stored.settings()
@@ -132,15 +132,6 @@ fn typed(server: &ServerAddress) -> String {
     let text = server.to_string();
     let port = format!(":{DEFAULT_PORT}");
     text.strip_suffix(&port).unwrap_or(&text).to_owned()
-}
-
-/// The devices that there are now.
-fn devices() -> Vec<Device> {
-    let device = |found: capture::Device| Device {
-        id: found.id,
-        name: found.name,
-    };
-    capture::devices().into_iter().map(device).collect()
 }
 
 /// The stored settings with what the dialog has changed.
