@@ -212,7 +212,7 @@ mod tests {
         };
         let longer = (0..)
             .zip(arrivals(link))
-            .filter(|&(n, arrival)| arrival[0] > Some(n * 20 * MS + 60 * MS))
+            .filter(|&(n, arrival)| arrival[0].unwrap() > n * 20 * MS + 60 * MS)
             .count();
         assert!((70..130).contains(&longer), "{longer} of 10,000");
         assert!(matches!(

@@ -104,5 +104,6 @@ fn after_any_misfortunes_all_is_well_within_five_seconds() {
         let (from, to) = range.split_once("..").unwrap();
         from.parse().unwrap()..to.parse().unwrap()
     });
+    assert!(!seeds.is_empty(), "CHAOS_SEEDS is {seeds:?}");
     seeds.for_each(check);
 }

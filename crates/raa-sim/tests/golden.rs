@@ -197,9 +197,16 @@ fn every_network_costs_what_it_did() {
 
 #[test]
 fn a_frame_is_lost_only_with_all_packets_that_carry_it() {
-    let of_loss_alone = TABLE
+    let of_loss_alone: Vec<_> = TABLE
         .iter()
-        .filter(|(network, _)| network.burst == 0 && network.jitter_ms == 0);
+        .filter(|(network, _)| network.burst == 0 && network.jitter_ms == 0)
+        .collect();
+    assert!(
+        of_loss_alone
+            .iter()
+            .map(|(network, _)| network.loss_percent)
+            .eq(LOSSES)
+    );
     for (network, costs) in of_loss_alone {
         let loss = f64::from(network.loss_percent) / 100.0;
         for (carriers, cost) in (1..).zip(costs) {

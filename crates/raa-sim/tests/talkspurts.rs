@@ -81,7 +81,7 @@ fn check_hour(pause: Pause, drift_ppm: f64) {
     for slot in 1..=150u32 {
         world.run_for(SLOT);
         let ago = view(&world, ALICE).last_sound_ago;
-        sounding.extend((ago < Some(SLOT)).then_some(slot));
+        sounding.extend(ago.is_some_and(|ago| ago < SLOT).then_some(slot));
     }
     assert_nothing_was_lost(&world, &what);
     assert!(

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn each_codec_delays_them_by_its_own_delay() {
         let [bare, once, twice] = [0, 1, 2].map(middles);
-        assert_eq!((once.len(), twice.len()), (5, 5));
+        assert_eq!((bare.len(), once.len(), twice.len()), (5, 5, 5));
         for ((bare, once), twice) in bare.iter().zip(&once).zip(&twice) {
             for delay in [once - bare, twice - once] {
                 // 0.3 ms.
