@@ -7,7 +7,7 @@ HEADROOM = 0.8
 CORES = 64
 # A turn counts while the host takes no more of the machine's cores.
 QUIET_PERCENT = 0.1
-# What the server uses at most: engine/workers.rs, listen/fanout.rs, http/serve.rs.
+# What the server uses at most: engine/workers.rs, listen/fanout.rs, http/accept.rs.
 DECODING_THREADS, WRITING_THREADS, CONNECTIONS = 8, 8, 8192
 
 

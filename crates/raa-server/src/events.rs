@@ -4,7 +4,7 @@
 //! One task writes each message once, for all connections. Always: a slow connection is given
 //! the latest state when it is ready for one, and never a queue of old ones.
 
-pub(crate) mod feed;
+mod feed;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,17 +16,20 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use raa_core::client::{ClientView, Status};
 use serde::{Serialize, Serializer};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::debug;
 use utoipa::ToSchema;
 
-use crate::app::App;
-use crate::engine::Snapshot;
-use crate::http::error::ApiError;
-use crate::http::model::{ClientBody, ClientList, StatusBody, tenths};
-use crate::http::serve::Connection;
-use crate::http::status;
+use crate::api::error::{ApiError, ErrorBody};
+use crate::api::model::{ClientBody, ClientList, StatusBody, tenths};
+use crate::api::status::ServerFigures;
+use crate::connection::Connection;
+use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
+use crate::listen::audience::Audience;
 use crate::websocket::{self, End};
+use feed::Feed;
 
 /// The state comes this often even when nothing changes; snapshots come every 100 ms.
 const STATE_EVERY: Duration = Duration::from_millis(950);
@@ -80,50 +83,101 @@ impl Serialize for Levels<'_> {
     }
 }
 
-/// Writes the messages until the server ends.
-pub(crate) async fn run(app: Arc<App>) {
-    let mut snapshots = app.engine.watch();
-    let mut listeners = app.audience.watch();
-    let mut shown = app.engine.snapshot();
-    let mut state_at = Instant::now();
-    let mut levels_at = state_at;
-    loop {
-        // While no page is open, a snapshot is no reason to wake up.
-        tokio::select! {
-            () = app.feed.is_read() => {}
-            () = app.stop.cancelled() => return,
+/// The way from the engine's snapshots to all connected pages.
+#[derive(Clone)]
+pub(crate) struct Events(Arc<Inner>);
+
+struct Inner {
+    engine: EngineHandle,
+    audience: Arc<Audience>,
+    figures: ServerFigures,
+    feed: Feed,
+    stop: CancellationToken,
+}
+
+impl Events {
+    /// Writes nothing before [`Events::run`].
+    pub(crate) fn new(
+        engine: EngineHandle,
+        audience: Arc<Audience>,
+        figures: ServerFigures,
+        stop: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            engine,
+            audience,
+            figures,
+            feed: Feed::default(),
+            stop,
+        }))
+    }
+
+    /// Writes the messages until the server ends.
+    pub(crate) async fn run(self) {
+        let inner = self.0;
+        let mut snapshots = inner.engine.watch();
+        let mut listeners = inner.audience.watch();
+        let mut shown = inner.engine.snapshot();
+        let mut state_at = Instant::now();
+        let mut levels_at = state_at;
+        loop {
+            // While no page is open, a snapshot is no reason to wake up.
+            tokio::select! {
+                () = inner.feed.is_read() => {}
+                () = inner.stop.cancelled() => return,
+            }
+            let audience_changed = tokio::select! {
+                changed = snapshots.changed() => match changed {
+                    Ok(()) => false,
+                    Err(_engine_ended) => return,
+                },
+                _ = listeners.changed() => true,
+                () = inner.stop.cancelled() => return,
+            };
+            let (now, snapshot) = (Instant::now(), snapshots.borrow_and_update().clone());
+            if audience_changed
+                || now.duration_since(state_at) >= STATE_EVERY
+                || !looks_the_same(&shown, &snapshot)
+            {
+                state_at = now;
+                inner.feed.state.send_replace(inner.state_text(&snapshot));
+            }
+            if now.duration_since(levels_at) >= LEVELS_EVERY && is_sounding(&snapshot) {
+                levels_at = now;
+                inner.feed.levels.send_replace(levels_text(&snapshot));
+            }
+            shown = snapshot;
         }
-        let audience_changed = tokio::select! {
-            changed = snapshots.changed() => match changed {
-                Ok(()) => false,
-                Err(_engine_ended) => return,
-            },
-            _ = listeners.changed() => true,
-            () = app.stop.cancelled() => return,
-        };
-        let (now, snapshot) = (Instant::now(), snapshots.borrow_and_update().clone());
-        if audience_changed
-            || now.duration_since(state_at) >= STATE_EVERY
-            || !looks_the_same(&shown, &snapshot)
-        {
-            state_at = now;
-            app.feed.state.send_replace(state_text(&app, &snapshot));
-        }
-        if now.duration_since(levels_at) >= LEVELS_EVERY && is_sounding(&snapshot) {
-            levels_at = now;
-            app.feed.levels.send_replace(levels_text(&snapshot));
-        }
-        shown = snapshot;
     }
 }
 
-fn state_text(app: &App, snapshot: &Snapshot) -> Utf8Bytes {
-    let ClientList { clients } = ClientList::of(snapshot);
-    text(&StateMessage {
-        r#type: "state",
-        clients,
-        status: status::of(app, snapshot),
-    })
+impl Inner {
+    fn state_text(&self, snapshot: &Snapshot) -> Utf8Bytes {
+        let ClientList { clients } = ClientList::of(snapshot);
+        text(&StateMessage {
+            r#type: "state",
+            clients,
+            status: self.figures.with(snapshot),
+        })
+    }
+
+    async fn push(&self, socket: &mut WebSocket) -> End {
+        let (mut state, mut levels) = self.feed.subscribe();
+        // The feed's own state may be old: nobody writes it while nobody is connected.
+        let mut message = self.state_text(&self.engine.snapshot());
+        loop {
+            if let Err(end) = websocket::send(socket, Message::Text(message), &self.stop).await {
+                return end;
+            }
+            message = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return End::Stopping,
+                end = websocket::gone(socket) => return end,
+                Ok(()) = state.changed() => state.borrow_and_update().clone(),
+                Ok(()) = levels.changed() => levels.borrow_and_update().clone(),
+            };
+        }
+    }
 }
 
 fn levels_text(snapshot: &Snapshot) -> Utf8Bytes {
@@ -164,41 +218,24 @@ fn looks_the_same(old: &Snapshot, new: &Snapshot) -> bool {
     get, path = "/api/events", tag = "clients",
     responses(
         (status = 101, description = "The connection is a WebSocket now", body = StateMessage),
-        (status = 426, description = "No WebSocket handshake", body = crate::http::error::ErrorBody),
+        (status = 426, description = "No WebSocket handshake", body = ErrorBody),
     )
 )]
 pub(crate) async fn events(
-    State(app): State<Arc<App>>,
+    State(events): State<Events>,
+    State(connections): State<TaskTracker>,
     Extension(connection): Extension<Arc<Connection>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = websocket::prepare(upgrade)?;
-    let tracker = app.connections.clone();
-    Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(app, connection, socket))))
+    let serve = move |socket| connections.track_future(serve(events, connection, socket));
+    Ok(upgrade.on_upgrade(serve))
 }
 
-async fn serve(app: Arc<App>, connection: Arc<Connection>, mut socket: WebSocket) {
-    let end = push(&app, &mut socket).await;
+async fn serve(events: Events, connection: Arc<Connection>, mut socket: WebSocket) {
+    let end = events.0.push(&mut socket).await;
     debug!(address = %connection.peer, ?end, "page leaves");
     websocket::close(socket, end).await;
-}
-
-async fn push(app: &App, socket: &mut WebSocket) -> End {
-    let (mut state, mut levels) = app.feed.subscribe();
-    // The feed's own state may be old: nobody writes it while nobody is connected.
-    let mut message = state_text(app, &app.engine.snapshot());
-    loop {
-        if let Err(end) = websocket::send(socket, Message::Text(message), &app.stop).await {
-            return end;
-        }
-        message = tokio::select! {
-            biased;
-            () = app.stop.cancelled() => return End::Stopping,
-            end = websocket::gone(socket) => return end,
-            Ok(()) = state.changed() => state.borrow_and_update().clone(),
-            Ok(()) = levels.changed() => levels.borrow_and_update().clone(),
-        };
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! them in one process as they like. Always: when `run` returns, everything it started has ended,
 //! and what operators have set is on the disk.
 
-mod app;
+mod api;
 mod bind;
 pub mod config;
+mod connection;
 mod desk;
 pub mod engine;
 mod events;
@@ -22,7 +23,7 @@ mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use raa_core::client::KnownClient;
@@ -35,12 +36,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use app::App;
+use api::status::ServerFigures;
 pub use bind::Listeners;
 use config::Config;
 use desk::Desk;
-use engine::{EngineConfig, EngineThread};
-use events::feed::Feed;
+use engine::{EngineConfig, EngineHandle, EngineThread};
+use events::Events;
+use http::App;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
 use listen::audience::Audience;
@@ -79,7 +81,7 @@ pub async fn run(
     info!(%udp, %http, "listening");
     tokio::select! {
         () = stop.cancelled() => info!("stopping"),
-        () = running.app.engine.ended() => {}
+        () = running.engine.ended() => {}
     }
     running.end().await?;
     if stop.is_cancelled() {
@@ -91,13 +93,16 @@ pub async fn run(
 
 /// Everything that has been started and must be ended.
 struct Running {
-    app: Arc<App>,
+    engine: EngineHandle,
+    stop: CancellationToken,
+    /// The tasks of all connections.
+    connections: TaskTracker,
     serving: JoinHandle<()>,
     feeding: JoinHandle<()>,
     keeping: JoinHandle<()>,
-    fanout: FanoutThreads,
-    engine: EngineThread,
-    store: StoreThread,
+    fanout_threads: FanoutThreads,
+    engine_thread: EngineThread,
+    store_thread: StoreThread,
 }
 
 impl Running {
@@ -110,48 +115,50 @@ impl Running {
         let audience = Arc::<Audience>::default();
         let (fanout, fanout_threads) =
             listen::fanout::start(&engine, &audience, &listen::greeting(), &stop)?;
-        let app = Arc::new(App {
+        let figures = ServerFigures::new(audience.clone());
+        let events = Events::new(engine.clone(), audience, figures.clone(), stop.clone());
+        let connections = TaskTracker::new();
+        let router = http::router(App {
+            engine: engine.clone(),
             desk: desk.clone(),
-            engine,
-            audience,
-            fanout,
-            feed: Feed::default(),
-            page: Page::new(setup.web_dir),
-            started: Instant::now(),
-            stop: stop.clone(),
-            connections: TaskTracker::new(),
+            figures,
+            events: events.clone(),
+            fanout: Arc::new(fanout),
+            page: Arc::new(Page::new(setup.web_dir)),
+            connections: connections.clone(),
         });
         let listener =
             TcpListener::from_std(listeners.http).context("cannot accept connections")?;
-        let router = http::router(app.clone());
+        let serve = http::accept::run(listener, router, stop.clone(), connections.clone());
         Ok(Self {
-            serving: tokio::spawn(http::serve::run(listener, router, app.clone())),
-            feeding: tokio::spawn(events::run(app.clone())),
-            keeping: tokio::spawn(housekeeping::run(client_events, desk, stop)),
-            app,
-            fanout: fanout_threads,
-            engine: engine_thread,
-            store: store_thread,
+            serving: tokio::spawn(serve),
+            feeding: tokio::spawn(events.run()),
+            keeping: tokio::spawn(housekeeping::run(client_events, desk, stop.clone())),
+            engine,
+            stop,
+            connections,
+            fanout_threads,
+            engine_thread,
+            store_thread,
         })
     }
 
     /// Says goodbye to everybody, stores a last time, and waits for the threads.
     async fn end(self) -> anyhow::Result<()> {
-        self.app.stop.cancel();
-        self.app.connections.close();
-        let fanout = spawn_blocking(move || self.fanout.join());
-        let goodbyes = async { tokio::join!(self.app.connections.wait(), fanout) };
+        self.stop.cancel();
+        self.connections.close();
+        let fanout = spawn_blocking(move || self.fanout_threads.join());
+        let goodbyes = async { tokio::join!(self.connections.wait(), fanout) };
         let _ = timeout(GOODBYE_LIMIT, goodbyes).await;
         // Errors of these are panics, which have been told already.
         let _ = tokio::join!(self.serving, self.feeding);
         if timeout(DISK_LIMIT, self.keeping).await.is_err() {
             warn!("the disk is too slow to store when clients were last heard");
         }
-        self.app.engine.shutdown();
-        drop(self.app);
-        let engine = spawn_blocking(move || self.engine.join()).await?;
+        self.engine.shutdown();
+        let engine = spawn_blocking(move || self.engine_thread.join()).await?;
         // A disk that is stuck is left behind; what was confirmed is on it.
-        let _ = timeout(DISK_LIMIT, spawn_blocking(move || self.store.join())).await;
+        let _ = timeout(DISK_LIMIT, spawn_blocking(move || self.store_thread.join())).await;
         engine.map_err(|_| anyhow!("the audio engine has panicked"))
     }
 }

@@ -14,8 +14,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::http::error::ApiError;
-
 /// Going away (RFC 6455 section 7.4.1).
 const GOING_AWAY: u16 = 1001;
 /// Try again later (IANA WebSocket close code registry).
@@ -27,14 +25,19 @@ pub(crate) const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// How long a goodbye may take.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
+/// The request is not a valid WebSocket handshake.
+#[derive(Debug, thiserror::Error)]
+#[error("this path accepts WebSocket connections only: {0}")]
+pub(crate) struct HandshakeError(WebSocketUpgradeRejection);
+
 /// Checks the handshake.
+///
+/// # Errors
+/// [`HandshakeError`] when the request is not a WebSocket handshake.
 pub(crate) fn check(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<WebSocketUpgrade, ApiError> {
-    upgrade.map_err(|reason| {
-        let message = format!("this path speaks WebSocket only: {reason}");
-        ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_required", message)
-    })
+) -> Result<WebSocketUpgrade, HandshakeError> {
+    upgrade.map_err(HandshakeError)
 }
 
 /// The answer to a handshake that has been checked (RFC 6455 section 4.2.2).
@@ -55,7 +58,7 @@ pub(crate) fn accepted(request: &HeaderMap) -> Response {
 /// Checks the handshake and bounds what the client may send.
 pub(crate) fn prepare(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<WebSocketUpgrade, ApiError> {
+) -> Result<WebSocketUpgrade, HandshakeError> {
     Ok(check(upgrade)?
         .max_message_size(MAX_INCOMING)
         .max_frame_size(MAX_INCOMING)

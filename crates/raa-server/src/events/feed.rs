@@ -5,7 +5,7 @@ use tokio::sync::{Notify, watch};
 
 /// The latest message of each kind.
 #[derive(Debug)]
-pub(crate) struct Feed {
+pub(super) struct Feed {
     pub(super) state: watch::Sender<Utf8Bytes>,
     pub(super) levels: watch::Sender<Utf8Bytes>,
     opened: Notify,

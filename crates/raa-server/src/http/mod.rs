@@ -1,45 +1,81 @@
 //! The HTTP side: the REST API, its description, the page, and the way to the WebSockets.
 //!
-//! Always: every refusal is JSON ([`error`]); bodies, headers, connections and waiting times are
-//! bounded ([`serve`]).
+//! Always: every refusal is JSON (`api::error`); headers, connections and waiting times are bounded
+//! ([`accept`]).
 
-mod clients;
-pub(crate) mod error;
-pub(crate) mod model;
+pub(crate) mod accept;
 mod openapi;
 pub(crate) mod page;
-pub(crate) mod patch;
-pub(crate) mod serve;
-pub(crate) mod status;
 mod web;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, patch as patch_route};
+use axum::routing::{get, patch};
+use tokio_util::task::TaskTracker;
 
-use crate::app::App;
-use crate::{events, listen};
-use error::{ApiError, quoted};
+use crate::api::error::ApiError;
+use crate::api::status::ServerFigures;
+use crate::api::{clients, listen, status};
+use crate::desk::Desk;
+use crate::engine::EngineHandle;
+use crate::events::{self, Events};
+use crate::listen::fanout::Fanout;
+use page::Page;
 
 /// The page needs its own files, WebAssembly for the decoder, and its own WebSockets. It may be
 /// shown inside dashboards of other origins.
 const CONTENT_SECURITY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; frame-ancestors *";
 
+/// The parts of the server that requests may need. A handler takes single ones of them.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) engine: EngineHandle,
+    pub(crate) desk: Desk,
+    pub(crate) figures: ServerFigures,
+    pub(crate) events: Events,
+    pub(crate) fanout: Arc<Fanout>,
+    pub(crate) page: Arc<Page>,
+    /// The tasks of all connections; the server's end waits for them.
+    pub(crate) connections: TaskTracker,
+}
+
+/// Lets handlers take the part of `App` in a field as their state.
+macro_rules! parts {
+    ($($field:ident: $part:ty),* $(,)?) => {$(
+        impl FromRef<App> for $part {
+            fn from_ref(app: &App) -> Self {
+                app.$field.clone()
+            }
+        }
+    )*};
+}
+
+parts! {
+    engine: EngineHandle,
+    desk: Desk,
+    figures: ServerFigures,
+    events: Events,
+    fanout: Arc<Fanout>,
+    page: Arc<Page>,
+    connections: TaskTracker,
+}
+
 /// All routes.
-pub(crate) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/api/clients", get(clients::list))
         .route(
             "/api/clients/{id}",
-            patch_route(clients::change).delete(clients::forget),
+            patch(clients::change).delete(clients::forget),
         )
         .route("/api/status", get(status::status))
         .route("/api/events", get(events::events))
@@ -53,13 +89,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
-    let (method, path) = (quoted(method.as_str()), quoted(uri.path()));
-    let message = format!("{path} does not know the method {method}");
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        message,
-    )
+    ApiError::method_not_allowed(&method, &uri)
 }
 
 async fn add_headers(mut response: Response) -> Response {

@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use super::{clients, status};
-use crate::{events, listen};
+use crate::api::{clients, listen, status};
+use crate::events;
 
 /// RAA (Remote Audio Aggregation) mixes the sound of many computers.
 ///

@@ -13,27 +13,26 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::error::{ApiError, quoted};
-use super::method_not_allowed;
-use crate::app::App;
+use super::page::Page;
+use crate::api::error::{ApiError, quoted};
 
 /// Answers everything that no route answers.
 pub(super) async fn file(
-    State(app): State<Arc<App>>,
+    State(page): State<Arc<Page>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { "index.html" } else { path };
-    let Some(data) = app.page.read(path).await else {
+    let Some(data) = page.read(path).await else {
         return Err(ApiError::not_found(format!(
             "there is no {}",
             quoted(uri.path())
         )));
     };
     if method != Method::GET && method != Method::HEAD {
-        return Err(method_not_allowed(method, uri).await);
+        return Err(ApiError::method_not_allowed(&method, &uri));
     }
     let tag = entity_tag(&data);
     let unchanged = headers

@@ -25,8 +25,8 @@ use super::audience::{Audience, Seat};
 use super::floor::Floor;
 use super::frames::Frames;
 use super::listener::{Line, Listener};
+use crate::connection::Connection;
 use crate::engine::EngineHandle;
-use crate::http::serve::Connection;
 use crate::websocket::{CLOSE_LIMIT, End};
 
 /// One shard has so many listeners before the next one gets any: they take 5 ms of 20.
@@ -41,6 +41,7 @@ const GOODBYE_PAUSE: Duration = Duration::from_millis(10);
 /// The way to the threads.
 pub(crate) struct Fanout {
     shards: Vec<Entrance>,
+    audience: Arc<Audience>,
 }
 
 /// The running threads; they end after the server's stop.
@@ -98,7 +99,8 @@ pub(crate) fn start(
             listeners: Arc::default(),
         });
     }
-    Ok((Fanout { shards }, FanoutThreads(threads)))
+    let audience = audience.clone();
+    Ok((Fanout { shards, audience }, FanoutThreads(threads)))
 }
 
 impl Fanout {
@@ -111,8 +113,8 @@ impl Fanout {
         stream: tokio::net::TcpStream,
         early: Bytes,
         connection: Arc<Connection>,
-        seat: Seat,
     ) -> io::Result<()> {
+        let seat = self.audience.enter();
         let stream = stream.into_std()?;
         let shard = &self.shards[choose(self.shards.iter().map(Entrance::load))];
         let newcomer = Newcomer {

@@ -1,6 +1,5 @@
 //! `/api/clients`: who there is, and what an operator does to them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -16,7 +15,8 @@ use tokio::time::timeout;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
-use crate::app::App;
+use crate::desk::Desk;
+use crate::engine::EngineHandle;
 use crate::id::ClientId;
 
 /// Many times the largest sensible body.
@@ -29,8 +29,8 @@ const BODY_LIMIT: Duration = Duration::from_secs(10);
     get, path = "/api/clients", tag = "clients",
     responses((status = 200, description = "All clients", body = ClientList))
 )]
-pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
-    Json(ClientList::of(&app.engine.snapshot())).into_response()
+pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
+    Json(ClientList::of(&engine.snapshot())).into_response()
 }
 
 /// Name, level or mute a client.
@@ -55,8 +55,8 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
         (status = 507, description = "The change cannot be kept, as the disk is full or broken", body = ErrorBody),
     )
 )]
-pub(super) async fn change(
-    State(app): State<Arc<App>>,
+pub(crate) async fn change(
+    State(desk): State<Desk>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -64,7 +64,7 @@ pub(super) async fn change(
     let id = client_id(id)?;
     require_json(&headers)?;
     let change = patch::parse(&read(body).await?)?;
-    let snapshot = app.desk.change(id, change).await?;
+    let snapshot = desk.change(id, change).await?;
     let client = snapshot
         .client(id.0)
         .ok_or_else(|| unknown(&id.to_string()))?;
@@ -83,11 +83,11 @@ pub(super) async fn change(
         (status = 507, description = "The disk refuses, so it is still known", body = ErrorBody),
     )
 )]
-pub(super) async fn forget(
-    State(app): State<Arc<App>>,
+pub(crate) async fn forget(
+    State(desk): State<Desk>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    app.desk.forget(client_id(id)?).await?;
+    desk.forget(client_id(id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -6,7 +6,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,11 +19,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 use tracing::{debug, warn};
 
-use crate::app::App;
+use crate::connection::Connection;
 
 /// Connections at once: a page that plays has two.
 const MAX_CONNECTIONS: usize = 8192;
@@ -47,31 +48,25 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
     connection: close\r\ncontent-length: 87\r\n\r\n\
     {\"error\":{\"code\":\"too_many_connections\",\"message\":\"the server has no connection left\"}}";
 
-/// One TCP connection; it counts as long as this lives.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) peer: SocketAddr,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// Serves until the app stops; the connections' tasks end by themselves soon after.
-pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
+/// Serves until `stop`; the connections' tasks, which are in `tracker`, end by themselves soon after.
+pub(crate) async fn run(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+) {
     let permits = Arc::new(Semaphore::new(max_connections()));
     let mut warned = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = app.stop.cancelled() => return,
+            () = stop.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => match permits.clone().try_acquire_owned() {
                 Ok(permit) => {
-                    let connection = Arc::new(Connection {
-                        peer,
-                        _permit: permit,
-                    });
-                    let talk = talk(stream, connection, router.clone(), app.clone());
-                    app.connections.spawn(talk);
+                    let connection = Arc::new(Connection::new(peer, permit));
+                    tracker.spawn(talk(stream, connection, router.clone(), stop.clone()));
                 }
                 Err(_none_left) => {
                     warn_at_times(&mut warned, "the limit of connections is reached");
@@ -88,7 +83,12 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
     }
 }
 
-async fn talk(stream: TcpStream, connection: Arc<Connection>, router: Router, app: Arc<App>) {
+async fn talk(
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    router: Router,
+    stop: CancellationToken,
+) {
     if let Err(error) = tune(&stream) {
         debug!(peer = %connection.peer, %error, "a connection was gone at once");
         return;
@@ -108,7 +108,7 @@ async fn talk(stream: TcpStream, connection: Arc<Connection>, router: Router, ap
     // Errors are the client's: a broken connection, no HTTP, headers that never came.
     tokio::select! {
         _ = served.as_mut() => return,
-        () = app.stop.cancelled() => served.as_mut().graceful_shutdown(),
+        () = stop.cancelled() => served.as_mut().graceful_shutdown(),
     }
     let _ = served.await;
 }

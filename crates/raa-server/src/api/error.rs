@@ -3,12 +3,13 @@
 //! Always: JSON, whatever went wrong; the sentence names field, value and what is allowed.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::DeskError;
+use crate::websocket::HandshakeError;
 
 /// Quoted text from a request is cut after so many characters.
 const MAX_QUOTED_CHARS: usize = 80;
@@ -55,6 +56,16 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    pub(crate) fn method_not_allowed(method: &Method, uri: &Uri) -> Self {
+        let (method, path) = (quoted(method.as_str()), quoted(uri.path()));
+        let message = format!("{path} does not know the method {method}");
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        )
+    }
+
     pub(crate) fn engine_unavailable() -> Self {
         let message = "the audio engine does not answer";
         Self::new(
@@ -89,6 +100,16 @@ impl From<DeskError> for ApiError {
             DeskError::Unavailable => return Self::engine_unavailable(),
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<HandshakeError> for ApiError {
+    fn from(error: HandshakeError) -> Self {
+        Self::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "websocket_required",
+            error.to_string(),
+        )
     }
 }
 

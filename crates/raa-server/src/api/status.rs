@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
@@ -14,8 +15,8 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::model::{ProcessBody, StatusBody, thousandths};
-use crate::app::App;
-use crate::engine::Snapshot;
+use crate::engine::{EngineHandle, Snapshot};
+use crate::listen::audience::Audience;
 
 /// The server makes sound.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,13 +26,58 @@ pub(crate) struct HealthBody {
     status: &'static str,
 }
 
+/// The figures of the server that do not come from the engine.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerFigures {
+    started: Instant,
+    audience: Arc<Audience>,
+}
+
+impl ServerFigures {
+    /// Counts the uptime from now on.
+    pub(crate) fn new(audience: Arc<Audience>) -> Self {
+        Self {
+            started: Instant::now(),
+            audience,
+        }
+    }
+
+    /// Adds the engine's figures to them.
+    pub(crate) fn with(&self, snapshot: &Snapshot) -> StatusBody {
+        let refused = snapshot.stats.refused.iter();
+        StatusBody {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: self.started.elapsed().as_secs(),
+            listeners: self.audience.listeners(),
+            clients: snapshot.clients.len(),
+            mix_cycle: snapshot.mix_cycle.into(),
+            slot_lateness: snapshot.slot_lateness.into(),
+            slots: snapshot.stats.slots,
+            skipped_slots: snapshot.stats.skipped_slots,
+            avg_active: thousandths(snapshot.avg_active),
+            refused_packets: refused
+                .map(|(reason, count)| (Refused::as_str(reason), count))
+                .collect(),
+            dropped_datagrams: snapshot.dropped_datagrams,
+            unsent_reports: snapshot.unsent_reports,
+            listener_writes: self.audience.writes(),
+            listener_frames_skipped: self.audience.frames_skipped(),
+            listeners_closed_slow: self.audience.closed_slow(),
+            process: process(),
+        }
+    }
+}
+
 /// How the server is doing.
 #[utoipa::path(
     get, path = "/api/status", tag = "server",
     responses((status = 200, description = "Figures of the server", body = StatusBody))
 )]
-pub(super) async fn status(State(app): State<Arc<App>>) -> Json<StatusBody> {
-    Json(of(&app, &app.engine.snapshot()))
+pub(crate) async fn status(
+    State(engine): State<EngineHandle>,
+    State(figures): State<ServerFigures>,
+) -> Json<StatusBody> {
+    Json(figures.with(&engine.snapshot()))
 }
 
 /// Whether sound is made: for supervisors and load balancers.
@@ -42,35 +88,11 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Json<StatusBody> {
         (status = 503, description = "No slot was played for a second", body = ErrorBody),
     )
 )]
-pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
-    if app.engine.is_healthy() {
+pub(crate) async fn healthz(State(engine): State<EngineHandle>) -> Response {
+    if engine.is_healthy() {
         Json(HealthBody { status: "ok" }).into_response()
     } else {
         ApiError::engine_unavailable().into_response()
-    }
-}
-
-pub(crate) fn of(app: &App, snapshot: &Snapshot) -> StatusBody {
-    let refused = snapshot.stats.refused.iter();
-    StatusBody {
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_s: app.started.elapsed().as_secs(),
-        listeners: app.audience.listeners(),
-        clients: snapshot.clients.len(),
-        mix_cycle: snapshot.mix_cycle.into(),
-        slot_lateness: snapshot.slot_lateness.into(),
-        slots: snapshot.stats.slots,
-        skipped_slots: snapshot.stats.skipped_slots,
-        avg_active: thousandths(snapshot.avg_active),
-        refused_packets: refused
-            .map(|(reason, count)| (Refused::as_str(reason), count))
-            .collect(),
-        dropped_datagrams: snapshot.dropped_datagrams,
-        unsent_reports: snapshot.unsent_reports,
-        listener_writes: app.audience.writes(),
-        listener_frames_skipped: app.audience.frames_skipped(),
-        listeners_closed_slow: app.audience.closed_slow(),
-        process: process(),
     }
 }
 
