@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use raa_core::packetizer::{Hearing, PacketizerStats};
+use raa_core::packetizer::{PacketizerStats, Reception};
 
 /// Otherwise, losses that come and go would fill the log.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -13,7 +13,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Remembers what was logged last.
 #[derive(Debug, Default)]
 pub(crate) struct ReceptionLog {
-    logged: Hearing,
+    logged: Reception,
     logged_at: Option<Instant>,
 }
 
@@ -22,12 +22,12 @@ impl ReceptionLog {
     pub(crate) fn line(&mut self, now: Instant, stats: &PacketizerStats) -> Option<String> {
         let line = text(stats)?;
         let is_same =
-            std::mem::discriminant(&self.logged) == std::mem::discriminant(&stats.hearing);
+            std::mem::discriminant(&self.logged) == std::mem::discriminant(&stats.reception);
         let is_recent = |logged_at| now.saturating_duration_since(logged_at) < BETWEEN_LINES;
         if is_same || self.logged_at.is_some_and(is_recent) {
             return None;
         }
-        self.logged = stats.hearing;
+        self.logged = stats.reception;
         self.logged_at = Some(now);
         Some(line)
     }
@@ -35,21 +35,21 @@ impl ReceptionLog {
 
 /// Returns the line about `stats`; `None` while nothing is known.
 fn text(stats: &PacketizerStats) -> Option<String> {
-    match (stats.hearing, stats.round_trip) {
-        (Hearing::Unknown, _) => None,
-        (Hearing::Good, None) => Some("reception is good".into()),
-        (Hearing::Good, Some(time)) => {
+    match (stats.reception, stats.round_trip) {
+        (Reception::Unknown, _) => None,
+        (Reception::Good, None) => Some("reception is good".into()),
+        (Reception::Good, Some(time)) => {
             let ms = time.as_millis();
             Some(format!("reception is good, round trip {ms} ms"))
         }
-        (Hearing::Losing { percent }, _) => {
+        (Reception::Losing { percent }, _) => {
             let earlier = stats.redundancy;
             Some(format!(
                 "the server loses {percent} % of the packets; \
                  each now carries up to {earlier} earlier frames"
             ))
         }
-        (Hearing::NotHeard, _) => Some("no reports from the server; sending anyway".into()),
+        (Reception::NoReports, _) => Some("no reports from the server; sending anyway".into()),
     }
 }
 
@@ -64,33 +64,33 @@ mod tests {
         let start = Instant::now();
         let mut line = |ms: u64, hearing| {
             let stats = PacketizerStats {
-                hearing,
+                reception: hearing,
                 redundancy: 2,
                 ..any_stats(true)
             };
             log.line(start + Duration::from_millis(ms), &stats)
         };
         let good = Some("reception is good".to_owned());
-        let losing = |percent| Hearing::Losing { percent };
+        let losing = |percent| Reception::Losing { percent };
         let loss = "the server loses 5 % of the packets; each now carries up to 2 earlier frames";
-        assert_eq!(line(0, Hearing::Unknown), None);
-        assert_eq!(line(1, Hearing::Good), good);
-        assert_eq!(line(20_000, Hearing::Good), None);
+        assert_eq!(line(0, Reception::Unknown), None);
+        assert_eq!(line(1, Reception::Good), good);
+        assert_eq!(line(20_000, Reception::Good), None);
         assert_eq!(line(20_001, losing(5)).as_deref(), Some(loss));
         assert_eq!(line(40_000, losing(6)), None, "still losing");
-        assert_eq!(line(40_000, Hearing::Good), good);
+        assert_eq!(line(40_000, Reception::Good), good);
         assert_eq!(line(49_999, losing(5)), None, "too soon");
         assert_eq!(line(50_000, losing(5)).as_deref(), Some(loss));
-        assert_eq!(line(70_000, Hearing::Unknown), None);
+        assert_eq!(line(70_000, Reception::Unknown), None);
         let missing = "no reports from the server; sending anyway";
-        assert_eq!(line(70_000, Hearing::NotHeard).as_deref(), Some(missing));
-        assert_eq!(line(90_000, Hearing::NotHeard), None);
+        assert_eq!(line(70_000, Reception::NoReports).as_deref(), Some(missing));
+        assert_eq!(line(90_000, Reception::NoReports), None);
     }
 
     #[test]
     fn the_round_trip_is_logged() {
         let stats = PacketizerStats {
-            hearing: Hearing::Good,
+            reception: Reception::Good,
             round_trip: Some(Duration::from_micros(12_800)),
             ..any_stats(true)
         };

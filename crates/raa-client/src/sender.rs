@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::codec::{CodecError, EncoderSettings};
-use raa_core::packetizer::{Hearing, Identity, Packetizer, PacketizerConfig, PacketizerStats};
+use raa_core::packetizer::{Identity, Packetizer, PacketizerConfig, PacketizerStats, Reception};
 use raa_core::rtp::StreamStart;
 use tracing::{debug, info};
 
@@ -166,7 +166,7 @@ impl Sender {
         let mut stats = self.packetizer.stats();
         if !self.link.works() {
             // Missing reports mean nothing then.
-            (stats.hearing, stats.round_trip) = (Hearing::Unknown, None);
+            (stats.reception, stats.round_trip) = (Reception::Unknown, None);
         }
         if let Some(line) = self.reception_log.line(now, &stats) {
             info!("{line}");

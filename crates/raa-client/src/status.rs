@@ -8,7 +8,7 @@ mod trouble;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use raa_core::packetizer::{Hearing, PacketizerStats};
+use raa_core::packetizer::{PacketizerStats, Reception};
 
 #[cfg(test)]
 pub(crate) use self::trouble::samples;
@@ -141,8 +141,8 @@ impl SharedStatus {
     pub(crate) fn set_stats(&self, stats: PacketizerStats) -> bool {
         let before = self.lock().stats.replace(stats);
         let begins_or_ends = before.is_some_and(|stats| stats.sending) != stats.sending;
-        let hearing = before.map_or(Hearing::Unknown, |stats| stats.hearing);
-        if begins_or_ends || hearing != stats.hearing {
+        let hearing = before.map_or(Reception::Unknown, |stats| stats.reception);
+        if begins_or_ends || hearing != stats.reception {
             (self.0.on_change)();
         }
         begins_or_ends
@@ -165,7 +165,7 @@ pub(crate) fn any_stats(sending: bool) -> PacketizerStats {
         dropped_samples: 0,
         sending,
         redundancy: 1,
-        hearing: Hearing::Unknown,
+        reception: Reception::Unknown,
         round_trip: None,
         level: raa_core::level::Level::SILENCE,
     }
@@ -256,7 +256,7 @@ mod tests {
         };
         assert_eq!(set(louder), (false, 0), "a level");
         let received = PacketizerStats {
-            hearing: Hearing::Good,
+            reception: Reception::Good,
             ..louder
         };
         assert_eq!(set(received), (false, 1), "the server reports");

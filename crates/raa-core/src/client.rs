@@ -15,7 +15,7 @@ use crate::red::Redundant;
 use crate::reports::{Peer, Reporter};
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
-use crate::source::{Accepted, Pace, Scratch, Source, SourceStats};
+use crate::source::{Accepted, Load, Scratch, Source, SourceStats};
 use crate::{SLOT, SLOT_SAMPLES};
 
 /// A peak above this is sound, below it is the noise of a sound card.
@@ -48,8 +48,8 @@ pub struct KnownClient {
     pub settings: ClientSettings,
     /// What the sender called itself.
     pub sender_name: Option<Name>,
-    /// How long ago its last packet came.
-    pub last_heard_ago: Option<Duration>,
+    /// Time since its last packet.
+    pub last_seen_ago: Option<Duration>,
 }
 
 /// Everything there is to show of one client.
@@ -195,7 +195,7 @@ impl Client {
     pub(crate) fn play(
         &mut self,
         due: Instant,
-        pace: Pace,
+        load: Load,
         scratch: &mut Scratch,
         pcm: &mut [f32; SLOT_SAMPLES],
         sum: &mut [f32; SLOT_SAMPLES],
@@ -203,7 +203,7 @@ impl Client {
         let (from, to) = (self.gain, self.wanted_gain());
         self.gain = to;
         let source = self.source.as_mut();
-        if !source.is_some_and(|source| source.play(due, pace, scratch, pcm)) {
+        if !source.is_some_and(|source| source.play(due, load, scratch, pcm)) {
             self.meter.push_silence();
             return false;
         }

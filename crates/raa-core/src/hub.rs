@@ -22,7 +22,7 @@ use crate::reports::Reporter;
 use crate::rtcp;
 use crate::rtp::{self, Packet, StreamStart};
 use crate::settings::{ClientSettings, Name};
-use crate::source::{Accepted, Pace};
+use crate::source::{Accepted, Load};
 use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 pub use shares::Share;
 pub use types::{ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output};
@@ -32,11 +32,11 @@ mod types;
 
 /// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
 const MAX_NEW_PER_SLOT: u32 = 50;
-/// Two slots in a row that begin half a slot late or more: the work does not fit into the slots. One
-/// alone is a timer or a host that was late.
-const HURRY_FROM: Duration = Duration::from_millis(10);
-/// For so long after them there is no time for what can wait.
-const HURRY_FOR: Duration = Duration::from_secs(1);
+/// Lateness from which two slots in a row mean that the work does not fit into the slots: half a
+/// slot. A single late slot is a late timer or a busy host.
+const LATE_FROM: Duration = Duration::from_millis(10);
+/// Time after two late slots in which work that can wait is put off.
+const LATE_FOR: Duration = Duration::from_secs(1);
 /// Slots in a second.
 const QUALITY_SLOTS: u64 = 50;
 
@@ -46,14 +46,14 @@ pub struct Hub {
     clients: BTreeMap<u32, Client>,
     next_slot: Instant,
     began_late: bool,
-    hurried_until: Option<Instant>,
+    late_until: Option<Instant>,
     new_in_slot: u32,
     outputs: VecDeque<Output>,
     stats: HubStats,
     limiter: Limiter,
     encoder: Encoder,
-    /// The last frame was DTX, and nothing is in the mix.
-    said_silence: bool,
+    /// The last frame was DTX and nobody was in the mix.
+    in_dtx: bool,
     stream: StreamStart,
     reporter: Reporter,
 }
@@ -66,14 +66,14 @@ impl Hub {
     pub fn new(config: HubConfig, start: Instant) -> Result<Self, CodecError> {
         Ok(Self {
             encoder: Encoder::new(config.encoder)?,
-            said_silence: false,
+            in_dtx: false,
             stream: config.mix_stream,
             reporter: Reporter::new(config.mix_stream.ssrc, start, config.wall_clock),
             config,
             clients: BTreeMap::new(),
             next_slot: start + SLOT,
             began_late: false,
-            hurried_until: None,
+            late_until: None,
             new_in_slot: 0,
             outputs: VecDeque::new(),
             stats: HubStats::default(),
@@ -85,7 +85,7 @@ impl Hub {
     pub fn restore(&mut self, now: Instant, known: KnownClient) {
         let mut client = Client::new(known.settings);
         client.sender_name = known.sender_name;
-        client.last_packet = known.last_heard_ago.and_then(|ago| now.checked_sub(ago));
+        client.last_packet = known.last_seen_ago.and_then(|ago| now.checked_sub(ago));
         self.clients.insert(known.ssrc, client);
     }
 
@@ -142,13 +142,13 @@ impl Hub {
         let Some(late) = now.checked_duration_since(self.next_slot) else {
             return;
         };
-        let pace = self.pace(now, late);
+        let load = self.load(now, late);
         let missed = (late.as_nanos() / SLOT.as_nanos()) as u64;
         if missed > 0 {
             self.skip_slots(missed);
         }
-        self.tend_clients(now);
-        self.play_slot(pace, play_all);
+        self.expire_and_report(now);
+        self.play_slot(load, play_all);
         self.next_slot += SLOT;
         self.new_in_slot = 0;
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
@@ -269,20 +269,20 @@ impl Hub {
         parsed.map_err(|_| Refused::MalformedRtcp)
     }
 
-    /// Makes room for a new client, if need be at the cost of the unset client that has been
-    /// offline for the longest time.
+    /// Makes room for a new client, if necessary by evicting the unconfigured client that has been
+    /// offline longest.
     fn admit(&mut self, ssrc: u32) -> Result<(), Refused> {
         if self.new_in_slot == MAX_NEW_PER_SLOT {
             return Err(Refused::TooManyClients);
         }
         self.new_in_slot += 1;
-        let unset = || {
+        let unconfigured = || {
             self.clients
                 .iter()
-                .filter(|(_, client)| !client.settings.is_set())
+                .filter(|(_, client)| !client.settings.is_configured())
         };
-        if unset().count() >= self.config.max_unset_clients {
-            let oldest = unset()
+        if unconfigured().count() >= self.config.max_unconfigured_clients {
+            let oldest = unconfigured()
                 .filter(|(_, client)| !client.is_connected())
                 .min_by_key(|(_, client)| client.last_packet)
                 .map(|(&ssrc, _)| ssrc)
@@ -296,8 +296,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Disconnects those that have been silent for too long, and sends the others their reports.
-    fn tend_clients(&mut self, now: Instant) {
+    /// Disconnects clients that have been silent too long and sends the others their reports.
+    fn expire_and_report(&mut self, now: Instant) {
         let limit = self.config.offline_after;
         let connected = self.clients.iter_mut();
         for (&ssrc, client) in connected.filter(|(_, client)| client.is_connected()) {
@@ -323,23 +323,23 @@ impl Hub {
         }
     }
 
-    /// Whether slots begin so late that what can wait has to.
-    fn pace(&mut self, now: Instant, late: Duration) -> Pace {
-        let begins_late = late >= HURRY_FROM;
+    /// Judges by how late slots begin whether work that can wait is put off.
+    fn load(&mut self, now: Instant, late: Duration) -> Load {
+        let begins_late = late >= LATE_FROM;
         if begins_late && self.began_late {
-            self.hurried_until = Some(now + HURRY_FOR);
+            self.late_until = Some(now + LATE_FOR);
         }
         self.began_late = begins_late;
-        match self.hurried_until {
-            Some(until) if now < until => Pace::Hurried,
-            _ => Pace::Calm,
+        match self.late_until {
+            Some(until) if now < until => Load::Late,
+            _ => Load::Normal,
         }
     }
 
-    fn play_slot(&mut self, pace: Pace, play_all: impl FnOnce(&mut [Share<'_>])) {
+    fn play_slot(&mut self, load: Load, play_all: impl FnOnce(&mut [Share<'_>])) {
         let connected = self.clients.values_mut();
         let mut connected: Vec<_> = connected.filter(|client| client.is_connected()).collect();
-        let mut shares = Share::of(&mut connected, self.next_slot, pace);
+        let mut shares = Share::of(&mut connected, self.next_slot, load);
         play_all(&mut shares);
         let mut mix = [0.0; SLOT_SAMPLES];
         self.stats.active = shares.iter().map(|share| share.add_to(&mut mix)).sum();
@@ -356,13 +356,13 @@ impl Hub {
         const SILENCE: u8 = 31 << 3;
         let mut payload = [SILENCE; MAX_ENCODED_LEN];
         let is_silent = self.stats.active == 0;
-        let len = if is_silent && self.said_silence {
+        let len = if is_silent && self.in_dtx {
             1
         } else {
             // The sum is finite, so libopus has no reason to refuse; a frame goes out all the same.
             self.encoder.encode(pcm, &mut payload).unwrap_or(1)
         };
-        self.said_silence = is_silent && codec::is_dtx(&payload[..len]);
+        self.in_dtx = is_silent && codec::is_dtx(&payload[..len]);
         let mut datagram = Vec::with_capacity(rtp::HEADER_LEN + len);
         let packet = Packet {
             marker: false,

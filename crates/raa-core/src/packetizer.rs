@@ -17,7 +17,7 @@
 
 mod capture_clock;
 mod gate;
-mod hearing;
+mod reception;
 mod redundancy;
 mod reports;
 #[cfg(test)]
@@ -27,8 +27,8 @@ mod timeline;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::gate::{Gate, Passage};
-use self::hearing::Feedback;
-pub use self::hearing::Hearing;
+use self::reception::Feedback;
+pub use self::reception::Reception;
 use self::redundancy::{Carried, History};
 pub use self::redundancy::{MAX_REDUNDANCY, Redundancy, RedundancyError};
 use self::reports::Reports;
@@ -104,17 +104,17 @@ pub struct PacketizerStats {
     pub sending: bool,
     /// How many earlier frames a packet of sound carries now: 0 to 3.
     pub redundancy: u8,
-    /// How the receiver says that it hears the stream.
-    pub hearing: Hearing,
-    /// How long the way to the receiver and back takes; `None` while it has not told, too.
+    /// The stream's reception, as the receiver reports it.
+    pub reception: Reception,
+    /// Round-trip time to the receiver; `None` until it has reported.
     pub round_trip: Option<Duration>,
     /// Of what was captured in about the last 100 ms.
     pub level: Level,
 }
 
-/// What the receiver was told last.
+/// The last thing that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum LastSent {
     Nothing,
     Sound,
     Silence { at: i64 },
@@ -129,7 +129,7 @@ pub struct Packetizer {
     gate: Gate,
     encoder: Encoder,
     toc: u8,
-    told: Told,
+    last_sent: LastSent,
     reports: Reports,
     feedback: Feedback,
     /// What has been sent of this talkspurt.
@@ -159,7 +159,7 @@ impl Packetizer {
             gate: Gate::default(),
             encoder: Encoder::new(config.encoder)?,
             toc: DEFAULT_TOC,
-            told: Told::Nothing,
+            last_sent: LastSent::Nothing,
             reports: Reports::new(config.identity, config.seed, start, config.wall_clock),
             feedback: Feedback::new(config.stream.ssrc, config.redundancy),
             history: History::new(),
@@ -236,9 +236,9 @@ impl Packetizer {
             talkspurts: self.talkspurts,
             capture_gaps: self.timeline.gaps(),
             dropped_samples: self.timeline.dropped(),
-            sending: self.told == Told::Sound,
+            sending: self.last_sent == LastSent::Sound,
             redundancy: self.feedback.redundancy(),
-            hearing: self.feedback.hearing(self.now),
+            reception: self.feedback.reception(self.now),
             round_trip: self.feedback.round_trip(self.now),
             level: if self.timeline.is_paused() {
                 Level::SILENCE
@@ -280,12 +280,12 @@ impl Packetizer {
             return self.write_silence(at);
         }
         self.toc = payload[0] & TOC_ONE_FRAME;
-        let begins = passage == Passage::Opens || self.told != Told::Sound;
+        let begins = passage == Passage::Opens || self.last_sent != LastSent::Sound;
         if begins {
             self.talkspurts += 1;
             self.history.forget();
         }
-        self.told = Told::Sound;
+        self.last_sent = LastSent::Sound;
         let carried = Carried::with_sound(self.feedback.redundancy());
         self.write_rtp(at, begins, payload, carried);
         self.history.push(at, payload);
@@ -297,7 +297,7 @@ impl Packetizer {
         if at < self.next_silence() {
             return false;
         }
-        self.told = Told::Silence { at };
+        self.last_sent = LastSent::Silence { at };
         let carried = Carried::with_silence(self.feedback.redundancy());
         self.write_rtp(at, false, &[self.toc], carried);
         self.history.forget();
@@ -315,9 +315,9 @@ impl Packetizer {
 
     /// Where silence is to be said next, if it is silent there.
     fn next_silence(&self) -> i64 {
-        match self.told {
-            Told::Silence { at } => at + KEEP_ALIVE_SAMPLES,
-            Told::Nothing | Told::Sound => 0,
+        match self.last_sent {
+            LastSent::Silence { at } => at + KEEP_ALIVE_SAMPLES,
+            LastSent::Nothing | LastSent::Sound => 0,
         }
     }
 

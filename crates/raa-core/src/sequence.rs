@@ -46,7 +46,7 @@ pub(crate) enum Verdict {
 
 /// What a stream has suffered since it was first heard, in packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Reception {
+pub(crate) struct ReceiveStats {
     pub received: u64,
     pub duplicate: u64,
     pub reordered: u64,
@@ -61,7 +61,7 @@ pub(crate) struct Reception {
 pub(crate) struct Sequence {
     stream: Option<Stream>,
     candidate: Option<Candidate>,
-    reception: Reception,
+    stats: ReceiveStats,
 }
 
 #[derive(Debug)]
@@ -88,13 +88,13 @@ struct Candidate {
 }
 
 impl Sequence {
-    pub(crate) fn reception(&self) -> Reception {
-        self.reception
+    pub(crate) fn stats(&self) -> ReceiveStats {
+        self.stats
     }
 
     /// Takes note of one packet and tells what it is.
     pub(crate) fn receive(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
-        self.reception.received += 1;
+        self.stats.received += 1;
         let Some(stream) = &mut self.stream else {
             return Verdict::Restarts(self.restart(arrival, packet));
         };
@@ -114,19 +114,19 @@ impl Sequence {
         self.candidate = None;
         let place = stream.newest.moved(step, advance);
         if step > 0 {
-            self.reception.lost += step as u64 - 1;
+            self.stats.lost += step as u64 - 1;
             stream.advance_to(place, arrival, step);
-            stream.update_jitter(&mut self.reception.jitter, place.timestamp, arrival);
+            stream.update_jitter(&mut self.stats.jitter, place.timestamp, arrival);
             return Verdict::Continues(place);
         }
         let bit = 1 << -step;
         if stream.arrived & bit != 0 {
-            self.reception.duplicate += 1;
+            self.stats.duplicate += 1;
             return Verdict::Duplicate;
         }
         stream.arrived |= bit;
-        self.reception.reordered += 1;
-        self.reception.lost = self.reception.lost.saturating_sub(1);
+        self.stats.reordered += 1;
+        self.stats.lost = self.stats.lost.saturating_sub(1);
         Verdict::Continues(place)
     }
 
@@ -275,7 +275,7 @@ mod tests {
         ));
         let next = sender.send(0, timestamp.wrapping_add(960));
         assert_eq!(next, Continues(place(65_536, i64::from(timestamp) + 960)));
-        assert_eq!(sender.sequence.reception().lost, 0);
+        assert_eq!(sender.sequence.stats().lost, 0);
     }
 
     #[test]
@@ -283,16 +283,13 @@ mod tests {
         let mut sender = Sender::new();
         sender.send(10, 0);
         assert_eq!(sender.send(13, 2880), Continues(place(13, 2880)));
-        assert_eq!(sender.sequence.reception().lost, 2);
+        assert_eq!(sender.sequence.stats().lost, 2);
         assert_eq!(sender.send(11, 960), Continues(place(11, 960)));
         assert_eq!(sender.send(11, 960), Duplicate);
         assert_eq!(sender.send(13, 2880), Duplicate);
-        let reception = sender.sequence.reception();
-        assert_eq!(
-            (reception.lost, reception.reordered, reception.duplicate),
-            (1, 1, 2)
-        );
-        assert_eq!(reception.received, 5);
+        let stats = sender.sequence.stats();
+        assert_eq!((stats.lost, stats.reordered, stats.duplicate), (1, 1, 2));
+        assert_eq!(stats.received, 5);
     }
 
     #[test]
@@ -346,7 +343,7 @@ mod tests {
             sender.send_after(3_600_000, 11, hour),
             Continues(place(11, i64::from(hour)))
         );
-        assert_eq!(sender.sequence.reception().lost, 0);
+        assert_eq!(sender.sequence.stats().lost, 0);
     }
 
     #[test]
@@ -363,7 +360,7 @@ mod tests {
         for n in 0..1000 {
             sender.send_after(if n % 2 == 0 { 10 } else { 30 }, n, u32::from(n) * 960);
         }
-        let jitter_ms = sender.sequence.reception().jitter / 48.0;
+        let jitter_ms = sender.sequence.stats().jitter / 48.0;
         assert!((9.9..10.1).contains(&jitter_ms), "{jitter_ms}");
     }
 }

@@ -105,8 +105,8 @@ pub struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// Whether an operator has touched it; such a client is never evicted.
-    pub fn is_set(&self) -> bool {
+    /// Whether an operator has set anything; such a client is never evicted.
+    pub fn is_configured(&self) -> bool {
         *self != Self::default()
     }
 }

@@ -58,14 +58,14 @@ pub struct SourceStats {
     pub jitter_ms: f64,
 }
 
-/// Whether there is time in a slot for what can wait.
+/// Whether the work fits into the slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// There is time for everything.
-    Calm,
-    /// Slots begin late: a delay that is too long stays so for now, for to make it shorter costs
-    /// more than to play.
-    Hurried,
+pub enum Load {
+    /// Slots begin on time.
+    Normal,
+    /// Slots begin late, so a delay that is too long is kept for now: shortening it costs more
+    /// than playing it.
+    Late,
 }
 
 /// What became of a packet.
@@ -86,8 +86,8 @@ pub struct Source {
     voice: Voice,
     pcm: Pcm,
     resampling: bool,
-    /// Slots in which the sound was unlike itself everywhere.
-    refused: u32,
+    /// Slots since the last period was left out in which none was alike enough to leave out.
+    failed_shortenings: u32,
 }
 
 impl Source {
@@ -103,7 +103,7 @@ impl Source {
             voice: Voice::new()?,
             pcm: Pcm::default(),
             resampling: false,
-            refused: 0,
+            failed_shortenings: 0,
         })
     }
 
@@ -116,7 +116,7 @@ impl Source {
         samples: usize,
         redundant: Option<&Redundant<'_>>,
     ) -> Accepted {
-        let lost = self.sequence.reception().lost;
+        let lost = self.sequence.stats().lost;
         let place = match self.sequence.receive(arrival, packet) {
             Verdict::Continues(place) => place,
             Verdict::Restarts(place) => {
@@ -126,7 +126,7 @@ impl Source {
             Verdict::Duplicate => return Accepted::Repeated,
             Verdict::Stray => return Accepted::Stray,
         };
-        let lost = self.sequence.reception().lost as i64 - lost as i64;
+        let lost = self.sequence.stats().lost as i64 - lost as i64;
         let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
         self.jitter.insert(arrival, place, samples, lost, own);
         for earlier in redundant.iter().flat_map(|redundant| redundant.earlier()) {
@@ -156,7 +156,7 @@ impl Source {
     pub fn play(
         &mut self,
         due: Instant,
-        pace: Pace,
+        load: Load,
         scratch: &mut Scratch,
         out: &mut [f32; SLOT_SAMPLES],
     ) -> bool {
@@ -168,7 +168,7 @@ impl Source {
                 return self.play_silence();
             }
         }
-        let ratio = steering.map_or(1.0, |steering| self.steer(steering, pace, scratch));
+        let ratio = steering.map_or(1.0, |steering| self.steer(steering, load, scratch));
         let fresh = self.decode_to_play(self.pcm.needed(ratio), scratch);
         let is_sound = self.pcm.read(fresh, ratio, out);
         self.jitter.end_slot(self.pcm.waiting());
@@ -192,21 +192,21 @@ impl Source {
 
     /// A copy of all counters.
     pub fn stats(&self) -> SourceStats {
-        let reception = self.sequence.reception();
+        let packets = self.sequence.stats();
         let jitter = self.jitter.stats();
         let ms = |samples: f64| samples * 1000.0 / f64::from(SAMPLE_RATE);
         SourceStats {
-            received: reception.received,
-            lost: reception.lost,
+            received: packets.received,
+            lost: packets.lost,
             late: jitter.late,
-            duplicate: reception.duplicate,
-            reordered: reception.reordered,
+            duplicate: packets.duplicate,
+            reordered: packets.reordered,
             concealed: jitter.concealed_samples / SLOT_SAMPLES as u64,
             repaired: jitter.repaired_samples / SLOT_SAMPLES as u64,
             delay_ms: ms(jitter.mean_wait.max(0.0)),
             target_delay_ms: ms(jitter.target),
             drift_ppm: jitter.drift * 1e6,
-            jitter_ms: ms(reception.jitter),
+            jitter_ms: ms(packets.jitter),
         }
     }
 

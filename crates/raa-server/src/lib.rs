@@ -175,14 +175,13 @@ fn engine_config(
             payload_types: config.payload_types.clone(),
             max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
             offline_after: Duration::from_secs(config.offline_after_s.into()),
-            max_unset_clients: config.max_unnamed_clients.into(),
+            max_unconfigured_clients: config.max_unnamed_clients.into(),
             reserved_ssrcs: vec![TEST_MUSIC_SSRC],
             encoder: EncoderSettings {
                 bitrate: config.bitrate,
                 complexity: config.complexity,
             },
-            mix_stream: engine::random_stream(rand::random()),
-            wall_clock: SystemTime::now(),
+            ..HubConfig::new(engine::random_stream(rand::random()), SystemTime::now())
         },
         sockets: vec![udp],
         known: known.into_iter().filter(is_shown).collect(),

@@ -18,7 +18,7 @@ use raa_core::mix::{self, Limiter};
 use raa_core::red::Redundant;
 use raa_core::rtcp;
 use raa_core::rtp::Packet;
-use raa_core::source::{Pace, Scratch, Source};
+use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 use raa_sim::random::Random;
 use raa_sim::work::{BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet};
@@ -182,7 +182,7 @@ impl<'a> Fed<'a> {
         self.arrive();
         let mut out = [0.0; SLOT_SAMPLES];
         self.source
-            .play(self.slot_start, Pace::Calm, &mut self.scratch, &mut out);
+            .play(self.slot_start, Load::Normal, &mut self.scratch, &mut out);
         black_box(&out);
     }
 

@@ -14,7 +14,7 @@ use raa_core::codec::{
     Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES, packet_samples,
 };
 use raa_core::rtp::Packet;
-use raa_core::source::{Pace, Scratch, Source};
+use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 use raa_sim::random::Random;
 
@@ -137,7 +137,7 @@ impl<'a> Undisturbed<'a> {
         }
         self.source.play(
             self.start + due,
-            Pace::Calm,
+            Load::Normal,
             &mut self.scratch,
             &mut self.out,
         );

@@ -23,7 +23,7 @@ use raa_core::mix::{self, Limiter};
 use raa_core::red::Redundant;
 use raa_core::rtcp;
 use raa_core::rtp::Packet;
-use raa_core::source::{Pace, Scratch, Source};
+use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 use raa_sim::instructions::{Cost, Table, inclusive};
 use raa_sim::work::{BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet};
@@ -319,7 +319,7 @@ impl<'a> Fed<'a> {
         self.sent += 1;
         let mut out = [0.0; SLOT_SAMPLES];
         self.source
-            .play(self.slot_start, Pace::Calm, &mut self.scratch, &mut out);
+            .play(self.slot_start, Load::Normal, &mut self.scratch, &mut out);
         black_box(&out);
     }
 }

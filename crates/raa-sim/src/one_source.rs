@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use raa_core::codec::{self, CodecError, MAX_PACKET_SAMPLES};
 use raa_core::red::{self, Redundant};
 use raa_core::rtp::Packet;
-use raa_core::source::{Pace, Scratch, Source, SourceStats};
+use raa_core::source::{Load, Scratch, Source, SourceStats};
 use raa_core::{SLOT, SLOT_SAMPLES};
 
 use crate::in_flight::InFlight;
@@ -79,7 +79,7 @@ impl OneSource {
         let due = self.start + now;
         if !self
             .source
-            .play(due, Pace::Calm, &mut self.scratch, &mut self.pcm)
+            .play(due, Load::Normal, &mut self.scratch, &mut self.pcm)
         {
             self.pcm.fill(0.0);
         }

@@ -216,19 +216,15 @@ impl BareLoop {
 
 /// As the server sets its hub, with room for `clients`; nobody goes offline by being silent.
 fn config(clients: usize) -> HubConfig {
+    let mix_stream = StreamStart {
+        ssrc: 1,
+        sequence_number: 0,
+        timestamp: 0,
+    };
     HubConfig {
-        payload_types: vec![OPUS_PAYLOAD_TYPE],
-        max_playout_delay: Duration::from_millis(400),
         offline_after: Duration::from_secs(3600),
-        max_unset_clients: clients,
-        reserved_ssrcs: Vec::new(),
-        encoder: EncoderSettings::default(),
-        mix_stream: StreamStart {
-            ssrc: 1,
-            sequence_number: 0,
-            timestamp: 0,
-        },
-        wall_clock: SystemTime::UNIX_EPOCH,
+        max_unconfigured_clients: clients,
+        ..HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH)
     }
 }
 

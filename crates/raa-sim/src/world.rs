@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use raa_core::SLOT;
 use raa_core::client::ClientView;
 use raa_core::codec::{CodecError, Decoder, EncoderSettings};
 use raa_core::hub::{Command, Hub, HubConfig, Origin, Output};
 use raa_core::rtp::StreamStart;
 use raa_core::settings::ClientSettings;
-use raa_core::{OPUS_PAYLOAD_TYPE, SLOT};
 
 use crate::ear::Ear;
 use crate::in_flight::InFlight;
@@ -77,14 +77,10 @@ impl World {
             timestamp: random.next_u64() as u32,
         };
         let config = HubConfig {
-            payload_types: vec![OPUS_PAYLOAD_TYPE],
             max_playout_delay: MAX_PLAYOUT_DELAY,
             offline_after: OFFLINE_AFTER,
-            max_unset_clients: 1000,
-            reserved_ssrcs: Vec::new(),
             encoder,
-            mix_stream,
-            wall_clock: SystemTime::UNIX_EPOCH,
+            ..HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH)
         };
         // Only differences from it are ever used, so it does not matter when this is.
         let start = Instant::now();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use raa_core::SLOT;
 use raa_core::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
@@ -13,20 +13,12 @@ const CLIENTS: u32 = 70;
 const SLOTS: u32 = 20;
 
 fn hub(start: Instant) -> Hub {
-    let config = HubConfig {
-        payload_types: vec![111],
-        max_playout_delay: Duration::from_millis(400),
-        offline_after: Duration::from_secs(5),
-        max_unset_clients: CLIENTS as usize,
-        reserved_ssrcs: Vec::new(),
-        encoder: EncoderSettings::default(),
-        mix_stream: StreamStart {
-            ssrc: 1,
-            sequence_number: 0,
-            timestamp: 0,
-        },
-        wall_clock: SystemTime::UNIX_EPOCH,
+    let mix_stream = StreamStart {
+        ssrc: 1,
+        sequence_number: 0,
+        timestamp: 0,
     };
+    let config = HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH);
     Hub::new(config, start).unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use raa_core::packetizer::Hearing;
+use raa_core::packetizer::Reception;
 
 use super::server_test::{Found, Hears, Server};
 use crate::settings::ini_settings::Stored;
@@ -126,7 +126,7 @@ fn sending(page: &mut Page, status: &Status) {
     page.line("capture gaps", stats.capture_gaps);
     page.line("dropped", format!("{} samples", stats.dropped_samples));
     page.line("redundancy", format!("{} earlier frames", stats.redundancy));
-    page.line("hearing", hearing(stats.hearing));
+    page.line("hearing", hearing(stats.reception));
     page.line("round trip", round_trip(stats.round_trip));
     page.line("sounding", if stats.sending { "yes" } else { "no" });
     let (rms, peak) = (stats.level.rms_dbfs, stats.level.peak_dbfs);
@@ -134,12 +134,12 @@ fn sending(page: &mut Page, status: &Status) {
 }
 
 /// By the server's own reports.
-fn hearing(hearing: Hearing) -> String {
+fn hearing(hearing: Reception) -> String {
     match hearing {
-        Hearing::Unknown => "not known yet".into(),
-        Hearing::Good => "good".into(),
-        Hearing::Losing { percent } => format!("losing {percent} %"),
-        Hearing::NotHeard => "not heard: the server has not answered".into(),
+        Reception::Unknown => "not known yet".into(),
+        Reception::Good => "good".into(),
+        Reception::Losing { percent } => format!("losing {percent} %"),
+        Reception::NoReports => "not heard: the server has not answered".into(),
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) mod found;
 #[cfg(test)]
 mod tests;
 
-use raa_core::packetizer::{Hearing, PacketizerStats};
+use raa_core::packetizer::{PacketizerStats, Reception};
 
 use super::texts::{self, Language, Text};
 use crate::status::{Activity, Status};
@@ -76,13 +76,13 @@ fn state(status: &Status, language: Language) -> (Icon, String) {
 /// How the server hears the client, once it is known. It is no fault of the client, so it
 /// changes no icon.
 fn hearing(status: &Status, language: Language) -> Option<String> {
-    match status.stats?.hearing {
-        Hearing::Unknown => None,
-        Hearing::Good => Some(language.text(Text::HearingGood).into()),
-        Hearing::Losing { percent } => {
+    match status.stats?.reception {
+        Reception::Unknown => None,
+        Reception::Good => Some(language.text(Text::HearingGood).into()),
+        Reception::Losing { percent } => {
             Some(language.fill(Text::HearingLosing, &[("percent", &percent)]))
         }
-        Hearing::NotHeard => Some(language.text(Text::HearingNotHeard).into()),
+        Reception::NoReports => Some(language.text(Text::HearingNotHeard).into()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::SLOT_SAMPLES;
 use crate::client::Client;
 use crate::codec::MAX_PACKET_SAMPLES;
-use crate::source::Pace;
+use crate::source::Load;
 
 /// Clients in a share: few, so that cores get equally much, and enough that handing a share to
 /// another core costs little beside playing it.
@@ -18,18 +18,18 @@ const SHARE_CLIENTS: usize = 32;
 pub struct Share<'a> {
     clients: &'a mut [&'a mut Client],
     due: Instant,
-    pace: Pace,
+    load: Load,
     sum: [f32; SLOT_SAMPLES],
     active: usize,
 }
 
 impl<'a> Share<'a> {
     /// All clients' shares.
-    pub(super) fn of(clients: &'a mut [&'a mut Client], due: Instant, pace: Pace) -> Vec<Self> {
+    pub(super) fn of(clients: &'a mut [&'a mut Client], due: Instant, load: Load) -> Vec<Self> {
         let shares = clients.chunks_mut(SHARE_CLIENTS).map(|clients| Self {
             clients,
             due,
-            pace,
+            load,
             sum: [0.0; SLOT_SAMPLES],
             active: 0,
         });
@@ -40,9 +40,9 @@ impl<'a> Share<'a> {
     pub fn play(&mut self) {
         let mut scratch = [0.0; MAX_PACKET_SAMPLES];
         let mut pcm = [0.0; SLOT_SAMPLES];
-        let Self { due, pace, .. } = *self;
+        let Self { due, load, .. } = *self;
         for client in &mut *self.clients {
-            let is_heard = client.play(due, pace, &mut scratch, &mut pcm, &mut self.sum);
+            let is_heard = client.play(due, load, &mut scratch, &mut pcm, &mut self.sum);
             self.active += usize::from(is_heard);
         }
     }

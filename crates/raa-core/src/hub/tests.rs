@@ -15,19 +15,15 @@ const FROM: Origin = Origin::Network(SocketAddr::new(
 ));
 
 fn config() -> HubConfig {
+    let mix_stream = StreamStart {
+        ssrc: 1,
+        sequence_number: u16::MAX,
+        timestamp: u32::MAX,
+    };
     HubConfig {
-        payload_types: vec![111],
-        max_playout_delay: Duration::from_millis(400),
-        offline_after: Duration::from_secs(5),
-        max_unset_clients: 3,
+        max_unconfigured_clients: 3,
         reserved_ssrcs: vec![9],
-        encoder: EncoderSettings::default(),
-        mix_stream: StreamStart {
-            ssrc: 1,
-            sequence_number: u16::MAX,
-            timestamp: u32::MAX,
-        },
-        wall_clock: std::time::SystemTime::UNIX_EPOCH,
+        ..HubConfig::new(mix_stream, std::time::SystemTime::UNIX_EPOCH)
     }
 }
 
@@ -382,11 +378,11 @@ fn a_packet_that_comes_twice_counts_once_for_the_quality() {
 #[test]
 fn while_slots_begin_late_a_delay_is_not_made_shorter() {
     let mut bench = Bench::new();
-    bench.run_tones_late(&[7], 1000, |_| HURRY_FROM);
+    bench.run_tones_late(&[7], 1000, |_| LATE_FROM);
     let stats = bench.view(7).stats;
     assert!((38.0..40.0).contains(&stats.delay_ms), "{stats:?}");
     assert!(stats.target_delay_ms < 24.0, "{stats:?}");
-    bench.run_tones_late(&[7], 1000, |_| HURRY_FROM - Duration::from_millis(1));
+    bench.run_tones_late(&[7], 1000, |_| LATE_FROM - Duration::from_millis(1));
     let stats = bench.view(7).stats;
     assert!(stats.delay_ms < 26.0, "{stats:?}");
 }
@@ -394,7 +390,7 @@ fn while_slots_begin_late_a_delay_is_not_made_shorter() {
 #[test]
 fn now_and_then_a_slot_that_begins_late_keeps_no_delay_long() {
     let mut bench = Bench::new();
-    bench.run_tones_late(&[7], 1000, |slot| HURRY_FROM * (slot % 2));
+    bench.run_tones_late(&[7], 1000, |slot| LATE_FROM * (slot % 2));
     let stats = bench.view(7).stats;
     assert!(stats.delay_ms < 26.0, "{stats:?}");
 }
@@ -406,7 +402,7 @@ fn while_slots_begin_late_a_delay_that_is_too_short_grows_all_the_same() {
     let short = bench.view(7).stats;
     assert!(short.delay_ms < 26.0, "{short:?}");
     bench.way = Duration::from_millis(15);
-    bench.run_tones_late(&[7], 100, |_| HURRY_FROM);
+    bench.run_tones_late(&[7], 100, |_| LATE_FROM);
     let long = bench.view(7).stats;
     // What it waits beside the way.
     assert!(

@@ -7,30 +7,47 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use crate::OPUS_PAYLOAD_TYPE;
 use crate::codec::EncoderSettings;
 use crate::refused::RefusedCounts;
 use crate::rtp::StreamStart;
 use crate::settings::{ClientSettings, Name};
 
-/// What the hub is set to.
+/// The hub's configuration.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
-    /// The payload types that mean Opus, 0 to 127.
+    /// RTP payload types that mean Opus, 0 to 127; 111 by default.
     pub payload_types: Vec<u8>,
-    /// The playout delay follows the network, up to this; 20 to 400 ms.
+    /// Upper limit of a client's playout delay, 20 to 400 ms; 400 ms by default.
     pub max_playout_delay: Duration,
-    /// A client is offline when no packet came for so long.
+    /// Time without a packet after which a client is offline; 5 s by default.
     pub offline_after: Duration,
-    /// So many clients are remembered that no operator has touched.
-    pub max_unset_clients: usize,
-    /// SSRCs that are refused from the network.
+    /// Clients without operator settings that are remembered; 1000 by default.
+    pub max_unconfigured_clients: usize,
+    /// SSRCs that are refused from the network; none by default.
     pub reserved_ssrcs: Vec<u32>,
-    /// How the mix is encoded.
+    /// Encoder settings of the mix.
     pub encoder: EncoderSettings,
-    /// Where the mix's own RTP stream begins; random (RFC 3550 section 5.1).
+    /// First values of the mix's own RTP stream, which are random (RFC 3550 section 5.1).
     pub mix_stream: StreamStart,
-    /// What the wall clock says when the hub starts; reports to senders tell it.
+    /// Wall-clock time at the hub's start, from which its RTCP reports count.
     pub wall_clock: SystemTime,
+}
+
+impl HubConfig {
+    /// The defaults, which are those of the server's configuration file.
+    pub fn new(mix_stream: StreamStart, wall_clock: SystemTime) -> Self {
+        Self {
+            payload_types: vec![OPUS_PAYLOAD_TYPE],
+            max_playout_delay: Duration::from_millis(400),
+            offline_after: Duration::from_secs(5),
+            max_unconfigured_clients: 1000,
+            reserved_ssrcs: Vec::new(),
+            encoder: EncoderSettings::default(),
+            mix_stream,
+            wall_clock,
+        }
+    }
 }
 
 /// Where a datagram comes from.

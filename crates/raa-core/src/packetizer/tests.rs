@@ -1,8 +1,8 @@
 //! The packetizer on a simulated clock: every test says what was captured when, and reads the
 //! datagrams.
 
-mod heard;
-mod hearing;
+mod end_to_end;
+mod reception;
 mod redundancy;
 mod reports;
 mod silence;

@@ -1,7 +1,6 @@
 //! What senders are told, through the hub as its shell sees it.
 
 use super::*;
-use crate::codec::EncoderSettings;
 use crate::hub::{Hub, HubConfig, Origin, Output};
 use crate::rtcp::{Description, Item, TimeEcho};
 use crate::rtp::{Packet, StreamStart};
@@ -48,19 +47,15 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let start = crate::any_instant();
+        let mix_stream = StreamStart {
+            ssrc: MIX_SSRC,
+            sequence_number: 0,
+            timestamp: 0,
+        };
+        let wall_clock = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let config = HubConfig {
-            payload_types: vec![111],
-            max_playout_delay: 20 * SLOT,
             offline_after: Duration::from_secs(60),
-            max_unset_clients: 10,
-            reserved_ssrcs: Vec::new(),
-            encoder: EncoderSettings::default(),
-            mix_stream: StreamStart {
-                ssrc: MIX_SSRC,
-                sequence_number: 0,
-                timestamp: 0,
-            },
-            wall_clock: SystemTime::UNIX_EPOCH + Duration::from_secs(1000),
+            ..HubConfig::new(mix_stream, wall_clock)
         };
         Self {
             hub: Hub::new(config, start).unwrap(),

@@ -5,7 +5,7 @@
 //! Always: no step is heard.
 
 use super::timescale::{MAX_LAG, MIN_LAG, OVERLAP, fade};
-use super::{CLICK_FREE, Pace, Scratch, Source};
+use super::{CLICK_FREE, Load, Scratch, Source};
 use crate::SLOT_SAMPLES;
 use crate::jitter::Steering;
 
@@ -35,14 +35,14 @@ const MAX_CORRECTION: f64 = 0.0005;
 
 impl Source {
     /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
-    pub(super) fn steer(&mut self, steering: Steering, pace: Pace, scratch: &mut Scratch) -> f64 {
+    pub(super) fn steer(&mut self, steering: Steering, load: Load, scratch: &mut Scratch) -> f64 {
         let Steering {
             error,
             drift,
             playhead,
         } = steering;
-        let error = match pace {
-            Pace::Hurried if error <= LEAP => error.min(0.0),
+        let error = match load {
+            Load::Late if error <= LEAP => error.min(0.0),
             _ => error,
         };
         if self.is_silent() {
@@ -50,7 +50,7 @@ impl Source {
             self.resampling = false;
         } else if error > LEAP {
             self.leap(error, scratch);
-        } else if error > SHORTEN && (is_its_turn(playhead) || self.refused > 0) {
+        } else if error > SHORTEN && (is_its_turn(playhead) || self.failed_shortenings > 0) {
             self.shorten(error as usize, scratch);
         } else if error < LENGTHEN {
             self.lengthen(-error as usize, scratch);
@@ -91,11 +91,11 @@ impl Source {
         if spare < MIN_LAG || !self.voice.is_live() {
             return;
         }
-        let force = self.refused >= PATIENCE;
+        let force = self.failed_shortenings >= PATIENCE;
         if self.pcm.shorten(error.min(spare), force) > 0 {
-            self.refused = 0;
+            self.failed_shortenings = 0;
         } else {
-            self.refused += 1;
+            self.failed_shortenings += 1;
         }
     }
 
@@ -105,11 +105,11 @@ impl Source {
         if !self.voice.is_live() {
             return;
         }
-        let force = self.refused >= PATIENCE;
+        let force = self.failed_shortenings >= PATIENCE;
         if self.pcm.lengthen(error, force) > 0 {
-            self.refused = 0;
+            self.failed_shortenings = 0;
         } else {
-            self.refused += 1;
+            self.failed_shortenings += 1;
         }
     }
 

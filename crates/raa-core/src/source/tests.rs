@@ -73,7 +73,7 @@ impl Bench {
         let due = self.start + SLOT * self.slot;
         self.slot += 1;
         self.source
-            .play(due, Pace::Calm, &mut self.scratch, &mut out)
+            .play(due, Load::Normal, &mut self.scratch, &mut out)
             .then_some(out)
     }
 
@@ -190,7 +190,7 @@ fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f
         let mut out = [0.0; SLOT_SAMPLES];
         if !bench
             .source
-            .play(due, Pace::Calm, &mut bench.scratch, &mut out)
+            .play(due, Load::Normal, &mut bench.scratch, &mut out)
         {
             out.fill(0.0);
         }

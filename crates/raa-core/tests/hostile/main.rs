@@ -46,22 +46,20 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        let mix_stream = StreamStart {
+            ssrc: 1,
+            sequence_number: 65_530,
+            timestamp: u32::MAX - 5000,
+        };
         let config = HubConfig {
-            payload_types: vec![111],
-            max_playout_delay: Duration::from_millis(400),
             offline_after: Duration::from_secs(10),
-            max_unset_clients: MAX_CLIENTS,
+            max_unconfigured_clients: MAX_CLIENTS,
             reserved_ssrcs: vec![RESERVED],
             encoder: EncoderSettings {
                 bitrate: 64_000,
                 complexity: 0,
             },
-            mix_stream: StreamStart {
-                ssrc: 1,
-                sequence_number: 65_530,
-                timestamp: u32::MAX - 5000,
-            },
-            wall_clock: std::time::SystemTime::UNIX_EPOCH,
+            ..HubConfig::new(mix_stream, std::time::SystemTime::UNIX_EPOCH)
         };
         // A little later than the clock's beginning, so that a datagram can be older.
         #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
@@ -147,7 +145,7 @@ impl Bench {
             volume,
             muted,
         };
-        if settings.is_set() {
+        if settings.is_configured() {
             self.configured.push(ssrc);
         } else {
             self.configured.retain(|each| *each != ssrc);
@@ -222,7 +220,7 @@ impl Bench {
             "refused is counted"
         );
         let clients: Vec<ClientView> = self.hub.clients(self.now).collect();
-        let set = |client: &&ClientView| client.settings.is_set();
+        let set = |client: &&ClientView| client.settings.is_configured();
         assert!(clients.iter().filter(|client| !set(client)).count() <= MAX_CLIENTS + 6);
         for ssrc in &self.configured {
             assert!(

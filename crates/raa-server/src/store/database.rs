@@ -243,7 +243,7 @@ fn known_client(row: &Row<'_>, now: SystemTime) -> rusqlite::Result<KnownClient>
             muted: row.get(3)?,
         },
         sender_name: name(row.get(4)?),
-        last_heard_ago: last_heard_ms.map(|ms| {
+        last_seen_ago: last_heard_ms.map(|ms| {
             let at =
                 SystemTime::UNIX_EPOCH + Duration::from_millis(ms.try_into().unwrap_or_default());
             now.duration_since(at).unwrap_or_default()
@@ -355,7 +355,7 @@ mod tests {
             (7, &settings("Ward 3", 150, true))
         );
         assert_eq!(known[0].sender_name, Name::new("own").ok());
-        let ago = known[0].last_heard_ago.unwrap().as_secs();
+        let ago = known[0].last_seen_ago.unwrap().as_secs();
         assert!((60..70).contains(&ago), "{ago}");
         assert_eq!(
             (known[1].ssrc, &known[1].settings),

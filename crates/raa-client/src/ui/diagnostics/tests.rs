@@ -64,7 +64,7 @@ fn busy() -> Status {
             dropped_samples: 5,
             sending: true,
             redundancy: 2,
-            hearing: Hearing::Losing { percent: 5 },
+            reception: Reception::Losing { percent: 5 },
             round_trip: Some(Duration::from_micros(12_800)),
             level: Level {
                 rms_dbfs: -23.04,
@@ -149,13 +149,16 @@ fn what_is_not_known_is_told_too() {
 #[test]
 fn how_the_server_hears_it_is_told() {
     for (hearing, said) in [
-        (Hearing::Unknown, "not known yet"),
-        (Hearing::Good, "good"),
-        (Hearing::NotHeard, "not heard: the server has not answered"),
+        (Reception::Unknown, "not known yet"),
+        (Reception::Good, "good"),
+        (
+            Reception::NoReports,
+            "not heard: the server has not answered",
+        ),
     ] {
         let status = Status {
             stats: Some(PacketizerStats {
-                hearing,
+                reception: hearing,
                 ..any_stats(true)
             }),
             ..busy()

@@ -75,24 +75,24 @@ fn the_tooltip_says_how_the_server_hears_it() {
     let heard = |sending, hearing| {
         status(|s| {
             s.stats = Some(PacketizerStats {
-                hearing,
+                reception: hearing,
                 ..any_stats(sending)
             });
         })
     };
     check(
-        &heard(true, Hearing::Good),
+        &heard(true, Reception::Good),
         Icon::Active,
         "RAA client: sending sound to raa.example:4010, reception good",
         "RAA クライアント: raa.example:4010 へ音を送信中、受信状態は良好です",
     );
     check(
-        &heard(true, Hearing::Losing { percent: 5 }),
+        &heard(true, Reception::Losing { percent: 5 }),
         Icon::Active,
         "RAA client: sending sound to raa.example:4010, reception: losing 5 %",
         "RAA クライアント: raa.example:4010 へ音を送信中、受信側で 5 % 欠落しています",
     );
-    let not_heard = heard(false, Hearing::NotHeard);
+    let not_heard = heard(false, Reception::NoReports);
     check(
         &not_heard,
         Icon::Silent,

@@ -4,7 +4,7 @@ use crate::codec::EncoderSettings;
 use std::collections::VecDeque;
 
 use super::*;
-use crate::packetizer::{Hearing, Identity, Packetizer, PacketizerConfig, Redundancy};
+use crate::packetizer::{Identity, Packetizer, PacketizerConfig, Reception, Redundancy};
 
 const STEP: Duration = Duration::from_millis(1);
 const THERE: Duration = Duration::from_millis(30);
@@ -71,5 +71,5 @@ fn both_sides_learn_how_long_the_way_is() {
         let off = trip.unwrap().as_secs_f64() - (THERE + BACK).as_secs_f64();
         assert!(off.abs() < 0.0001, "{trip:?}");
     }
-    assert_eq!(told.hearing, Hearing::Good);
+    assert_eq!(told.reception, Reception::Good);
 }

@@ -16,24 +16,24 @@ use crate::rtcp::{self, Item, ReceptionReport, TimeEcho, ntp};
 const UNANSWERED_REPORTS: u32 = 3;
 const UNANSWERED_FOR: Duration = Duration::from_secs(15);
 
-/// How the stream is heard, by the receiver's own account.
+/// What the receiver's reports say about the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Hearing {
-    /// It has not said, and it is too early to tell.
+pub enum Reception {
+    /// No report has come, and it is too early to conclude anything.
     #[default]
     Unknown,
-    /// Less than 1 % is lost on the way.
+    /// Less than 1 % is lost.
     Good,
-    /// So much was lost on the way between its last two reports.
+    /// Packets were lost between the receiver's last two reports.
     Losing {
         /// 1 to 100.
         percent: u8,
     },
-    /// It does not answer, or no longer; one that knows no RTCP reports never does.
-    NotHeard,
+    /// Reports stopped or never came; a receiver without RTCP never sends any.
+    NoReports,
 }
 
-impl Hearing {
+impl Reception {
     fn of(fraction_lost: u8) -> Self {
         let hundredfold = u16::from(fraction_lost) * 100;
         if hundredfold < 256 {
@@ -55,7 +55,7 @@ struct Unanswered {
 #[derive(Debug)]
 pub(super) struct Feedback {
     ssrc: u32,
-    hearing: Hearing,
+    reception: Reception,
     unanswered: Option<Unanswered>,
     round_trip: Option<Duration>,
     /// A clock that is not echoed yet, and when it came.
@@ -68,7 +68,7 @@ impl Feedback {
     pub(super) fn new(ssrc: u32, least: Redundancy) -> Self {
         Self {
             ssrc,
-            hearing: Hearing::Unknown,
+            reception: Reception::Unknown,
             unanswered: None,
             round_trip: None,
             reference: None,
@@ -78,7 +78,7 @@ impl Feedback {
 
     /// The receiver may be another one from now on. What was lost may be lost again.
     pub(super) fn forget_receiver(&mut self) {
-        self.hearing = Hearing::Unknown;
+        self.reception = Reception::Unknown;
         self.unanswered = None;
         self.round_trip = None;
         self.reference = None;
@@ -89,11 +89,11 @@ impl Feedback {
         self.redundancy.current()
     }
 
-    pub(super) fn hearing(&self, now: Instant) -> Hearing {
+    pub(super) fn reception(&self, now: Instant) -> Reception {
         if self.is_unanswered(now) {
-            return Hearing::NotHeard;
+            return Reception::NoReports;
         }
-        self.hearing
+        self.reception
     }
 
     /// How long the way there and back takes, by the last report.
@@ -139,7 +139,7 @@ impl Feedback {
     }
 
     fn handle_report(&mut self, now: Instant, arrival: Option<u64>, report: &ReceptionReport) {
-        self.hearing = Hearing::of(report.fraction_lost);
+        self.reception = Reception::of(report.fraction_lost);
         self.unanswered = None;
         self.redundancy.handle_loss(now, report.fraction_lost);
         let measured = arrival.and_then(|arrival| {

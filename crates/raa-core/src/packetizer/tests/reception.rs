@@ -3,8 +3,8 @@
 use super::*;
 use crate::rtcp::ntp;
 
-fn hearing(world: &World) -> Hearing {
-    world.packetizer.stats().hearing
+fn reception(world: &World) -> Reception {
+    world.packetizer.stats().reception
 }
 
 /// A report about the stream, with its reference to a sender report.
@@ -50,17 +50,17 @@ fn echoes(datagram: &[u8]) -> Vec<rtcp::TimeEcho> {
 fn the_receiver_says_how_it_hears() {
     let mut world = World::new();
     world.capture_tone(100 * MS);
-    assert_eq!(hearing(&world), Hearing::Unknown);
+    assert_eq!(reception(&world), Reception::Unknown);
     for (fraction_lost, expected) in [
-        (0, Hearing::Good),
-        (2, Hearing::Good),
-        (3, Hearing::Losing { percent: 1 }),
-        (13, Hearing::Losing { percent: 5 }),
-        (255, Hearing::Losing { percent: 100 }),
-        (0, Hearing::Good),
+        (0, Reception::Good),
+        (2, Reception::Good),
+        (3, Reception::Losing { percent: 1 }),
+        (13, Reception::Losing { percent: 5 }),
+        (255, Reception::Losing { percent: 100 }),
+        (0, Reception::Good),
     ] {
         world.tell_loss(fraction_lost);
-        assert_eq!(hearing(&world), expected, "{fraction_lost}");
+        assert_eq!(reception(&world), expected, "{fraction_lost}");
     }
 }
 
@@ -70,17 +70,17 @@ fn three_reports_and_15_s_without_an_answer_are_not_being_heard() {
     world.capture_tone(20 * MS);
     let first = world.rtcp[0].0;
     world.pass_to(first + 14_999 * MS);
-    assert_eq!(hearing(&world), Hearing::Unknown);
+    assert_eq!(reception(&world), Reception::Unknown);
     world.pass_to(first + 23_000 * MS);
     assert!(world.rtcp.len() >= 3);
-    assert_eq!(hearing(&world), Hearing::NotHeard);
+    assert_eq!(reception(&world), Reception::NoReports);
     assert!(
         world.rtp.last().unwrap().at > first + 22_000 * MS,
         "it goes on"
     );
     assert_eq!(world.packetizer.stats().redundancy, 1);
     world.tell_loss(0);
-    assert_eq!(hearing(&world), Hearing::Good);
+    assert_eq!(reception(&world), Reception::Good);
 }
 
 #[test]
@@ -94,11 +94,11 @@ fn who_answers_no_longer_does_not_hear() {
             Duration::ZERO,
             &referring(last_reference(&world), Duration::ZERO),
         );
-        assert_eq!(hearing(&world), Hearing::Good);
+        assert_eq!(reception(&world), Reception::Good);
     }
     assert!(world.packetizer.stats().round_trip.is_some());
     world.pass(30_000 * MS);
-    assert_eq!(hearing(&world), Hearing::NotHeard);
+    assert_eq!(reception(&world), Reception::NoReports);
     assert_eq!(world.packetizer.stats().round_trip, None);
 }
 
@@ -110,7 +110,7 @@ fn a_computer_that_has_slept_has_not_waited_for_an_answer() {
     assert_eq!(world.rtcp.len(), 1);
     world.now += 3_600_000 * MS;
     world.packetizer.handle_timeout(world.now);
-    assert_eq!(hearing(&world), Hearing::Good);
+    assert_eq!(reception(&world), Reception::Good);
 }
 
 #[test]
@@ -125,7 +125,10 @@ fn another_receiver_has_said_nothing_yet() {
     world.tell_loss(255);
     world.packetizer.introduce_again();
     let stats = world.packetizer.stats();
-    assert_eq!((stats.hearing, stats.round_trip), (Hearing::Unknown, None));
+    assert_eq!(
+        (stats.reception, stats.round_trip),
+        (Reception::Unknown, None)
+    );
     assert_eq!(stats.redundancy, 3, "the way may be the same");
     world.capture_tone(20 * MS);
     assert_eq!(echoes(&world.rtcp.last().unwrap().1), []);
@@ -163,8 +166,8 @@ fn nothing_but_a_whole_report_about_the_stream_changes_anything() {
     );
     let stats = world.packetizer.stats();
     assert_eq!(
-        (stats.hearing, stats.redundancy),
-        (Hearing::Losing { percent: 100 }, 3)
+        (stats.reception, stats.redundancy),
+        (Reception::Losing { percent: 100 }, 3)
     );
 }
 
@@ -206,7 +209,7 @@ fn a_report_that_waited_to_be_read_tells_of_loss_and_of_no_time() {
     let report = late(last_reference(&world));
     world.pass(400 * MS);
     world.packetizer.handle_rtcp(world.now, 400 * MS, &report);
-    assert_eq!(hearing(&world), Hearing::Losing { percent: 5 });
+    assert_eq!(reception(&world), Reception::Losing { percent: 5 });
     assert_eq!(world.packetizer.stats().round_trip, None);
     world.pass(16_000 * MS);
     assert_eq!(

@@ -1,7 +1,6 @@
 //! A packetizer behind a hub: what a listener hears.
 
 use super::*;
-use crate::SLOT;
 use crate::codec::{Decoder, MAX_PACKET_SAMPLES};
 use crate::hub::{Hub, HubConfig, Origin, Output};
 
@@ -59,20 +58,12 @@ fn hear(world: &World, until: Instant) -> Heard {
 }
 
 fn hub(start: Instant) -> Hub {
-    let config = HubConfig {
-        payload_types: vec![OPUS_PAYLOAD_TYPE],
-        max_playout_delay: 20 * SLOT,
-        offline_after: Duration::from_secs(5),
-        max_unset_clients: 10,
-        reserved_ssrcs: Vec::new(),
-        encoder: EncoderSettings::default(),
-        mix_stream: StreamStart {
-            ssrc: 1,
-            sequence_number: 0,
-            timestamp: 0,
-        },
-        wall_clock: std::time::SystemTime::UNIX_EPOCH,
+    let mix_stream = StreamStart {
+        ssrc: 1,
+        sequence_number: 0,
+        timestamp: 0,
     };
+    let config = HubConfig::new(mix_stream, std::time::SystemTime::UNIX_EPOCH);
     Hub::new(config, start).unwrap()
 }
 
