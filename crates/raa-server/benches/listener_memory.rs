@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use raa_server::config::Config;
-use raa_server::{Listeners, Setup};
+use raa_server::{Setup, Sockets};
 use tokio_util::sync::CancellationToken;
 
 const FEW: usize = 10;
@@ -44,7 +44,7 @@ fn main() {
     let stop = CancellationToken::new();
     let listeners = {
         let _inside = runtime.enter();
-        Listeners::bind(&setup.config).unwrap()
+        Sockets::bind(&setup.config).unwrap()
     };
     let port = listeners.addresses().unwrap().1.port();
     let server = runtime.spawn(raa_server::run(setup, listeners, stop.clone()));

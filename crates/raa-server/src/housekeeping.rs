@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::desk::Desk;
+use crate::control::Control;
 use crate::id::ClientId;
 
 /// Last-heard times are stored this often while clients are heard,
@@ -33,7 +33,7 @@ const LOG_WINDOW: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs until `stop`, then stores a last time.
-pub(crate) async fn run(events: Receiver<ClientEvent>, desk: Desk, stop: CancellationToken) {
+pub(crate) async fn run(events: Receiver<ClientEvent>, control: Control, stop: CancellationToken) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut log = LogLimit::new(Instant::now());
@@ -55,7 +55,7 @@ pub(crate) async fn run(events: Receiver<ClientEvent>, desk: Desk, stop: Cancell
             );
         }
         if is_over || saves.is_due(now) {
-            save(&desk, &mut saves, now).await;
+            save(&control, &mut saves, now).await;
         }
         if is_over {
             return;
@@ -63,9 +63,9 @@ pub(crate) async fn run(events: Receiver<ClientEvent>, desk: Desk, stop: Cancell
     }
 }
 
-async fn save(desk: &Desk, saves: &mut Saves, now: Instant) {
+async fn save(control: &Control, saves: &mut Saves, now: Instant) {
     let (window, evicted) = saves.begin(now);
-    match desk.save_heard(window, evicted).await {
+    match control.save_last_seen(window, evicted).await {
         Ok(()) => saves.saved = now,
         Err(reason) if saves.may_complain(now) => {
             warn!(%reason, "when clients were last heard cannot be stored");

@@ -5,18 +5,18 @@
 //! and what operators have set is on the disk.
 
 mod api;
-mod bind;
 pub mod config;
 mod connection;
-mod desk;
+mod control;
 pub mod engine;
-mod events;
 mod housekeeping;
 mod http;
 pub mod id;
 mod listen;
+mod live;
 mod log;
 pub mod process;
+mod sockets;
 mod store;
 mod testmusic;
 mod websocket;
@@ -37,11 +37,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use api::status::ServerFigures;
-pub use bind::Listeners;
 use config::Config;
-use desk::Desk;
+use control::Control;
 use engine::{EngineConfig, EngineHandle, EngineThread};
-use events::Events;
 use http::App;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
@@ -49,6 +47,8 @@ use listen::audience::Audience;
 use listen::fanout::FanoutThreads;
 #[doc(hidden)]
 pub use listen::floor::BareFloor;
+use live::Live;
+pub use sockets::Sockets;
 use store::StoreThread;
 
 /// How long the end waits for browsers to take their goodbye.
@@ -71,13 +71,9 @@ pub struct Setup {
 ///
 /// # Errors
 /// When the server can't start, or its engine has ended.
-pub async fn run(
-    setup: Setup,
-    listeners: Listeners,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let (udp, http) = listeners.addresses()?;
-    let running = Running::start(setup, listeners, stop.child_token())?;
+pub async fn run(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<()> {
+    let (udp, http) = sockets.addresses()?;
+    let running = Running::start(setup, sockets, stop.child_token())?;
     info!(%udp, %http, "listening");
     tokio::select! {
         () = stop.cancelled() => info!("stopping"),
@@ -106,34 +102,33 @@ struct Running {
 }
 
 impl Running {
-    fn start(setup: Setup, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<Self> {
+    fn start(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<Self> {
         let max_unset = setup.config.max_unnamed_clients.into();
         let (store, store_thread, known) = store::open(&setup.state_dir, max_unset)?;
-        let config = engine_config(&setup.config, listeners.udp, known);
+        let config = engine_config(&setup.config, sockets.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
-        let desk = Desk::new(engine.clone(), store);
+        let control = Control::new(engine.clone(), store);
         let audience = Arc::<Audience>::default();
         let (fanout, fanout_threads) =
             listen::fanout::start(&engine, &audience, &listen::greeting(), &stop)?;
         let figures = ServerFigures::new(audience.clone());
-        let events = Events::new(engine.clone(), audience, figures.clone(), stop.clone());
+        let live = Live::new(engine.clone(), audience, figures.clone(), stop.clone());
         let connections = TaskTracker::new();
         let router = http::router(App {
             engine: engine.clone(),
-            desk: desk.clone(),
+            control: control.clone(),
             figures,
-            events: events.clone(),
+            live: live.clone(),
             fanout: Arc::new(fanout),
             page: Arc::new(Page::new(setup.web_dir)),
             connections: connections.clone(),
         });
-        let listener =
-            TcpListener::from_std(listeners.http).context("cannot accept connections")?;
+        let listener = TcpListener::from_std(sockets.http).context("cannot accept connections")?;
         let serve = http::accept::run(listener, router, stop.clone(), connections.clone());
         Ok(Self {
             serving: tokio::spawn(serve),
-            feeding: tokio::spawn(events.run()),
-            keeping: tokio::spawn(housekeeping::run(client_events, desk, stop.clone())),
+            feeding: tokio::spawn(live.run()),
+            keeping: tokio::spawn(housekeeping::run(client_events, control, stop.clone())),
             engine,
             stop,
             connections,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::config::{self, Args, Loaded};
-use crate::{Listeners, Setup, log, run};
+use crate::{Setup, Sockets, log, run};
 
 const CONFIG_EXIT_CODE: u8 = 2;
 /// What may still run when the server has ended, such as a stuck disk, is left behind.
@@ -63,7 +63,7 @@ async fn serve_until_signal(loaded: Loaded) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     raise_descriptor_limit();
-    let listeners = Listeners::bind(&loaded.config)?;
+    let sockets = Sockets::bind(&loaded.config)?;
     let Loaded {
         config,
         state_dir,
@@ -76,7 +76,7 @@ async fn serve_until_signal(loaded: Loaded) -> anyhow::Result<()> {
             state_dir,
             web_dir,
         },
-        listeners,
+        sockets,
         stop,
     )
     .await

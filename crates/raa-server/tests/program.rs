@@ -12,7 +12,7 @@ use common::program::{PROGRAM, Program, output};
 use common::{close_frame, connect, get, next_frame, next_json};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use raa_server::Listeners;
+use raa_server::Sockets;
 use raa_server::config::Config;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -170,7 +170,7 @@ async fn a_log_that_nobody_reads_does_not_stop_the_sound() {
         http_port: 0,
         ..Config::default()
     };
-    let (_, http) = Listeners::bind(&config).unwrap().addresses().unwrap();
+    let (_, http) = Sockets::bind(&config).unwrap().addresses().unwrap();
     let http = SocketAddr::from((Ipv4Addr::LOCALHOST, http.port()));
     let mut command = Command::new(PROGRAM);
     command.args([

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
-use crate::desk::Desk;
+use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::id::ClientId;
 
@@ -56,7 +56,7 @@ pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
     )
 )]
 pub(crate) async fn change(
-    State(desk): State<Desk>,
+    State(control): State<Control>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -64,7 +64,7 @@ pub(crate) async fn change(
     let id = client_id(id)?;
     require_json(&headers)?;
     let change = patch::parse(&read(body).await?)?;
-    let snapshot = desk.change(id, change).await?;
+    let snapshot = control.change(id, change).await?;
     let client = snapshot
         .client(id.0)
         .ok_or_else(|| unknown(&id.to_string()))?;
@@ -84,10 +84,10 @@ pub(crate) async fn change(
     )
 )]
 pub(crate) async fn forget(
-    State(desk): State<Desk>,
+    State(control): State<Control>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    desk.forget(client_id(id)?).await?;
+    control.forget(client_id(id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::desk::DeskError;
+use crate::control::ControlError;
 use crate::websocket::HandshakeError;
 
 /// Quoted text from a request is cut after so many characters.
@@ -91,13 +91,13 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<DeskError> for ApiError {
-    fn from(error: DeskError) -> Self {
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
         let (status, code) = match &error {
-            DeskError::Unknown(_) => (StatusCode::NOT_FOUND, "not_found"),
-            DeskError::Connected(_) => (StatusCode::CONFLICT, "client_connected"),
-            DeskError::NotKept(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
-            DeskError::Unavailable => return Self::engine_unavailable(),
+            ControlError::Unknown(_) => (StatusCode::NOT_FOUND, "not_found"),
+            ControlError::Connected(_) => (StatusCode::CONFLICT, "client_connected"),
+            ControlError::NotKept(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
+            ControlError::Unavailable => return Self::engine_unavailable(),
         };
         Self::new(status, code, error.to_string())
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::error::{ApiError, quoted};
-use crate::desk::Change;
+use crate::control::Change;
 
 /// What to change of a client: any of these fields. An empty object changes nothing.
 #[derive(Deserialize, ToSchema)]

@@ -24,10 +24,10 @@ use tokio_util::task::TaskTracker;
 use crate::api::error::ApiError;
 use crate::api::status::ServerFigures;
 use crate::api::{clients, listen, status};
-use crate::desk::Desk;
+use crate::control::Control;
 use crate::engine::EngineHandle;
-use crate::events::{self, Events};
 use crate::listen::fanout::Fanout;
+use crate::live::{self, Live};
 use page::Page;
 
 /// The page needs its own files, WebAssembly for the decoder, and its own WebSockets. It may be
@@ -39,9 +39,9 @@ const CONTENT_SECURITY: &str = "default-src 'self'; script-src 'self' 'wasm-unsa
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) engine: EngineHandle,
-    pub(crate) desk: Desk,
+    pub(crate) control: Control,
     pub(crate) figures: ServerFigures,
-    pub(crate) events: Events,
+    pub(crate) live: Live,
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) page: Arc<Page>,
     /// The tasks of all connections; the server's end waits for them.
@@ -61,9 +61,9 @@ macro_rules! parts {
 
 parts! {
     engine: EngineHandle,
-    desk: Desk,
+    control: Control,
     figures: ServerFigures,
-    events: Events,
+    live: Live,
     fanout: Arc<Fanout>,
     page: Arc<Page>,
     connections: TaskTracker,
@@ -78,7 +78,7 @@ pub(crate) fn router(app: App) -> Router {
             patch(clients::change).delete(clients::forget),
         )
         .route("/api/status", get(status::status))
-        .route("/api/events", get(events::events))
+        .route("/api/events", get(live::events))
         .route("/api/openapi.json", get(openapi::description))
         .route("/healthz", get(status::healthz))
         .route("/ws", get(listen::listen))

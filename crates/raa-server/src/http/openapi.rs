@@ -8,7 +8,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use crate::api::{clients, listen, status};
-use crate::events;
+use crate::live;
 
 /// RAA (Remote Audio Aggregation) mixes the sound of many computers.
 ///
@@ -22,11 +22,11 @@ use crate::events;
         clients::forget,
         status::status,
         status::healthz,
-        events::events,
+        live::events,
         listen::listen,
         description,
     ),
-    components(schemas(events::LevelsMessage)),
+    components(schemas(live::LevelsMessage)),
     info(title = "RAA server", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     tags(
         (name = "clients", description = "The computers that send their sound"),

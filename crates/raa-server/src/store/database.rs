@@ -61,7 +61,7 @@ pub(super) enum OpenError {
 
 /// A client that was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct LastSeen {
     /// Who.
     pub(crate) ssrc: u32,
     /// What it calls itself.
@@ -140,10 +140,14 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn save_heard(&mut self, heard: &[Heard], evicted: &[u32]) -> rusqlite::Result<()> {
+    pub(super) fn save_last_seen(
+        &mut self,
+        heard: &[LastSeen],
+        evicted: &[u32],
+    ) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         delete_unset(&transaction, evicted)?;
-        upsert_heard(&transaction, heard)?;
+        upsert_last_seen(&transaction, heard)?;
         transaction.commit()
     }
 }
@@ -211,12 +215,12 @@ fn delete_unset(transaction: &Transaction<'_>, evicted: &[u32]) -> rusqlite::Res
     Ok(())
 }
 
-fn upsert_heard(transaction: &Transaction<'_>, heard: &[Heard]) -> rusqlite::Result<()> {
+fn upsert_last_seen(transaction: &Transaction<'_>, heard: &[LastSeen]) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare(
         "INSERT INTO clients (ssrc, sender_name, last_heard_ms) VALUES (?1, ?2, ?3)
          ON CONFLICT (ssrc) DO UPDATE SET sender_name = ?2, last_heard_ms = ?3",
     )?;
-    for Heard {
+    for LastSeen {
         ssrc,
         sender_name,
         at,
@@ -298,9 +302,9 @@ mod tests {
         }
     }
 
-    fn heard(ssrc: u32, ago_s: u64) -> Heard {
+    fn heard(ssrc: u32, ago_s: u64) -> LastSeen {
         let at = SystemTime::now() - Duration::from_secs(ago_s);
-        Heard {
+        LastSeen {
             ssrc,
             sender_name: Name::new("own").ok(),
             at,
@@ -345,7 +349,7 @@ mod tests {
             .save_settings(7, &settings("Ward 3", 150, true))
             .unwrap();
         database
-            .save_heard(&[heard(7, 60), heard(u32::MAX, 0)], &[])
+            .save_last_seen(&[heard(7, 60), heard(u32::MAX, 0)], &[])
             .unwrap();
         drop(database);
         let known = folder.known();
@@ -387,10 +391,10 @@ mod tests {
         let folder = Folder::new();
         let mut database = folder.open();
         database
-            .save_heard(&[heard(1, 0), heard(2, 0)], &[])
+            .save_last_seen(&[heard(1, 0), heard(2, 0)], &[])
             .unwrap();
         database.save_settings(2, &settings("", 99, false)).unwrap();
-        database.save_heard(&[], &[1, 2, 3]).unwrap();
+        database.save_last_seen(&[], &[1, 2, 3]).unwrap();
         let known = database.load(1000).unwrap();
         assert_eq!(
             known.iter().map(|known| known.ssrc).collect::<Vec<_>>(),
@@ -405,7 +409,7 @@ mod tests {
         let all: Vec<_> = (0..20)
             .map(|ssrc| heard(ssrc, 1000 - u64::from(ssrc)))
             .collect();
-        database.save_heard(&all, &[]).unwrap();
+        database.save_last_seen(&all, &[]).unwrap();
         database.save_settings(0, &settings("", 100, true)).unwrap();
         let ssrcs = |known: Vec<KnownClient>| known.iter().map(|k| k.ssrc).collect::<Vec<_>>();
         assert_eq!(ssrcs(database.load(3).unwrap()), [0, 17, 18, 19]);

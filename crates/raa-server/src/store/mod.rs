@@ -15,7 +15,7 @@ use raa_core::settings::ClientSettings;
 use tokio::sync::{mpsc, oneshot};
 
 use database::Database;
-pub(crate) use database::Heard;
+pub(crate) use database::LastSeen;
 
 /// Writes that wait for the disk.
 const QUEUE: usize = 16;
@@ -104,12 +104,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing of it is kept.
-    pub(crate) async fn save_heard(
+    pub(crate) async fn save_last_seen(
         &self,
-        heard: Vec<Heard>,
+        heard: Vec<LastSeen>,
         evicted: Vec<u32>,
     ) -> Result<(), StoreError> {
-        self.call(move |database| database.save_heard(&heard, &evicted))
+        self.call(move |database| database.save_last_seen(&heard, &evicted))
             .await
     }
 

@@ -24,7 +24,7 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use raa_server::config::Config;
-use raa_server::{Listeners, Setup};
+use raa_server::{Setup, Sockets};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::{TcpSocket, TcpStream};
@@ -67,10 +67,10 @@ impl Server {
             web_dir: None,
         };
         change(&mut setup);
-        let listeners = Listeners::bind(&setup.config).unwrap();
-        let (udp, http) = listeners.addresses().unwrap();
+        let sockets = Sockets::bind(&setup.config).unwrap();
+        let (udp, http) = sockets.addresses().unwrap();
         let stop = CancellationToken::new();
-        let running = tokio::spawn(raa_server::run(setup, listeners, stop.clone()));
+        let running = tokio::spawn(raa_server::run(setup, sockets, stop.clone()));
         let local = |address: SocketAddr| (Ipv4Addr::LOCALHOST, address.port()).into();
         Self {
             http: local(http),

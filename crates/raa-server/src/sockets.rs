@@ -15,14 +15,14 @@ const BACKLOG: i32 = 1024;
 
 /// The sockets that the server listens at.
 #[derive(Debug)]
-pub struct Listeners {
+pub struct Sockets {
     /// Senders send here.
     pub udp: UdpSocket,
     /// The page and the API.
     pub http: TcpListener,
 }
 
-impl Listeners {
+impl Sockets {
     /// Opens the configured ports. On a system without IPv6, `::` means every IPv4 address.
     ///
     /// # Errors
@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_named_with_what_to_do() {
-        let first = Listeners::bind(&config()).unwrap();
+        let first = Sockets::bind(&config()).unwrap();
         let (udp, http) = first.addresses().unwrap();
         let check = |config: Config, words: [&str; 3]| {
-            let text = format!("{:#}", Listeners::bind(&config).unwrap_err());
+            let text = format!("{:#}", Sockets::bind(&config).unwrap_err());
             assert!(words.iter().all(|word| text.contains(word)), "{text}");
         };
         let taken = Config {
@@ -181,17 +181,17 @@ mod tests {
 
     #[test]
     fn one_socket_takes_ipv4_and_ipv6() {
-        let listeners = Listeners::bind(&config()).unwrap();
-        listeners.udp.set_nonblocking(false).unwrap();
-        let port = listeners.udp.local_addr().unwrap().port();
+        let sockets = Sockets::bind(&config()).unwrap();
+        sockets.udp.set_nonblocking(false).unwrap();
+        let port = sockets.udp.local_addr().unwrap().port();
         let v4 = UdpSocket::bind("127.0.0.1:0").unwrap();
         v4.send_to(b"4", (Ipv4Addr::LOCALHOST, port)).unwrap();
         let mut buffer = [0; 8];
-        assert_eq!(listeners.udp.recv(&mut buffer).unwrap(), 1);
+        assert_eq!(sockets.udp.recv(&mut buffer).unwrap(), 1);
         // A system without IPv6 has nothing more to show.
         if let Ok(v6) = UdpSocket::bind("[::1]:0") {
             v6.send_to(b"six", (Ipv6Addr::LOCALHOST, port)).unwrap();
-            assert_eq!(listeners.udp.recv(&mut buffer).unwrap(), 3);
+            assert_eq!(sockets.udp.recv(&mut buffer).unwrap(), 3);
         }
     }
 }

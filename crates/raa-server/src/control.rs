@@ -1,7 +1,7 @@
 //! Where an operator's commands are carried out, one after the other.
 //!
 //! A change is stored first and heard after: what the API has confirmed survives kill -9, and
-//! what the disk refused is not heard either. Always: store and engine agree when the desk is
+//! what the disk refused is not heard either. Always: store and engine agree when the control is
 //! free; a command that has begun is finished even if who asked has gone.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tracing::error;
 
 use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
-use crate::store::{Heard, Store, StoreError};
+use crate::store::{LastSeen, Store, StoreError};
 
 /// An engine that lives applies a command within a slot.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ impl Change {
 
 /// Why a command was not carried out; then nothing has changed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DeskError {
+pub(crate) enum ControlError {
     /// No such client.
     #[error("no client has the id {0}")]
     Unknown(ClientId),
@@ -60,7 +60,7 @@ pub(crate) enum DeskError {
 
 /// See the module's text.
 #[derive(Clone)]
-pub(crate) struct Desk(Arc<Inner>);
+pub(crate) struct Control(Arc<Inner>);
 
 struct Inner {
     engine: EngineHandle,
@@ -69,7 +69,7 @@ struct Inner {
     turn: Mutex<()>,
 }
 
-impl Desk {
+impl Control {
     /// The only way to change anything in `engine` and `store`.
     pub(crate) fn new(engine: EngineHandle, store: Store) -> Self {
         Self(Arc::new(Inner {
@@ -82,12 +82,12 @@ impl Desk {
     /// Changes a client's settings and returns a snapshot that shows it.
     ///
     /// # Errors
-    /// [`DeskError`].
+    /// [`ControlError`].
     pub(crate) async fn change(
         &self,
         id: ClientId,
         change: Change,
-    ) -> Result<Arc<Snapshot>, DeskError> {
+    ) -> Result<Arc<Snapshot>, ControlError> {
         let inner = self.0.clone();
         finish(async move { inner.change(id, change).await }).await
     }
@@ -95,8 +95,8 @@ impl Desk {
     /// Forgets an offline client.
     ///
     /// # Errors
-    /// [`DeskError`].
-    pub(crate) async fn forget(&self, id: ClientId) -> Result<(), DeskError> {
+    /// [`ControlError`].
+    pub(crate) async fn forget(&self, id: ClientId) -> Result<(), ControlError> {
         let inner = self.0.clone();
         finish(async move { inner.forget(id).await }).await
     }
@@ -106,7 +106,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub(crate) async fn save_heard(
+    pub(crate) async fn save_last_seen(
         &self,
         window: Duration,
         evicted: Vec<u32>,
@@ -116,12 +116,12 @@ impl Desk {
         if heard.is_empty() && evicted.is_empty() {
             return Ok(());
         }
-        self.0.store.save_heard(heard, evicted).await
+        self.0.store.save_last_seen(heard, evicted).await
     }
 }
 
 impl Inner {
-    async fn change(&self, id: ClientId, change: Change) -> Result<Arc<Snapshot>, DeskError> {
+    async fn change(&self, id: ClientId, change: Change) -> Result<Arc<Snapshot>, ControlError> {
         let _turn = self.turn.lock().await;
         let old = self.client(id)?.settings;
         let new = change.applied_to(&old);
@@ -137,11 +137,11 @@ impl Inner {
         Ok(self.engine.snapshot())
     }
 
-    async fn forget(&self, id: ClientId) -> Result<(), DeskError> {
+    async fn forget(&self, id: ClientId) -> Result<(), ControlError> {
         let _turn = self.turn.lock().await;
         let client = self.client(id)?;
         if client.status != Status::Offline {
-            return Err(DeskError::Connected(id));
+            return Err(ControlError::Connected(id));
         }
         self.require_engine()?;
         self.store.delete(id.0).await?;
@@ -153,32 +153,32 @@ impl Inner {
         forgotten
     }
 
-    fn client(&self, id: ClientId) -> Result<ClientView, DeskError> {
+    fn client(&self, id: ClientId) -> Result<ClientView, ControlError> {
         let snapshot = self.engine.snapshot();
         let client = snapshot.client(id.0).cloned();
-        client.ok_or(DeskError::Unknown(id))
+        client.ok_or(ControlError::Unknown(id))
     }
 
     /// Asked before the store is written to, so that the two do not come apart.
-    fn require_engine(&self) -> Result<(), DeskError> {
+    fn require_engine(&self) -> Result<(), ControlError> {
         if self.engine.is_healthy() {
             Ok(())
         } else {
-            Err(DeskError::Unavailable)
+            Err(ControlError::Unavailable)
         }
     }
 
-    async fn command(&self, command: Command) -> Result<(), DeskError> {
+    async fn command(&self, command: Command) -> Result<(), ControlError> {
         let answer = tokio::time::timeout(ENGINE_LIMIT, self.engine.command(command)).await;
         match answer.unwrap_or(Err(EngineError::Unavailable)) {
             Ok(()) => Ok(()),
             Err(EngineError::Refused(CommandError::NotFound(ssrc))) => {
-                Err(DeskError::Unknown(ClientId(ssrc)))
+                Err(ControlError::Unknown(ClientId(ssrc)))
             }
             Err(EngineError::Refused(CommandError::Connected(ssrc))) => {
-                Err(DeskError::Connected(ClientId(ssrc)))
+                Err(ControlError::Connected(ClientId(ssrc)))
             }
-            Err(EngineError::Unavailable) => Err(DeskError::Unavailable),
+            Err(EngineError::Unavailable) => Err(ControlError::Unavailable),
         }
     }
 }
@@ -186,25 +186,25 @@ impl Inner {
 /// Runs `work` to its end even if the future that waits for it is dropped, as happens when the
 /// browser that asked closes its connection.
 async fn finish<T: Send + 'static>(
-    work: impl Future<Output = Result<T, DeskError>> + Send + 'static,
-) -> Result<T, DeskError> {
+    work: impl Future<Output = Result<T, ControlError>> + Send + 'static,
+) -> Result<T, ControlError> {
     match tokio::spawn(work).await {
         Ok(done) => {
-            if let Err(DeskError::NotKept(reason)) = &done {
+            if let Err(ControlError::NotKept(reason)) = &done {
                 error!(%reason, "a change was refused because it cannot be kept");
             }
             done
         }
-        Err(_stopping) => Err(DeskError::Unavailable),
+        Err(_stopping) => Err(ControlError::Unavailable),
     }
 }
 
-fn heard_within(snapshot: &Snapshot, window: Duration) -> Vec<Heard> {
+fn heard_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
     let now = SystemTime::now();
     let heard = |client: &ClientView| {
         let ago = client.last_packet_ago.filter(|ago| *ago <= window)?;
         let at = now.checked_sub(ago + snapshot.taken.elapsed())?;
-        Some(Heard {
+        Some(LastSeen {
             ssrc: client.ssrc,
             sender_name: client.sender_name.clone(),
             at,

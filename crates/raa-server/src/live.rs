@@ -4,8 +4,6 @@
 //! One task writes each message once, for all connections. Always: a slow connection is given
 //! the latest state when it is ready for one, and never a queue of old ones.
 
-mod feed;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +14,7 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use raa_core::client::{ClientView, Status};
 use serde::{Serialize, Serializer};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -29,7 +28,6 @@ use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
 use crate::listen::audience::Audience;
 use crate::websocket::{self, End};
-use feed::Feed;
 
 /// The state comes this often even when nothing changes; snapshots come every 100 ms.
 const STATE_EVERY: Duration = Duration::from_millis(950);
@@ -85,7 +83,7 @@ impl Serialize for Levels<'_> {
 
 /// The way from the engine's snapshots to all connected pages.
 #[derive(Clone)]
-pub(crate) struct Events(Arc<Inner>);
+pub(crate) struct Live(Arc<Inner>);
 
 struct Inner {
     engine: EngineHandle,
@@ -95,8 +93,8 @@ struct Inner {
     stop: CancellationToken,
 }
 
-impl Events {
-    /// Writes nothing before [`Events::run`].
+impl Live {
+    /// Writes nothing before [`Live::run`].
     pub(crate) fn new(
         engine: EngineHandle,
         audience: Arc<Audience>,
@@ -180,6 +178,41 @@ impl Inner {
     }
 }
 
+/// The latest message of each kind.
+#[derive(Debug)]
+struct Feed {
+    state: watch::Sender<Utf8Bytes>,
+    levels: watch::Sender<Utf8Bytes>,
+    opened: Notify,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        let empty = || watch::Sender::new(Utf8Bytes::default());
+        Self {
+            state: empty(),
+            levels: empty(),
+            opened: Notify::new(),
+        }
+    }
+}
+
+impl Feed {
+    /// What is written from now on: states, and levels.
+    fn subscribe(&self) -> (watch::Receiver<Utf8Bytes>, watch::Receiver<Utf8Bytes>) {
+        let receivers = (self.state.subscribe(), self.levels.subscribe());
+        self.opened.notify_one();
+        receivers
+    }
+
+    /// Waits until somebody reads.
+    async fn is_read(&self) {
+        while self.state.receiver_count() == 0 {
+            self.opened.notified().await;
+        }
+    }
+}
+
 fn levels_text(snapshot: &Snapshot) -> Utf8Bytes {
     text(&LevelsMessage {
         r#type: "levels",
@@ -222,18 +255,18 @@ fn looks_the_same(old: &Snapshot, new: &Snapshot) -> bool {
     )
 )]
 pub(crate) async fn events(
-    State(events): State<Events>,
+    State(live): State<Live>,
     State(connections): State<TaskTracker>,
     Extension(connection): Extension<Arc<Connection>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = websocket::prepare(upgrade)?;
-    let serve = move |socket| connections.track_future(serve(events, connection, socket));
+    let serve = move |socket| connections.track_future(serve(live, connection, socket));
     Ok(upgrade.on_upgrade(serve))
 }
 
-async fn serve(events: Events, connection: Arc<Connection>, mut socket: WebSocket) {
-    let end = events.0.push(&mut socket).await;
+async fn serve(live: Live, connection: Arc<Connection>, mut socket: WebSocket) {
+    let end = live.0.push(&mut socket).await;
     debug!(address = %connection.peer, ?end, "page leaves");
     websocket::close(socket, end).await;
 }
