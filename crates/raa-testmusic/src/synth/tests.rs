@@ -5,8 +5,8 @@
 
 use std::f64::consts::TAU;
 
-use super::super::score::variation_1;
 use super::*;
+use crate::score::variation_1;
 
 const SECOND: usize = SAMPLE_RATE as usize;
 

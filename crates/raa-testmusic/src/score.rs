@@ -9,7 +9,7 @@
 
 use std::f64::consts::TAU;
 
-const TABLE: &str = include_str!("../../assets/goldberg-var1.tsv");
+const TABLE: &str = include_str!("../assets/goldberg-var1.tsv");
 
 const BAR: u32 = 12;
 /// Sixteenths in one half, which is played twice before the music goes on.
@@ -23,25 +23,28 @@ const LEAD_IN_S: f64 = 0.1;
 
 /// One key going down and coming up again.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Note {
-    pub(crate) onset_s: f32,
-    pub(crate) length_s: f32,
-    pub(crate) midi: u8,
-    /// How firmly the string is plucked, about 1. A harpsichord allows little of it.
-    pub(crate) strength: f32,
+pub struct Note {
+    /// When the key goes down, in seconds from the beginning.
+    pub onset_s: f32,
+    /// How long the key is held, in seconds.
+    pub length_s: f32,
+    /// The key's MIDI number: 69 is A4, 440 Hz.
+    pub midi: u8,
+    /// How firmly the string is plucked: about 1, as a harpsichord allows little difference.
+    pub strength: f32,
 }
 
 /// What in the table is not a note. Text is kept short: it comes from a file a developer has open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, {field}: {problem}")]
-pub(crate) struct ScoreError {
+struct ScoreError {
     line: usize,
     field: &'static str,
     problem: String,
 }
 
 /// The whole variation with its repeats, ordered by onset.
-pub(crate) fn variation_1() -> Vec<Note> {
+pub fn variation_1() -> Vec<Note> {
     perform(&parse(TABLE).expect("the embedded table is valid: a test reads it"))
 }
 

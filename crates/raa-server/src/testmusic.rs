@@ -6,9 +6,6 @@
 //! Always: the packet of a slot depends on the slot's number alone, so that the music, like any
 //! sender, goes on while the server stands still.
 
-mod score;
-mod synth;
-
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
@@ -18,8 +15,7 @@ use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
 use raa_core::rtp::StreamStart;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
-
-use synth::Harpsichord;
+use raa_testmusic::{Harpsichord, variation_1};
 
 /// What the client calls itself.
 const NAME: &str = "Test BGM (Goldberg Var.1)";
@@ -46,7 +42,7 @@ impl TestMusic {
         // One piece of music of a known length goes through it, so it needs no bound.
         let (sender, encoded) = channel();
         let render = move || {
-            let mut harpsichord = Harpsichord::new(score::variation_1());
+            let mut harpsichord = Harpsichord::new(variation_1());
             let mut pcm = [0.0; SLOT_SAMPLES];
             let mut packet = [0; MAX_ENCODED_LEN];
             let mut pause = 0;

@@ -15,9 +15,9 @@ mod tests;
 use room::Room;
 use string::{Pluck, PluckedString};
 
-use super::score::Note;
+use crate::score::Note;
 
-pub(super) const SAMPLE_RATE: u32 = 48_000;
+const SAMPLE_RATE: u32 = 48_000;
 const FRAME: u64 = 960;
 
 /// From the last key's release to the end of the pass: the strings and the room are below -80 dBFS.
@@ -60,7 +60,7 @@ const CHOIRS: [Choir; 3] = [
 ];
 
 /// Plays one pass of a list of notes.
-pub(crate) struct Harpsichord {
+pub struct Harpsichord {
     notes: Vec<Note>,
     next_note: usize,
     position: u64,
@@ -72,7 +72,7 @@ pub(crate) struct Harpsichord {
 
 impl Harpsichord {
     /// `notes` are ordered by onset.
-    pub(crate) fn new(notes: Vec<Note>) -> Self {
+    pub fn new(notes: Vec<Note>) -> Self {
         let last = notes
             .iter()
             .map(|note| samples(note.onset_s) + samples(note.length_s))
@@ -90,7 +90,7 @@ impl Harpsichord {
     }
 
     /// Renders what comes next. After the end of the pass that is the inaudible last of the room's decay.
-    pub(crate) fn render(&mut self, out: &mut [f32]) {
+    pub fn render(&mut self, out: &mut [f32]) {
         let mut rest = out;
         while !rest.is_empty() {
             self.strike_due();
@@ -111,7 +111,7 @@ impl Harpsichord {
     }
 
     /// Whether the pass has been rendered whole, with the decay of its last note.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.position >= self.length
     }
 
