@@ -1,18 +1,18 @@
-"""Lines through figures, and the tables that scripts/performance/run writes. Pure: no programs, no files."""
+"""Computes regression lines and the tables of docs/performance.md. Pure: starts no programs, touches no files."""
 
 import statistics
 
-# How full a machine may be made by the extrapolation.
+# The share of a slot that the extrapolation fills.
 HEADROOM = 0.8
 CORES = 64
-# A turn counts while the host takes no more of the machine's cores.
+# A turn is quiet if the host took at most this share of the machine's cores, in percent.
 QUIET_PERCENT = 0.1
-# What the server uses at most: engine/workers.rs, listen/fanout.rs, http/accept.rs.
+# The most that the server uses: engine/workers.rs, outputs/ws/fanout.rs, http/accept.rs.
 DECODING_THREADS, WRITING_THREADS, CONNECTIONS = 8, 8, 8192
 
 
 def line(points):
-    """The least squares' line through (x, y): slope, intercept, and the share of the variance it explains."""
+    """Fits a line to (x, y) by least squares: slope, intercept, and the share of the variance that it explains."""
     count = len(points)
     mean_x, mean_y = (sum(point[i] for point in points) / count for i in (0, 1))
     spread = sum((x - mean_x) ** 2 for x, _ in points)
@@ -24,23 +24,23 @@ def line(points):
 
 
 def mean_of(first, second):
-    """Of two measurements, name by name."""
+    """Returns the mean of two measurements, name by name."""
     return {name: (value + second[name]) / 2 for name, value in first.items()}
 
 
 def with_turns_before(before, found):
-    """What was found, with the turns that were taken before. What has no turns stays as it is."""
+    """Puts the turns of an earlier run in front of those in `found`. A result without turns stays as it is."""
     return {**found, "turns": before + found["turns"]} if "turns" in found else found
 
 
 def is_quiet(turn):
-    """Whether the machine's cores were its own."""
+    """Tells whether the host left the machine its cores during this turn."""
     return turn["stolen_percent"] <= QUIET_PERCENT
 
 
 def of_turns(row):
-    """What several turns of the same have found: medians of costs and of multiples, the worst of times, sums of slots.
-    Of the quiet turns, if there is one."""
+    """Combines several turns: medians of costs and multiples, the worst times, sums of slots. Uses only the quiet turns if
+    there are any."""
     turns = list(filter(is_quiet, row["turns"])) or row["turns"]
     median = lambda values: None if None in values else statistics.median(values)
     server = {name: turns[0]["server"][name] for name in ("clients", "speaking")}
@@ -65,7 +65,7 @@ def of_turns(row):
 
 
 def speakers_of(threads, slope_percent, decode_us):
-    """How many speakers fit into a slot when so many threads decode, after one has done all the rest."""
+    """Returns how many speakers fit into a slot when `threads` decode, after one thread has done everything else."""
     decode_percent = decode_us / 200
     serial_percent = max(slope_percent - decode_percent, 0)
     return int(HEADROOM * 100 / (serial_percent + decode_percent / threads))
@@ -81,17 +81,17 @@ def ms(timing):
 
 
 def with_multiple(percent, multiple):
-    return "does not keep up" if percent is None else f"{percent:.1f} ({multiple:.2f})"
+    return "cannot keep up" if percent is None else f"{percent:.1f} ({multiple:.2f})"
 
 
 def speakers_table(rows):
-    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "stolen, %", "heard", "raa-load"]
+    head = ["speakers", "limit", "raa-server", "bare loop", "GStreamer", "slots skipped", "stolen, %", "in the mix", "raa-load"]
     cells = []
     for row in rows:
         limit, server, multiples = row["parts"]["limit_percent"], row["server"], row["multiples"]
         peer = row["gstreamer"]
         kept = peer and peer["keeps_up"]
-        gstreamer = with_multiple(peer["cpu_percent"], peer["cpu_percent"] / limit) if kept else "does not keep up" if peer else "-"
+        gstreamer = with_multiple(peer["cpu_percent"], peer["cpu_percent"] / limit) if kept else "cannot keep up" if peer else "-"
         measured = [
             with_multiple(server["server_cpu_percent"], multiples["server"]),
             with_multiple(row["loop_percent"], multiples["loop"]),
@@ -100,19 +100,19 @@ def speakers_table(rows):
         listed = ", ".join(str(slots) if quiet else f"({slots})" for slots, quiet in in_turns)
         skipped = f"{listed} of {server['slots']}"
         stolen = ", ".join(f"{turn['stolen_percent']:.2f}" for turn in row["turns"])
-        heard, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
-        cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, stolen, heard, own])
+        in_mix, own = f"{server['heard_percent']:.2f} %", f"{server['own_cpu_percent']:.1f}"
+        cells.append([row["speakers"], f"{limit:.1f}", *measured, gstreamer, skipped, stolen, in_mix, own])
     return table(head, cells)
 
 
 def timing_table(rows):
-    head = ["clients / speaking", "mix cycle mean / p99 / max, ms", "slots begin late by mean / p99 / max, ms"]
+    head = ["clients / speaking", "mix cycle mean / p99 / max, ms", "slot lateness mean / p99 / max, ms"]
     return table(head, [[f"{r['clients']} / {r['speaking']}", ms(r["mix_cycle"]), ms(r["slot_lateness"])] for r in rows])
 
 
 def parts_table(rows):
     names = ["wake_up_us", "receive_us", "decode_us", "encode_us", "tight_decode_us"]
-    head = ["speakers", "threads", "wake-up", "receive", "decode", "encode", "decode without a pause", "raa-server by that"]
+    head = ["speakers", "threads", "wake-up", "receive", "decode", "encode", "decode in a tight loop", "raa-server as a multiple of that"]
     return table(
         head,
         [
@@ -128,7 +128,7 @@ def parts_table(rows):
 
 
 def frame_us(row):
-    """CPU of the server per listener and frame: what it uses beyond that without listeners."""
+    """Returns the server's CPU time per listener and frame: what it uses in addition to its use without listeners."""
     percent = row["server"]["server_cpu_percent"] - row["base"]["server_cpu_percent"]
     seconds, frames = row["server"]["seconds"], row["server"]["listeners"]["frames"]
     return percent / 100 * seconds * 1e6 / max(frames, 1)
@@ -136,24 +136,24 @@ def frame_us(row):
 
 def listeners_table(rows):
     head = ["listeners", "bare write, us", "raa-server per frame, us", "multiple", "late by > 20 ms", "p99 / max, ms"]
-    head += ["missing", "left", "frames per write", "KiB per listener", "speakers heard", "slots skipped"]
+    head += ["missing", "disconnected", "frames per write", "KiB per listener", "in the mix", "slots skipped"]
     cells = []
     for row in rows:
         server, bare = row["server"], row["writes"]["write_us"]
-        heard, cost = server["listeners"], frame_us(row)
+        received, cost = server["listeners"], frame_us(row)
         kib = (server["server_rss_bytes"] - row["base"]["server_rss_bytes"]) / 1024 / row["listeners"]
-        late = [f"{heard['late_percent']:.3f} %", f"{heard['lateness']['p99_ms']:.1f} / {heard['lateness']['max_ms']:.1f}"]
-        together = f"{heard['frames'] / max(server['listener_writes'], 1):.2f}"
-        found = [*late, heard["missing"], heard["disconnected"], together, f"{kib:.1f}", f"{server['heard_percent']:.2f} %"]
+        late = [f"{received['late_percent']:.3f} %", f"{received['lateness']['p99_ms']:.1f} / {received['lateness']['max_ms']:.1f}"]
+        together = f"{received['frames'] / max(server['listener_writes'], 1):.2f}"
+        found = [*late, received["missing"], received["disconnected"], together, f"{kib:.1f}", f"{server['heard_percent']:.2f} %"]
         costs = [f"{bare:.2f}", f"{cost:.2f}", f"{cost / bare:.2f}"]
         cells.append([row["listeners"], *costs, *found, server["skipped_slots"]])
     return table(head, cells)
 
 
 def growth_text(speakers, listeners):
-    """What the costs grow by, and what a large machine would carry by that."""
+    """Describes how costs grow, and extrapolates to a large machine."""
     by_speaker = line([(row["speakers"], row["server"]["server_cpu_percent"]) for row in speakers])
-    # Without the overload of the last one.
+    # An overloaded server no longer shows what a listener costs.
     carried = [row for row in listeners if row["server"]["server_cpu_percent"] < 90]
     points = [(row["listeners"], row["server"]["server_cpu_percent"]) for row in carried]
     points += [(0, row["base"]["server_cpu_percent"]) for row in carried]
@@ -168,18 +168,18 @@ def growth_text(speakers, listeners):
     ]
     one_core = HEADROOM * 100 / max(by_listener["slope"], 1e-9)
     return (
-        f"{table(head, cells)}\n\nBy these lines {CORES} cores, with slots filled to {HEADROOM:.0%}, would carry {built:,} speakers: one\n"
-        f"thread takes the packets and mixes ({serial:.4f} % of a core per speaker), then {DECODING_THREADS} threads decode\n"
-        f"({decode_us:.1f} us a packet), which is all that the server starts; with one on each of the other cores it\n"
-        f"would be {possible:,}. A thread that writes carries {one_core:,.0f} listeners, and the {WRITING_THREADS} that there are\n"
-        f"{WRITING_THREADS * one_core:,.0f}; the server takes {CONNECTIONS:,} connections. Memory bandwidth, the network card and the\n"
-        "kernel's locks are not in these lines."
+        f"{table(head, cells)}\n\nExtrapolated to {CORES} cores with slots filled to {HEADROOM:.0%}, the server would carry {built:,} speakers:\n"
+        f"one thread receives and mixes ({serial:.4f} % of a core per speaker), and the {DECODING_THREADS} decoding threads that the\n"
+        f"server starts decode ({decode_us:.1f} us a packet). With a decoding thread on each of the other cores it would be\n"
+        f"{possible:,}. A fan-out thread carries {one_core:,.0f} listeners, and the {WRITING_THREADS} that the server starts\n"
+        f"{WRITING_THREADS * one_core:,.0f}; the server accepts {CONNECTIONS:,} connections. Memory bandwidth, the network card and the\n"
+        "kernel's locks are not part of this estimate."
     )
 
 
 def page_table(page):
-    doings = {"rest": "looked at", "scroll": "scrolled", "type": "a name typed", "find": "searched"}
-    head = ["while it is", "frames", "p99 / longest, ms", "over 50 ms", "longest task's CPU, ms"]
+    doings = {"rest": "nothing", "scroll": "scrolling", "type": "typing a name", "find": "searching"}
+    head = ["user action", "frames", "p99 / longest, ms", "over 50 ms", "longest task's CPU, ms"]
     cells = []
     for name, text in doings.items():
         found = page["doing"][name]
@@ -188,7 +188,14 @@ def page_table(page):
     return table(head, cells)
 
 
-def profile_text(profile):
+# The profiles and what each is a share of.
+PROFILES = {
+    "instructions": "instructions of a slot, from its packets to its frame",
+    "time": "CPU time of the whole server in user space",
+}
+
+
+def profile_text(kind, profile):
     rows = [[f"{share:.1f} %", f"`{name}`", "yes" if is_opus else ""] for share, name, is_opus in profile["top"]]
     found = table(["share", "function", "libopus"], rows)
-    return f"{profile['opus_percent']:.1f} % of the {profile['of']} are libopus'. The ten most expensive functions:\n\n{found}"
+    return f"libopus takes {profile['opus_percent']:.1f} % of the {PROFILES[kind]}. The ten most expensive functions:\n\n{found}"

@@ -1,6 +1,6 @@
-"""Measures the server beside its limits and writes docs/performance.md. Run by scripts/performance/run.
+"""Measures the server and what it is compared with, and writes docs/performance.md. Started by scripts/performance/run.
 
-Always: what is compared was taken in the same run, by turns; raw results are kept as JSON; only the part of the
+Always: figures that are compared come from the same run, in turns; raw results are kept as JSON; only the part of the
 document between the two marks is rewritten.
 """
 
@@ -22,17 +22,17 @@ import profiles
 import programs
 
 BEGIN, END = "<!-- scripts/performance/run writes from here -->", "<!-- to here -->"
-# With listeners so many speak.
+# How many clients speak while listeners are measured.
 SPEAKING = 10
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/performance/run", description="Measures and writes docs/performance.md.")
     parser.add_argument("--seconds", type=int, default=60, help="length of each run (60)")
-    parser.add_argument("--turns", type=int, default=3, help="of speakers: the seconds are spread over so many runs (3)")
-    parser.add_argument("--more", action="store_true", help="of speakers: keep the turns of the last run, and add to them")
-    parser.add_argument("--quick", action="store_true", help="everything short and small: a trial, no result")
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="WHAT", help="measure these anew, take the others from the last run: " + ", ".join(MEASUREMENTS))
+    parser.add_argument("--turns", type=int, default=3, help="for speakers: divide the seconds among this many turns (3)")
+    parser.add_argument("--more", action="store_true", help="for speakers: keep the turns of the last run and add to them")
+    parser.add_argument("--quick", action="store_true", help="make everything short and small: a trial, not a result")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="WHAT", help="measure only these and take the others from the last run: " + ", ".join(MEASUREMENTS))
     parser.add_argument("--port-base", type=int, default=24_000, help="the first of up to 400 ports (24000)")
     parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--document", type=Path, required=True, help=argparse.SUPPRESS)
@@ -44,8 +44,8 @@ def arguments():
 
 
 def speakers(args, count):
-    """The machine's speed changes by the minute, so all is taken by turns and compared within a turn. Turns in which the
-    host took too much are taken again, no more often than were asked for."""
+    """Measures in turns and compares within a turn, because the machine's speed changes by the minute. Repeats turns in which
+    the host took too much CPU time, up to twice the number of turns that were asked for."""
     turns = []
     while sum(map(figures.is_quiet, turns)) < args.turns and len(turns) < 2 * args.turns:
         turns.append(turn(args, count))
@@ -53,7 +53,7 @@ def speakers(args, count):
 
 
 def turn(args, count):
-    """The limit is taken on both sides of what it limits."""
+    """Measures the limit before and after the server, and takes the mean."""
     seconds = math.ceil(args.seconds / args.turns)
     before = limit(args, count)
     with programs.Server(args.work, args.port_base):
@@ -64,20 +64,20 @@ def turn(args, count):
     with programs.Loop(args.work, args.port_base) as loop:
         options = ("--no-api", "--pid", loop.process.pid)
         run = programs.load(count, count, args.port_base, seconds, *options, warm_up_s=programs.SHORT_WARM_UP_S)
-        # A loop without a pause takes what it can and is late with everything.
+        # A loop that never pauses uses a whole core and is late with everything.
         keeps_up = loop.dropped() == 0 and run["process_cpu_percent"] < 97
     loop_percent = run["process_cpu_percent"] if keeps_up else None
     return {"parts": parts, "server": server, "stolen_percent": stolen_percent, "loop_percent": loop_percent}
 
 
 def limit(args, count):
-    """Who needs more than one core decodes on several, which may share what makes them fast."""
+    """Measures the limit on all cores where one core is too little, because cores may share caches and execution units."""
     parts = programs.parts(count, args.slots, 1)
     return parts if parts["limit_percent"] < 80 else programs.parts(count, args.slots, os.cpu_count())
 
 
 def gstreamer(args, count):
-    """It keeps up while a packet of sound comes out for every 20 ms."""
+    """Measures audiomixer, which keeps up as long as it sends a packet with sound every 20 ms."""
     port = args.port_base + 10
     with programs.GStreamer(args.work, port, count) as mixer:
         packets, octets, began = mixer.packets, mixer.bytes, time.monotonic()
@@ -90,7 +90,7 @@ def gstreamer(args, count):
 
 
 def forty(args):
-    """The case whose figures the older server published."""
+    """Measures the case for which the older server published figures."""
     with programs.Server(args.work, args.port_base):
         return programs.load(40, 10, args.port_base, 10 if args.quick else 150)
 
@@ -107,7 +107,7 @@ def listeners(args, count):
 
 
 def alone(args):
-    """Start-up, idleness, and what a known client takes."""
+    """Measures start-up, the idle server, and the memory of a known client."""
     starting_s = []
     for _ in range(3 if args.quick else 10):
         with programs.Server(args.work, args.port_base) as server:
@@ -131,7 +131,7 @@ def alone(args):
 
 
 def page(args):
-    """The page in a browser; the server, the load and the browser share the machine."""
+    """Measures the page in a browser that shares the machine with the server and the load."""
     clients, speaking, each_s = 300, 30, 3 if args.quick else 6
     with programs.Server(args.work, args.port_base):
         loading = profiles.in_background(clients, speaking, args.port_base, 5 * each_s + 20)
@@ -155,12 +155,12 @@ MEASUREMENTS = {
     "page": page,
     "profile": profiled,
 }
-# Of a trial.
+# The measurements of a trial.
 QUICK = [name for name in MEASUREMENTS if name not in ("speakers-300", "speakers-1000", "listeners-2000", "listeners-5000")]
 
 
 def measured(args):
-    """All results; each is kept as soon as it is there."""
+    """Returns all results. Each is stored as soon as it exists."""
     results = {}
     for name, measure in MEASUREMENTS.items():
         kept = args.work / f"{name}.json"
@@ -179,7 +179,7 @@ def measured(args):
 
 
 def turns_before(name, kept):
-    """The turns of the last run; those of other programs can't be added to."""
+    """Returns the turns of the last run. Refuses if the programs have changed since, because such turns cannot be combined."""
     last = json.loads(kept.read_text())
     programs_changed = subprocess.run(["git", "diff", "--quiet", last["commit"], "--", "crates", "Cargo.lock"], check=False)
     if programs_changed.returncode != 0:
@@ -197,7 +197,7 @@ def output_of(*command):
 
 
 def by_date(results):
-    """The measurements' names by the commit and the day of each."""
+    """Groups the measurements' names by commit and day."""
     taken = {}
     for name, result in results.items():
         taken.setdefault(f"{result['commit']}, {result['date'].split()[0]}", []).append(name)
@@ -207,10 +207,10 @@ def by_date(results):
 def conditions(args, results):
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     memory_kib = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
-    # opusic-sys brings libopus as source.
+    # opusic-sys contains the source of libopus.
     library = re.search(r'name = "opusic-sys"\nversion = "([^"]+)"', Path("Cargo.lock").read_text())
     peer = output_of("gst-launch-1.0", "--version").splitlines()
-    kind = "**A trial with --quick: short runs, no result.**" if args.quick else f"Runs of {args.seconds} s."
+    kind = "**A trial with --quick: short runs, not a result.**" if args.quick else f"Runs of {args.seconds} s."
     taken = "\n".join(f"  - {when}: {', '.join(names)}" for when, names in by_date(results).items())
     return "\n".join(
         [
@@ -220,7 +220,7 @@ def conditions(args, results):
             f"Linux {platform.release()}",
             f"- {output_of('rustc', '--version')}, "
             f"libopus of opusic-sys {library[1] if library else '?'}, {peer[-2] if len(peer) > 2 else (peer or ['?'])[0]}",
-            f"- taken on commit:\n{taken}",
+            f"- measured on commit:\n{taken}",
         ]
     )
 
@@ -228,28 +228,29 @@ def conditions(args, results):
 def document(args, results):
     found = {name: result["found"] for name, result in results.items()}
     rows = [figures.of_turns(row) for name, row in found.items() if name.startswith("speakers-")]
-    hearing, quiet = [row for name, row in found.items() if name.startswith("listeners-")], found["alone"]
+    with_listeners, quiet = [row for name, row in found.items() if name.startswith("listeners-")], found["alone"]
     sections = [
         conditions(args, results),
-        "## Speakers\n\nCPU in % of one core, in brackets as a multiple of the limit, of "
-        "several turns the median; slots skipped in each turn, and the share of the machine's cores that its host took "
-        "meanwhile. A turn in which that was more than "
-        f"{figures.QUIET_PERCENT} % stands in brackets: it is taken again, and counts in no other column if there is a "
-        "better one. GStreamer is asked up to 300.\n\n"
+        "## Speakers\n\nCPU is in % of one core, with the multiple of the limit in brackets; both are medians of several turns. "
+        "\"Slots skipped\" and \"stolen\" have one figure per turn; \"stolen\" is the share of the machine's cores that its "
+        f"host took away. A turn with more than {figures.QUIET_PERCENT} % stolen is in brackets: it was repeated, and the "
+        "other columns ignore it if there is a quieter turn. \"In the mix\" is the share of the speakers' frames that the "
+        "mix contained. GStreamer was measured with up to 300 speakers.\n\n"
         + figures.speakers_table(rows),
-        "What the limit is made of, in us:\n\n" + figures.parts_table(rows),
+        "The parts of the limit, in us:\n\n" + figures.parts_table(rows),
         "## Time of a slot\n\n" + figures.timing_table([found["forty"], *(row["server"] for row in rows)])
-        + "\n\nThe older Node.js server published 0.87 / 2.0 / 4.4 ms for 40 / 10.",
-        f"## Listeners\n\n{SPEAKING} computers speak.\n\n" + figures.listeners_table(hearing),
-        "## How cost grows\n\n" + figures.growth_text(rows, hearing),
-        "## Alone\n\n"
-        f"From its start to its first answer {quiet['starting_ms']:.0f} ms (median); idle, without test music and "
-        f"listeners, {quiet['idle_percent']:.2f} % of a core and {quiet['idle_rss_bytes'] / 2**20:.1f} MiB; "
-        f"{quiet['bytes_per_client'] / 1024:.1f} KiB for each of {quiet['known_clients']} known clients.",
-        f"## The page\n\n{found['page']['clients']} clients, {found['page']['speaking']} of them speaking, in Chromium on the "
-        "same machine:\n\n" + figures.page_table(found["page"]),
-        f"## Profile\n\n{found['profile']['speakers']} computers speak.",
-        *(figures.profile_text(part) for part in (found["profile"]["instructions"], found["profile"]["time"]) if part),
+        + "\n\nFor 40 / 10, the older Node.js server published a mix cycle of 0.87 / 2.0 / 4.4 ms.",
+        f"## Listeners\n\n{SPEAKING} clients speak.\n\n" + figures.listeners_table(with_listeners),
+        "## How cost grows\n\n" + figures.growth_text(rows, with_listeners),
+        "## Start, idle, memory\n\n"
+        f"The server answers its first request {quiet['starting_ms']:.0f} ms after its start (median). Idle, without test "
+        f"music and listeners, it uses {quiet['idle_percent']:.2f} % of a core and "
+        f"{quiet['idle_rss_bytes'] / 2**20:.1f} MiB. Each of {quiet['known_clients']} known clients takes "
+        f"{quiet['bytes_per_client'] / 1024:.1f} KiB.",
+        f"## The page\n\nFrames of the page with {found['page']['clients']} clients, {found['page']['speaking']} of them speaking, "
+        "in Chromium on the same machine:\n\n" + figures.page_table(found["page"]),
+        f"## Profile\n\n{found['profile']['speakers']} clients speak.",
+        *(figures.profile_text(kind, found["profile"][kind]) for kind in figures.PROFILES if found["profile"][kind]),
     ]
     return "\n\n".join(sections)
 

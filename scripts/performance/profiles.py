@@ -1,6 +1,6 @@
-"""Where the server's instructions and its time go with many speakers: by callgrind, and by perf where there is one.
+"""Profiles the server with many speakers: instructions by callgrind, and CPU time by perf where it is installed.
 
-Always: a function counts as libopus' if the library that was linked has it.
+Always: a function counts as part of libopus if the linked library contains it.
 """
 
 import os
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import programs
 
-# What libopus' names begin with, where the library itself is not at hand.
+# How names in libopus begin; used only if the library itself is not found.
 OPUS_NAMES = r"(opus|celt|silk|ec_|clt_mdct|comb_filter|quant|unquant|compute_|denormalise|deemphasis|exp_rotation|cwrs|icwrs|decode_pulses|encode_pulses|op_pvq|xcorr|pitch|haar1|anti_collapse|alg_|kf_bfly|tf_|tonality|run_analysis|analysis_)"
 
 
 def opus_functions():
-    """Names of all functions in the libopus that was built; empty if it is not there."""
+    """Returns the names of all functions in the libopus that was built; empty if it is not found."""
     archives = sorted(programs.BIN.glob("build/opusic-sys-*/out/**/libopus.a"), key=os.path.getmtime)
     if not archives or not shutil.which("nm"):
         return set()
@@ -26,20 +26,19 @@ def opus_functions():
     return set(re.findall(r"^[0-9a-f]+ [tT] (\S+)$", listing.stdout, re.MULTILINE))
 
 
-def summary(shares, of):
-    """`shares` is a list of percent and function."""
+def summary(shares):
+    """Summarises `shares`, a list of (percent, function)."""
     known = opus_functions()
     is_opus = (lambda name: name in known) if known else (lambda name: bool(re.match(OPUS_NAMES, name)))
     top = sorted(shares, reverse=True)[:10]
     return {
-        "of": of,
         "opus_percent": sum(share for share, name in shares if is_opus(name)),
         "top": [[share, name, is_opus(name)] for share, name in top],
     }
 
 
 def measure(work, port, speakers, seconds):
-    """Instructions of the hub's slots, which are the same on every run; and of the whole server the time, by perf."""
+    """Profiles the instructions of the hub's slots, the same in every run, and with perf the whole server's time."""
     by_instructions = by_callgrind(work, speakers)
     return {"instructions": by_instructions, "time": by_perf(work, port, speakers, seconds) if shutil.which("perf") else None}
 
@@ -61,11 +60,11 @@ def by_perf(work, port, speakers, seconds):
     report = ["perf", "report", "-i", str(data), "--stdio", "--no-children", "-F", "overhead,sym"]
     text = subprocess.run(report, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     shares = re.findall(r"^\s+([\d.]+)%\s+\[[^]]*\]\s+(.+?)\s*$", text, re.MULTILINE)
-    return summary([(float(share), name) for share, name in shares], "CPU time of the whole server in user space")
+    return summary([(float(share), name) for share, name in shares])
 
 
 def by_callgrind(work, speakers):
-    """Slots of the mix's core: callgrind is too slow for a server that has to be in time."""
+    """Profiles slots of the hub alone, because under callgrind a whole server could not keep up with real time."""
     data = work / "callgrind.out"
     data.unlink(missing_ok=True)
     slots = programs.BIN / "examples/slots"
@@ -74,6 +73,6 @@ def by_callgrind(work, speakers):
     report = ["callgrind_annotate", "--threshold=100", str(data)]
     text = subprocess.run(report, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     shares = re.findall(r"^\s*[\d,]+ \(\s*([\d.]+)%\)\s+\S*:(.+?)(?: \[.*\])?\s*$", text, re.MULTILINE)
-    # A function that calls itself has a number behind its name.
+    # callgrind appends a number to the name of a recursive function.
     shares = [(float(share), re.sub(r"'\d+$", "", name)) for share, name in shares]
-    return summary(shares, "instructions of a slot, from its packets to its frame,")
+    return summary(shares)

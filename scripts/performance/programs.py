@@ -1,6 +1,6 @@
-"""The programs that scripts/performance/run measures: starts them, reads what they use, ends them.
+"""Starts the programs that scripts/performance/run measures, reads their CPU time and memory, and ends them.
 
-Always: each is ended by its own process, whatever happens; nothing but loopback is used.
+Always: every program that was started is ended, whatever happens; only loopback is used.
 """
 
 import json
@@ -15,16 +15,16 @@ import urllib.request
 from pathlib import Path
 
 BIN = Path(os.environ.get("RAA_BIN_DIR", "target/release"))
-# Until every client has found its delay, and no sound is brought nearer to it any more.
+# After this time every client has reached its playout delay and no source is steered any more.
 WARM_UP_S = 45
-# What has no delay to find is soon warm.
+# For programs without an adaptive delay.
 SHORT_WARM_UP_S = 5
-# As GStreamer wants to be told what comes: RAA's payload type.
+# Tells GStreamer the format of the packets, which have RAA's payload type.
 RTP_CAPS = "application/x-rtp,media=audio,clock-rate=48000,encoding-name=OPUS,payload=111"
 
 
 class Program:
-    """A running process; leaving the `with` ends it."""
+    """A running process, which ends when its `with` block does."""
 
     def __init__(self, command, log, **options):
         self.log = open(log, "w", encoding="utf-8")
@@ -52,7 +52,7 @@ class Program:
 
 
 class Server(Program):
-    """raa-server with nothing but its defaults, without test music, with a state of its own."""
+    """raa-server with its defaults, an empty state folder and no test music."""
 
     def __init__(self, work, port, wrapper=()):
         self.http, state = port + 1, work / "state"
@@ -66,16 +66,16 @@ class Server(Program):
         self.starting_s = self.wait()
 
     def wait(self):
-        """Until it answers; how long that took since the start."""
+        """Waits for the first answer and returns the seconds since the start."""
         for _ in range(30_000):
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/healthz", timeout=5):
                     return time.monotonic() - self.started
             except OSError:
                 if self.process.poll() is not None:
-                    raise RuntimeError("raa-server does not start, see target/performance/server.log") from None
+                    raise RuntimeError("raa-server did not start; see target/performance/server.log") from None
                 time.sleep(0.001)
-        raise RuntimeError("raa-server does not answer")
+        raise RuntimeError("raa-server did not answer within 30 s")
 
 
 class Loop(Program):
@@ -83,18 +83,18 @@ class Loop(Program):
 
     def __init__(self, work, port):
         super().__init__([BIN / "raa-limit", "loop", "--port", port], work / "loop.log", stdout=subprocess.PIPE)
-        # It tells its address when it is ready.
+        # It prints its address when it is ready.
         self.process.stdout.readline()
         self.port = port
 
     def dropped(self):
-        """Datagrams that found its socket's queue full: it has no time for them."""
+        """Returns how many datagrams the kernel dropped because the loop's socket queue was full."""
         sockets = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
         return sum(int(fields[-1]) for fields in sockets if int(fields[1].split(":")[1], 16) == self.port)
 
 
 class GStreamer(Program):
-    """audiomixer with one RTP stream a port; what it sends is counted."""
+    """audiomixer with one RTP stream per port. Counts the packets and bytes that it sends."""
 
     def __init__(self, work, port, speakers):
         self.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -102,7 +102,7 @@ class GStreamer(Program):
         self.packets = self.bytes = 0
         threading.Thread(target=self.count, daemon=True).start()
         super().__init__(self.pipeline(port, speakers), work / "gstreamer.log", stdout=subprocess.DEVNULL)
-        # As long as making so many elements takes.
+        # It needs this long to create its elements.
         time.sleep(2 + speakers / 50)
 
     def pipeline(self, port, speakers):
@@ -122,7 +122,7 @@ class GStreamer(Program):
 
 
 class Stolen:
-    """The share of this machine's cores that its host takes while it wants them, from so many seconds on."""
+    """Measures the share of this machine's cores that its host takes away, starting after `after_s` seconds."""
 
     def __init__(self, after_s):
         self.timer = threading.Timer(after_s, self.begin)
@@ -142,14 +142,15 @@ class Stolen:
 
 
 def punctually():
-    """A load that comes late is another load: it goes before what it is put on, where that is permitted."""
+    """Returns the prefix that gives the load a higher priority than the measured program, where that is permitted. A load that
+    is sent late would be a different load."""
     realtime = ["chrt", "--rr", "20"]
     permitted = shutil.which("chrt") and subprocess.run([*realtime, "true"], capture_output=True, check=False).returncode == 0
     return realtime if permitted else []
 
 
 def load(clients, speaking, port, seconds, *options, warm_up_s=WARM_UP_S):
-    """A run of raa-load; what it prints as JSON."""
+    """Runs raa-load and returns the JSON that it prints."""
     command = [*punctually(), BIN / "raa-load", "--clients", clients, "--speaking", speaking, "--udp-port", port]
     command += ["--http-port", port + 1, "--seconds", seconds, "--warm-up", warm_up_s, "--json", *options, "127.0.0.1"]
     return run_json(command)
@@ -165,19 +166,19 @@ def parts(speakers, slots, threads):
 
 
 def writes(listeners, port, seconds, work):
-    """What a bare write costs, with raa-load's listeners reading."""
+    """Measures a bare write while raa-load's listeners read."""
     command = [BIN / "raa-limit", "writes", "--listeners", listeners, "--port", port + 1, "--seconds", seconds]
     with Program(command, work / "writes.log", stdout=subprocess.PIPE, text=True) as writer:
         time.sleep(0.5)
-        # Longer than the writer, so that nobody leaves before its end.
+        # Longer than the writer, so that no listener leaves before the writer ends.
         load(0, 0, port, max(5, seconds), "--no-api", "--listeners", listeners, warm_up_s=SHORT_WARM_UP_S)
         found = writer.process.communicate()[0]
         if writer.process.returncode:
-            raise RuntimeError("raa-limit writes has failed, see target/performance/writes.log")
+            raise RuntimeError("raa-limit writes failed; see target/performance/writes.log")
         return json.loads(found)
 
 
 def page_frames(port, seconds, rows):
-    """How long the frames of the page take in Chromium while the server has so many clients."""
+    """Measures how long the page's frames take in Chromium, once the page shows `rows` clients."""
     tool = Path(__file__).parent.parent.parent / "tests/e2e/tools/page-frames.js"
     return run_json(["node", tool, "--url", f"http://127.0.0.1:{port + 1}/", "--seconds", seconds, "--rows", rows])

@@ -1,7 +1,7 @@
-"""Scores what scripts/quality/run has sent over bad networks, and writes the tables of docs/quality.md.
+"""Scores the sound that scripts/quality/run has sent over bad networks, and writes the tables of docs/quality.md.
 
-Speech: PESQ, wide band (ITU-T P.862.2), the mean of all sentences; 4.64 is the best there is. Music: the log-spectral
-distance in dB between what was sent and what arrived; 0 is the best there is.
+Speech: PESQ, wide band (ITU-T P.862.2), the mean of all sentences; 4.64 is the best score. Music: the log-spectral distance
+in dB between the sent and the received sound; 0 is the best.
 Always: only the part of the document between the two marks is rewritten.
 """
 
@@ -17,12 +17,13 @@ RECEIVERS = ["fixed-{}"] + [f"raa-{{}}-{redundancy}" for redundancy in range(4)]
 BEGIN, END = "<!-- scripts/quality/run writes from here -->", "<!-- to here -->"
 
 FRAME, HOP = 2048, 512
-# Between these, in Hz, music is compared; what is 60 dB below its loudest moment is not heard beside it.
+# The band in which music is compared, in Hz, and the floor below its loudest moment: nobody hears sound that is quieter.
 BAND = (50, 16_000)
 FLOOR_DB = -60
-# A longer way than any that is simulated, in samples.
+# Longer than the delay of any simulated network, in samples.
 MAX_DELAY = 48_000 // 2
-# Music is aligned piece by piece, because the delay follows the network: it may move by so much, in samples.
+# Music is aligned piece by piece, because the delay follows the network. Length of a piece, and how far the delay may
+# move, in samples.
 PIECE, MAX_MOVE = 48_000, 48_000 // 20
 
 
@@ -32,41 +33,41 @@ def read(path):
 
 
 def to_16_khz(pcm):
-    """Every third sample behind a low-pass of 7.6 kHz."""
+    """Takes every third sample, after a low-pass filter of 7.6 kHz."""
     taps = np.arange(-96, 97)
     kernel = np.sinc(taps * 7600 / 24_000) * np.blackman(len(taps))
     return np.convolve(pcm, kernel / kernel.sum(), mode="same")[::3]
 
 
-def aligned(reference, heard):
-    """What was heard, without the constant delay by which it is most alike."""
-    return shifted(heard, best_delay(reference, heard, MAX_DELAY), len(reference))
+def aligned(reference, received):
+    """Removes the constant delay at which `received` matches `reference` best."""
+    return shifted(received, best_delay(reference, received, MAX_DELAY), len(reference))
 
 
-def best_delay(reference, heard, most):
-    size = 1 << (len(reference) + len(heard)).bit_length()
-    correlation = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(reference, size)), size)
+def best_delay(reference, received, most):
+    size = 1 << (len(reference) + len(received)).bit_length()
+    correlation = np.fft.irfft(np.fft.rfft(received, size) * np.conj(np.fft.rfft(reference, size)), size)
     return int(np.argmax(correlation[:most]))
 
 
-def shifted(heard, delay, length):
-    rest = heard[delay : delay + length]
+def shifted(received, delay, length):
+    rest = received[delay : delay + length]
     return np.pad(rest, (0, length - len(rest)))
 
 
-def pieces(reference, heard):
-    """Each second of what was sent, and what was heard of it."""
-    delay = best_delay(reference, heard, MAX_DELAY)
-    heard = np.pad(heard, (MAX_MOVE, MAX_MOVE))
+def pieces(reference, received):
+    """Yields each second of the sent sound with the received sound that matches it."""
+    delay = best_delay(reference, received, MAX_DELAY)
+    received = np.pad(received, (MAX_MOVE, MAX_MOVE))
     for start in range(0, len(reference) - PIECE + 1, PIECE):
         sent = reference[start : start + PIECE]
-        around = shifted(heard, start + delay, PIECE + 2 * MAX_MOVE)
+        around = shifted(received, start + delay, PIECE + 2 * MAX_MOVE)
         yield sent, shifted(around, best_delay(sent, around, 2 * MAX_MOVE), PIECE)
 
 
-def speech_score(reference, heard):
-    heard = aligned(reference, heard)
-    return pesq(16_000, to_16_khz(reference), to_16_khz(heard), "wb")
+def speech_score(reference, received):
+    received = aligned(reference, received)
+    return pesq(16_000, to_16_khz(reference), to_16_khz(received), "wb")
 
 
 def spectra_db(pcm):
@@ -76,20 +77,20 @@ def spectra_db(pcm):
     return 10 * np.log10(power + 1e-12)
 
 
-def music_distance(reference, heard):
+def music_distance(reference, received):
     floor = spectra_db(reference).max() + FLOOR_DB
     distances = []
-    for sent, came in pieces(reference, heard):
-        off = np.maximum(spectra_db(sent), floor) - np.maximum(spectra_db(came), floor)
+    for sent, arrived in pieces(reference, received):
+        off = np.maximum(spectra_db(sent), floor) - np.maximum(spectra_db(arrived), floor)
         distances.extend(np.sqrt((off**2).mean(axis=1)))
     return float(np.mean(distances))
 
 
 def mean_scores(folder, score):
-    """Loss by receiver, the mean over all sounds of a folder."""
+    """Returns the mean score over all sounds of a folder: one row per loss, one column per receiver."""
     sounds = sorted(path.parent for path in folder.glob("*/reference.wav"))
     if not sounds:
-        sys.exit(f"there is no sound in {folder}")
+        sys.exit(f"{folder} contains no sound")
     references = [read(sound / "reference.wav") for sound in sounds]
 
     def mean(name):
