@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Tells the person who started ./run where to go: waits until the server says what it listens on, then prints the
-# addresses, how to add a computer and how to stop.
+# Tells the person who started ./run where to go: waits until the server listens, then prints its addresses, how to add a
+# computer and how to stop.
 #
-# Always: reads the ports from the server's own log line, so environment, config file and options all count; if the
-# server ends before it listens, shows the end of its log. Sourced after common.sh.
+# Always: takes the ports from the server's log, so that environment, configuration file and options all count; shows the
+# end of the log if the server ends before it listens. Sourced after common.sh.
 
-# Where the log goes: the state folder, or a temporary file where that cannot be written.
+# Prints the path of the log: in the state folder, or a temporary file if that folder is not writable.
 log_file() {
     local dir="${XDG_STATE_HOME:-${HOME:-/nonexistent}/.local/state}/raa"
     if mkdir -p "$dir" 2>/dev/null && : 2>/dev/null >"$dir/server.log"; then
@@ -15,7 +15,7 @@ log_file() {
     fi
 }
 
-# announce PID LOG BIN: ends when the addresses are printed or the server is gone.
+# announce PID LOG BIN: returns once the addresses are printed or the server has ended.
 announce() {
     local pid=$1 log=$2 bin=$3 line
     while kill -0 "$pid" 2>/dev/null; do
@@ -27,16 +27,16 @@ announce() {
         sleep 0.1
     done
     warn ""
-    warn "The server ended before it listened. The end of its log, $log:"
+    warn "The server ended before it started to listen. The last lines of its log, $log:"
     tail -n 5 "$log" >&2
 }
 
-# port_of FIELD LINE: the number after the last colon of that field.
+# port_of FIELD LINE: prints the number after the last colon of that field.
 port_of() {
     printf '%s' "$2" | sed -n "s/.*\"$1\":\"[^\"]*:\([0-9][0-9]*\)\".*/\1/p"
 }
 
-# This computer's IPv4 addresses, one a line.
+# Prints this computer's IPv4 addresses, one per line.
 lan_addresses() {
     if have hostname; then
         hostname -I 2>/dev/null | tr ' ' '\n' | grep -E '^[0-9]+(\.[0-9]+){3}$' || true
@@ -54,10 +54,10 @@ print_addresses() {
         [ -n "$first" ] || first=$address
     done
     say ""
-    say "Press Play there: the test music \"Test BGM (Goldberg Var.1)\" is heard unless you switched it off."
-    say "Add a computer: copy $bin/raa-client to a Linux desktop and run there"
+    say "Press Play there. You hear the test music \"Test BGM (Goldberg Var.1)\", unless you switched it off."
+    say "To add a computer, copy $bin/raa-client to a Linux desktop and run there"
     say "    ./raa-client --server ${first:-127.0.0.1}:$udp --name \"Ward 3\""
-    say "From then on whatever that computer plays is in the mix, and it has a row in the page."
+    say "From then on everything that it plays is in the mix, and it has a row on the page."
     say "The server's log is in $log."
     say "Ctrl-C stops the server."
 }

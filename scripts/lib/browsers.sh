@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the tests of the page and the end-to-end tests need beside Rust: Node.js, the two browsers, a sound server of
-# their own and foreign senders.
+# Installs what the page's tests and the end-to-end tests need besides Rust: Node.js, two browsers, a private sound server,
+# and senders other than RAA's.
 #
-# Always: browsers are the distribution's own where it has them as packages (Debian). Ubuntu ships both only as snaps,
-# which cannot reach a private sound server, so there they are fetched by the npm drivers into target/e2e-browsers.
+# Always: the browsers are the distribution's packages where it has any (Debian). Ubuntu has both only as snaps, which cannot
+# reach a private sound server, so there the npm drivers fetch them into target/e2e-browsers.
 # Sourced after common.sh; $ROOT is the top of the checkout.
 
 E2E="$ROOT/tests/e2e"
@@ -14,9 +14,9 @@ node_is_new_enough() {
 
 need_node() { node_is_new_enough || need nodejs "runs the tests of the page and the end-to-end tests (18.19 or newer)"; }
 
-# The Linux client's own tests need it, too.
+# The Linux client's own tests need it as well.
 need_sound_server() {
-    need_command pulseaudio pulseaudio "a sound server with no sound card: what is played there is recorded"
+    need_command pulseaudio pulseaudio "a sound server without a sound card, which records what programs play"
     need_command pactl pulseaudio-utils "plays and records test tones"
 }
 
@@ -24,11 +24,11 @@ need_e2e_packages() {
     need_node
     need_command npm npm "fetches the browsers' drivers"
     need_sound_server
-    need_command ffmpeg ffmpeg "encodes, decodes and is a foreign sender"
-    need_command gst-launch-1.0 gstreamer1.0-tools "is another foreign sender"
+    need_command ffmpeg ffmpeg "encodes, decodes, and sends as another program would"
+    need_command gst-launch-1.0 gstreamer1.0-tools "sends as another program would"
     need_package gstreamer1.0-plugins-base "GStreamer's Opus encoder"
     need_package gstreamer1.0-plugins-good "GStreamer's RTP"
-    need_command chrt util-linux "keeps a busy machine out of the measured delay"
+    need_command chrt util-linux "keeps the load of a busy machine out of the measured delay"
     case "$(distribution)" in
         "ubuntu "*)
             need_package libnss3 "a library of Chromium"
@@ -41,21 +41,21 @@ need_e2e_packages() {
             need_command xz xz-utils "unpacks Firefox"
             ;;
         *)
-            need_command chromium chromium "hears the page"
-            need_command firefox-esr firefox-esr "hears the page"
+            need_command chromium chromium "opens the page and plays the mix"
+            need_command firefox-esr firefox-esr "opens the page and plays the mix"
             ;;
     esac
 }
 
-# After install_missing: the npm packages, exactly as package-lock.json has them, once for each lock file.
+# After install_missing: fetches the npm packages exactly as package-lock.json names them, once for each lock file.
 ensure_drivers() {
-    node_is_new_enough || { warn "error: Node.js 18.19 or newer is needed; this is $(node --version 2>/dev/null || echo none)."; return 1; }
+    node_is_new_enough || { warn "error: Node.js is $(node --version 2>/dev/null || echo missing); it must be 18.19 or newer."; return 1; }
     cmp -s "$E2E/package-lock.json" "$E2E/node_modules/.raa-lock" && return 0
     say "Fetching the browsers' drivers from npm into tests/e2e/node_modules"
     (cd "$E2E" && npm ci --ignore-scripts --no-audit --no-fund) && cp "$E2E/package-lock.json" "$E2E/node_modules/.raa-lock"
 }
 
-# Says which browsers to test with, in RAA_CHROMIUM and RAA_FIREFOX.
+# Exports the browsers to test with as RAA_CHROMIUM and RAA_FIREFOX.
 ensure_browsers() {
     case "$(distribution)" in
         "ubuntu "*)
@@ -68,11 +68,11 @@ ensure_browsers() {
             ;;
     esac
     export RAA_CHROMIUM RAA_FIREFOX
-    [ -x "$RAA_CHROMIUM" ] || { warn "error: no Chromium here (set RAA_CHROMIUM to its program)"; return 1; }
-    [ -x "$RAA_FIREFOX" ] || { warn "error: no Firefox ESR here (set RAA_FIREFOX to its program)"; return 1; }
+    [ -x "$RAA_CHROMIUM" ] || { warn "error: Chromium was not found; set RAA_CHROMIUM to its path"; return 1; }
+    [ -x "$RAA_FIREFOX" ] || { warn "error: Firefox ESR was not found; set RAA_FIREFOX to its path"; return 1; }
 }
 
-# fetched_browser NAME@VERSION: prints the program's path, fetching it the first time.
+# fetched_browser NAME@VERSION: prints the path of the program, and fetches it the first time.
 fetched_browser() {
     local dir="$ROOT/target/e2e-browsers" mark
     mark="$dir/$1.path"

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# What ./run and ./test share: how they speak, and how they get what is missing on Debian and Ubuntu.
+# Functions that all scripts share: messages, and the installation of missing packages on Debian and Ubuntu.
 #
-# Always: nothing that is there already is touched; before anything is installed it is named, with the reason;
-# root rights are asked for (sudo) only at the moment something must be installed.
+# Always: packages that are installed stay as they are; every package is named with its reason before it is installed;
+# sudo is used only when something must be installed.
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }
 die() { warn "error: $*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The distribution as "debian 12" or "ubuntu 24.04"; "unknown" where /etc/os-release is silent.
+# Prints the distribution as "debian 12" or "ubuntu 24.04", or "unknown" without /etc/os-release.
 distribution() {
     if [ -r /etc/os-release ]; then
         (. /etc/os-release && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}")
@@ -18,40 +18,40 @@ distribution() {
     fi
 }
 
-# A package counts as there only when it is fully installed.
+# package_installed PACKAGE: true only if it is completely installed.
 package_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]
 }
 
-# Needs are collected first, so that one sentence names them all and sudo is asked once.
+# The missing packages are collected first, so that one message names them all and sudo asks once.
 MISSING_PACKAGES=()
 MISSING_REASONS=()
 
-# need PACKAGE REASON: notes a package as missing, once.
+# need PACKAGE REASON: adds a package to the missing ones, once.
 need() {
     case " ${MISSING_PACKAGES[*]} " in *" $1 "*) return 0 ;; esac
     MISSING_PACKAGES+=("$1")
     MISSING_REASONS+=("$2")
 }
 
-# need_command COMMAND PACKAGE REASON
+# need_command COMMAND PACKAGE REASON: needs the package if the command is missing.
 need_command() { have "$1" || need "$2" "$3"; }
 
-# need_package PACKAGE REASON: for what has no command (libraries, plug-ins).
+# need_package PACKAGE REASON: for packages without a command, such as libraries and plug-ins.
 need_package() {
     if have dpkg-query; then
         package_installed "$1" || need "$1" "$2"
     fi
 }
 
-# Runs a command as root, asking through sudo where the caller is not root.
+# as_root COMMAND ARG...: runs a command as root, with sudo if the caller is not root.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     elif have sudo; then
         sudo "$@"
     else
-        warn "error: this needs root and there is no sudo here. As root, run:"
+        warn "error: this needs root, and sudo is not installed. Run this as root:"
         warn "    $*"
         return 1
     fi
@@ -62,20 +62,20 @@ apt_get() {
         -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
 
-# Installs what was noted by need*, or says why it cannot. Returns non-zero when something stays missing.
+# Installs the packages collected by need*, or says why it cannot. Returns non-zero if a package is still missing.
 install_missing() {
     [ "${#MISSING_PACKAGES[@]}" -gt 0 ] || return 0
     local i
-    say "Missing on this computer, to be installed with apt-get:"
+    say "These packages are missing on this computer and are now installed with apt-get:"
     for i in "${!MISSING_PACKAGES[@]}"; do
         printf '    %-30s %s\n' "${MISSING_PACKAGES[$i]}" "${MISSING_REASONS[$i]}"
     done
     if ! have apt-get; then
-        warn "error: there is no apt-get here (Debian 12 and Ubuntu 24.04 are supported):"
-        warn "install the packages above, or what your system calls them, and try again."
+        warn "error: this system has no apt-get (Debian 12 and Ubuntu 24.04 are supported)."
+        warn "Install the packages above, under the names that your system gives them, and try again."
         return 1
     fi
-    apt_get update || warn "The package lists could not be refreshed; trying with the ones that are here."
+    apt_get update || warn "Cannot refresh the package lists; trying with the present ones."
     apt_get install --no-install-recommends "${MISSING_PACKAGES[@]}" || return 1
     MISSING_PACKAGES=()
     MISSING_REASONS=()

@@ -1,19 +1,18 @@
 # shellcheck shell=bash
-# Builds a private Rust for Windows on Debian 12, whose own Rust has no standard library for Windows and which has no
-# rustup. The standard library is compiled once from Debian's source package, into a private copy of Debian's Rust,
-# because the installed one belongs to root.
+# Builds a private Rust for Windows on Debian 12, which has no rustup and whose Rust has no standard library for Windows. The
+# standard library is compiled once from Debian's source package. It goes into a private copy of Debian's Rust, because the
+# installed one belongs to root.
 #
-# Always: nothing half-built is ever used, because the folder gets its final name only when it is complete.
-# Sourced by windows.sh; $ROOT is the top of the checkout.
+# Always: nothing incomplete is ever used, because the folder gets its final name last. Sourced by windows.sh.
 
-# Debian 12's Rust with a standard library for Windows beside it, in the user's cache; made once for each version.
+# Makes the private Rust in the user's cache, once for each version, and sets WINDOWS_RUST.
 ensure_private_rust() {
     local version cache
     version=$(newest_debian_rust)
     if [ -z "$version" ]; then
         apt_get update && version=$(newest_debian_rust)
     fi
-    [ -n "$version" ] || { warn "error: Debian's package rustc-web is not to be had"; return 1; }
+    [ -n "$version" ] || { warn "error: apt does not know Debian's package rustc-web"; return 1; }
     cache="${XDG_CACHE_HOME:-$HOME/.cache}/raa"
     WINDOWS_RUST="$cache/rust-for-windows-$version"
     mkdir -p "$cache"
@@ -22,20 +21,20 @@ ensure_private_rust() {
 
 newest_debian_rust() { apt-cache show rustc-web 2>/dev/null | sed -n 's/^Version: //p' | head -n 1; }
 
-# make_private_rust VERSION FOLDER
+# make_private_rust VERSION FOLDER: does nothing if the folder exists.
 make_private_rust() {
     local version=$1 final=$2 half="$2.half"
     [ -d "$final" ] && return 0
-    say "Making a Rust for Windows from Debian's packages, once: $final (a few minutes)"
+    say "Building a Rust for Windows from Debian's packages in $final (once; takes a few minutes)"
     rm -rf "$half"
     mkdir -p "$half/debs"
     unpack_rust "$version" "$half" && build_windows_std "$half" && write_rust_wrappers "$half" "$final" || return 1
-    # The sources are half of it, and needed no more.
+    # The sources are half of the folder and are no longer needed.
     rm -rf "$half/debs" "$half/std" "$half/root/usr/src"
     mv "$half" "$final"
 }
 
-# unpack_rust VERSION FOLDER: compiler, clippy and the standard library's source, into FOLDER/root.
+# unpack_rust VERSION FOLDER: unpacks the compiler, clippy and the standard library's source into FOLDER/root.
 unpack_rust() {
     local version=$1 folder=$2 std llvm deb
     std=$(apt-cache show "libstd-rust-web-dev=$version" | sed -n 's/^Depends: .*\(libstd-rust-web-[0-9.]*\).*/\1/p')
@@ -50,11 +49,11 @@ unpack_rust() {
     )
 }
 
-# The standard library is compiled like any crate; rustc's own bootstrap does it the same way, with panic_abort itself
-# compiled to abort.
+# build_windows_std FOLDER: compiles the standard library like any crate. rustc's own bootstrap does the same, and also
+# compiles panic_abort itself with panic=abort.
 build_windows_std() {
     local folder=$1 build="$1/std" usr="$1/root/usr" lib flags
-    # Panics name their source file; no exe is to say where this computer keeps its caches.
+    # Panics name their source file. An exe must not contain the paths of this computer.
     flags=(-Cembed-bitcode=yes "--remap-path-prefix=$usr/lib/rustlib/src/rust=rust"
         "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo")
     lib="$usr/lib/rustlib/$WINDOWS_TARGET/lib"
@@ -78,16 +77,16 @@ EOT
     mkdir -p "$lib" && cp "$build/target/$WINDOWS_TARGET"/release/deps/*.rlib "$lib/"
 }
 
-# encoded_flags FLAG...: as CARGO_ENCODED_RUSTFLAGS wants them, which may have blanks within.
+# encoded_flags FLAG...: joins flags for CARGO_ENCODED_RUSTFLAGS, which allows blanks within a flag.
 encoded_flags() {
     local IFS=$'\x1f'
     printf '%s' "$*"
 }
 
-# write_rust_wrappers FOLDER FINAL: rustc, rustdoc and cargo-clippy, which find their libraries where FOLDER will be.
+# write_rust_wrappers FOLDER FINAL: writes rustc, rustdoc and cargo-clippy, which find their libraries in FINAL.
 write_rust_wrappers() {
     local folder=$1 final=$2 program
-    # In bash: a plain sh drops the variables that are no names to it, and CARGO_BIN_EXE_raa-client is one.
+    # bash, because sh drops variables whose names it does not accept, such as CARGO_BIN_EXE_raa-client.
     for program in rustc rustdoc cargo-clippy; do
         printf '#!/bin/bash\nexport LD_LIBRARY_PATH="%s/root/usr/lib/x86_64-linux-gnu"\nexec "%s/root/usr/bin/%s" "$@"\n' \
             "$final" "$final" "$program" >"$folder/$program" && chmod +x "$folder/$program" || return 1

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# Finds or installs what building RAA takes: Rust of the workspace's rust-version, and a C compiler with CMake for
-# libopus and SQLite, which come as source.
+# Finds or installs what a build of RAA needs: Rust of the workspace's rust-version, and a C compiler with CMake for libopus
+# and SQLite, which are built from source.
 #
-# Always: a Rust that is new enough is used as it is. Sourced after common.sh; $ROOT is the top of the checkout.
+# Always: a Rust that is new enough stays as it is. Sourced after common.sh; $ROOT is the top of the checkout.
 
-# Where rustup puts its programs; a shell that was open during its installation does not know them yet.
+# rustup puts its programs here. A shell that was open during the installation does not have the folder in PATH yet.
 [ -d "${HOME:-}/.cargo/bin" ] && PATH="$PATH:$HOME/.cargo/bin"
 
-# The oldest Rust that builds the workspace, as Cargo.toml says.
+# Prints the oldest Rust that builds the workspace, from Cargo.toml.
 rust_version_wanted() {
     sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$ROOT/Cargo.toml" | head -n 1
 }
 
-# version_at_least HAVE WANT
+# version_at_least HAVE WANT: compares two version numbers.
 version_at_least() {
     [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
@@ -20,12 +20,12 @@ version_at_least() {
 cargo_is_new_enough() {
     local version
     have cargo && have rustc || return 1
-    # rustc decides; from $ROOT, because a rust-toolchain file there would choose it.
+    # In $ROOT, because a rust-toolchain file there would select another rustc.
     version=$(cd "$ROOT" && rustc --version 2>/dev/null | awk '{print $2}')
     [ -n "$version" ] && version_at_least "${version%%-*}" "$(rust_version_wanted)"
 }
 
-# Notes the packages that a build needs. Rust itself is a second step: see ensure_rust.
+# Needs the packages for a build. Rust itself follows in ensure_rust.
 need_build_tools() {
     need_command gcc gcc "compiles libopus and SQLite"
     need_package libc6-dev "the C library's headers"
@@ -39,7 +39,7 @@ need_build_tools() {
 
 need_rust_packages() {
     local reason
-    reason="builds RAA: Rust $(rust_version_wanted) or newer (in place of the distribution's older one, if that is here)"
+    reason="builds RAA: Rust $(rust_version_wanted) or newer (replaces an older one of the distribution)"
     case "$(distribution)" in
         "debian 12")
             need rustc-web "$reason"
@@ -49,26 +49,26 @@ need_rust_packages() {
     esac
 }
 
-# After install_missing: makes a new enough cargo the one in use, or says how to get one.
+# After install_missing: selects a cargo that is new enough, or says how to get one.
 ensure_rust() {
     hash -r
     cargo_is_new_enough && return 0
     if have rustup; then
-        say "Installing the current stable Rust with rustup (cargo and rustc $(rust_version_wanted) or newer are needed)"
+        say "Installing the current stable Rust with rustup (RAA needs $(rust_version_wanted) or newer)"
         rustup toolchain install stable --profile minimal -c clippy,rustfmt || return 1
         export RUSTUP_TOOLCHAIN=stable
         hash -r
         cargo_is_new_enough && return 0
     fi
-    warn "error: RAA needs Rust $(rust_version_wanted) or newer and this computer has $(rustc --version 2>/dev/null || echo none)."
-    warn "Install it as https://www.rust-lang.org/tools/install describes, open a new terminal and try again."
+    warn "error: Rust is $(rustc --version 2>/dev/null || echo missing); it must be $(rust_version_wanted) or newer."
+    warn "Install it as described at https://www.rust-lang.org/tools/install, open a new terminal and try again."
     return 1
 }
 
-# Counts the instructions of the hot paths, for ./test.
+# For ./test instructions.
 need_valgrind() { need_command valgrind valgrind "counts the instructions of the hot paths"; }
 
-# rustfmt and clippy, which only ./test needs: notes Debian's packages where Rust came from there.
+# Needs rustfmt and clippy, which only ./test uses, as Debian packages if Rust is one.
 need_rust_checks() {
     have rustup && return 0
     if have cargo-fmt && have cargo-clippy; then return 0; fi
@@ -80,7 +80,7 @@ need_rust_checks() {
     esac
 }
 
-# With rustup, the two are components of the toolchain in use.
+# With rustup, rustfmt and clippy are components of the toolchain.
 ensure_rust_checks() {
     hash -r
     if cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1; then return 0; fi
@@ -88,6 +88,6 @@ ensure_rust_checks() {
         say "Adding rustfmt and clippy to the Rust toolchain"
         rustup component add rustfmt clippy && return 0
     fi
-    warn "error: cargo fmt and cargo clippy are missing; install rustfmt and clippy for your Rust."
+    warn "error: cargo fmt or cargo clippy is missing; install rustfmt and clippy for your Rust."
     return 1
 }

@@ -1,47 +1,47 @@
 # shellcheck shell=bash
-# What building and testing the Windows client takes: MinGW, a Rust that knows the target, and Wine to run it.
+# Installs what building and testing the Windows client needs: MinGW, a Rust with the target, and Wine.
 #
-# Always: a Rust that has the target is used as it is; otherwise rustup adds the target, and Debian 12, which has no
-# rustup, gets a private Rust (rust-for-windows.sh). Nothing half-built is ever used. Sourced after common.sh and rust.sh;
-# $ROOT is the top of the checkout.
+# Always: a Rust that has the target stays as it is; otherwise rustup adds the target, and Debian 12, which has no rustup,
+# gets a private Rust (rust-for-windows.sh). Nothing incomplete is ever used. Sourced after common.sh and rust.sh; $ROOT is
+# the top of the checkout.
 
 . "$ROOT/scripts/lib/rust-for-windows.sh"
 
 WINDOWS_TARGET=x86_64-pc-windows-gnu
 MINGW=x86_64-w64-mingw32
-# The folder of the private Rust, where that is the one to use; see ensure_windows_rust.
+# The folder of the private Rust if that is the one to use, else empty; see ensure_windows_rust.
 WINDOWS_RUST=""
 
-# The target has a folder of its own: its builds and those of Linux do not wait for each other's lock.
+# Builds for Windows have their own folder, so that they and the builds for Linux do not wait for each other's lock.
 windows_target_dir() { printf '%s' "${WINDOWS_TARGET_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/windows}"; }
 
-# Notes the packages that a build for Windows needs beside those of need_build_tools.
+# Needs the packages for a Windows build, in addition to those of need_build_tools.
 need_windows_build() {
     need_command "$MINGW-gcc" gcc-mingw-w64-x86-64-win32 "compiles and links for Windows"
-    need_command "$MINGW-windres" binutils-mingw-w64-x86-64 "puts icons and dialogs into the program for Windows"
-    need_package mingw-w64-x86-64-dev "Windows' headers and import libraries"
+    need_command "$MINGW-windres" binutils-mingw-w64-x86-64 "adds icons and dialogs to the Windows client"
+    need_package mingw-w64-x86-64-dev "headers and import libraries of Windows"
 }
 
 need_wine() {
-    wine_program >/dev/null || need wine64 "runs the program for Windows"
-    need_command wineserver wine "Wine's own tools"
+    wine_program >/dev/null || need wine64 "runs the Windows client"
+    need_command wineserver wine "Wine's tools"
 }
 
-# A screen for it, somebody who types and clicks, and eyes.
+# A desktop for Wine: a screen, a keyboard and a mouse, and programs that look at the result.
 need_windows_desktop() {
-    need_command Xvfb xvfb "a screen that nobody sees"
-    need_command openbox openbox "a window manager for it"
+    need_command Xvfb xvfb "a virtual screen"
+    need_command openbox openbox "a window manager for the screen"
     need_command xdotool xdotool "types and clicks"
     need_command import imagemagick "takes pictures of the screen"
-    need_command xwininfo x11-utils "knows where windows are"
+    need_command xwininfo x11-utils "finds windows on the screen"
     need_command xclip xclip "reads the clipboard"
-    need_command tshark tshark "reads what is on the wire"
+    need_command tshark tshark "reads the packets on the wire"
     need_command localedef libc-bin "makes a Japanese locale"
     need_package locales "the data of a Japanese locale"
     need_package fonts-ipafont-gothic "Japanese characters"
 }
 
-# After install_missing and ensure_rust: makes a Rust for the target the one that windows_cargo uses.
+# After install_missing and ensure_rust: selects the Rust that windows_cargo uses.
 ensure_windows_rust() {
     WINDOWS_RUST=""
     windows_target_is_there && return 0
@@ -52,7 +52,7 @@ ensure_windows_rust() {
     case "$(distribution)" in
         "debian 12") ensure_private_rust ;;
         *)
-            warn "error: this Rust cannot build for Windows: it has no target $WINDOWS_TARGET, and there is no rustup here to add it."
+            warn "error: this Rust lacks the target $WINDOWS_TARGET, and rustup, which could add it, is not installed."
             return 1
             ;;
     esac
@@ -63,7 +63,7 @@ windows_target_is_there() {
     sysroot=$(cd "$ROOT" && rustc --print sysroot 2>/dev/null) && [ -d "$sysroot/lib/rustlib/$WINDOWS_TARGET/lib" ]
 }
 
-# windows_cargo COMMAND ARG...: cargo for Windows. clippy comes from the same Rust as the compiler.
+# windows_cargo COMMAND ARG...: runs cargo for Windows. clippy comes from the same Rust as the compiler.
 windows_cargo() {
     local command=$1 environment=(CARGO_TARGET_DIR="$(windows_target_dir)" CARGO_BUILD_TARGET="$WINDOWS_TARGET")
     shift
@@ -77,7 +77,7 @@ windows_cargo() {
     env "${environment[@]}" cargo "$command" "$@"
 }
 
-# wine_program: prints the path of Wine's loader, which some versions keep out of PATH.
+# wine_program: prints the path of Wine's loader, which is not in PATH in some versions.
 wine_program() {
     local program
     for program in "$(command -v wine64)" /usr/lib/wine/wine64; do
@@ -89,27 +89,27 @@ wine_program() {
     return 1
 }
 
-# Wine in the tests' way, for what is started from here: no .NET, no HTML, no entries in this desktop's menus, and its
-# own debugging kept to itself.
+# wine_environment PREFIX: sets up Wine as the tests do: no .NET, no HTML, no entries in this desktop's menus, and no debug
+# output.
 wine_environment() {
     export WINEPREFIX=$1 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe=d" WINEDEBUG="${WINEDEBUG:--all}"
 }
 
-# After install_missing: a Wine prefix in which programs made by Rust start, made once. It is the template of those that
-# tests make for themselves, and cargo's tests run in it. Exports RAA_WINE, RAA_WINE_PREFIX and RAA_WINE_DLLS.
+# After install_missing: makes, once, a Wine prefix in which programs built with Rust start. cargo's tests run in it, and the
+# end-to-end tests copy it. Exports RAA_WINE, RAA_WINE_PREFIX and RAA_WINE_DLLS.
 ensure_wine_prefix() {
     local target="${CARGO_TARGET_DIR:-$ROOT/target}"
     mkdir -p "$target" && target=$(cd "$target" && pwd) || return 1
-    RAA_WINE=$(wine_program) || { warn "error: there is no wine64 here"; return 1; }
+    RAA_WINE=$(wine_program) || { warn "error: wine64 was not found"; return 1; }
     RAA_WINE_PREFIX="$target/wine-prefix"
     RAA_WINE_DLLS="$target/wine-dlls"
     export RAA_WINE RAA_WINE_PREFIX RAA_WINE_DLLS
-    build_wine_dlls "$RAA_WINE_DLLS" || { warn "error: bcryptprimitives.dll for Wine could not be built"; return 1; }
+    build_wine_dlls "$RAA_WINE_DLLS" || { warn "error: cannot build bcryptprimitives.dll for Wine"; return 1; }
     under_lock "$RAA_WINE_PREFIX.lock" make_wine_prefix "$RAA_WINE_PREFIX" \
-        || { warn "error: Wine could not make a prefix in $RAA_WINE_PREFIX"; return 1; }
+        || { warn "error: Wine cannot make a prefix in $RAA_WINE_PREFIX"; return 1; }
 }
 
-# wine_registry KEY VALUE TEXT
+# wine_registry KEY VALUE TEXT: sets a value in the registry of the prefix.
 wine_registry() { "$RAA_WINE" reg.exe add "$1" /v "$2" /d "$3" /f; }
 
 build_wine_dlls() {
@@ -126,26 +126,26 @@ make_wine_prefix() {
     (
         wine_environment "$half"
         unset DISPLAY WAYLAND_DISPLAY
-        # Wine says on the way that 32-bit programs will not run; it is not asked to run any.
+        # Wine warns that 32-bit programs will not run. There are none.
         "$RAA_WINE" wineboot.exe -i || exit 1
-        # Windows that nobody sees are windows, too; and the dialogs' fonts, which Wine does not have.
+        # The null driver lets programs open windows without a screen. Wine lacks the dialogs' font.
         wine_registry 'HKCU\Software\Wine\Drivers' Graphics x11,null &&
             wine_registry 'HKCU\Software\Wine\Fonts\Replacements' "Yu Gothic UI" IPAPGothic || exit 1
         wineserver -w
     ) >>"$half.log" 2>&1 || { cat "$half.log" >&2; return 1; }
-    # Wine 10 has its own, which stays.
+    # Wine 10 has its own bcryptprimitives.dll, which stays.
     [ -e "$half/$system32/bcryptprimitives.dll" ] || cp "$RAA_WINE_DLLS/bcryptprimitives.dll" "$half/$system32/" || return 1
     mv "$half" "$prefix"
 }
 
-# under_lock FILE COMMAND ARG...: two that need the same thing at the same time make it once.
+# under_lock FILE COMMAND ARG...: runs a command while no other process holds the lock.
 under_lock() {
     local lock=$1
     shift
     (flock 9 && "$@") 9>"$lock"
 }
 
-# windows_cargo with Wine as the runner of what it builds.
+# windows_cargo_under_wine COMMAND ARG...: like windows_cargo, with Wine to run the programs.
 windows_cargo_under_wine() {
     (
         wine_environment "$RAA_WINE_PREFIX"
