@@ -67,7 +67,7 @@ def by_callgrind(work, speakers):
     """Profiles slots of the hub alone, because under callgrind a whole server could not keep up with real time."""
     data = work / "callgrind.out"
     data.unlink(missing_ok=True)
-    slots = programs.BIN / "examples/slots"
+    slots = programs.BIN / "raa-slots"
     callgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={data}", "--toggle-collect=*measured_slots*"]
     subprocess.run([*callgrind, slots, str(speakers), "50"], stdout=subprocess.DEVNULL, check=True)
     report = ["callgrind_annotate", "--threshold=100", str(data)]

@@ -20,8 +20,10 @@ use raa_core::rtcp;
 use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
-use raa_sim::random::Random;
-use raa_sim::work::{BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet};
+use raa_sim::Random;
+use raa_sim::measure::work::{
+    BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet,
+};
 
 /// Speakers of a hub.
 const COUNTS: [usize; 5] = [1, 10, 40, 100, 300];

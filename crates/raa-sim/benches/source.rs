@@ -16,7 +16,7 @@ use raa_core::codec::{
 use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
-use raa_sim::random::Random;
+use raa_sim::Random;
 
 /// Packets that are repeated: 2 s of music.
 const PACKETS: usize = 100;

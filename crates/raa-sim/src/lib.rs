@@ -1,25 +1,10 @@
-//! A bad network, and everybody on it, around RAA's core: seeded, on a simulated clock.
+//! Simulated networks around RAA's core, and programs that load and measure a server.
 //!
-//! [`World`] has one [`Hub`](raa_core::hub::Hub), senders behind links that lose, delay, repeat
-//! and reorder, and one listener of the mix. It jumps from slot to slot, so nothing sleeps and
-//! an hour passes in about a second. [`OneSource`] has one source alone. What a failed simulation needs to be told again is its seed.
+//! [`world`] has the seeded simulation: a hub with its senders, their links and a listener on one
+//! simulated clock. [`measure`] has what benches and measuring programs share. The programs
+//! themselves are in `src/bin`.
 
-pub mod clip;
-pub mod ear;
-pub mod in_flight;
-pub mod instructions;
-pub mod link;
-pub mod one_source;
-pub mod random;
-pub mod sender;
-pub mod socket;
-pub mod sound;
-pub mod tone;
-pub mod work;
+pub mod measure;
 pub mod world;
 
-pub use clip::Clip;
-pub use link::{Jitter, Link};
-pub use one_source::OneSource;
-pub use sender::{Pause, Sender};
-pub use world::World;
+pub use world::{Clip, Jitter, Link, OneSource, Pause, Random, Sender, World};

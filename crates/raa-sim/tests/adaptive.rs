@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::*;
 use raa_core::source::SourceStats;
-use raa_sim::clip::AMPLITUDE;
-use raa_sim::tone::{disturbed_share, largest_step};
+use raa_sim::measure::tone::{disturbed_share, largest_step};
+use raa_sim::world::clip::AMPLITUDE;
 use raa_sim::{Clip, Jitter, Link, OneSource, Sender};
 
 const WARM_UP: Duration = Duration::from_secs(10);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::*;
 use raa_core::source::SourceStats;
-use raa_sim::clip::Packing;
-use raa_sim::random::Random;
+use raa_sim::Random;
+use raa_sim::world::clip::Packing;
 use raa_sim::{Jitter, Link, Pause, World};
 
 const PACKETS: [usize; 6] = [120, 480, 960, 960, 1920, 5760];

@@ -14,9 +14,9 @@ use raa_core::refused::Refused;
 use raa_core::rtp::Packet;
 use raa_core::settings::{ClientSettings, Name, Volume};
 use raa_core::source::SourceStats;
-use raa_sim::clip::{Mode, Packing};
-use raa_sim::random::Random;
+use raa_sim::Random;
 use raa_sim::world::OFFLINE_AFTER;
+use raa_sim::world::clip::{Mode, Packing};
 use raa_sim::{Jitter, Link, Pause, World};
 
 fn link() -> Link {

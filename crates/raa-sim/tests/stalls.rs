@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use raa_sim::clip::Packing;
+use raa_sim::world::clip::Packing;
 use raa_sim::{Jitter, Link, World};
 
 fn steady_link() -> Link {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raa_core::client::ClientView;
-use raa_sim::clip::Packing;
+use raa_sim::world::clip::Packing;
 use raa_sim::{Clip, Link, Sender, World};
 
 /// The first sender of every world.

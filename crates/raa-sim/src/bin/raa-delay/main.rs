@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::Parser as _;
-use raa_sim::socket;
+use raa_sim::measure::socket;
 
 use crate::args::Args;
 use crate::clicks::{CLICK_EVERY, ClickTimes};

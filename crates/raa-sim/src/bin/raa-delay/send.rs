@@ -7,7 +7,7 @@ use std::time::Instant;
 use raa_core::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use raa_core::rtp::Packet;
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
-use raa_sim::socket;
+use raa_sim::measure::socket;
 
 use crate::clicks::{self, ClickTimes, Finder};
 

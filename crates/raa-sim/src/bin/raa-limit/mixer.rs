@@ -105,7 +105,7 @@ impl Mixer {
 
 #[cfg(test)]
 mod tests {
-    use raa_sim::sound;
+    use raa_sim::world::sound;
 
     use super::*;
 

@@ -14,7 +14,7 @@ use nix::time::{ClockId, clock_gettime};
 use raa_core::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use raa_core::mix::{self, Limiter};
 use raa_core::{SLOT, SLOT_SAMPLES};
-use raa_sim::sound::{self, Piece};
+use raa_sim::world::sound::{self, Piece};
 use serde::Serialize;
 
 use crate::queue::Queue;

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
-use raa_sim::random::Random;
-use raa_sim::sound::Piece;
+use raa_sim::Random;
+use raa_sim::world::sound::Piece;
 
 /// SSRCs are the same in every run, so that the server's list does not grow with each.
 const FIRST_SSRC: u32 = 0x10ad_0000;

@@ -20,10 +20,10 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, socko
 use nix::sys::time::TimeSpec;
 use raa_core::rtp::Packet;
 
-use crate::ear::{Ear, Heard, Tally};
 use crate::frames::{Frame, Frames};
 use crate::handshake;
-use crate::run::Progress;
+use crate::listener::{Heard, MixListener, Tally};
+use crate::progress::Progress;
 
 /// From one look at the sockets to the next.
 const TICK: Duration = Duration::from_millis(5);
@@ -55,7 +55,7 @@ struct Connection {
     stream: Option<TcpStream>,
     is_timed: bool,
     frames: Frames,
-    ear: Ear,
+    listener: MixListener,
 }
 
 /// What reading needs, once for all.
@@ -131,7 +131,7 @@ impl Listeners {
                 stream: Some(stream),
                 is_timed,
                 frames: Frames::default(),
-                ear: Ear::default(),
+                listener: MixListener::default(),
             };
             connection.take(&came, None, None);
             self.connections.push(connection);
@@ -201,11 +201,11 @@ impl Connection {
     /// Hears what has come; false when the server says goodbye or is not understood.
     fn take(&mut self, bytes: &[u8], at: Option<Instant>, mut tally: Option<&mut Tally>) -> bool {
         let mut is_open = true;
-        let ear = &mut self.ear;
+        let listener = &mut self.listener;
         let taken = self.frames.take(bytes, |frame| match frame {
             Frame::Binary(payload) => {
                 if let Ok(packet) = Packet::parse(payload) {
-                    ear.take(at, &packet, tally.as_deref_mut());
+                    listener.take(at, &packet, tally.as_deref_mut());
                 }
             }
             Frame::Close => is_open = false,

@@ -100,7 +100,7 @@ mod tests {
             .set_read_timeout(Some(Duration::from_secs(5)))
             .unwrap();
         let mut outlet =
-            Outlet::new(raa_sim::socket::connect(receiver.local_addr().unwrap()).unwrap());
+            Outlet::new(raa_sim::measure::socket::connect(receiver.local_addr().unwrap()).unwrap());
         for n in 0..BATCH as u8 + 10 {
             outlet.push(|out| out.extend([n, n]));
         }
@@ -119,7 +119,7 @@ mod tests {
             .unwrap()
             .local_addr()
             .unwrap();
-        let mut outlet = Outlet::new(raa_sim::socket::connect(closed).unwrap());
+        let mut outlet = Outlet::new(raa_sim::measure::socket::connect(closed).unwrap());
         for _ in 0..3 {
             outlet.push(|out| out.push(1));
             outlet.flush();

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::api::{Look, Reception, Status, Timing};
 use crate::args::Args;
-use crate::ear::Heard;
 use crate::figures::Figures;
 use crate::histogram::Percentiles;
+use crate::listener::Heard;
 use crate::senders::Sent;
 
 /// A look at everything.

@@ -1,35 +1,24 @@
 //! One measurement: look, load, look again and again, stop, compare.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
-use raa_sim::{socket, sound};
+use raa_sim::measure::socket;
+use raa_sim::world::sound;
 
 use crate::api::{Api, Look, Status};
 use crate::args::Args;
 use crate::client;
 use crate::cpu;
 use crate::listeners::Listeners;
+use crate::progress::Progress;
 use crate::report::{Report, Sample};
 use crate::senders::{self, Plan, Senders, Sent};
 
 /// The server sums its timings up this often.
 const WINDOW: Duration = Duration::from_secs(5);
-
-/// What the threads tell each other.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// Ends sending and listening.
-    pub stop: AtomicBool,
-    /// What listeners hear counts.
-    pub measuring: AtomicBool,
-    /// All listeners are connected.
-    pub listening: AtomicBool,
-    /// Audio packets sent so far.
-    pub packets: AtomicU64,
-}
 
 /// Loads the server as `args` say and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {

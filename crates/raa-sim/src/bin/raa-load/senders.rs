@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 
 use raa_core::SLOT;
 use raa_core::rtp::Packet;
-use raa_sim::random::Random;
-use raa_sim::socket;
-use raa_sim::sound::Piece;
+use raa_sim::Random;
+use raa_sim::measure::socket;
+use raa_sim::world::sound::Piece;
 
 use crate::args::Args;
 use crate::client::Client;
 use crate::histogram::{Histogram, Percentiles};
 use crate::outlet::Outlet;
-use crate::run::Progress;
+use crate::progress::Progress;
 
 const SLOT_NS: u64 = SLOT.as_nanos() as u64;
 /// From one wake-up to the next; a simulated network needs finer ones.

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use raa_sim::Link;
-use raa_sim::in_flight::InFlight;
-use raa_sim::link::Path;
-use raa_sim::random::Random;
+use raa_sim::Random;
+use raa_sim::world::in_flight::InFlight;
+use raa_sim::world::link::Path;
 
 /// Senders that are passed on.
 const MAX_SENDERS: usize = 256;

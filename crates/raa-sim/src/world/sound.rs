@@ -6,7 +6,7 @@
 use raa_core::codec::{CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 
-use crate::random::Random;
+use super::random::Random;
 
 /// Different pieces; clients take turns.
 const PIECES: u32 = 5;

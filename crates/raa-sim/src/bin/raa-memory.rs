@@ -1,7 +1,7 @@
 //! What a known client costs in memory: a thousand of them, who have spoken.
 //!
 //! ```text
-//! cargo run --release -p raa-sim --example memory [CLIENTS]
+//! cargo run --release -p raa-sim --bin raa-memory [CLIENTS]
 //! ```
 //!
 //! Always: what is told is how much the process has grown in resident pages, so the allocator's
@@ -15,7 +15,7 @@ use std::{env, fs};
 use anyhow::Context;
 use nix::unistd::{SysconfVar, sysconf};
 use raa_core::codec::Decoder;
-use raa_sim::work::Speakers;
+use raa_sim::measure::work::Speakers;
 
 const CLIENTS: usize = 1000;
 /// A client may cost so much, most of it its decoder.

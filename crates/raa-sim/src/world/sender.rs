@@ -12,7 +12,7 @@ use raa_core::red::{self, Earlier};
 use raa_core::rtp::{self, Packet};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE};
 
-use crate::Clip;
+use super::clip::Clip;
 
 /// How often a sender with keep-alives sends one in its pauses: 400 ms, in samples.
 const KEEP_ALIVE_EVERY: u64 = 400 * SAMPLE_RATE as u64 / 1000;

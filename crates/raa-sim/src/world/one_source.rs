@@ -11,10 +11,10 @@ use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source, SourceStats};
 use raa_core::{SLOT, SLOT_SAMPLES};
 
-use crate::in_flight::InFlight;
-use crate::link::{Link, Path};
-use crate::sender::Sender;
-use crate::world::MAX_PLAYOUT_DELAY;
+use super::MAX_PLAYOUT_DELAY;
+use super::in_flight::InFlight;
+use super::link::{Link, Path};
+use super::sender::Sender;
 
 /// See the module's text.
 pub struct OneSource {
@@ -132,9 +132,9 @@ fn insert(source: &mut Source, arrival: Instant, datagram: &[u8]) {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::clip::AMPLITUDE;
+    use super::super::clip::Clip;
     use super::*;
-    use crate::Clip;
-    use crate::clip::AMPLITUDE;
 
     #[test]
     fn a_perfect_link_is_heard_whole() {

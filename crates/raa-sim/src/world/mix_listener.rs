@@ -9,7 +9,7 @@ use raa_core::codec::{Decoder, MAX_PACKET_SAMPLES};
 use raa_core::rtp::Packet;
 use raa_core::{SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 
-use crate::clip::AMPLITUDE;
+use super::clip::AMPLITUDE;
 
 /// Tones are looked for in blocks of 5 ms: long enough to tell multiples of 200 Hz apart.
 const BLOCK: usize = 240;
@@ -18,7 +18,7 @@ const BLOCK_TIME: Duration = Duration::from_millis(5);
 const CODEC_DELAY: Duration = Duration::from_micros(6500);
 
 /// See the module's text.
-pub struct Ear {
+pub struct MixListener {
     /// Frames of the mix.
     pub frames: u64,
     /// Slots left out between them.
@@ -41,7 +41,7 @@ struct Tone {
     blocks: Vec<f32>,
 }
 
-impl Ear {
+impl MixListener {
     /// Counts only.
     pub(crate) fn deaf() -> Self {
         Self {

@@ -1,8 +1,8 @@
 //! Instructions of what the server does for every packet and every slot, against a table.
 //!
 //! ```text
-//! cargo run --release -p raa-sim --example hot_paths              # compares; fails when dearer
-//! UPDATE_GOLDEN=1 cargo run --release -p raa-sim --example hot_paths   # writes the table anew
+//! cargo run --release -p raa-sim --bin raa-hot-paths              # compares; fails when dearer
+//! UPDATE_GOLDEN=1 cargo run --release -p raa-sim --bin raa-hot-paths   # writes the table anew
 //! ```
 //!
 //! It runs itself under callgrind, which counts. Always: each path is a function of its own, and
@@ -25,8 +25,10 @@ use raa_core::rtcp;
 use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
-use raa_sim::instructions::{Cost, Table, inclusive};
-use raa_sim::work::{BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet};
+use raa_sim::measure::instructions::{Cost, Table, inclusive};
+use raa_sim::measure::work::{
+    BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet,
+};
 
 /// Before the functions' names.
 const PREFIX: &str = "path_";
@@ -64,7 +66,7 @@ const MEASURES: [Measured; 2] = [
 const HEAD: &str = "\
 # Instructions per operation of the release build on x86-64, counted by callgrind; paths with
 # libopus in them as a multiple of libopus alone in the same run. Written by
-# UPDATE_GOLDEN=1 cargo run --release -p raa-sim --example hot_paths
+# UPDATE_GOLDEN=1 cargo run --release -p raa-sim --bin raa-hot-paths
 # With the compiler named here a path may be 5 % dearer (a ratio 1 %), with another 25 % (3 %);
 # 20 instructions more are never too many.
 #
@@ -85,7 +87,7 @@ fn main() -> anyhow::Result<ExitCode> {
             run();
             Ok(ExitCode::SUCCESS)
         }
-        Some(_) => anyhow::bail!("usage: hot_paths"),
+        Some(_) => anyhow::bail!("usage: raa-hot-paths"),
     }
 }
 

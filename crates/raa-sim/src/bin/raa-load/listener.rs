@@ -58,7 +58,7 @@ impl Tally {
 
 /// One listener.
 #[derive(Default)]
-pub(crate) struct Ear {
+pub(crate) struct MixListener {
     last: Option<(u16, u32)>,
     frames: u64,
     /// Samples since the first frame.
@@ -67,7 +67,7 @@ pub(crate) struct Ear {
     origin: Option<Instant>,
 }
 
-impl Ear {
+impl MixListener {
     /// Hears one frame that came at `at`, if that is known; it counts if there is a tally.
     pub(crate) fn take(
         &mut self,
@@ -118,7 +118,12 @@ mod tests {
     use super::*;
 
     /// Frame number `n` of slot `slot`, which comes `late_ms` late.
-    fn hear(ear: &mut Ear, tally: Option<&mut Tally>, start: Instant, frame: (u16, u32, u64)) {
+    fn hear(
+        ear: &mut MixListener,
+        tally: Option<&mut Tally>,
+        start: Instant,
+        frame: (u16, u32, u64),
+    ) {
         let (n, slot, late_ms) = frame;
         let packet = Packet {
             marker: false,
@@ -134,7 +139,7 @@ mod tests {
 
     #[test]
     fn missing_frames_skipped_slots_and_lateness_are_told_apart() {
-        let (mut ear, mut tally) = (Ear::default(), Tally::default());
+        let (mut ear, mut tally) = (MixListener::default(), Tally::default());
         let start = Instant::now() + Duration::from_secs(1);
         let mut hear = |n, slot, late_ms| {
             hear(&mut ear, Some(&mut tally), start, (n, slot, late_ms));
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn frames_of_the_warm_up_set_the_pace_and_do_not_count() {
-        let (mut ear, mut tally) = (Ear::default(), Tally::default());
+        let (mut ear, mut tally) = (MixListener::default(), Tally::default());
         let start = Instant::now() + Duration::from_secs(1);
         (0..60).for_each(|n| hear(&mut ear, None, start, (n, n.into(), 1)));
         for n in 60..160 {

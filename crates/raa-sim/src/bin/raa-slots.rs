@@ -2,13 +2,13 @@
 //! mix's frame.
 //!
 //! ```text
-//! cargo run --release -p raa-sim --example slots -- SPEAKERS SLOTS
+//! cargo run --release -p raa-sim --bin raa-slots -- SPEAKERS SLOTS
 //! ```
 //!
 //! Always: what is to be measured happens within `measured_slots`, in the steady state.
 
 use anyhow::{Context as _, ensure};
-use raa_sim::work::Speakers;
+use raa_sim::measure::work::Speakers;
 
 /// Slots until all have joined and are heard.
 const WARM_UP: u32 = 60;

@@ -1,5 +1,5 @@
-//! `quality send IN.wav FOLDER`: what of a sound arrives over bad networks, as WAV files to score.
-//! `quality record URL SECONDS OUT.wav`: the mix of a server, to have such a sound.
+//! `raa-quality send IN.wav FOLDER`: what of a sound arrives over bad networks, as WAV files to score.
+//! `raa-quality record URL SECONDS OUT.wav`: the mix of a server, to have such a sound.
 //!
 //! The sound goes through RAA's encoder, a simulated network and RAA's receiver, once for each
 //! loss and redundancy; and the same packets through the simplest receiver there is, which holds
@@ -16,7 +16,7 @@ use futures_util::StreamExt as _;
 use raa_core::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use raa_core::rtp::Packet;
 use raa_core::{SAMPLE_RATE, SLOT, SLOT_SAMPLES};
-use raa_sim::link::Path as NetworkPath;
+use raa_sim::world::link::Path as NetworkPath;
 use raa_sim::{Clip, Link, OneSource, Sender};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -34,7 +34,9 @@ fn main() -> anyhow::Result<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["send", wav, folder] => send(wav.as_ref(), folder.as_ref()),
         ["record", url, seconds, wav] => record(url, seconds.parse()?, wav.as_ref()),
-        _ => bail!("quality send IN.wav FOLDER, or quality record URL SECONDS OUT.wav"),
+        _ => bail!(
+            "usage: raa-quality send IN.wav FOLDER, or raa-quality record URL SECONDS OUT.wav"
+        ),
     }
 }
 

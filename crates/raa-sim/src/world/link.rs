@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::in_flight::InFlight;
-use crate::random::Random;
+use super::in_flight::InFlight;
+use super::random::Random;
 
 /// How a path behaves. The default is a perfect one without delay.
 #[derive(Debug, Clone, Copy, Default)]
