@@ -9,13 +9,14 @@ pub mod config;
 mod connection;
 mod control;
 pub mod engine;
-mod housekeeping;
 mod http;
 pub mod id;
+mod journal;
 mod listen;
 mod live;
 mod log;
 pub mod process;
+mod rate_limit;
 mod sockets;
 mod store;
 mod testmusic;
@@ -128,7 +129,7 @@ impl Running {
         Ok(Self {
             serving: tokio::spawn(serve),
             feeding: tokio::spawn(live.run()),
-            keeping: tokio::spawn(housekeeping::run(client_events, control, stop.clone())),
+            keeping: tokio::spawn(journal::run(client_events, control, stop.clone())),
             engine,
             stop,
             connections,

@@ -26,6 +26,7 @@ use tower_service::Service as _;
 use tracing::{debug, warn};
 
 use crate::connection::Connection;
+use crate::rate_limit::RateLimit;
 
 /// Connections at once: a page that plays has two.
 const MAX_CONNECTIONS: usize = 8192;
@@ -56,7 +57,7 @@ pub(crate) async fn run(
     tracker: TaskTracker,
 ) {
     let permits = Arc::new(Semaphore::new(max_connections()));
-    let mut warned = None;
+    let mut warnings = RateLimit::new(1, WARN_EVERY);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -69,14 +70,17 @@ pub(crate) async fn run(
                     tracker.spawn(talk(stream, connection, router.clone(), stop.clone()));
                 }
                 Err(_none_left) => {
-                    warn_at_times(&mut warned, "the limit of connections is reached");
+                    warn_seldom(&mut warnings, "the limit of connections is reached");
                     // It fits into an empty socket's buffer, or there is nobody to tell.
                     let _ = stream.try_write(BUSY);
                 }
             },
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                warn_at_times(&mut warned, &format!("cannot accept connections: {error}"));
+                warn_seldom(
+                    &mut warnings,
+                    &format!("cannot accept connections: {error}"),
+                );
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -135,10 +139,12 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-fn warn_at_times(last: &mut Option<Instant>, reason: &str) {
-    if last.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-        *last = Some(Instant::now());
-        warn!("{reason}");
+/// `suppressed` in the line counts the warnings that were left out since the last one.
+fn warn_seldom(limit: &mut RateLimit, reason: &str) {
+    let now = Instant::now();
+    if limit.permits(now) {
+        let suppressed = limit.take_suppressed(now);
+        warn!(suppressed, "{reason}");
     }
 }
 
