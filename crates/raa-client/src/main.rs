@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 fn main() -> ExitCode {
     use clap::Parser;
     use raa_client::settings::Settings;
-    use raa_client::settings::options::Options;
+    use raa_client::settings::linux_options::Options;
 
     let settings = match Settings::load(Options::parse()) {
         Ok(settings) => settings,

@@ -8,8 +8,8 @@ use std::path::Path;
 use raa_core::settings::Name;
 
 use super::error::ConfigError;
-use super::{Settings, Source, Ssrc, file, host_name};
-use crate::settings::options::Options;
+use super::{Settings, Source, Ssrc, host_name, toml_file};
+use crate::settings::linux_options::Options;
 
 impl Settings {
     /// Reads the file, puts the options over it, and at the first start makes the SSRC.
@@ -19,9 +19,9 @@ impl Settings {
     pub fn load(options: Options) -> Result<Self, ConfigError> {
         let path = match options.config {
             Some(path) => path,
-            None => file::default_path()?,
+            None => toml_file::default_path()?,
         };
-        let file = file::read(&path)?;
+        let file = toml_file::read(&path)?;
         let server = options.server.or(file.values.server);
         let source = options
             .source
@@ -53,7 +53,7 @@ impl Settings {
 
 fn make_ssrc(path: &Path, text: Option<&str>) -> Result<Ssrc, ConfigError> {
     let ssrc = Ssrc::random();
-    file::keep_ssrc(path, text, ssrc).map_err(|error| ConfigError::NotKept {
+    toml_file::keep_ssrc(path, text, ssrc).map_err(|error| ConfigError::NotKept {
         path: path.to_owned(),
         ssrc,
         error,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use raa_core::packetizer::Reception;
 
 use super::server_test::{Found, Hears, Server};
-use crate::settings::ini_settings::Stored;
+use crate::settings::ini_files::Stored;
 use crate::status::Status;
 
 /// How wide the names of the lines are.

@@ -27,7 +27,7 @@ use super::dialog::{self, Dialog};
 use super::tray::{self, Balloon, BalloonKind, Tray};
 use super::window::Window;
 use super::{AppStart, Files, autostart, clipboard, diagnose, shell};
-use crate::settings::ini_settings::Stored;
+use crate::settings::ini_files::Stored;
 use crate::ui::server_test::Found;
 use crate::ui::texts::{Language, Text};
 use crate::ui::view::{self, Command, MenuState};

@@ -14,7 +14,7 @@ use super::start::{self, Failure};
 use super::{Files, system};
 use crate::Client;
 use crate::settings::Settings;
-use crate::settings::ini_settings::{Loaded, Stored};
+use crate::settings::ini_files::{Loaded, Stored};
 use crate::status::{SharedStatus, Status};
 use crate::ui::diagnostics::Diagnostics;
 use crate::ui::server_test::{self, Found, Hears, Server};

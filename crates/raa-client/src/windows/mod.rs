@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use self::console::Console;
 use self::paths::Files;
-use crate::settings::ini_settings::{Fault, Stored};
+use crate::settings::ini_files::{Fault, Stored};
 use crate::settings::windows_options::{Command, NotRun, Options};
 
 /// The command line or the settings are wrong.

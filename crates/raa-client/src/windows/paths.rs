@@ -7,7 +7,7 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::settings::ini_settings::{INI_NAME, IniFiles};
+use crate::settings::ini_files::{INI_NAME, IniFiles};
 use crate::ui::log_file::LOG_NAME;
 
 /// The folder in the user's application data.

@@ -11,7 +11,7 @@ use super::instance::{self, Claim};
 use super::{AppStart, Files, WRONG, app, autostart};
 use crate::capture::{self, Device};
 use crate::logging::LogLevel;
-use crate::settings::ini_settings::{Loaded, SourceKind, Stored};
+use crate::settings::ini_files::{Loaded, SourceKind, Stored};
 use crate::settings::windows_options::{Options, SourceOption};
 use crate::ui::log_file::LogFile;
 

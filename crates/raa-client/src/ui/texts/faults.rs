@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::{Language, Text};
-use crate::settings::ini_settings::Fault;
+use crate::settings::ini_files::Fault;
 
 impl Language {
     /// A fault in a sentence.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::answers::Answer;
 use super::{After, App};
 use crate::capture;
-use crate::settings::ini_settings::{SourceKind, Stored, page_of};
+use crate::settings::ini_files::{SourceKind, Stored, page_of};
 use crate::settings::{DEFAULT_PORT, ServerAddress, Settings, Source, Ssrc};
 use crate::ui::server_test::{self, Found};
 use crate::ui::texts::Text;

@@ -6,9 +6,7 @@
 //! of the file is used; nothing that a person wrote is lost, as a file that is damaged, or whose
 //! invalid values are replaced, is kept aside first.
 
-mod fault;
 mod files;
-mod values;
 
 use std::fs;
 use std::io;
@@ -17,8 +15,9 @@ use std::path::{Path, PathBuf};
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
-pub use self::fault::{Fault, LoadError};
+pub use super::fault::{Fault, LoadError};
 use super::ini::{Damage, DamageReason, Document};
+use super::keys;
 use crate::logging::LogLevel;
 use crate::settings::{ServerAddress, Settings, Source, Ssrc, host_name};
 
@@ -28,7 +27,7 @@ pub const INI_NAME: &str = "raa-client.ini";
 pub const PAGE_PORT: u16 = 4011;
 
 /// The section that all keys stand in.
-const SECTION: &str = "raa-client";
+pub(super) const SECTION: &str = "raa-client";
 /// The documented file that a first start makes.
 const TEMPLATE: &str = include_str!("../../raa-client.ini");
 
@@ -161,7 +160,7 @@ impl IniFiles {
             }
         };
         let user = document.map_or_else(Stored::default, |document| {
-            values::read(&document, &self.user, &mut faults)
+            keys::read(&document, &self.user, &mut faults)
         });
         let mut stored = user.over(machine);
         if stored.ssrc.is_none() {
@@ -187,8 +186,8 @@ impl IniFiles {
                 damage.rest
             }
         };
-        let before = values::read(&document, &self.user, &mut faults).over(machine);
-        let changes = values::differences(&before, stored);
+        let before = keys::read(&document, &self.user, &mut faults).over(machine);
+        let changes = keys::differences(&before, stored);
         if changes.is_empty() && self.user.exists() {
             return Ok(None);
         }
@@ -229,7 +228,7 @@ impl IniFiles {
                 return (Stored::default(), faults);
             }
         };
-        let mut stored = values::read(&document, file, &mut faults);
+        let mut stored = keys::read(&document, file, &mut faults);
         if stored.ssrc.take().is_some() {
             faults.push(Fault::SharedSsrc { file: file.clone() });
         }

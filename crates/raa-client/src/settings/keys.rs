@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
-use super::{Fault, SECTION, SourceKind, Stored};
+use super::ini_files::{Fault, SECTION, SourceKind, Stored};
 use crate::logging::LogLevel;
 use crate::settings::Ssrc;
 use crate::settings::ini::Document;
