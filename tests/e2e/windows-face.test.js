@@ -148,7 +148,7 @@ test('the menu opens the settings, where Test asks the server whether it hears t
   await sleep(500);
   await desktop.press('alt+t');
   const note = () => pc.look('text', TITLE, SERVER_NOTE);
-  await eventually('the server is found', async () => /^Found RAA .*\. It hears this computer, which is silent\.$/.test(await note()));
+  await eventually('the server is found', async () => /^Found RAA .*\. This computer is connected and silent\.$/.test(await note()));
   desktop.picture('settings-tested');
   await desktop.press('Escape');
   await desktop.gone(TITLE);

@@ -62,9 +62,9 @@ mod tests {
     fn changes_are_logged_once_and_rarely() {
         let mut log = ReceptionLog::default();
         let start = Instant::now();
-        let mut line = |ms: u64, hearing| {
+        let mut line = |ms: u64, reception| {
             let stats = PacketizerStats {
-                reception: hearing,
+                reception,
                 redundancy: 2,
                 ..any_stats(true)
             };

@@ -141,8 +141,8 @@ impl SharedStatus {
     pub(crate) fn set_stats(&self, stats: PacketizerStats) -> bool {
         let before = self.lock().stats.replace(stats);
         let begins_or_ends = before.is_some_and(|stats| stats.sending) != stats.sending;
-        let hearing = before.map_or(Reception::Unknown, |stats| stats.reception);
-        if begins_or_ends || hearing != stats.reception {
+        let reception = before.map_or(Reception::Unknown, |stats| stats.reception);
+        if begins_or_ends || reception != stats.reception {
             (self.0.on_change)();
         }
         begins_or_ends

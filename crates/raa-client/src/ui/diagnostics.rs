@@ -1,8 +1,8 @@
-//! Everything about a running client on one page of text, for whoever is to help.
+//! The diagnostics: everything about a running client on one page of text, for support.
 //!
-//! English and plain, so that it can be sent to anybody; lines are aligned, so that it can be
-//! read in any editor.
-//! Always: what is not known is said to be so, never left out.
+//! In plain English, so that it can be sent to anyone; aligned, so that any editor shows it well.
+//!
+//! Always: an unknown value is shown as unknown, never left out.
 
 use std::fmt::{Display, Write as _};
 use std::path::Path;
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use raa_core::packetizer::Reception;
 
-use super::server_test::{Found, Hears, Server};
+use super::server_test::{ClientState, RaaServer, TestResult};
 use crate::settings::ini_files::Stored;
 use crate::status::Status;
 
-/// How wide the names of the lines are.
+/// The width of the names at the start of the lines.
 const WIDTH: usize = 14;
-/// What stands where nothing is known.
+/// Stands for an unknown value.
 const NONE: &str = "-";
 
-/// What the text is made of.
+/// The sources of the text.
 #[derive(Debug)]
 pub(crate) struct Diagnostics<'a> {
     /// The operating system and its version.
@@ -28,16 +28,16 @@ pub(crate) struct Diagnostics<'a> {
     pub(crate) stored: &'a Stored,
     /// The user's settings file.
     pub(crate) ini: &'a Path,
-    /// The log.
+    /// The log file.
     pub(crate) log: &'a Path,
-    /// What the client is doing; `None` while none runs.
+    /// The client's status; `None` if no client is running.
     pub(crate) status: Option<&'a Status>,
-    /// What a test of the server has found; `None` if it was not tested.
-    pub(crate) found: Option<&'a Found>,
+    /// The result of a server test; `None` if the server was not tested.
+    pub(crate) tested: Option<&'a TestResult>,
 }
 
 impl Diagnostics<'_> {
-    /// The text, with `\n` at the end of every line.
+    /// Returns the text, with `\n` at the end of every line.
     pub(crate) fn text(&self) -> String {
         let mut page = Page::default();
         self.client(&mut page);
@@ -47,7 +47,7 @@ impl Diagnostics<'_> {
                 capture(&mut page, status);
                 sending(&mut page, status);
             }
-            None => page.line("capture", "no client runs"),
+            None => page.line("capture", "no client is running"),
         }
         page.line("settings", self.ini.display());
         page.line("log", self.log.display());
@@ -69,8 +69,8 @@ impl Diagnostics<'_> {
     }
 
     fn server(&self, page: &mut Page) {
-        let Some(Found { addresses, server }) = self.found else {
-            page.line("server test", "not done");
+        let Some(TestResult { addresses, server }) = self.tested else {
+            page.line("server test", "not run");
             return;
         };
         match addresses {
@@ -78,29 +78,29 @@ impl Diagnostics<'_> {
             Err(error) => page.line("addresses", format!("none: {error}")),
         }
         match server {
-            Ok(Server { version, hears }) => {
+            Ok(RaaServer { version, client }) => {
                 page.line("server test", format!("RAA server {version}"));
-                page.line("heard", heard(*hears));
+                page.line("seen by server", client_state(*client));
             }
             Err(error) => page.line("server test", format!("failed: {error}")),
         }
     }
 }
 
-fn heard(hears: Hears) -> &'static str {
-    match hears {
-        Hears::Sound => "yes, and it sounds",
-        Hears::Silence => "yes, it is silent",
-        Hears::Nothing => "not now, but it has been",
-        Hears::Never => "no, never",
-        Hears::Unknown => "the server does not say",
+fn client_state(state: ClientState) -> &'static str {
+    match state {
+        ClientState::Sounding => "with sound",
+        ClientState::Connected => "silent",
+        ClientState::Offline => "not now, but earlier",
+        ClientState::Unlisted => "never",
+        ClientState::Unknown => "unknown",
     }
 }
 
 fn capture(page: &mut Page, status: &Status) {
     let capture = &status.capture;
     page.line("capture", or_none(capture.method.as_ref()));
-    page.lines("why not better", &capture.notes);
+    page.lines("notes", &capture.notes);
     page.line(
         "device",
         or_none(Some(&capture.device).filter(|name| !name.is_empty())),
@@ -117,7 +117,7 @@ fn sending(page: &mut Page, status: &Status) {
     page.line("link error", or_none(status.link.trouble.as_ref()));
     page.line("muted", if status.muted { "yes" } else { "no" });
     let Some(stats) = &status.stats else {
-        page.line("packets", "no sound was captured yet");
+        page.line("packets", "no sound captured yet");
         return;
     };
     page.line("packets", stats.packets);
@@ -126,20 +126,20 @@ fn sending(page: &mut Page, status: &Status) {
     page.line("capture gaps", stats.capture_gaps);
     page.line("dropped", format!("{} samples", stats.dropped_samples));
     page.line("redundancy", format!("{} earlier frames", stats.redundancy));
-    page.line("hearing", hearing(stats.reception));
+    page.line("reception", reception(stats.reception));
     page.line("round trip", round_trip(stats.round_trip));
-    page.line("sounding", if stats.sending { "yes" } else { "no" });
+    page.line("sending sound", if stats.sending { "yes" } else { "no" });
     let (rms, peak) = (stats.level.rms_dbfs, stats.level.peak_dbfs);
     page.line("level", format!("{rms:.1} dBFS RMS, {peak:.1} dBFS peak"));
 }
 
-/// By the server's own reports.
-fn hearing(hearing: Reception) -> String {
-    match hearing {
+/// Returns the reception according to the server's reports.
+fn reception(reception: Reception) -> String {
+    match reception {
         Reception::Unknown => "not known yet".into(),
         Reception::Good => "good".into(),
         Reception::Losing { percent } => format!("losing {percent} %"),
-        Reception::NoReports => "not heard: the server has not answered".into(),
+        Reception::NoReports => "no reports from the server".into(),
     }
 }
 
@@ -161,11 +161,11 @@ impl Page {
     fn line(&mut self, name: &str, value: impl Display) {
         let value = value.to_string();
         let one_line = value.split(char::is_control).collect::<Vec<_>>().join(" ");
-        // Writing to a text does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{name:WIDTH$}  {}", one_line.trim_end());
     }
 
-    /// Several values below each other.
+    /// Adds several values, one below the other.
     fn lines(&mut self, name: &str, values: &[impl Display]) {
         if values.is_empty() {
             self.line(name, NONE);

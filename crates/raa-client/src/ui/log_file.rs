@@ -1,10 +1,11 @@
-//! The log of a client that runs for years without anybody looking: a file that stays small.
+//! The log file of a client that runs unattended for years: it stays small.
 //!
-//! One line per event, with the time in UTC. At 1 MB the file becomes the old one, in place of
-//! the one before, so both together have 2 MB at most. The file is opened for each line, so that
-//! another process may log to it as well and a person may delete it.
-//! Always: never more than a line a second in the long run, and 20 at once; whoever logs never
-//! gets an error and a full disk costs lines only.
+//! One line per event, with the time in UTC. At 1 MB the file replaces the old one, so the two never
+//! exceed 2 MB. The file is opened for each line, so that another process may write to it, too, and a
+//! person may delete it.
+//!
+//! Always: in the long run at most one line per second, in a burst at most 20; logging never fails,
+//! and a full disk costs only lines.
 
 mod rate;
 
@@ -22,17 +23,17 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use self::rate::Rate;
 use crate::logging::LogLevel;
 
-/// The name of the log.
+/// The name of the log file.
 pub(crate) const LOG_NAME: &str = "raa-client.log";
-/// The name of the log before that.
+/// The name of the log file before that.
 pub(crate) const OLD_LOG_NAME: &str = "raa-client.old.log";
 
-/// How large a log becomes.
+/// The maximum size of a log file.
 const MAX_BYTES: u64 = 1_000_000;
-/// How long a line becomes, its end included.
+/// The maximum length of a line, including its end.
 const MAX_LINE_BYTES: usize = 4096;
 
-/// See the module's text; a clone is another hand on the same file.
+/// A log file; clones write to the same file.
 #[derive(Debug, Clone)]
 pub(crate) struct LogFile(Arc<Shared>);
 
@@ -43,7 +44,7 @@ struct Shared {
 }
 
 impl LogFile {
-    /// A log at `path`; the file is made when there is a line for it.
+    /// Creates a log at `path`; the file is created with the first line.
     pub(crate) fn new(path: &Path) -> Self {
         Self(Arc::new(Shared {
             path: path.to_owned(),
@@ -51,8 +52,8 @@ impl LogFile {
         }))
     }
 
-    /// Logs events of this and higher levels from here on, and what makes the program panic. Once
-    /// per process; later calls change nothing.
+    /// Starts logging events of this and higher levels, and panics; calls after the first change
+    /// nothing.
     pub(crate) fn start(&self, level: LogLevel) {
         let log = tracing_subscriber::fmt()
             .with_max_level(Level::from(level))
@@ -60,13 +61,13 @@ impl LogFile {
             .log_internal_errors(false)
             .with_ansi(false)
             .with_target(false);
-        // A second call finds a log in place, which is as good.
+        // Fails only if logging has been started already.
         if log.try_init().is_ok() {
             self.log_panics();
         }
     }
 
-    /// The last words of the program are written whatever the rate.
+    /// Logs panics, at any rate.
     fn log_panics(&self) {
         let log = self.clone();
         let before = std::panic::take_hook();
@@ -74,23 +75,23 @@ impl LogFile {
             let thread = std::thread::current();
             let thread = thread.name().unwrap_or("unnamed").to_owned();
             log.append(&format!(
-                "{} ERROR a defect ends the client: {panic} (thread {thread})",
+                "{} ERROR the client has crashed: {panic} (thread {thread})",
                 timestamp()
             ));
             before(panic);
         }));
     }
 
-    /// Writes the line if it is not one too many.
+    /// Writes the line unless there are too many.
     fn write(&self, now: Instant, line: &str) {
         let admitted = {
             let mut rate = self.0.rate.lock().unwrap_or_else(PoisonError::into_inner);
             rate.admit(now)
         };
-        let Some(left_out) = admitted else { return };
-        if left_out > 0 {
+        let Some(skipped) = admitted else { return };
+        if skipped > 0 {
             self.append(&format!(
-                "{}  WARN {left_out} lines were left out: more than one a second",
+                "{}  WARN {skipped} lines were skipped: more than one per second",
                 timestamp()
             ));
         }
@@ -98,17 +99,17 @@ impl LogFile {
     }
 
     fn append(&self, line: &str) {
-        // There is nowhere to tell it.
+        // There is nowhere to report an error.
         let _ = append(&self.0.path, &one_line(line));
     }
 }
 
-/// Appends one line to the file at `path`, which becomes the old one if it is full.
+/// Appends one line to the file at `path`; a full file becomes the old one first.
 fn append(path: &Path, line: &str) -> io::Result<()> {
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
     if bytes + line.len() as u64 > MAX_BYTES {
         let old = path.with_file_name(OLD_LOG_NAME);
-        // One that cannot be renamed, because somebody reads the old one, is begun anew.
+        // A file that cannot be renamed, because another program reads the old one, is emptied.
         fs::rename(path, old).or_else(|_| fs::write(path, ""))?;
     }
     if bytes == 0
@@ -120,7 +121,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     file.write_all(line.as_bytes())
 }
 
-/// The text as one line that is not too long.
+/// Returns the text as one line of limited length.
 fn one_line(text: &str) -> String {
     let mut line = String::new();
     for c in text.trim_end().chars() {
@@ -129,38 +130,38 @@ fn one_line(text: &str) -> String {
         }
         line.push(if c.is_control() { ' ' } else { c });
     }
-    // Old editors show nothing else as lines.
+    // Old editors need both characters.
     line.push_str("\r\n");
     line
 }
 
-/// Now, as the other lines have it.
+/// Returns the current time in the format of the other lines.
 fn timestamp() -> String {
     let mut text = String::new();
-    // Writing to a text does not fail.
+    // Writing to a string cannot fail.
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }
 
 impl<'a> MakeWriter<'a> for LogFile {
-    type Writer = Line<'a>;
+    type Writer = LogLine<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line {
+    fn make_writer(&'a self) -> LogLine<'a> {
+        LogLine {
             log: self,
             text: Vec::new(),
         }
     }
 }
 
-/// One line in the making; it is written when dropped.
+/// A line that is written to the log on drop.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct LogLine<'a> {
     log: &'a LogFile,
     text: Vec<u8>,
 }
 
-impl Write for Line<'_> {
+impl Write for LogLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -171,7 +172,7 @@ impl Write for Line<'_> {
     }
 }
 
-impl Drop for Line<'_> {
+impl Drop for LogLine<'_> {
     fn drop(&mut self) {
         if !self.text.is_empty() {
             let text = String::from_utf8_lossy(&self.text);

@@ -1,11 +1,13 @@
-//! "Test": whether an address is that of an RAA server, and whether that server hears this client.
+//! The server test: whether an address belongs to an RAA server, and whether it receives this client.
 //!
-//! The sound's way is UDP, which nobody answers. So the server's page is asked: its API says what
-//! it is, and which clients it hears.
-//! Always: ends within the given time for each step, whatever the network does; answers of any
-//! size and content are taken; what was found is a value, and its words are [`super::texts`]'.
+//! Sound is sent by UDP, which is not acknowledged. So the test asks the API of the server page, which
+//! identifies the server and lists its clients.
+//!
+//! Always: each step ends within the given time, whatever the network does; responses of any size and
+//! content are handled; the result is a value, which [`text`] puts into words.
 
 mod http;
+pub(crate) mod text;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -17,108 +19,106 @@ use serde_json::Value;
 use self::http::Url;
 use crate::settings::{ServerAddress, Ssrc};
 
-/// How long a person waits for each step.
+/// The limit for each step while the user waits.
 pub(crate) const LIMIT: Duration = Duration::from_secs(3);
 
 /// The status has a few kilobytes.
-const MAX_STATUS: usize = 64 * 1024;
-/// A thousand clients have 600 KB.
-const MAX_CLIENTS: usize = 8 * 1024 * 1024;
-/// A server's version is shown up to this length.
+const MAX_STATUS_BYTES: usize = 64 * 1024;
+/// The list of 1,000 clients has 600 KB.
+const MAX_CLIENTS_BYTES: usize = 8 * 1024 * 1024;
+/// The length to which a server's version is cut.
 const MAX_VERSION_CHARS: usize = 40;
 
-/// What a test has found.
+/// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// Where sound is sent to: the addresses of the server's name.
+pub(crate) struct TestResult {
+    /// The addresses of the server, to which sound is sent.
     pub(crate) addresses: Result<Vec<SocketAddr>, NoAddress>,
-    /// What the server's page says.
-    pub(crate) server: Result<Server, NoServer>,
+    /// The server behind the page.
+    pub(crate) server: Result<RaaServer, NoServer>,
 }
 
-/// A server of RAA.
+/// An RAA server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Server {
-    /// Its version.
+pub(crate) struct RaaServer {
     pub(crate) version: String,
-    /// Whether it hears this client.
-    pub(crate) hears: Hears,
+    /// The state of this client on the server.
+    pub(crate) client: ClientState,
 }
 
-/// What a server hears of this client.
+/// The state of this client in the server's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hears {
-    /// It sounds.
-    Sound,
-    /// Its packets arrive and are silent.
-    Silence,
-    /// Nothing now, but it has been there.
-    Nothing,
-    /// It was never there.
-    Never,
-    /// The server does not say.
+pub(crate) enum ClientState {
+    /// The server receives sound.
+    Sounding,
+    /// The server receives silence.
+    Connected,
+    /// The server receives nothing now, but did earlier.
+    Offline,
+    /// The server does not know this client.
+    Unlisted,
+    /// The server's response does not tell.
     Unknown,
 }
 
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoAddress {
-    /// Nobody knows it, says the system.
+    /// The look-up failed, with the system's explanation.
     #[error("{0}")]
     Unknown(String),
-    /// There was no answer in time.
-    #[error("no answer in time")]
+    /// The look-up took too long.
+    #[error("the look-up timed out")]
     TimedOut,
 }
 
-/// Why a page is not that of an RAA server.
+/// Why there is no RAA server behind a page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoServer {
-    /// There is no such URL.
-    #[error("{0:?} is no URL of a page")]
+    /// The URL is invalid.
+    #[error("{0:?} is not a valid URL of a page")]
     Url(String),
-    /// It begins with https://, which the test cannot speak.
-    #[error("a page with https:// cannot be tested")]
+    /// The URL begins with https://, which the test does not support.
+    #[error("pages with https:// cannot be tested")]
     Https,
-    /// The name in the URL has no address.
-    #[error("the page's name has no address: {0}")]
+    /// The host in the URL has no address.
+    #[error("the host of the page has no address: {0}")]
     Address(NoAddress),
-    /// Nobody listens there, or there is no way.
+    /// The connection failed, with the system's explanation.
     #[error("{0}")]
     Unreachable(String),
-    /// There was no answer in time.
-    #[error("no answer in time")]
+    /// The response took too long.
+    #[error("it did not respond in time")]
     TimedOut,
-    /// Somebody answers, with an HTTP status other than 200.
-    #[error("it answers with HTTP status {0}")]
+    /// The response has an HTTP status other than 200.
+    #[error("it responds with HTTP status {0}")]
     Status(u16),
-    /// Somebody answers, and it is not RAA.
+    /// The response is not RAA's.
     #[error("it is not an RAA server")]
     NotRaa,
 }
 
-/// Looks the server up and asks its page at the URL `page`, which ends with a slash. Takes three
-/// times `limit` at most.
-pub(crate) fn test(server: &ServerAddress, page: &str, ssrc: Ssrc, limit: Duration) -> Found {
-    Found {
+/// Looks up the server and asks its page at the URL `page`. Takes up to three times `limit`.
+pub(crate) fn test(server: &ServerAddress, page: &str, ssrc: Ssrc, limit: Duration) -> TestResult {
+    TestResult {
         addresses: resolve(&server.host, server.port, limit),
         server: ask(page, ssrc, limit),
     }
 }
 
-fn ask(page: &str, ssrc: Ssrc, limit: Duration) -> Result<Server, NoServer> {
+fn ask(page: &str, ssrc: Ssrc, limit: Duration) -> Result<RaaServer, NoServer> {
     let url: Url = page.parse()?;
     let to = resolve(url.host(), url.port(), limit).map_err(NoServer::Address)?;
     let until = Instant::now() + limit;
-    let status = http::get(&to, &url, "api/status", MAX_STATUS, until)?;
+    let status = http::get(&to, &url, "api/status", MAX_STATUS_BYTES, until)?;
     let version = version(&status).ok_or(NoServer::NotRaa)?;
-    // The server is one, whatever becomes of this.
-    let clients = http::get(&to, &url, "api/clients", MAX_CLIENTS, until);
-    let hears = clients.map_or(Hears::Unknown, |clients| hears(&clients, ssrc));
-    Ok(Server { version, hears })
+    // It is an RAA server even if this fails.
+    let clients = http::get(&to, &url, "api/clients", MAX_CLIENTS_BYTES, until);
+    let client = clients.map_or(ClientState::Unknown, |clients| client_state(&clients, ssrc));
+    Ok(RaaServer { version, client })
 }
 
-/// Only a server of RAA has all of these.
+/// Returns the version in `status`, if it has the fields of an RAA server.
 fn version(status: &[u8]) -> Option<String> {
     let status: Value = serde_json::from_slice(status).ok()?;
     let is_raa = status["listeners"].is_u64() && status["mix_cycle"].is_object();
@@ -127,33 +127,33 @@ fn version(status: &[u8]) -> Option<String> {
     Some(printable.take(MAX_VERSION_CHARS).collect())
 }
 
-fn hears(clients: &[u8], ssrc: Ssrc) -> Hears {
+fn client_state(clients: &[u8], ssrc: Ssrc) -> ClientState {
     let Ok(list) = serde_json::from_slice::<Value>(clients) else {
-        return Hears::Unknown;
+        return ClientState::Unknown;
     };
     let Some(clients) = list["clients"].as_array() else {
-        return Hears::Unknown;
+        return ClientState::Unknown;
     };
     let id = ssrc.to_string();
     let Some(client) = clients.iter().find(|client| client["id"] == *id) else {
-        return Hears::Never;
+        return ClientState::Unlisted;
     };
     match client["status"].as_str() {
-        Some("sounding") => Hears::Sound,
-        Some("connected") => Hears::Silence,
-        Some("offline") => Hears::Nothing,
-        _ => Hears::Unknown,
+        Some("sounding") => ClientState::Sounding,
+        Some("connected") => ClientState::Connected,
+        Some("offline") => ClientState::Offline,
+        _ => ClientState::Unknown,
     }
 }
 
-/// The system's look-up takes as long as it likes, so it has a thread of its own, which is left
-/// behind if it takes too long.
+/// Looks up a host in a thread, which is left behind if it takes too long: the system's look-up has
+/// no limit.
 fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, NoAddress> {
     let (answer, answered) = sync_channel(1);
     let host = host.to_owned();
     let look_up = move || {
         let addresses = (host.as_str(), port).to_socket_addrs();
-        // Whoever asked may have given up.
+        // Fails if the caller has given up.
         let _ = answer.send(addresses.map(Iterator::collect));
     };
     let unknown = |error: std::io::Error| NoAddress::Unknown(error.to_string());

@@ -1,8 +1,9 @@
-//! The words that a person at this computer sees, in English and Japanese.
+//! The texts of the user interface, in English and Japanese.
 //!
-//! They stand in one table, each with its two languages side by side, so that none is forgotten.
-//! Always: a placeholder is a word in braces, as in `{server}`; what is put into it is shown as it
-//! is, braces and all.
+//! They are in one table, with both languages side by side, so that no translation is missing.
+//!
+//! Always: a placeholder is a name in braces, as in `{server}`; braces in its value are ordinary
+//! characters.
 
 mod faults;
 mod table;
@@ -14,28 +15,28 @@ use std::fmt::Display;
 
 pub(crate) use self::table::Text;
 
-/// `szTip` of NOTIFYICONDATAW has room for so many UTF-16 units and a zero.
+/// The length of a tooltip in UTF-16 units: `szTip` of NOTIFYICONDATAW without its final zero.
 pub(crate) const TOOLTIP_UNITS: usize = 127;
-/// `szInfo`, the text of a balloon.
+/// The length of a balloon's text in UTF-16 units: `szInfo` without its final zero.
 pub(crate) const BALLOON_UNITS: usize = 255;
-/// `szInfoTitle`, the title of a balloon.
+/// The length of a balloon's title in UTF-16 units: `szInfoTitle` without its final zero.
 pub(crate) const BALLOON_TITLE_UNITS: usize = 63;
 
-/// `LANG_JAPANESE`, the primary language of a Windows language identifier (its 10 low bits).
+/// The primary language (the 10 low bits) of a Windows language identifier.
 const LANG_JAPANESE: u16 = 0x11;
 
-/// In which language a person is spoken to.
+/// The language of the user interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Language {
-    /// Wherever Japanese is not asked for.
+    /// For users of all languages but Japanese.
     #[default]
     English,
-    /// 日本語
+    /// For users of Japanese Windows.
     Japanese,
 }
 
 impl Language {
-    /// The language of a Windows language identifier, as `GetUserDefaultUILanguage` returns it.
+    /// Returns the language for a Windows language identifier (`GetUserDefaultUILanguage`).
     pub(crate) fn from_identifier(identifier: u16) -> Self {
         if identifier & 0x3ff == LANG_JAPANESE {
             Self::Japanese
@@ -44,7 +45,7 @@ impl Language {
         }
     }
 
-    /// A text that has no placeholder.
+    /// Returns a text without placeholders.
     pub(crate) fn text(self, text: Text) -> &'static str {
         let [english, japanese] = text.languages();
         match self {
@@ -53,7 +54,7 @@ impl Language {
         }
     }
 
-    /// A text with its placeholders replaced by these values.
+    /// Returns a text with its placeholders replaced by these values.
     pub(crate) fn fill(self, text: Text, values: &[(&str, &dyn Display)]) -> String {
         let mut filled = String::new();
         for piece in pieces(self.text(text)) {
@@ -77,8 +78,8 @@ pub(crate) fn sentence(text: &str) -> String {
     first.into_iter().flatten().chain(rest).collect()
 }
 
-/// The text cut to so many UTF-16 units; what is cut off is shown by an ellipsis. A character is
-/// never cut in two.
+/// Returns the text cut to `units` UTF-16 units, with an ellipsis if it was longer. Never splits a
+/// character.
 pub(crate) fn cut(text: &str, units: usize) -> String {
     if text.encode_utf16().count() <= units {
         return text.to_owned();
@@ -101,7 +102,7 @@ enum Piece<'a> {
     Placeholder(&'a str),
 }
 
-/// A text of the table, taken apart at its placeholders.
+/// Splits a text of the table at its placeholders.
 fn pieces(text: &'static str) -> impl Iterator<Item = Piece<'static>> {
     text.split_inclusive('}').flat_map(|part| {
         let (words, name) = match part.split_once('{') {

@@ -1,10 +1,8 @@
-//! What the tray icon and its menu show of a client, decided without a window.
+//! The content of the tray icon, its menu and the level meter, derived from the client's status.
 //!
-//! Always: a fault is seen first, with its reason; then that the person has muted the client; then
-//! whether there is sound.
+//! Always: trouble is shown first, with its reason; then whether the client is muted; then whether
+//! there is sound.
 
-pub(crate) mod form;
-pub(crate) mod found;
 #[cfg(test)]
 mod tests;
 
@@ -13,44 +11,43 @@ use raa_core::packetizer::{PacketizerStats, Reception};
 use super::texts::{self, Language, Text};
 use crate::status::{Activity, Status};
 
-/// The level meter's left end, in dBFS: what is below it is not heard in a room.
+/// The level at the left end of the meter, in dBFS; anything below it is inaudible in a room.
 pub(crate) const METER_FLOOR_DBFS: f32 = -60.0;
-/// The level meter's right end; one step is half a decibel.
+/// The steps from the left end of the meter to the right one, half a decibel each.
 pub(crate) const METER_STEPS: u32 = 120;
 
-/// Which picture the tray shows.
+/// The picture of the tray icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Icon {
     /// Sound is being sent.
     Active,
-    /// There is no sound.
+    /// There is no sound to send.
     Silent,
-    /// Nothing is sent, as the person wants it.
+    /// The client is muted.
     Muted,
-    /// Something has to be looked after.
+    /// Nothing can be captured or sent.
     Error,
 }
 
-/// The tray icon.
+/// The content of the tray icon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Face {
-    /// Its picture.
+pub(crate) struct TrayView {
     pub(crate) icon: Icon,
-    /// What it says when the mouse is over it, short enough for the system.
+    /// The text shown under the mouse pointer, up to [`texts::TOOLTIP_UNITS`] long.
     pub(crate) tooltip: String,
 }
 
-/// The tray icon of a client in this state.
-pub(crate) fn face(status: &Status, language: Language) -> Face {
+/// Returns the tray icon for this status.
+pub(crate) fn tray(status: &Status, language: Language) -> TrayView {
     let (icon, state) = state(status, language);
-    let tooltip = match hearing(status, language) {
-        Some(hearing) if matches!(icon, Icon::Active | Icon::Silent) => language.fill(
-            Text::TooltipHearing,
-            &[("state", &state), ("hearing", &hearing)],
+    let tooltip = match reception(status, language) {
+        Some(reception) if matches!(icon, Icon::Active | Icon::Silent) => language.fill(
+            Text::TooltipReception,
+            &[("state", &state), ("reception", &reception)],
         ),
         _ => language.fill(Text::Tooltip, &[("state", &state)]),
     };
-    Face {
+    TrayView {
         icon,
         tooltip: texts::cut(&tooltip, texts::TOOLTIP_UNITS),
     }
@@ -73,40 +70,39 @@ fn state(status: &Status, language: Language) -> (Icon, String) {
     }
 }
 
-/// How the server hears the client, once it is known. It is no fault of the client, so it
-/// changes no icon.
-fn hearing(status: &Status, language: Language) -> Option<String> {
+/// Returns how the server receives the client, once that is known. It does not affect the icon,
+/// because the client is not the cause.
+fn reception(status: &Status, language: Language) -> Option<String> {
     match status.stats?.reception {
         Reception::Unknown => None,
-        Reception::Good => Some(language.text(Text::HearingGood).into()),
+        Reception::Good => Some(language.text(Text::ReceptionGood).into()),
         Reception::Losing { percent } => {
-            Some(language.fill(Text::HearingLosing, &[("percent", &percent)]))
+            Some(language.fill(Text::ReceptionLosing, &[("percent", &percent)]))
         }
-        Reception::NoReports => Some(language.text(Text::HearingNotHeard).into()),
+        Reception::NoReports => Some(language.text(Text::ReceptionNone).into()),
     }
 }
 
-/// What can be chosen in the tray icon's menu.
+/// A command in the menu of the tray icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Opens the settings.
+pub(crate) enum MenuCommand {
+    /// Opens the settings dialog.
     Settings,
-    /// Mutes the client, or lets it be heard again.
+    /// Mutes or unmutes the client.
     Mute,
-    /// Starts the client with Windows, or no longer.
+    /// Changes whether the client starts with Windows.
     StartWithWindows,
-    /// Opens the server's page in the browser.
+    /// Opens the server page in the browser.
     OpenPage,
-    /// Puts the diagnostics into the clipboard.
+    /// Copies the diagnostics to the clipboard.
     CopyDiagnostics,
-    /// Says which program and version this is.
+    /// Shows the version of the program.
     About,
     /// Ends the program.
     Quit,
 }
 
-impl Command {
-    /// All of them.
+impl MenuCommand {
     pub(crate) const ALL: [Self; 7] = [
         Self::Settings,
         Self::Mute,
@@ -132,79 +128,73 @@ impl Command {
 
 /// A line of the menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// One that can be chosen.
-    Item(Item),
-    /// One between two groups.
+pub(crate) enum MenuLine {
+    Item(MenuItem),
+    /// A line between two groups.
     Separator,
 }
 
-/// A line of the menu that can be chosen.
+/// A line of the menu with a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Item {
-    /// What it does.
-    pub(crate) command: Command,
-    /// What it says, with `&` before the letter that chooses it.
+pub(crate) struct MenuItem {
+    pub(crate) command: MenuCommand,
+    /// The text, with `&` before the letter that chooses it.
     pub(crate) text: &'static str,
-    /// Whether there is a tick at it.
     pub(crate) checked: bool,
-    /// Whether it can be chosen now.
     pub(crate) enabled: bool,
 }
 
-/// What the menu depends on.
+/// The state that the menu shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MenuState {
-    /// The client is muted.
     pub(crate) muted: bool,
-    /// It starts with Windows.
     pub(crate) starts_with_windows: bool,
-    /// The server has a page, because there is a server.
+    /// Whether the address of the server page is known.
     pub(crate) has_page: bool,
 }
 
-/// The menu, from top to bottom. The first line is what a double click does.
-pub(crate) fn menu(state: MenuState, language: Language) -> Vec<Line> {
+/// Returns the menu from top to bottom. A double click on the icon executes the first line.
+pub(crate) fn menu(state: MenuState, language: Language) -> Vec<MenuLine> {
     let item = |command| {
-        Line::Item(Item {
+        MenuLine::Item(MenuItem {
             command,
             text: language.text(command.text()),
             checked: match command {
-                Command::Mute => state.muted,
-                Command::StartWithWindows => state.starts_with_windows,
+                MenuCommand::Mute => state.muted,
+                MenuCommand::StartWithWindows => state.starts_with_windows,
                 _ => false,
             },
-            enabled: command != Command::OpenPage || state.has_page,
+            enabled: command != MenuCommand::OpenPage || state.has_page,
         })
     };
     vec![
-        item(Command::Settings),
-        Line::Separator,
-        item(Command::Mute),
-        item(Command::StartWithWindows),
-        Line::Separator,
-        item(Command::OpenPage),
-        item(Command::CopyDiagnostics),
-        item(Command::About),
-        Line::Separator,
-        item(Command::Quit),
+        item(MenuCommand::Settings),
+        MenuLine::Separator,
+        item(MenuCommand::Mute),
+        item(MenuCommand::StartWithWindows),
+        MenuLine::Separator,
+        item(MenuCommand::OpenPage),
+        item(MenuCommand::CopyDiagnostics),
+        item(MenuCommand::About),
+        MenuLine::Separator,
+        item(MenuCommand::Quit),
     ]
 }
 
-/// What the dialog says of the sound that is being captured.
+/// The lines about sound in the settings dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SoundView {
-    /// How far the meter is, 0 to [`METER_STEPS`].
+    /// The position of the meter, from 0 to [`METER_STEPS`].
     pub(crate) meter: u32,
-    /// The same as a text, because not everybody sees the meter.
+    /// The level as text, for users who cannot see the meter.
     pub(crate) level: String,
-    /// The device and the way of capture, or why there is none.
+    /// The device and the capture method, or why nothing is captured.
     pub(crate) note: String,
-    /// The address that the sound goes to, or why it goes nowhere; empty while nothing is known.
+    /// The destination of the sound, or why it cannot be sent; empty while neither is known.
     pub(crate) link: String,
 }
 
-/// The sound of a client in this state.
+/// Returns the lines about sound for this status.
 pub(crate) fn sound(status: &Status, language: Language) -> SoundView {
     let (meter, level) = if status.muted {
         (0, language.text(Text::LevelMuted).into())
@@ -225,7 +215,7 @@ fn level(stats: Option<&PacketizerStats>, language: Language) -> (u32, String) {
         return (0, language.text(Text::LevelSilent).into());
     }
     let share = (1.0 - dbfs / METER_FLOOR_DBFS).clamp(0.0, 1.0);
-    // Adding zero makes the zero below zero a plain one. The minus sign is as wide as a digit.
+    // Adding zero turns -0 into 0. The minus sign is as wide as a digit.
     let shown = format!("{:.0}", dbfs.round() + 0.0).replace('-', "\u{2212}");
     (
         (share * METER_STEPS as f32).round() as u32,

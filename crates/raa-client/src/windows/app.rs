@@ -1,10 +1,8 @@
-//! The user interface: owns the client, the tray icon and the dialog, and decides what becomes of
-//! each thing that happens to them.
+//! The user interface: owns the client, the tray icon and the dialog, and handles their events.
 //!
-//! Always: one thread; nothing here waits for the network or for a person (see [`After`]).
+//! Always: one thread; nothing here waits for the network or the user (see [`Effect`]).
 
-mod answers;
-mod events;
+mod results;
 mod sending;
 mod settings;
 
@@ -18,40 +16,56 @@ use windows::Win32::UI::WindowsAndMessaging::{
     DispatchMessageW, GetMessageW, MSG, PostQuitMessage, TranslateMessage,
 };
 
-use self::answers::{Answer, Answers};
-use self::events::After;
-pub(super) use self::events::{Event, notify};
+use self::results::{Outcome, Results};
 use self::sending::Sending;
-use super::about::Message;
 use super::dialog::{self, Dialog};
-use super::tray::{self, Balloon, BalloonKind, Tray};
-use super::window::Window;
-use super::{AppStart, Files, autostart, clipboard, diagnose, shell};
-use crate::settings::ini_files::Stored;
-use crate::ui::server_test::Found;
+use super::events::{self, Effect, Event, TrayEvent, notify};
+use super::handle::Window;
+use super::message_box::Message;
+use super::paths::Files;
+use super::tray::{Balloon, BalloonKind, Tray};
+use super::{autostart, clipboard, diagnose, shell, window};
+use crate::settings::ini_files::{Fault, Stored};
+use crate::ui::server_test::{self, TestResult};
 use crate::ui::texts::{Language, Text};
-use crate::ui::view::{self, Command, MenuState};
+use crate::ui::view::{self, MenuCommand, MenuState};
 
-/// How long a person who wants the diagnostics waits for each step of the server's test.
+/// The limit for each step of the server test when the diagnostics are copied.
 const DIAGNOSTICS_LIMIT: Duration = Duration::from_secs(1);
 
-/// Runs until the person, another start or the end of the session ends it.
+/// The initial state of the user interface.
+#[derive(Debug)]
+pub(super) struct AppStart {
+    /// All layers of the settings in one, with an SSRC.
+    pub(super) stored: Stored,
+    /// The settings and the log; `files.ini` loads and saves the settings.
+    pub(super) files: Files,
+    /// Never show a dialog, message box or balloon.
+    pub(super) silent: bool,
+    /// No server is set; the dialog opens at the start unless silent.
+    pub(super) first_run: bool,
+    /// Faults in the settings files, which have been logged already.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Runs until the user, another start or the end of the session ends the program.
 pub(super) fn run(start: AppStart) -> ExitCode {
-    let window = match Window::create_hidden() {
+    let window = match window::create_hidden() {
         Ok(window) => window,
         Err(error) => {
-            tracing::error!("cannot make the hidden window: {error}");
+            tracing::error!("cannot create the hidden window: {error}");
             return ExitCode::FAILURE;
         }
     };
-    events::install(App::new(start, window));
+    let mut app = App::new(start, window);
+    events::install(move |event| app.handle(event));
     serve_messages();
     events::remove();
     window.destroy();
     ExitCode::SUCCESS
 }
 
-/// See the module's text.
+/// The user interface; see the module's text.
 struct App {
     language: Language,
     window: Window,
@@ -60,7 +74,7 @@ struct App {
     sending: Sending,
     tray: Tray,
     dialog: Option<Dialog>,
-    answers: Answers,
+    results: Results,
     has_ended: bool,
 }
 
@@ -75,7 +89,7 @@ impl App {
             faults,
         } = start;
         let sending = Sending::start(stored.settings(), stored.muted.unwrap_or(false), window);
-        let tray = Tray::new(window, view::face(&sending.status(), language));
+        let tray = Tray::new(window, view::tray(&sending.status(), language));
         let mut app = Self {
             language,
             window,
@@ -84,7 +98,7 @@ impl App {
             sending,
             tray,
             dialog: None,
-            answers: Answers::new(window),
+            results: Results::new(window),
             has_ended: false,
         };
         if !silent && !faults.is_empty() {
@@ -97,34 +111,34 @@ impl App {
         app
     }
 
-    fn handle(&mut self, event: Event) -> After {
+    fn handle(&mut self, event: Event) -> Effect {
         if self.has_ended {
-            return After::Nothing;
+            return Effect::Nothing;
         }
         match event {
             Event::StatusChanged => self.show_status(),
-            Event::Answered => return self.take_answers(),
+            Event::ResultReady => return self.take_result(),
             Event::Tray(event) => return self.handle_tray(event),
             Event::TaskbarCreated => self.tray.taskbar_created(),
-            Event::TrayDue => self.tray.retry(),
-            Event::Chosen(command) => return self.obey(command),
+            Event::TrayRetryDue => self.tray.retry(),
+            Event::MenuChosen(command) => return self.execute(command),
             Event::Dialog(event) => return self.handle_dialog(event),
             Event::ShowSettings => return self.show_settings(),
             Event::Reload => self.reload(),
             Event::Quit | Event::SessionEnds => self.quit(),
         }
-        After::Nothing
+        Effect::Nothing
     }
 
     fn show_status(&mut self) {
         let status = self.sending.status();
-        self.tray.show(view::face(&status, self.language));
+        self.tray.show(view::tray(&status, self.language));
     }
 
-    fn handle_tray(&mut self, event: tray::Event) -> After {
+    fn handle_tray(&mut self, event: TrayEvent) -> Effect {
         match event {
-            tray::Event::Chosen => self.show_settings(),
-            tray::Event::Menu(at) => After::Menu {
+            TrayEvent::Selected => self.show_settings(),
+            TrayEvent::Menu(at) => Effect::Menu {
                 owner: self.window,
                 at,
                 lines: view::menu(self.menu_state(), self.language),
@@ -140,94 +154,93 @@ impl App {
         }
     }
 
-    fn obey(&mut self, command: Command) -> After {
+    fn execute(&mut self, command: MenuCommand) -> Effect {
         match command {
-            Command::Settings => return self.show_settings(),
-            Command::Mute => return self.mute(!self.sending.status().muted),
-            Command::StartWithWindows => return self.start_with_windows(!autostart::is_on()),
-            Command::OpenPage => return self.open_page(),
-            Command::CopyDiagnostics => return self.copy_diagnostics(),
-            Command::About => return self.about(),
-            Command::Quit => self.quit(),
+            MenuCommand::Settings => return self.show_settings(),
+            MenuCommand::Mute => return self.mute(!self.sending.status().muted),
+            MenuCommand::StartWithWindows => return self.start_with_windows(!autostart::is_on()),
+            MenuCommand::OpenPage => return self.open_page(),
+            MenuCommand::CopyDiagnostics => return self.copy_diagnostics(),
+            MenuCommand::About => return self.about(),
+            MenuCommand::Quit => self.quit(),
         }
-        After::Nothing
+        Effect::Nothing
     }
 
-    fn mute(&mut self, muted: bool) -> After {
-        // Whether that can be kept or not.
+    fn mute(&mut self, muted: bool) -> Effect {
+        // Even if the setting cannot be saved.
         self.sending.mute(muted);
         self.stored.muted = Some(muted);
         match self.files.ini.save(&self.stored) {
-            Ok(_kept) => After::Nothing,
+            Ok(_backup) => Effect::Nothing,
             Err(error) => self.warn(Text::NotSaved, &error),
         }
     }
 
-    fn start_with_windows(&mut self, wanted: bool) -> After {
+    fn start_with_windows(&mut self, wanted: bool) -> Effect {
         match autostart::set(wanted) {
             Ok(()) => {
                 if let Some(dialog) = &mut self.dialog {
                     dialog.set_start_with_windows(wanted);
                 }
-                After::Nothing
+                Effect::Nothing
             }
             Err(error) => self.warn(Text::AutostartFailed, &error),
         }
     }
 
-    fn open_page(&self) -> After {
+    fn open_page(&self) -> Effect {
         let Some(page) = self.stored.page() else {
-            return After::Nothing;
+            return Effect::Nothing;
         };
-        let teller = self.answers.teller();
-        let asked = page.clone();
-        let opened = shell::open_page(asked.clone(), move |opened| {
+        let sender = self.results.sender();
+        let wanted = page.clone();
+        let started = shell::open_page(page.clone(), move |opened| {
             if let Err(error) = opened {
-                let reason = error.to_string();
-                let page = asked;
-                teller.tell(Answer::PageFailed { page, reason });
+                let (page, reason) = (wanted, error.to_string());
+                sender.send(Outcome::PageFailed { page, reason });
             }
         });
-        match opened {
-            Ok(()) => After::Nothing,
+        match started {
+            Ok(()) => Effect::Nothing,
             Err(error) => self.page_failed(&page, &error.to_string()),
         }
     }
 
-    fn page_failed(&self, page: &str, reason: &str) -> After {
+    fn page_failed(&self, page: &str, reason: &str) -> Effect {
         let values: [(&str, &dyn Display); 2] = [("page", &page), ("reason", &reason)];
         self.message(self.language.fill(Text::PageFailed, &values))
     }
 
-    /// With a test of the server, which takes a moment.
-    fn copy_diagnostics(&mut self) -> After {
+    /// Copies the diagnostics once the server has been tested.
+    fn copy_diagnostics(&mut self) -> Effect {
         let Some(server) = self.stored.server.clone() else {
             return self.copy(None);
         };
-        let teller = self.answers.teller();
+        let sender = self.results.sender();
         let test = self.server_test(server);
-        let run = move || teller.tell(Answer::Examined(test.run(DIAGNOSTICS_LIMIT)));
+        let run = move || sender.send(Outcome::Diagnosed(test.run(DIAGNOSTICS_LIMIT)));
         if let Err(error) = thread::Builder::new().name("test".into()).spawn(run) {
-            tracing::error!("cannot start the test's thread: {error}");
+            tracing::error!("cannot start the test thread: {error}");
             return self.copy(None);
         }
-        After::Nothing
+        Effect::Nothing
     }
 
-    fn copy(&mut self, found: Option<&Found>) -> After {
+    fn copy(&mut self, tested: Option<&TestResult>) -> Effect {
         let status = self.sending.status();
-        let text = diagnose::text(&self.stored, &self.files, Some(&status), found);
+        let text = diagnose::text(&self.stored, &self.files, Some(&status), tested);
         match clipboard::set_text(self.window, &text) {
             Ok(()) => {
                 let text = self.language.text(Text::DiagnosticsCopied);
                 self.balloon(Text::Product, text, BalloonKind::Info);
-                After::Nothing
+                Effect::Nothing
             }
             Err(error) => self.warn(Text::ClipboardFailed, &error),
         }
     }
 
-    fn about(&self) -> After {
+    fn about(&self) -> Effect {
         let text = self.language.fill(
             Text::AboutMessage,
             &[
@@ -236,7 +249,7 @@ impl App {
                 ("log", &self.files.log.display()),
             ],
         );
-        After::Tell(Message {
+        Effect::Message(Message {
             owner: self.owner(),
             title: self.language.text(Text::AboutTitle).into(),
             text,
@@ -244,7 +257,7 @@ impl App {
         })
     }
 
-    /// Takes over what another start has written.
+    /// Applies the settings that another start has written.
     fn reload(&mut self) {
         match self.files.ini.load() {
             Ok(loaded) => {
@@ -252,12 +265,12 @@ impl App {
                 self.sending.mute(self.stored.muted.unwrap_or(false));
                 self.sending.change(self.stored.settings());
             }
-            Err(error) => tracing::warn!("the settings stay as they are: {error}"),
+            Err(error) => tracing::warn!("the settings are not reloaded: {error}"),
         }
     }
 
-    /// Leaves nothing behind, as the process may be ended as soon as this returns. The loop of
-    /// messages ends, and with it every menu and message box.
+    /// Ends everything, because the process may be killed as soon as this returns. Ending the message
+    /// loop also closes any menu or message box.
     fn quit(&mut self) {
         self.has_ended = true;
         self.dialog = None;
@@ -266,22 +279,22 @@ impl App {
         end_messages();
     }
 
-    fn take_answers(&mut self) -> After {
-        match self.answers.take() {
-            Some(Answer::Tested {
+    fn take_result(&mut self) -> Effect {
+        match self.results.take() {
+            Some(Outcome::Tested {
                 number,
                 host,
-                found,
+                tested,
             }) => {
-                let sentence = view::found::sentence(&host, &found, self.language);
+                let text = server_test::text::sentence(&host, &tested, self.language);
                 if let Some(dialog) = &mut self.dialog {
-                    dialog.end_test(number, sentence);
+                    dialog.end_test(number, text);
                 }
-                After::Nothing
+                Effect::Nothing
             }
-            Some(Answer::Examined(found)) => self.copy(Some(&found)),
-            Some(Answer::PageFailed { page, reason }) => self.page_failed(&page, &reason),
-            None => After::Nothing,
+            Some(Outcome::Diagnosed(tested)) => self.copy(Some(&tested)),
+            Some(Outcome::PageFailed { page, reason }) => self.page_failed(&page, &reason),
+            None => Effect::Nothing,
         }
     }
 
@@ -293,13 +306,13 @@ impl App {
         });
     }
 
-    fn warn(&self, text: Text, reason: &dyn Display) -> After {
+    fn warn(&self, text: Text, reason: &dyn Display) -> Effect {
         self.message(self.language.fill(text, &[("reason", reason)]))
     }
 
-    fn message(&self, text: String) -> After {
+    fn message(&self, text: String) -> Effect {
         tracing::warn!("{text}");
-        After::Tell(Message {
+        Effect::Message(Message {
             owner: self.owner(),
             title: self.language.text(Text::Product).into(),
             text,
@@ -307,7 +320,7 @@ impl App {
         })
     }
 
-    /// Who waits for a message box.
+    /// Returns the window that owns message boxes.
     fn owner(&self) -> Window {
         self.dialog.as_ref().map_or(self.window, Dialog::window)
     }
@@ -316,11 +329,11 @@ impl App {
 #[allow(unsafe_code)]
 fn serve_messages() {
     let mut message = MSG::default();
-    // SAFETY: the message lives here and was filled before it is passed on. 0 is the end, and an
-    // error would mean that there is no message.
+    // SAFETY: the message is a local variable, filled before it is passed on. 0 means the end, a
+    // negative value an error; neither comes with a message.
     unsafe {
         while GetMessageW(&raw mut message, None, 0, 0).0 > 0 {
-            if !dialog::takes(&message) {
+            if !dialog::handles(&message) {
                 let _ = TranslateMessage(&raw const message);
                 DispatchMessageW(&raw const message);
             }

@@ -1,6 +1,6 @@
-//! Puts a text into the clipboard.
+//! Copies text to the clipboard.
 //!
-//! Always: the memory belongs to the system once it has taken it, and to us before.
+//! Always: the memory belongs to this program until the system has accepted it.
 
 use std::thread;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use windows::Win32::System::Memory::{GMEM_MOVEABLE, GlobalAlloc, GlobalLock, Glo
 use windows::Win32::System::Ole::CF_UNICODETEXT;
 use windows::core::{Error, Result};
 
-use super::window::Window;
+use super::handle::Window;
 
-/// Another program has the clipboard open for some milliseconds now and then.
+/// Attempts to open the clipboard, because another program may have it open for some milliseconds.
 const ATTEMPTS: u32 = 10;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
-/// Replaces what is in the clipboard. Lines end as Windows ends them.
+/// Replaces the content of the clipboard, with Windows line endings.
 pub(super) fn set_text(owner: Window, text: &str) -> Result<()> {
     let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
     let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
@@ -27,7 +27,7 @@ pub(super) fn set_text(owner: Window, text: &str) -> Result<()> {
     replace(&units)
 }
 
-/// The clipboard is ours until this is dropped.
+/// Keeps the clipboard open until it is dropped.
 struct Open;
 
 impl Open {
@@ -54,7 +54,7 @@ impl Drop for Open {
 
 #[allow(unsafe_code)]
 fn open(owner: Window) -> Result<()> {
-    // SAFETY: takes a window, which owns what is put in.
+    // SAFETY: takes a window, which becomes the owner of the content.
     unsafe { OpenClipboard(Some(owner.handle())) }
 }
 
@@ -62,7 +62,7 @@ fn open(owner: Window) -> Result<()> {
 #[allow(unsafe_code)]
 fn replace(units: &[u16]) -> Result<()> {
     // SAFETY: the memory has room for `units`, is locked while it is written, and is freed here
-    // unless the clipboard has taken it.
+    // unless the clipboard has accepted it.
     unsafe {
         EmptyClipboard()?;
         let memory = GlobalAlloc(GMEM_MOVEABLE, size_of_val(units))?;
@@ -79,14 +79,14 @@ fn replace(units: &[u16]) -> Result<()> {
 /// `memory` has room for `units`.
 #[allow(unsafe_code)]
 unsafe fn fill(memory: HGLOBAL, units: &[u16]) -> Result<()> {
-    // SAFETY: as the caller says; a block that cannot be locked is not written.
+    // SAFETY: the caller guarantees the size; a block that cannot be locked is not written.
     unsafe {
         let to = GlobalLock(memory).cast::<u16>();
         if to.is_null() {
             return Err(Error::from_thread());
         }
         to.copy_from_nonoverlapping(units.as_ptr(), units.len());
-        // "Not locked any more" is reported as an error with the code 0.
+        // Windows reports "no longer locked" as an error with the code 0.
         let _ = GlobalUnlock(memory);
         Ok(())
     }

@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use super::console::Console;
 use super::instance::{self, Claim};
+use super::paths::Files;
+use super::registry::Key;
 use super::start::{self, Failure};
-use super::{Files, system};
 use crate::Client;
 use crate::settings::Settings;
 use crate::settings::ini_files::{Loaded, Stored};
 use crate::status::{SharedStatus, Status};
 use crate::ui::diagnostics::Diagnostics;
-use crate::ui::server_test::{self, Found, Hears, Server};
+use crate::ui::server_test::{self, ClientState, RaaServer, TestResult};
 
 /// Three ways of capture, 3 s each, and a little time to say how that went.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(10);
@@ -30,15 +31,15 @@ pub(super) fn text(
     stored: &Stored,
     files: &Files,
     status: Option<&Status>,
-    found: Option<&Found>,
+    found: Option<&TestResult>,
 ) -> String {
     let diagnostics = Diagnostics {
-        system: &system::name(),
+        system: &system(),
         stored,
         ini: &files.ini.user,
         log: &files.log,
         status,
-        found,
+        tested: found,
     };
     diagnostics.text()
 }
@@ -73,7 +74,7 @@ fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
 }
 
 /// Captures, sends unless there is a client that does, and tests the server meanwhile.
-fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<Found>), Failure> {
+fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<TestResult>), Failure> {
     let settings = stored.settings();
     let shared = SharedStatus::unwatched();
     let own = Settings {
@@ -106,14 +107,14 @@ fn wait_for_capture(shared: &SharedStatus) {
 }
 
 /// What does not work, a sentence each.
-fn troubles(status: &Status, found: Option<&Found>) -> Vec<String> {
+fn troubles(status: &Status, found: Option<&TestResult>) -> Vec<String> {
     let mut troubles = Vec::new();
     match (&status.capture.trouble, &status.capture.method) {
         (Some(trouble), _) => troubles.push(format!("nothing is captured: {trouble}")),
         (None, None) => troubles.push("no way of capture has begun in time".into()),
         (None, Some(_)) => {}
     }
-    let Some(Found { addresses, server }) = found else {
+    let Some(TestResult { addresses, server }) = found else {
         troubles.push("no server is set".into());
         return troubles;
     };
@@ -126,8 +127,8 @@ fn troubles(status: &Status, found: Option<&Found>) -> Vec<String> {
     let packets = status.stats.as_ref().map_or(0, |stats| stats.packets);
     match server {
         Err(error) => troubles.push(format!("the server's page: {error}")),
-        Ok(Server {
-            hears: Hears::Never | Hears::Nothing,
+        Ok(RaaServer {
+            client: ClientState::Unlisted | ClientState::Offline,
             ..
         }) if packets > 0 => {
             troubles.push(format!("the server has heard none of {packets} packets"));
@@ -145,4 +146,43 @@ fn verdict(troubles: &[String]) -> String {
         .iter()
         .map(|trouble| format!("Does not work: {trouble}\n"));
     lines.collect()
+}
+
+/// Returns version and build, as in "Windows 10.0, build 22631.4317, 23H2". They come from the
+/// registry, because `GetVersionEx` does not tell every program the truth.
+fn system() -> String {
+    let key = Key::of_machine(r"SOFTWARE\Microsoft\Windows NT\CurrentVersion");
+    let text = |value| key.text(value).ok().flatten();
+    let number = |value| key.number(value).ok().flatten();
+    let mut name = String::from("Windows");
+    if let Some(major) = number("CurrentMajorVersionNumber") {
+        let minor = number("CurrentMinorVersionNumber").unwrap_or(0);
+        name += &format!(" {major}.{minor}");
+    } else if let Some(before_10) = text("CurrentVersion") {
+        name += &format!(" {before_10}");
+    }
+    if let Some(build) = text("CurrentBuildNumber") {
+        name += &format!(", build {build}");
+    }
+    if let Some(update) = number("UBR") {
+        name += &format!(".{update}");
+    }
+    if let Some(display) = text("DisplayVersion") {
+        name += &format!(", {display}");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_has_a_build_number() {
+        let system = system();
+        assert!(
+            system.starts_with("Windows") && system.contains("build "),
+            "{system}"
+        );
+    }
 }

@@ -1,10 +1,10 @@
 //! The settings dialog.
 //!
-//! It has no loop of its own: the program's loop serves it, so that the tray icon stays alive. What
-//! is typed and chosen goes into a [`Form`], which knows what it means; this module carries it to
-//! and fro.
+//! It has no message loop of its own: the program's loop serves it, so that the tray icon keeps
+//! working. A [`Form`] holds and checks what is typed and chosen; this module transfers it between the
+//! form and the controls.
 //!
-//! Always: one at most; gone when this is dropped.
+//! Always: at most one is open; dropping it closes it.
 
 mod controls;
 mod procedure;
@@ -16,79 +16,77 @@ use windows::Win32::UI::WindowsAndMessaging::MSG;
 use windows::core::Result;
 
 use self::controls::Controls;
-pub(super) use self::procedure::Event;
+use super::events::DialogEvent;
+use super::handle::Window;
 use super::icon::{OwnedIcon, Size, window_dpi};
 use super::ids;
-use super::window::Window;
 use crate::capture::Device;
 use crate::settings::{ServerAddress, Source};
 use crate::status::Status;
+use crate::ui::form::{Form, FormValues, NewSettings};
 use crate::ui::texts::{Language, Text};
-use crate::ui::view::form::{Form, Opening, Wanted};
 use crate::ui::view::{self, METER_STEPS};
 
-/// How often the level meter moves.
+/// How often the level meter is updated.
 const METER_EVERY_MS: u32 = 100;
-/// The procedure knows the timer by it.
-const METER_TIMER: usize = 1;
-/// A field takes what is too long by some characters, so that its sentence can say so.
+/// The length of a field, in UTF-16 units; longer than allowed, so that the note can say so.
 const MAX_SERVER_UNITS: u16 = 300;
 const MAX_NAME_UNITS: u16 = 200;
 
 thread_local! {
-    /// For the program's loop.
+    /// The open dialog, for the program's message loop.
     static OPEN: Cell<Option<HWND>> = const { Cell::new(None) };
 }
 
-/// What the person wants the app to do.
+/// What the app must do after an event.
 #[derive(Debug, PartialEq)]
-pub(super) enum Wish {
-    /// Nothing.
+pub(super) enum DialogAction {
     Nothing,
-    /// Show the level of this source.
+    /// Capture from this source, so that the meter shows its level.
     Preview(Source),
-    /// Show which devices there are.
+    /// List the devices again.
     ListDevices,
-    /// Look for this server; the number belongs to the answer.
+    /// Test this server; the result needs the number.
     Test(ServerAddress, usize),
-    /// Move the meter.
-    Meter,
-    /// Take this over.
-    Accept(Wanted),
-    /// Leave everything as it was.
+    /// Update the level meter.
+    UpdateMeter,
+    /// Store and apply these settings.
+    Accept(NewSettings),
+    /// Discard all changes.
     Cancel,
 }
 
-/// See the module's text.
+/// The dialog; see the module's text.
 #[derive(Debug)]
 pub(super) struct Dialog {
     window: Window,
     controls: Controls,
     form: Form,
     language: Language,
-    /// Shown by the window, so they live as long.
+    /// The icons of the window, which must live as long.
     icons: [OwnedIcon; 2],
 }
 
 impl Dialog {
-    /// Opens it, with the cursor in the server's field.
-    ///
-    /// # Errors
-    /// When the system cannot make it.
-    pub(super) fn open(opening: Opening, devices: Vec<Device>, language: Language) -> Result<Self> {
+    /// Opens the dialog with the cursor in the server field.
+    pub(super) fn open(
+        values: FormValues,
+        devices: Vec<Device>,
+        language: Language,
+    ) -> Result<Self> {
         let handle = procedure::create(language)?;
         let icons = [Size::Small, Size::Big]
             .map(|size| OwnedIcon::load(ids::ICON_ACTIVE, size, window_dpi(handle)));
         let dialog = Self {
             window: Window::of(handle),
             controls: Controls::of(handle),
-            form: Form::new(opening, devices, language),
+            form: Form::new(values, devices, language),
             language,
             icons,
         };
         OPEN.set(Some(handle));
         dialog.fill();
-        dialog.window.set_timer(METER_TIMER, METER_EVERY_MS);
+        dialog.window.set_timer(ids::METER_TIMER, METER_EVERY_MS);
         let [small, big] = &dialog.icons;
         dialog.controls.set_icons(small, big);
         dialog.controls.show_window();
@@ -96,68 +94,71 @@ impl Dialog {
         Ok(dialog)
     }
 
-    /// The owner of what is to be answered before the dialog goes on.
+    /// Returns the window that owns message boxes.
     pub(super) fn window(&self) -> Window {
         self.window
     }
 
-    /// Brings it before all other windows.
+    /// Brings the dialog to the front.
     pub(super) fn bring_to_front(&self) {
         self.controls.show_window();
     }
 
-    /// Takes what the person did.
-    pub(super) fn handle(&mut self, event: Event) -> Wish {
-        let wish = match event {
-            Event::ServerTyped => {
-                self.form.type_server(self.controls.text(ids::SERVER));
-                Wish::Nothing
+    /// Handles an event; returns what the app must do.
+    pub(super) fn handle(&mut self, event: DialogEvent) -> DialogAction {
+        let action = match event {
+            DialogEvent::ServerEdited => {
+                self.form.set_server(self.controls.text(ids::SERVER));
+                DialogAction::Nothing
             }
-            Event::NameTyped => {
-                self.form.type_name(self.controls.text(ids::NAME));
-                Wish::Nothing
+            DialogEvent::NameEdited => {
+                self.form.set_name(self.controls.text(ids::NAME));
+                DialogAction::Nothing
             }
-            Event::StartWithWindowsClicked => {
+            DialogEvent::StartWithWindowsClicked => {
                 let wanted = self.controls.is_checked(ids::START_WITH_WINDOWS);
-                self.form.start_with_windows(wanted);
-                Wish::Nothing
+                self.form.set_start_with_windows(wanted);
+                DialogAction::Nothing
             }
-            Event::SourceChosen => self.choose_source(),
-            Event::SourcesOpened => Wish::ListDevices,
-            Event::TestPressed => self.begin_test(),
-            Event::MeterDue => Wish::Meter,
-            Event::Accepted => self.form.wanted().map_or(Wish::Nothing, Wish::Accept),
-            Event::Cancelled => Wish::Cancel,
+            DialogEvent::SourceSelected => self.select_source(),
+            DialogEvent::SourcesOpened => DialogAction::ListDevices,
+            DialogEvent::TestPressed => self.begin_test(),
+            DialogEvent::MeterDue => DialogAction::UpdateMeter,
+            DialogEvent::Accepted => self
+                .form
+                .new_settings()
+                .map_or(DialogAction::Nothing, DialogAction::Accept),
+            DialogEvent::Cancelled => DialogAction::Cancel,
         };
-        if event != Event::MeterDue {
+        if event != DialogEvent::MeterDue {
             self.show();
         }
-        wish
+        action
     }
 
-    /// The devices that are there now.
+    /// Replaces the list of devices.
     pub(super) fn set_devices(&mut self, devices: Vec<Device>) {
-        let before = self.form.choices();
+        let before = self.form.sources();
         self.form.set_devices(devices);
-        if self.form.choices() != before {
+        if self.form.sources() != before {
             self.show_sources();
         }
     }
 
-    /// The client starts with Windows now, or no longer.
+    /// Shows whether the client starts with Windows.
     pub(super) fn set_start_with_windows(&mut self, on: bool) {
-        self.form.start_with_windows(on);
+        self.form.set_start_with_windows(on);
         self.controls.check(ids::START_WITH_WINDOWS, on);
     }
 
-    /// A test has ended.
-    pub(super) fn end_test(&mut self, number: usize, sentence: String) {
-        if self.form.end_test(number, sentence) {
+    /// Shows the result of a test, if it is still of interest.
+    pub(super) fn end_test(&mut self, number: usize, result: String) {
+        if self.form.end_test(number, result) {
             self.show();
         }
     }
 
-    /// Moves the meter, and says what is captured and where it goes.
+    /// Shows the level, what is captured, and where it is sent.
     pub(super) fn show_sound(&mut self, status: &Status) {
         let sound = view::sound(status, self.language);
         self.controls.set_progress(ids::LEVEL, sound.meter);
@@ -168,21 +169,23 @@ impl Dialog {
         }
     }
 
-    fn choose_source(&mut self) -> Wish {
-        let line = self.controls.chosen(ids::SOURCE);
-        if line.is_some_and(|line| self.form.choose(line)) {
-            Wish::Preview(self.form.source().clone())
+    fn select_source(&mut self) -> DialogAction {
+        let line = self.controls.selected(ids::SOURCE);
+        if line.is_some_and(|line| self.form.select(line)) {
+            DialogAction::Preview(self.form.source().clone())
         } else {
-            Wish::Nothing
+            DialogAction::Nothing
         }
     }
 
-    fn begin_test(&mut self) -> Wish {
+    fn begin_test(&mut self) -> DialogAction {
         let test = self.form.begin_test();
-        test.map_or(Wish::Nothing, |(server, number)| Wish::Test(server, number))
+        test.map_or(DialogAction::Nothing, |(server, number)| {
+            DialogAction::Test(server, number)
+        })
     }
 
-    /// Everything that is not typed by the person.
+    /// Fills in all texts and values.
     fn fill(&self) {
         self.controls
             .set_title(self.language.text(Text::DialogTitle));
@@ -211,14 +214,14 @@ impl Dialog {
 
     fn show_sources(&self) {
         self.controls
-            .set_lines(ids::SOURCE, &self.form.choices(), self.form.chosen());
+            .set_lines(ids::SOURCE, &self.form.sources(), self.form.selected());
     }
 
     fn show(&self) {
         let view = self.form.view();
         self.controls.set_text(ids::SERVER_NOTE, &view.server_note);
         self.controls.set_text(ids::NAME_NOTE, &view.name_note);
-        // The keyboard would be lost in a button that is disabled.
+        // A disabled button must not keep the keyboard focus.
         if !view.can_test && self.controls.has_focus(ids::TEST) {
             self.controls.focus(ids::SERVER);
         }
@@ -230,13 +233,13 @@ impl Dialog {
 impl Drop for Dialog {
     fn drop(&mut self) {
         OPEN.set(None);
-        self.window.kill_timer(METER_TIMER);
+        self.window.kill_timer(ids::METER_TIMER);
         self.window.destroy();
     }
 }
 
-/// Whether the message was one for the open dialog: Tab, Enter, Esc, Alt and a letter.
-pub(super) fn takes(message: &MSG) -> bool {
+/// Lets the open dialog handle a message, such as Tab, Enter or Esc; returns whether it did.
+pub(super) fn handles(message: &MSG) -> bool {
     OPEN.get()
-        .is_some_and(|dialog| procedure::takes(dialog, message))
+        .is_some_and(|dialog| procedure::handles(dialog, message))
 }

@@ -1,6 +1,6 @@
-//! Pictures of the program, in the size that a screen of some resolution wants.
+//! The program's icons, in the size that fits the resolution of a screen.
 //!
-//! Always: an [`OwnedIcon`] belongs to who has it and is destroyed with it.
+//! Always: dropping an [`OwnedIcon`] destroys the icon.
 
 use windows::Win32::Foundation::HWND;
 use windows::Win32::UI::HiDpi::{GetDpiForSystem, GetDpiForWindow, GetSystemMetricsForDpi};
@@ -10,23 +10,23 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::{PCWSTR, w};
 
-use super::window::program;
+use super::handle::program;
 
-/// What an icon is for.
+/// The size of an icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Size {
-    /// A title bar or the tray: 16 pixels at 96 dots per inch.
+    /// For title bars and the tray: 16 pixels at 96 dots per inch.
     Small,
-    /// The list of windows: 32 pixels at 96 dots per inch.
+    /// For lists of windows: 32 pixels at 96 dots per inch.
     Big,
 }
 
-/// See the module's text.
+/// An icon that is destroyed on drop.
 #[derive(Debug)]
 pub(super) struct OwnedIcon(HICON);
 
 impl OwnedIcon {
-    /// One of the program's icons; an empty one when there is no memory for it.
+    /// Loads one of the program's icons; an empty one if that fails.
     pub(super) fn load(id: u16, size: Size, dpi: u32) -> Self {
         let (width, height) = pixels(size, dpi);
         Self(load(id, width, height))
@@ -40,13 +40,13 @@ impl OwnedIcon {
 impl Drop for OwnedIcon {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: nobody else has it: windows that show it go before it, the taskbar copies it.
+        // SAFETY: nothing else uses it: windows that show it are destroyed before, and the taskbar has
+        // a copy.
         let _ = unsafe { DestroyIcon(self.0) };
     }
 }
 
-/// The resolution of the screen with the taskbar, which may have changed since the program
-/// started.
+/// Returns the current resolution of the taskbar's screen, in dots per inch.
 #[allow(unsafe_code)]
 pub(super) fn taskbar_dpi() -> u32 {
     // SAFETY: the class is a constant that ends with zero.
@@ -54,10 +54,10 @@ pub(super) fn taskbar_dpi() -> u32 {
     window_dpi(taskbar.unwrap_or_default())
 }
 
-/// The resolution that a window is shown in.
+/// Returns the resolution at which a window is shown, in dots per inch.
 #[allow(unsafe_code)]
 pub(super) fn window_dpi(window: HWND) -> u32 {
-    // SAFETY: takes any window; one that is gone has the resolution 0.
+    // SAFETY: takes any window; the resolution of one that is gone is 0.
     unsafe {
         match GetDpiForWindow(window) {
             0 => GetDpiForSystem(),
@@ -83,9 +83,9 @@ fn pixels(size: Size, dpi: u32) -> (i32, i32) {
 
 #[allow(unsafe_code)]
 fn load(id: u16, width: i32, height: i32) -> HICON {
-    // LoadIconMetric scales better, but is missing from the comctl32 that programs without this
-    // one's manifest get, such as its tests.
-    // SAFETY: a name below 65536 is a number and is not followed.
+    // LoadIconMetric scales better, but the comctl32 of programs without this one's manifest, such as
+    // its tests, does not have it.
+    // SAFETY: a name below 65536 is a number and is not dereferenced.
     let image = unsafe {
         let name = PCWSTR(usize::from(id) as *const u16);
         LoadImageW(

@@ -1,7 +1,6 @@
-//! The tray icon's menu.
+//! The menu of the tray icon.
 //!
-//! Always: pumps messages until something is chosen or the menu is closed, so nothing may be
-//! borrowed meanwhile.
+//! Always: pumps messages until the menu is closed, so nothing may be borrowed during the call.
 
 use windows::Win32::UI::WindowsAndMessaging::{
     AppendMenuW, CreatePopupMenu, DestroyMenu, GetSystemMetrics, HMENU, MENU_ITEM_FLAGS,
@@ -11,24 +10,24 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::{HSTRING, PCWSTR, Result};
 
-use super::window::Window;
-use crate::ui::view::{Command, Item, Line};
+use super::handle::Window;
+use crate::ui::view::{MenuCommand, MenuItem, MenuLine};
 
-/// Shows the menu at a point of the screen and waits for the person.
-pub(super) fn choose(owner: Window, at: (i32, i32), lines: &[Line]) -> Option<Command> {
+/// Shows the menu at a point of the screen; returns the chosen command.
+pub(super) fn choose(owner: Window, at: (i32, i32), lines: &[MenuLine]) -> Option<MenuCommand> {
     let menu = Menu::new().ok()?;
     for line in lines {
         menu.append(line).ok()?;
     }
     menu.set_default();
     let number = menu.track(owner, at);
-    // 0 is none.
-    Command::ALL.get(number.checked_sub(1)?).copied()
+    // 0 means none.
+    MenuCommand::ALL.get(number.checked_sub(1)?).copied()
 }
 
-/// The command's number in the menu, from 1.
-fn number(command: Command) -> usize {
-    let at = Command::ALL.iter().position(|other| *other == command);
+/// Returns the command's number in the menu, from 1.
+fn number(command: MenuCommand) -> usize {
+    let at = MenuCommand::ALL.iter().position(|other| *other == command);
     at.map_or(0, |at| at + 1)
 }
 
@@ -37,14 +36,14 @@ struct Menu(HMENU);
 impl Menu {
     #[allow(unsafe_code)]
     fn new() -> Result<Self> {
-        // SAFETY: takes nothing; what it makes is destroyed with this.
+        // SAFETY: takes nothing; the menu is destroyed on drop.
         unsafe { CreatePopupMenu() }.map(Self)
     }
 
-    fn append(&self, line: &Line) -> Result<()> {
+    fn append(&self, line: &MenuLine) -> Result<()> {
         match line {
-            Line::Separator => self.append_item(MF_SEPARATOR, 0, None),
-            Line::Item(item) => {
+            MenuLine::Separator => self.append_item(MF_SEPARATOR, 0, None),
+            MenuLine::Item(item) => {
                 self.append_item(flags(item), number(item.command), Some(item.text))
             }
         }
@@ -56,31 +55,31 @@ impl Menu {
         let name = text
             .as_ref()
             .map_or(PCWSTR::null(), |text| PCWSTR(text.as_ptr()));
-        // SAFETY: the menu lives, and `text` until the call returns.
+        // SAFETY: the menu exists, and `text` lives until the call returns.
         unsafe { AppendMenuW(self.0, flags, id, name) }
     }
 
-    /// The first line is what a click on the icon does.
+    /// Emphasizes the first line, which a click on the icon executes.
     #[allow(unsafe_code)]
     fn set_default(&self) {
-        // SAFETY: the menu lives.
+        // SAFETY: the menu exists.
         let _ = unsafe { SetMenuDefaultItem(self.0, 0, 1) };
     }
 
-    /// The number of what was chosen.
+    /// Shows the menu; returns the number of the chosen line, or 0.
     #[allow(unsafe_code)]
     fn track(&self, owner: Window, (x, y): (i32, i32)) -> usize {
         let flags = alignment() | TPM_BOTTOMALIGN | TPM_RIGHTBUTTON | TPM_RETURNCMD | TPM_NONOTIFY;
-        // Unless its owner is in the foreground, a menu stays when one clicks elsewhere; the empty
-        // message makes it go the second time, too
+        // A menu closes on a click elsewhere only if its owner is in the foreground; without the empty
+        // message it would do so only the first time
         // (learn.microsoft.com/windows/win32/api/winuser/nf-winuser-trackpopupmenuex).
-        // SAFETY: the menu lives; a window that is gone makes it return at once.
+        // SAFETY: the menu exists; a window that is gone makes it return at once.
         let chosen = unsafe {
             let _ = SetForegroundWindow(owner.handle());
             TrackPopupMenuEx(self.0, flags.0, x, y, owner.handle(), None)
         };
         owner.post(WM_NULL);
-        // With TPM_RETURNCMD it is no truth value but the number.
+        // With TPM_RETURNCMD this is not a Boolean but the number.
         usize::try_from(chosen.0).unwrap_or(0)
     }
 }
@@ -88,12 +87,12 @@ impl Menu {
 impl Drop for Menu {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: nobody else has it.
+        // SAFETY: the menu belongs to this value alone.
         let _ = unsafe { DestroyMenu(self.0) };
     }
 }
 
-fn flags(item: &Item) -> MENU_ITEM_FLAGS {
+fn flags(item: &MenuItem) -> MENU_ITEM_FLAGS {
     let mut flags = MF_STRING;
     if item.checked {
         flags |= MF_CHECKED;
@@ -104,7 +103,7 @@ fn flags(item: &Item) -> MENU_ITEM_FLAGS {
     flags
 }
 
-/// Where tablets and some languages want menus.
+/// Returns the side of the point on which tablets and some languages show menus.
 #[allow(unsafe_code)]
 fn alignment() -> windows::Win32::UI::WindowsAndMessaging::TRACK_POPUP_MENU_FLAGS {
     // SAFETY: takes a number.

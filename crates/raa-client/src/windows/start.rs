@@ -6,9 +6,11 @@
 use std::process::ExitCode;
 use std::thread;
 
+use super::app::{self, AppStart};
 use super::console::Console;
 use super::instance::{self, Claim};
-use super::{AppStart, Files, WRONG, app, autostart};
+use super::paths::Files;
+use super::{WRONG, autostart};
 use crate::capture::{self, Device};
 use crate::logging::LogLevel;
 use crate::settings::ini_files::{Loaded, SourceKind, Stored};

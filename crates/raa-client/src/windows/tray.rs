@@ -1,11 +1,11 @@
 //! The tray icon.
 //!
-//! It speaks by version 4 of the protocol: one message for "choose" and one for "menu", whether by
-//! mouse or keyboard (learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-shell_notifyiconw).
-//! At sign-in the taskbar may not be there yet, or be too busy to answer in time; then the icon is
-//! offered again every two seconds, and whenever the taskbar says that it is new.
+//! Uses version 4 of the protocol: one message for "select" and one for "menu", by mouse or keyboard
+//! (learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-shell_notifyiconw). At sign-in the
+//! taskbar may not exist yet, or be too busy to answer in time; then the icon is offered again every
+//! two seconds, and whenever a taskbar is created.
 //!
-//! Always: shows the newest face that it was given; gone when this is dropped.
+//! Always: shows the latest view that it was given; the icon is removed on drop.
 
 use std::cell::Cell;
 
@@ -20,126 +20,115 @@ use windows::Win32::UI::WindowsAndMessaging::{
     GetCursorPos, HICON, WM_CONTEXTMENU, WM_LBUTTONUP, WM_RBUTTONUP,
 };
 
+use super::events::TrayEvent;
+use super::handle::Window;
 use super::icon::{OwnedIcon, Size, taskbar_dpi};
 use super::ids;
-use super::window::{TRAY, TRAY_TIMER, Window};
 use crate::ui::texts::{self, BALLOON_TITLE_UNITS, BALLOON_UNITS};
-use crate::ui::view::{Face, Icon};
+use crate::ui::view::{Icon, TrayView};
 
-/// How often the icon is offered to a taskbar that does not take it.
+/// The pause between two offers to a taskbar that does not accept the icon.
 const RETRY_EVERY_MS: u32 = 2_000;
-/// The window has one icon.
+/// The window has only this icon.
 const ICON_ID: u32 = 1;
-/// Chosen by keyboard; `NINF_KEY` makes it of `NIN_SELECT`.
+/// Selection by keyboard: `NIN_SELECT` with `NINF_KEY`.
 const NIN_KEYSELECT: u32 = NIN_SELECT | 1;
 
-/// What a person does with the icon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
-    /// A click, a double click, or a key.
-    Chosen,
-    /// The menu is wanted at this point of the screen.
-    Menu((i32, i32)),
-}
-
-/// A sentence beside the icon.
+/// A notification next to the icon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Balloon {
-    /// Its title.
-    pub title: String,
-    /// The sentence.
-    pub text: String,
-    /// Which picture it has.
-    pub kind: BalloonKind,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) kind: BalloonKind,
 }
 
-/// Which picture a balloon has.
+/// The sign on a balloon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BalloonKind {
-    /// All is well.
+    /// A letter "i".
     Info,
-    /// Something needs a person.
+    /// An exclamation mark.
     Warning,
 }
 
 thread_local! {
-    /// The taskbar speaks version 4; one from before Windows Vista sends mouse messages.
+    /// Whether the taskbar uses version 4; older ones send mouse messages.
     static IS_VERSION_4: Cell<bool> = const { Cell::new(false) };
 }
 
-/// See the module's text.
+/// The tray icon; see the module's text.
 #[derive(Debug)]
 pub(super) struct Tray {
     window: Window,
     icons: Icons,
-    face: Face,
-    is_there: bool,
-    /// For when the icon is there.
+    view: TrayView,
+    is_added: bool,
+    /// To be shown once the icon is added.
     waiting: Option<Balloon>,
 }
 
 impl Tray {
     /// Shows the icon, now or as soon as there is a taskbar.
-    pub(super) fn new(window: Window, face: Face) -> Self {
+    pub(super) fn new(window: Window, view: TrayView) -> Self {
         let mut tray = Self {
             window,
             icons: Icons::load(),
-            face,
-            is_there: false,
+            view,
+            is_added: false,
             waiting: None,
         };
         tray.add();
         tray
     }
 
-    /// Shows another face.
-    pub(super) fn show(&mut self, face: Face) {
-        if face == self.face {
+    /// Shows another view.
+    pub(super) fn show(&mut self, view: TrayView) {
+        if view == self.view {
             return;
         }
-        self.face = face;
-        // A taskbar that has forgotten the icon gets it anew.
-        if self.is_there && !self.send(NIM_MODIFY, &self.data()) {
+        self.view = view;
+        // A taskbar that has lost the icon gets it again.
+        if self.is_added && !self.send(NIM_MODIFY, &self.data()) {
             self.add();
         }
     }
 
-    /// The taskbar is new, or its size of icons is.
+    /// Adds the icon to a new taskbar, or one whose icon size has changed.
     pub(super) fn taskbar_created(&mut self) {
         self.icons = Icons::load();
         self.add();
     }
 
-    /// Offers the icon again if the taskbar has not taken it.
+    /// Offers the icon again if the taskbar has not accepted it.
     pub(super) fn retry(&mut self) {
-        if !self.is_there {
+        if !self.is_added {
             self.add();
         }
     }
 
-    /// Shows a sentence for a while, now or when the icon is there; the system decides how.
+    /// Shows a balloon, now or once the icon is added.
     pub(super) fn balloon(&mut self, balloon: Balloon) {
-        if self.is_there {
+        if self.is_added {
             self.show_balloon(&balloon);
         } else {
             self.waiting = Some(balloon);
         }
     }
 
-    /// Takes the icon away.
+    /// Removes the icon.
     pub(super) fn remove(&mut self) {
-        self.window.kill_timer(TRAY_TIMER);
-        if std::mem::take(&mut self.is_there) {
+        self.window.kill_timer(ids::TRAY_TIMER);
+        if std::mem::take(&mut self.is_added) {
             self.send(NIM_DELETE, &self.empty_data(NOTIFY_ICON_DATA_FLAGS(0)));
         }
     }
 
     fn add(&mut self) {
         let data = self.data();
-        // An answer that came too late counts as a refusal, though the icon is there.
-        self.is_there = self.send(NIM_ADD, &data) || self.send(NIM_MODIFY, &data);
-        if self.is_there {
-            self.window.kill_timer(TRAY_TIMER);
+        // If the taskbar answers too late, the first call fails although the icon was added.
+        self.is_added = self.send(NIM_ADD, &data) || self.send(NIM_MODIFY, &data);
+        if self.is_added {
+            self.window.kill_timer(ids::TRAY_TIMER);
             let mut version = self.empty_data(NOTIFY_ICON_DATA_FLAGS(0));
             version.Anonymous = NOTIFYICONDATAW_0 {
                 uVersion: NOTIFYICON_VERSION_4,
@@ -149,7 +138,7 @@ impl Tray {
                 self.show_balloon(&balloon);
             }
         } else {
-            self.window.set_timer(TRAY_TIMER, RETRY_EVERY_MS);
+            self.window.set_timer(ids::TRAY_TIMER, RETRY_EVERY_MS);
         }
     }
 
@@ -169,11 +158,11 @@ impl Tray {
     }
 
     fn data(&self) -> NOTIFYICONDATAW {
-        // Version 4 shows the tooltip only if asked to.
+        // Version 4 shows the tooltip only with NIF_SHOWTIP.
         let mut data = self.empty_data(NIF_MESSAGE | NIF_ICON | NIF_TIP | NIF_SHOWTIP);
-        data.uCallbackMessage = TRAY;
-        data.hIcon = self.icons.of(self.face.icon);
-        write(&mut data.szTip, &self.face.tooltip);
+        data.uCallbackMessage = ids::TRAY;
+        data.hIcon = self.icons.of(self.view.icon);
+        write(&mut data.szTip, &self.view.tooltip);
         data
     }
 
@@ -189,7 +178,7 @@ impl Tray {
 
     #[allow(unsafe_code)]
     fn send(&self, message: NOTIFY_ICON_MESSAGE, data: &NOTIFYICONDATAW) -> bool {
-        // SAFETY: the structure says its size; its icon, if any, is one of `self.icons`.
+        // SAFETY: the structure contains its size; its icon, if any, is one of `self.icons`.
         unsafe { Shell_NotifyIconW(message, data) }.as_bool()
     }
 }
@@ -200,29 +189,27 @@ impl Drop for Tray {
     }
 }
 
-impl Event {
-    /// What the parameters of a [`TRAY`] message mean.
-    pub(super) fn read(wparam: WPARAM, lparam: LPARAM) -> Option<Self> {
-        if !IS_VERSION_4.get() {
-            return match lparam.0 as u32 {
-                WM_LBUTTONUP | NIN_BALLOONUSERCLICK => Some(Self::Chosen),
-                WM_RBUTTONUP => Some(Self::Menu(cursor())),
-                _ => None,
-            };
-        }
-        // Two signed halves each: the event and the icon's id, x and y.
-        match lparam.0 as u32 & 0xffff {
-            NIN_SELECT | NIN_KEYSELECT | NIN_BALLOONUSERCLICK => Some(Self::Chosen),
-            WM_CONTEXTMENU => {
-                let [x, y] = [wparam.0 as i16, (wparam.0 >> 16) as i16].map(i32::from);
-                Some(Self::Menu((x, y)))
-            }
+/// Returns the meaning of the parameters of a [`TRAY`](ids::TRAY) message.
+pub(super) fn event(wparam: WPARAM, lparam: LPARAM) -> Option<TrayEvent> {
+    if !IS_VERSION_4.get() {
+        return match lparam.0 as u32 {
+            WM_LBUTTONUP | NIN_BALLOONUSERCLICK => Some(TrayEvent::Selected),
+            WM_RBUTTONUP => Some(TrayEvent::Menu(cursor())),
             _ => None,
+        };
+    }
+    // Each parameter has two halves: the event and the icon's id, and x and y, which are signed.
+    match lparam.0 as u32 & 0xffff {
+        NIN_SELECT | NIN_KEYSELECT | NIN_BALLOONUSERCLICK => Some(TrayEvent::Selected),
+        WM_CONTEXTMENU => {
+            let [x, y] = [wparam.0 as i16, (wparam.0 >> 16) as i16].map(i32::from);
+            Some(TrayEvent::Menu((x, y)))
         }
+        _ => None,
     }
 }
 
-/// The pictures, in the size of the taskbar as it was when they were loaded.
+/// The icons, in the size of the taskbar at the time of loading.
 #[derive(Debug)]
 struct Icons {
     active: OwnedIcon,
@@ -256,16 +243,16 @@ impl Icons {
 #[allow(unsafe_code)]
 fn cursor() -> (i32, i32) {
     let mut at = POINT::default();
-    // SAFETY: writes into a variable that lives here; without a cursor it stays at 0, 0.
+    // SAFETY: writes into a local variable, which stays at 0, 0 without a cursor.
     let _ = unsafe { GetCursorPos(&raw mut at) };
     (at.x, at.y)
 }
 
-/// Puts a text into a field that is large enough for it and a zero.
+/// Writes a text and a zero into a field, cutting it if necessary.
 fn write(field: &mut [u16], text: &str) {
-    let room = field.len() - 1;
-    for (unit, place) in text.encode_utf16().chain([0]).zip(&mut field[..=room]) {
+    let last = field.len() - 1;
+    for (unit, place) in text.encode_utf16().chain([0]).zip(field.iter_mut()) {
         *place = unit;
     }
-    field[room] = 0;
+    field[last] = 0;
 }

@@ -5,9 +5,10 @@
 
 use std::process::ExitCode;
 
+use super::autostart;
 use super::console::Console;
 use super::instance::{self, Claim};
-use super::{Files, autostart};
+use super::paths::Files;
 
 /// Ends the running client and removes the start with Windows.
 pub(super) fn run(files: &Files, console: &Console) -> ExitCode {

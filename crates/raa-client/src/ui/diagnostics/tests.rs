@@ -1,4 +1,4 @@
-//! The text of clients of which all and of which little is known.
+//! The diagnostics of clients with much and with little information.
 
 use raa_core::level::Level;
 use raa_core::packetizer::PacketizerStats;
@@ -20,14 +20,14 @@ fn stored() -> Stored {
     }
 }
 
-fn text(stored: &Stored, status: Option<&Status>, found: Option<&Found>) -> String {
+fn text(stored: &Stored, status: Option<&Status>, tested: Option<&TestResult>) -> String {
     let diagnostics = Diagnostics {
         system: "Windows build 22631",
         stored,
         ini: Path::new("raa-client.ini"),
         log: Path::new("raa-client.log"),
         status,
-        found,
+        tested,
     };
     diagnostics.text()
 }
@@ -74,21 +74,21 @@ fn busy() -> Status {
     }
 }
 
-fn answering() -> Found {
-    Found {
+fn good_test() -> TestResult {
+    TestResult {
         addresses: Ok(vec![
             ([192, 0, 2, 7], 4010).into(),
             ([192, 0, 2, 8], 4010).into(),
         ]),
-        server: Ok(Server {
+        server: Ok(RaaServer {
             version: "0.1.0".into(),
-            hears: Hears::Sound,
+            client: ClientState::Sounding,
         }),
     }
 }
 
 #[test]
-fn everything_that_is_known_is_told() {
+fn all_known_values_are_shown() {
     let expected = format!(
         "\
 version         {}
@@ -101,9 +101,9 @@ log level       info
 addresses       192.0.2.7:4010
                 192.0.2.8:4010
 server test     RAA server 0.1.0
-heard           yes, and it sounds
+seen by server  with sound
 capture         endpoint loopback
-why not better  process loopback: Windows did not answer within 3 s
+notes           process loopback: Windows did not answer within 3 s
                 thread priority: cannot start a thread: two  lines
 device          Speakers
 format          48000 Hz, 2 channels, f32
@@ -117,55 +117,52 @@ talkspurts      3
 capture gaps    4
 dropped         5 samples
 redundancy      2 earlier frames
-hearing         losing 5 %
+reception       losing 5 %
 round trip      12 ms
-sounding        yes
+sending sound   yes
 level           -23.0 dBFS RMS, -12.0 dBFS peak
 settings        raa-client.ini
 log             raa-client.log
 ",
         env!("CARGO_PKG_VERSION")
     );
-    assert_eq!(text(&stored(), Some(&busy()), Some(&answering())), expected);
+    assert_eq!(text(&stored(), Some(&busy()), Some(&good_test())), expected);
 }
 
 #[test]
-fn what_is_not_known_is_told_too() {
+fn unknown_values_are_shown_too() {
     let text = text(&Stored::default(), Some(&Status::default()), None);
     for line in [
         "ssrc            -",
         "server          -",
-        "server test     not done",
+        "server test     not run",
         "capture         -",
-        "why not better  -",
+        "notes           -",
         "device          -",
         "sending to      -",
-        "packets         no sound was captured yet",
+        "packets         no sound captured yet",
     ] {
-        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
     }
 }
 
 #[test]
-fn how_the_server_hears_it_is_told() {
-    for (hearing, said) in [
+fn the_reception_is_shown() {
+    for (reception, words) in [
         (Reception::Unknown, "not known yet"),
         (Reception::Good, "good"),
-        (
-            Reception::NoReports,
-            "not heard: the server has not answered",
-        ),
+        (Reception::NoReports, "no reports from the server"),
     ] {
         let status = Status {
             stats: Some(PacketizerStats {
-                reception: hearing,
+                reception,
                 ..any_stats(true)
             }),
             ..busy()
         };
         let text = text(&stored(), Some(&status), None);
         assert!(
-            text.contains(&format!("\nhearing         {said}\n")),
+            text.contains(&format!("\nreception       {words}\n")),
             "{text}"
         );
         assert!(text.contains("\nround trip      -\n"), "{text}");
@@ -173,15 +170,18 @@ fn how_the_server_hears_it_is_told() {
 }
 
 #[test]
-fn why_a_server_is_none_is_told() {
-    let found = Found {
+fn a_failed_server_test_is_shown() {
+    let tested = TestResult {
         addresses: Ok(vec![]),
         server: Err(NoServer::Status(404)),
     };
-    let text = text(&stored(), None, Some(&found));
+    let text = text(&stored(), None, Some(&tested));
     assert!(
-        text.contains("failed: it answers with HTTP status 404\n"),
+        text.contains("failed: it responds with HTTP status 404\n"),
         "{text}"
     );
-    assert!(text.contains("capture         no client runs\n"), "{text}");
+    assert!(
+        text.contains("capture         no client is running\n"),
+        "{text}"
+    );
 }

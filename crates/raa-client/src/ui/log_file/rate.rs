@@ -1,42 +1,42 @@
-//! How many lines may be written: a token bucket.
+//! Limits the rate of lines: a token bucket.
 //!
-//! Always: in any time of T seconds at most T + [`BURST`] lines, the one that says how many were
-//! left out among them.
+//! Always: in any period of T seconds at most T + [`BURST`] lines, including those that report
+//! skipped lines.
 
 use std::time::{Duration, Instant};
 
-/// Lines at once, as when the client starts.
+/// How many lines may be written at once, as when the client starts.
 pub(super) const BURST: u32 = 20;
-/// What a line costs.
+/// The time that a line costs.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// See the module's text.
+/// The token bucket.
 #[derive(Debug)]
 pub(super) struct Rate {
     /// When the bucket is full again.
     full_at: Instant,
-    left_out: u64,
+    skipped: u64,
 }
 
 impl Rate {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             full_at: now,
-            left_out: 0,
+            skipped: 0,
         }
     }
 
-    /// Whether a line may be written now, and how many have been left out before it, which takes
-    /// a line of its own.
+    /// Returns whether a line may be written at `now`, and how many have been skipped before; reporting
+    /// them takes a line, too.
     pub(super) fn admit(&mut self, now: Instant) -> Option<u64> {
-        let lines = if self.left_out > 0 { 2 } else { 1 };
+        let lines = if self.skipped > 0 { 2 } else { 1 };
         let full_at = self.full_at.max(now) + INTERVAL * lines;
         if full_at.saturating_duration_since(now) > INTERVAL * BURST {
-            self.left_out += 1;
+            self.skipped += 1;
             return None;
         }
         self.full_at = full_at;
-        Some(std::mem::take(&mut self.left_out))
+        Some(std::mem::take(&mut self.skipped))
     }
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_then_one_a_second_and_the_missing_are_counted() {
+    fn a_burst_is_followed_by_one_line_per_second() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
         let mut admit = |ms| rate.admit(start + Duration::from_millis(ms));
@@ -54,7 +54,7 @@ mod tests {
         }
         assert_eq!(admit(0), None);
         assert_eq!(admit(999), None);
-        assert_eq!(admit(1999), None, "the count takes a line, too");
+        assert_eq!(admit(1999), None, "reporting the skipped takes a line, too");
         assert_eq!(admit(2000), Some(3));
         assert_eq!(admit(2001), None);
         assert_eq!(admit(4000), Some(1));
@@ -66,17 +66,17 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_lines_a_second_become_one() {
+    fn a_hundred_lines_per_second_become_one() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
-        let (mut lines, mut left_out) = (0, 0);
+        let (mut lines, mut skipped) = (0, 0);
         for number in 0..360_000 {
             if let Some(missing) = rate.admit(start + Duration::from_millis(number * 10)) {
                 lines += 1 + u64::from(missing > 0);
-                left_out += missing;
+                skipped += missing;
             }
         }
         assert!((3600..=3600 + u64::from(BURST)).contains(&lines), "{lines}");
-        assert!(left_out > 350_000, "{left_out}");
+        assert!(skipped > 350_000, "{skipped}");
     }
 }

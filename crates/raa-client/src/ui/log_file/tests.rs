@@ -1,4 +1,4 @@
-//! The log in a real folder.
+//! The log file in a real folder.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        // The folder is not there yet.
+        // The folder does not exist yet.
         let log = LogFile::new(&folder.path().join("raa-client").join(LOG_NAME));
         Self { folder, log }
     }
@@ -47,7 +47,7 @@ fn an_event_is_a_line_with_its_time() {
 }
 
 #[test]
-fn lines_beyond_the_rate_are_counted() {
+fn skipped_lines_are_counted() {
     let case = Case::new();
     let start = Instant::now();
     for number in 0..100 {
@@ -58,7 +58,7 @@ fn lines_beyond_the_rate_are_counted() {
     assert_eq!(text.lines().count(), 22);
     let last: Vec<_> = text.lines().skip(19).collect();
     assert_eq!((last[0], last[2]), ("line 19", "later"));
-    assert!(last[1].ends_with("WARN 80 lines were left out: more than one a second"));
+    assert!(last[1].ends_with("WARN 80 lines were skipped: more than one per second"));
 }
 
 #[test]
@@ -76,15 +76,15 @@ fn a_full_log_becomes_the_old_one() {
 }
 
 #[test]
-fn a_log_that_cannot_be_renamed_is_begun_anew() {
+fn a_log_that_cannot_be_renamed_is_emptied() {
     let case = Case::new();
     case.log.append("x");
     let log = case.folder.path().join("raa-client").join(LOG_NAME);
     fs::write(&log, vec![b'x'; MAX_BYTES as usize]).unwrap();
     // A folder that is not empty cannot be replaced.
     fs::create_dir_all(log.with_file_name(OLD_LOG_NAME).join("x")).unwrap();
-    case.log.append("anew");
-    assert_eq!(case.text(LOG_NAME), "anew\r\n");
+    case.log.append("new");
+    assert_eq!(case.text(LOG_NAME), "new\r\n");
 }
 
 #[test]
@@ -96,14 +96,14 @@ fn a_long_line_is_cut_between_characters() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_costs_lines_only() {
+fn a_full_disk_costs_only_lines() {
     let log = LogFile::new(Path::new("/dev/full"));
-    log.write(Instant::now(), "nobody reads this");
+    log.write(Instant::now(), "a lost line");
     assert!(append(Path::new("/dev/full"), "x").is_err());
     assert!(append(Path::new("/proc/raa/raa-client.log"), "x").is_err());
 }
 
-/// Runs itself a second time, as the process that is to panic.
+/// Runs itself again, as the process that panics.
 #[test]
 fn a_panic_is_logged() {
     const LOG: &str = "RAA_TEST_PANIC_LOG";
@@ -120,7 +120,7 @@ fn a_panic_is_logged() {
     assert!(!child.output().unwrap().status.success());
     let text = case.text(LOG_NAME);
     assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains("ERROR a defect ends the client"), "{text}");
+    assert!(text.contains("ERROR the client has crashed"), "{text}");
     assert!(
         text.contains("it \"broke\"") && text.contains("a_panic_is_logged"),
         "{text}"

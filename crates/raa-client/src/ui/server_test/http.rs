@@ -1,8 +1,9 @@
-//! One GET request, as HTTP/1.0 has it: the answer ends when the connection does.
+//! One GET request by HTTP/1.0, whose response ends with the connection.
 //!
-//! So little is needed that it is written here: small HTTP crates do not take a URL with an IPv6
-//! address, and large ones bring more than all the rest of this program.
-//! Always: ends at the given instant; an answer is not larger than it may be.
+//! Implemented here because so little is needed: small HTTP crates do not accept a URL with an IPv6
+//! address, and large ones are larger than the rest of this program.
+//!
+//! Always: ends at the given instant; the size of a response is limited.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,16 +14,16 @@ use super::NoServer;
 use crate::settings::ServerAddress;
 
 const HTTP_PORT: u16 = 80;
-/// What an answer may have beside its body.
-const MAX_HEAD: usize = 16 * 1024;
-/// No address gets all the time: the next one may be the one that answers.
+/// The limit for the head of a response.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// The limit for one address, so that time is left for the next one.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// `http://HOST[:PORT]/PATH/`, to which names are added.
+/// `http://HOST[:PORT]/PATH/`, to which the names of resources are appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Url {
     server: ServerAddress,
-    /// Host and port as they were written.
+    /// Host and port as in the original URL.
     authority: String,
     /// Begins and ends with a slash.
     path: String,
@@ -45,11 +46,11 @@ impl FromStr for Url {
         if text.starts_with("https://") {
             return Err(NoServer::Https);
         }
-        let wrong = || NoServer::Url(text.to_owned());
+        let invalid = || NoServer::Url(text.to_owned());
         let is_allowed = |c: char| c.is_ascii_graphic() && !"?#\"<>\\".contains(c);
-        let rest = text.strip_prefix("http://").ok_or_else(wrong)?;
+        let rest = text.strip_prefix("http://").ok_or_else(invalid)?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let mut server: ServerAddress = authority.parse().map_err(|_| wrong())?;
+        let mut server: ServerAddress = authority.parse().map_err(|_| invalid())?;
         let has_port = authority
             .rsplit(']')
             .next()
@@ -63,7 +64,7 @@ impl FromStr for Url {
         };
         if !path.chars().all(is_allowed) || authority.contains(|c: char| c.is_control() || c == '@')
         {
-            return Err(wrong());
+            return Err(invalid());
         }
         Ok(Self {
             server,
@@ -73,13 +74,13 @@ impl FromStr for Url {
     }
 }
 
-/// The body of what is at `url` followed by `name`, from the first of these addresses that
-/// takes a connection.
+/// Returns the body of the resource `name` below `url`, from the first of these addresses that accepts
+/// a connection.
 pub(super) fn get(
     to: &[SocketAddr],
     url: &Url,
     name: &str,
-    max_body: usize,
+    max_body_bytes: usize,
     until: Instant,
 ) -> Result<Vec<u8>, NoServer> {
     let stream = connect(to, until)?;
@@ -90,8 +91,8 @@ pub(super) fn get(
         url.authority,
         env!("CARGO_PKG_VERSION")
     );
-    let answer = exchange(stream, &request, MAX_HEAD + max_body, until)?;
-    body(&answer)
+    let response = exchange(stream, &request, MAX_HEAD_BYTES + max_body_bytes, until)?;
+    body(&response)
 }
 
 fn connect(to: &[SocketAddr], until: Instant) -> Result<TcpStream, NoServer> {
@@ -100,59 +101,59 @@ fn connect(to: &[SocketAddr], until: Instant) -> Result<TcpStream, NoServer> {
         let limit = left(until)?.min(CONNECT_LIMIT);
         match TcpStream::connect_timeout(address, limit) {
             Ok(stream) => return Ok(stream),
-            Err(reason) => error = no_answer(&reason),
+            Err(reason) => error = failure(&reason),
         }
     }
     Err(error)
 }
 
-/// Everything that is answered, `max_bytes` of it at most.
+/// Returns the whole response, which must not exceed `max_bytes`.
 fn exchange(
     mut stream: TcpStream,
     request: &str,
     max_bytes: usize,
     until: Instant,
 ) -> Result<Vec<u8>, NoServer> {
-    let failed = |error: io::Error| no_answer(&error);
+    let failed = |error: io::Error| failure(&error);
     stream
         .set_write_timeout(Some(left(until)?))
         .map_err(failed)?;
     stream.write_all(request.as_bytes()).map_err(failed)?;
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut piece = [0; 8192];
-    while answer.len() <= max_bytes {
+    while response.len() <= max_bytes {
         stream
             .set_read_timeout(Some(left(until)?))
             .map_err(failed)?;
         match stream.read(&mut piece) {
-            Ok(0) => return Ok(answer),
-            Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
-            // A server that ends abruptly has perhaps said all; its JSON shows.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(answer),
+            Ok(0) => return Ok(response),
+            Ok(bytes) => response.extend_from_slice(&piece[..bytes]),
+            // The response may be complete anyway; its JSON shows that.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(response),
             Err(error) => return Err(failed(error)),
         }
     }
     Err(NoServer::NotRaa)
 }
 
-/// What stands behind the head of a good answer.
-fn body(answer: &[u8]) -> Result<Vec<u8>, NoServer> {
-    let mut words = answer.splitn(3, |byte| byte.is_ascii_whitespace());
+/// Returns the body of a response with status 200.
+fn body(response: &[u8]) -> Result<Vec<u8>, NoServer> {
+    let mut words = response.splitn(3, |byte| byte.is_ascii_whitespace());
     let is_http = words
         .next()
         .is_some_and(|word| word.starts_with(b"HTTP/1."));
     let code = words.next().and_then(|word| str::from_utf8(word).ok());
     let code = code.filter(|_| is_http).and_then(|code| code.parse().ok());
     let end = b"\r\n\r\n";
-    let head = answer.windows(end.len()).position(|bytes| bytes == end);
+    let head = response.windows(end.len()).position(|bytes| bytes == end);
     match (code, head) {
-        (Some(200), Some(head)) => Ok(answer[head + end.len()..].to_vec()),
+        (Some(200), Some(head)) => Ok(response[head + end.len()..].to_vec()),
         (Some(code), Some(_)) => Err(NoServer::Status(code)),
         _ => Err(NoServer::NotRaa),
     }
 }
 
-/// How much time is left; never none, which sockets do not take.
+/// Returns the remaining time, which is never zero because sockets do not accept that.
 fn left(until: Instant) -> Result<Duration, NoServer> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -161,9 +162,9 @@ fn left(until: Instant) -> Result<Duration, NoServer> {
     Ok(left)
 }
 
-fn no_answer(error: &io::Error) -> NoServer {
+fn failure(error: &io::Error) -> NoServer {
     match error.kind() {
-        // Windows says the one and Linux the other when a time limit is over.
+        // Windows reports a timeout as the first, Linux as the second.
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => NoServer::TimedOut,
         _ => NoServer::Unreachable(error.to_string()),
     }
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_with_and_without_a_port_and_a_path() {
+    fn port_and_path_of_a_url_are_optional() {
         let check = |text: &str, host: &str, port: u16, path: &str| {
             let url: Url = text.parse().unwrap();
             assert_eq!(
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_a_page_is_refused() {
+    fn invalid_urls_are_refused() {
         assert_eq!("https://a/".parse::<Url>(), Err(NoServer::Https));
         for text in [
             "",
@@ -211,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn the_body_stands_behind_the_head() {
-        let check = |answer: &str, expected| assert_eq!(body(answer.as_bytes()), expected);
+    fn the_body_follows_the_head() {
+        let check = |response: &str, expected| assert_eq!(body(response.as_bytes()), expected);
         check(
             "HTTP/1.0 200 OK\r\nA: b\r\n\r\nx\r\n\r\ny",
             Ok(b"x\r\n\r\ny".to_vec()),
@@ -222,13 +223,13 @@ mod tests {
             "HTTP/1.1 404 Not Found\r\n\r\nx",
             Err(NoServer::Status(404)),
         );
-        for answer in [
+        for response in [
             "",
             "HTTP/1.1 200 OK\r\n",
             "SSH-2.0 200 x\r\n\r\n",
             "HTTP/1.1 many x\r\n\r\n",
         ] {
-            check(answer, Err(NoServer::NotRaa));
+            check(response, Err(NoServer::NotRaa));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Servers of all kinds, each a socket on this computer.
+//! Servers of all kinds, each of them a socket on this computer.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,8 +8,8 @@ use super::*;
 const SSRC: Ssrc = Ssrc(0x5f0a_11c2);
 const STATUS: &str = r#"{"version":"1.2.3","listeners":0,"mix_cycle":{}}"#;
 
-/// Answers every connection by what `answer` makes of its request.
-fn serve(answer: impl Fn(&str, TcpStream) + Send + 'static) -> String {
+/// Starts a server that passes every request to `respond`; returns its URL.
+fn serve(respond: impl Fn(&str, TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -21,13 +21,13 @@ fn serve(answer: impl Fn(&str, TcpStream) + Send + 'static) -> String {
                 stream.read_exact(&mut byte).unwrap();
                 request.push(byte[0]);
             }
-            answer(&String::from_utf8(request).unwrap(), stream);
+            respond(&String::from_utf8(request).unwrap(), stream);
         }
     });
     format!("http://127.0.0.1:{port}/")
 }
 
-/// Answers with this status and these clients.
+/// Starts a server with this status and these clients; returns its URL.
 fn raa(status: &'static str, clients: &'static str) -> String {
     serve(move |request, mut stream| {
         let path = request.split(' ').nth(1).unwrap();
@@ -40,34 +40,34 @@ fn raa(status: &'static str, clients: &'static str) -> String {
     })
 }
 
-fn ask_for(page: &str) -> Result<Server, NoServer> {
+fn ask_for(page: &str) -> Result<RaaServer, NoServer> {
     ask(page, SSRC, Duration::from_secs(2))
 }
 
-fn found(hears: Hears) -> Result<Server, NoServer> {
+fn found(client: ClientState) -> Result<RaaServer, NoServer> {
     let version = "1.2.3".into();
-    Ok(Server { version, hears })
+    Ok(RaaServer { version, client })
 }
 
 #[test]
-fn a_server_says_what_it_hears() {
-    let check = |clients, hears| {
-        assert_eq!(ask_for(&raa(STATUS, clients)), found(hears), "{clients}");
+fn the_state_of_this_client_is_found() {
+    let check = |clients, state| {
+        assert_eq!(ask_for(&raa(STATUS, clients)), found(state), "{clients}");
     };
     let sounding = r#"{"clients":[{"id":"00000001"},{"id":"5f0a11c2","status":"sounding"}]}"#;
-    check(sounding, Hears::Sound);
+    check(sounding, ClientState::Sounding);
     let connected = r#"{"clients":[{"id":"5f0a11c2","status":"connected"}]}"#;
-    check(connected, Hears::Silence);
+    check(connected, ClientState::Connected);
     let offline = r#"{"clients":[{"id":"5f0a11c2","status":"offline"}]}"#;
-    check(offline, Hears::Nothing);
-    check(r#"{"clients":[]}"#, Hears::Never);
-    check(r#"{"clients":[7,{"id":"5f0a11c2"}]}"#, Hears::Unknown);
-    check("[]", Hears::Unknown);
-    check("", Hears::Unknown);
+    check(offline, ClientState::Offline);
+    check(r#"{"clients":[]}"#, ClientState::Unlisted);
+    check(r#"{"clients":[7,{"id":"5f0a11c2"}]}"#, ClientState::Unknown);
+    check("[]", ClientState::Unknown);
+    check("", ClientState::Unknown);
 }
 
 #[test]
-fn what_is_not_raa_is_told_apart() {
+fn other_servers_are_not_raa() {
     for status in [
         "",
         "<html>",
@@ -90,49 +90,49 @@ fn what_is_not_raa_is_told_apart() {
 }
 
 #[test]
-fn the_page_may_lie_below_another() {
+fn the_page_may_have_a_path() {
     let page = serve(|request, mut stream| {
         assert!(request.starts_with("GET /raa/api/"), "{request}");
         let _ = write!(stream, "HTTP/1.0 200 OK\r\n\r\n{STATUS}");
     });
-    assert_eq!(ask_for(&format!("{page}raa/")), found(Hears::Unknown));
+    assert_eq!(ask_for(&format!("{page}raa/")), found(ClientState::Unknown));
 }
 
 #[test]
-fn nobody_there_is_said() {
+fn a_closed_port_is_no_server() {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let server: ServerAddress = free.to_string().parse().unwrap();
     let page = format!("http://{server}/");
-    let found = test(&server, &page, SSRC, Duration::from_secs(2));
-    assert_eq!(found.addresses, Ok(vec![free]));
+    let tested = test(&server, &page, SSRC, Duration::from_secs(2));
+    assert_eq!(tested.addresses, Ok(vec![free]));
     // Linux refuses at once; Windows tries for 2 s.
     let expected = matches!(
-        found.server,
+        tested.server,
         Err(NoServer::Unreachable(_) | NoServer::TimedOut)
     );
-    assert!(expected, "{:?}", found.server);
+    assert!(expected, "{:?}", tested.server);
 }
 
 #[test]
-fn a_name_without_an_address_is_said() {
+fn an_unknown_name_has_no_address() {
     // RFC 6761: a name that never exists.
     let server: ServerAddress = "raa.invalid".parse().unwrap();
-    let found = test(&server, "http://raa.invalid:4011/", SSRC, LIMIT);
-    assert!(found.addresses.is_err());
+    let tested = test(&server, "http://raa.invalid:4011/", SSRC, LIMIT);
+    assert!(tested.addresses.is_err());
     assert!(
-        matches!(found.server, Err(NoServer::Address(_))),
+        matches!(tested.server, Err(NoServer::Address(_))),
         "{:?}",
-        found.server
+        tested.server
     );
 }
 
 #[test]
-fn a_server_that_says_nothing_costs_its_time_and_no_more() {
+fn a_slow_server_times_out() {
     let limit = Duration::from_millis(300);
-    let dumb = serve(|_, stream| {
+    let silent = serve(|_, stream| {
         thread::sleep(Duration::from_secs(5));
         drop(stream);
     });
@@ -141,7 +141,7 @@ fn a_server_that_says_nothing_costs_its_time_and_no_more() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    for page in [dumb, trickling] {
+    for page in [silent, trickling] {
         let start = Instant::now();
         assert_eq!(ask(&page, SSRC, limit), Err(NoServer::TimedOut));
         assert!(start.elapsed() < limit * 4, "{:?}", start.elapsed());
@@ -149,13 +149,13 @@ fn a_server_that_says_nothing_costs_its_time_and_no_more() {
 }
 
 #[test]
-fn an_endless_answer_is_cut_off() {
+fn an_endless_response_is_cut_off() {
     let page = serve(|_, mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
     assert_eq!(ask_for(&page), Err(NoServer::NotRaa));
 }
 
 #[test]
-fn a_version_is_shown_short_and_printable() {
+fn a_version_is_cut_and_made_printable() {
     let status = |version: &str| {
         let quoted = Value::from(version);
         format!(r#"{{"version":{quoted},"listeners":0,"mix_cycle":{{}}}}"#)

@@ -1,4 +1,4 @@
-//! Both languages say the same, and what they say has room.
+//! Both languages have the same texts and placeholders, and the texts fit into the dialog.
 
 use super::*;
 use crate::status::{CaptureMethod, CaptureTrouble, Trouble, WindowsError, samples};
@@ -17,7 +17,7 @@ fn placeholders(text: &'static str) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_text_is_there_in_both_languages_with_the_same_placeholders() {
+fn both_languages_have_the_same_placeholders() {
     for text in Text::ALL {
         let [english, japanese] = BOTH.map(|language| language.text(*text));
         assert!(!english.is_empty() && !japanese.is_empty(), "{text:?}");
@@ -38,7 +38,7 @@ fn every_text_is_there_in_both_languages_with_the_same_placeholders() {
     }
 }
 
-/// The letter that Alt, or a key in the menu, chooses.
+/// Returns the letter that chooses an item.
 fn letter(language: Language, text: Text) -> char {
     let (_, after) = language.text(text).split_once('&').unwrap();
     after.chars().next().unwrap().to_ascii_lowercase()
@@ -55,7 +55,7 @@ fn letters_differ(group: &[Text]) {
 }
 
 #[test]
-fn a_letter_chooses_one_thing() {
+fn letters_are_unique() {
     letters_differ(&[
         Text::MenuSettings,
         Text::MenuMute,
@@ -75,7 +75,7 @@ fn a_letter_chooses_one_thing() {
 }
 
 #[test]
-fn the_language_is_windows_own() {
+fn the_language_follows_windows() {
     for (identifier, language) in [
         (0x0411, Language::Japanese),
         (0x0011, Language::Japanese),
@@ -87,7 +87,7 @@ fn the_language_is_windows_own() {
 }
 
 #[test]
-fn values_are_put_in_as_they_are() {
+fn braces_in_values_are_kept() {
     let text = |server: &str, language: Language| {
         language.fill(Text::StateSending, &[("server", &server)])
     };
@@ -95,15 +95,15 @@ fn values_are_put_in_as_they_are() {
         text("{server} & co", Language::English),
         "sending sound to {server} & co"
     );
-    assert_eq!(text("a:1", Language::Japanese), "a:1 へ音を送信中");
+    assert_eq!(text("a:1", Language::Japanese), "a:1 へ音声を送信中");
 }
 
 #[test]
-fn a_text_is_cut_at_a_character() {
+fn a_text_is_cut_between_characters() {
     assert_eq!(cut("abc", 3), "abc");
     assert_eq!(cut("abcd", 3), "ab…");
     assert_eq!(cut("a bcd", 3), "a…", "no space before the ellipsis");
-    // An emoji is two units: of the second one there is room for half.
+    // An emoji has two units; there is room for half of the second one.
     assert_eq!(cut("😀😀😀", 4), "😀…");
     assert_eq!(cut("😀😀", 4), "😀😀");
     let long = cut(&"監視".repeat(100), TOOLTIP_UNITS);
@@ -172,7 +172,7 @@ fn a_trouble_keeps_its_values() {
     );
 }
 
-/// How wide and high a control is, in dialog units.
+/// Returns the width and height of a control in dialog units.
 fn room(control: &str) -> (u32, u32) {
     let template = include_str!("../../../resources/dialog-controls.rc");
     let marked = |line: &str| {
@@ -190,8 +190,8 @@ fn room(control: &str) -> (u32, u32) {
     (width, height)
 }
 
-/// About as wide as Segoe UI and Yu Gothic UI are, in dialog units, of which the mean letter has
-/// four; rather too wide.
+/// Estimates, on the safe side, the width of a text in Segoe UI and Yu Gothic UI in dialog units, of
+/// which an average letter has four.
 fn width(text: &str) -> u32 {
     let width = |c: char| match c {
         'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | '.' | ',' | ':' | '(' | ')' | '[' | ']' | '/' => {
@@ -209,9 +209,9 @@ fn width(text: &str) -> u32 {
 
 #[test]
 fn texts_fit_into_their_controls() {
-    /// One line, in dialog units.
+    /// The height of a line in dialog units.
     const LINE: u32 = 9;
-    /// The frame of a button, the box of a check box, the arrow of a list.
+    /// The width of a button's frame, of a check box, or of a list's arrow.
     const FRAME: u32 = 12;
     let controls: &[(&str, u32, &[Text])] = &[
         ("IDC_SERVER_LABEL", 0, &[Text::ServerLabel]),
@@ -246,15 +246,15 @@ fn texts_fit_into_their_controls() {
                 Text::TestHttps,
                 Text::TestNoPage,
                 Text::TestFound,
-                Text::TestHearsSound,
-                Text::TestHearsSilence,
-                Text::TestHearsNothing,
+                Text::TestSounding,
+                Text::TestConnected,
+                Text::TestOffline,
             ],
         ),
         (
             "IDC_NAME_NOTE",
             0,
-            &[Text::NameHint, Text::NameRule, Text::NameControl],
+            &[Text::NameHint, Text::NameLength, Text::NameControl],
         ),
         ("IDC_SOUND_NOTE", 0, &[Text::CaptureStarting]),
     ];
@@ -268,17 +268,17 @@ fn texts_fit_into_their_controls() {
     ];
     for (control, frame, texts) in controls {
         let (wide, high) = room(control);
-        // A list is high because it opens; a button has one line.
+        // The height of a list includes its open part; a button has one line.
         let lines = if *frame > 0 { 1 } else { high / LINE };
         for text in *texts {
             for language in BOTH {
-                let said = language.fill(*text, values);
-                // Between two lines a word is left over.
+                let filled = language.fill(*text, values);
+                // A line that breaks between words loses some room.
                 let room = (wide - frame) * lines - (lines - 1) * 20;
                 assert!(
-                    width(&said) <= room,
-                    "{control} {said:?}: {} > {room}",
-                    width(&said)
+                    width(&filled) <= room,
+                    "{control} {filled:?}: {} > {room}",
+                    width(&filled)
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! What is shown of a client, state by state.
+//! The views of clients in different states.
 
 use raa_core::level::Level;
 
@@ -25,25 +25,25 @@ fn stats(sending: bool, rms_dbfs: f32) -> Option<PacketizerStats> {
 
 #[track_caller]
 fn check(status: &Status, icon: Icon, english: &str, japanese: &str) {
-    for (language, said) in [(Language::English, english), (Language::Japanese, japanese)] {
-        let face = face(status, language);
-        assert_eq!((face.icon, face.tooltip.as_str()), (icon, said));
+    for (language, text) in [(Language::English, english), (Language::Japanese, japanese)] {
+        let tray = tray(status, language);
+        assert_eq!((tray.icon, tray.tooltip.as_str()), (icon, text));
     }
 }
 
 #[test]
-fn the_icon_says_what_the_client_does() {
+fn icon_and_tooltip_show_the_state() {
     check(
         &status(|s| s.stats = stats(true, -20.0)),
         Icon::Active,
         "RAA client: sending sound to raa.example:4010",
-        "RAA クライアント: raa.example:4010 へ音を送信中",
+        "RAA クライアント: raa.example:4010 へ音声を送信中",
     );
     check(
         &status(|_| ()),
         Icon::Silent,
-        "RAA client: no sound at the moment, server raa.example:4010",
-        "RAA クライアント: 今は無音です (サーバー: raa.example:4010)",
+        "RAA client: silent, server raa.example:4010",
+        "RAA クライアント: 無音 (サーバー: raa.example:4010)",
     );
     check(
         &status(|s| (s.muted, s.stats) = (true, stats(true, -20.0))),
@@ -71,39 +71,37 @@ fn the_icon_says_what_the_client_does() {
 }
 
 #[test]
-fn the_tooltip_says_how_the_server_hears_it() {
-    let heard = |sending, hearing| {
+fn the_tooltip_shows_the_reception() {
+    let received = |sending, reception| {
         status(|s| {
             s.stats = Some(PacketizerStats {
-                reception: hearing,
+                reception,
                 ..any_stats(sending)
             });
         })
     };
     check(
-        &heard(true, Reception::Good),
+        &received(true, Reception::Good),
         Icon::Active,
         "RAA client: sending sound to raa.example:4010, reception good",
-        "RAA クライアント: raa.example:4010 へ音を送信中、受信状態は良好です",
+        "RAA クライアント: raa.example:4010 へ音声を送信中、受信状態は良好",
     );
     check(
-        &heard(true, Reception::Losing { percent: 5 }),
+        &received(true, Reception::Losing { percent: 5 }),
         Icon::Active,
-        "RAA client: sending sound to raa.example:4010, reception: losing 5 %",
-        "RAA クライアント: raa.example:4010 へ音を送信中、受信側で 5 % 欠落しています",
+        "RAA client: sending sound to raa.example:4010, the server loses 5 % of the packets",
+        "RAA クライアント: raa.example:4010 へ音声を送信中、サーバーでのパケット損失 5 %",
     );
-    let not_heard = heard(false, Reception::NoReports);
+    let no_reports = received(false, Reception::NoReports);
     check(
-        &not_heard,
+        &no_reports,
         Icon::Silent,
-        "RAA client: no sound at the moment, server raa.example:4010, \
-         not heard: the server has not answered",
-        "RAA クライアント: 今は無音です (サーバー: raa.example:4010)、\
-         サーバーから応答がありません (未達)",
+        "RAA client: silent, server raa.example:4010, no reports from the server",
+        "RAA クライアント: 無音 (サーバー: raa.example:4010)、サーバーから応答なし",
     );
     let muted = Status {
         muted: true,
-        ..not_heard
+        ..no_reports
     };
     check(
         &muted,
@@ -114,25 +112,25 @@ fn the_tooltip_says_how_the_server_hears_it() {
 }
 
 #[test]
-fn a_long_reason_is_cut() {
+fn a_long_tooltip_is_cut() {
     let status = status(|s| s.capture.trouble = Some(Trouble::NotStarted("監".repeat(200))));
-    let tooltip = face(&status, Language::English).tooltip;
+    let tooltip = tray(&status, Language::English).tooltip;
     assert_eq!(tooltip.encode_utf16().count(), TOOLTIP_UNITS);
     assert!(tooltip.starts_with("RAA client: cannot start: 監") && tooltip.ends_with("監…"));
 }
 
 #[test]
-fn the_menu_shows_the_state_and_has_every_command_once() {
+fn the_menu_has_every_command_once() {
     let state = MenuState {
         muted: true,
         starts_with_windows: false,
         has_page: false,
     };
-    let items: Vec<Item> = menu(state, Language::English)
+    let items: Vec<MenuItem> = menu(state, Language::English)
         .into_iter()
         .filter_map(|line| match line {
-            Line::Item(item) => Some(item),
-            Line::Separator => None,
+            MenuLine::Item(item) => Some(item),
+            MenuLine::Separator => None,
         })
         .collect();
     let item = |command| {
@@ -143,12 +141,16 @@ fn the_menu_shows_the_state_and_has_every_command_once() {
         assert_eq!(found.len(), 1, "{command:?}");
         *found[0]
     };
-    for command in Command::ALL {
+    for command in MenuCommand::ALL {
         let item = item(command);
-        assert_eq!(item.checked, command == Command::Mute, "{command:?}");
-        assert_eq!(item.enabled, command != Command::OpenPage, "{command:?}");
+        assert_eq!(item.checked, command == MenuCommand::Mute, "{command:?}");
+        assert_eq!(
+            item.enabled,
+            command != MenuCommand::OpenPage,
+            "{command:?}"
+        );
     }
-    assert_eq!(items[0].command, Command::Settings);
+    assert_eq!(items[0].command, MenuCommand::Settings);
     let menu = menu(
         MenuState {
             muted: false,
@@ -158,14 +160,14 @@ fn the_menu_shows_the_state_and_has_every_command_once() {
         Language::Japanese,
     );
     assert!(menu.iter().all(|line| match line {
-        Line::Item(item) =>
-            item.enabled && item.checked == (item.command == Command::StartWithWindows),
-        Line::Separator => true,
+        MenuLine::Item(item) =>
+            item.enabled && item.checked == (item.command == MenuCommand::StartWithWindows),
+        MenuLine::Separator => true,
     }));
 }
 
 #[test]
-fn the_meter_goes_from_60_db_below_full_scale_to_full_scale() {
+fn the_meter_covers_60_db() {
     for (dbfs, meter, level) in [
         (-120.0, 0, "silent"),
         (-60.0, 0, "silent"),
@@ -185,7 +187,7 @@ fn the_meter_goes_from_60_db_below_full_scale_to_full_scale() {
 }
 
 #[test]
-fn the_dialog_says_what_is_captured_or_why_nothing_is() {
+fn the_dialog_shows_what_is_captured() {
     let note = |change: fn(&mut Status)| sound(&status(change), Language::English).note;
     assert_eq!(note(|_| ()), "Starting to capture…");
     let open = |s: &mut Status| {
@@ -204,7 +206,7 @@ fn the_dialog_says_what_is_captured_or_why_nothing_is() {
 }
 
 #[test]
-fn the_dialog_says_where_the_sound_goes_or_why_it_goes_nowhere() {
+fn the_dialog_shows_the_destination() {
     let link = |change: fn(&mut Status)| sound(&status(change), Language::English).link;
     let to = |s: &mut Status| s.link.to = Some("192.0.2.7:4010".parse().unwrap());
     assert_eq!(link(|_| ()), "");

@@ -4,10 +4,11 @@
 
 use crate::settings::Settings;
 use crate::status::{SharedStatus, Status, Trouble};
-use crate::windows::window::{STATUS_CHANGED, Window};
+use crate::windows::handle::Window;
+use crate::windows::ids::STATUS_CHANGED;
 use crate::{Client, Stopped};
 
-/// See the module's text.
+/// The client and its settings.
 pub(super) struct Sending {
     window: Window,
     settings: Settings,

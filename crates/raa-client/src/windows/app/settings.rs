@@ -1,45 +1,47 @@
-//! The app's part of the settings dialog: opens it, does what it wishes, takes over what it wants.
+//! The app's part of the settings dialog: opens it, and carries out its actions.
 //!
-//! Always: the client goes back to what is stored when the dialog is cancelled.
+//! Always: when the dialog is cancelled, the client returns to the stored settings.
 
 use std::thread;
 use std::time::Duration;
 
-use super::answers::Answer;
-use super::{After, App};
+use super::App;
+use super::results::Outcome;
 use crate::capture;
 use crate::settings::ini_files::{SourceKind, Stored, page_of};
 use crate::settings::{DEFAULT_PORT, ServerAddress, Settings, Source, Ssrc};
-use crate::ui::server_test::{self, Found};
+use crate::ui::form::{FormValues, NewSettings};
+use crate::ui::server_test::{self, TestResult};
 use crate::ui::texts::Text;
-use crate::ui::view::form::{Opening, Wanted};
-use crate::windows::dialog::{self, Dialog, Wish};
-use crate::windows::{about, autostart};
+use crate::windows::autostart;
+use crate::windows::dialog::{Dialog, DialogAction};
+use crate::windows::events::{DialogEvent, Effect};
+use crate::windows::message_box;
 
 impl App {
-    /// Opens the dialog, or brings it, or the message box that it waits for, to the front.
-    pub(super) fn show_settings(&mut self) -> After {
-        if about::bring_to_front(self.owner()) {
-            return After::Nothing;
+    /// Opens the dialog; if it or a message box is open, brings that to the front.
+    pub(super) fn show_settings(&mut self) -> Effect {
+        if message_box::bring_to_front(self.owner()) {
+            return Effect::Nothing;
         }
         if let Some(dialog) = &self.dialog {
             dialog.bring_to_front();
-            return After::Nothing;
+            return Effect::Nothing;
         }
-        match Dialog::open(self.opening(), capture::devices(), self.language) {
+        match Dialog::open(self.form_values(), capture::devices(), self.language) {
             Ok(mut dialog) => {
                 dialog.show_sound(&self.sending.status());
                 self.dialog = Some(dialog);
-                After::Nothing
+                Effect::Nothing
             }
             Err(error) => self.warn(Text::DialogFailed, &error),
         }
     }
 
-    fn opening(&self) -> Opening {
+    fn form_values(&self) -> FormValues {
         let settings = self.stored.settings();
-        Opening {
-            server: self.stored.server.as_ref().map_or_else(String::new, typed),
+        FormValues {
+            server: self.stored.server.as_ref().map_or_else(String::new, short),
             name: settings.name.as_str().to_owned(),
             source: settings.source,
             device_name: self.stored.device_name.clone().unwrap_or_default(),
@@ -47,48 +49,48 @@ impl App {
         }
     }
 
-    pub(super) fn handle_dialog(&mut self, event: dialog::Event) -> After {
+    pub(super) fn handle_dialog(&mut self, event: DialogEvent) -> Effect {
         let Some(dialog) = &mut self.dialog else {
-            return After::Nothing;
+            return Effect::Nothing;
         };
         match dialog.handle(event) {
-            Wish::Nothing => {}
-            Wish::Meter => dialog.show_sound(&self.sending.status()),
-            Wish::ListDevices => dialog.set_devices(capture::devices()),
-            Wish::Preview(source) => self.sending.change(Settings {
+            DialogAction::Nothing => {}
+            DialogAction::UpdateMeter => dialog.show_sound(&self.sending.status()),
+            DialogAction::ListDevices => dialog.set_devices(capture::devices()),
+            DialogAction::Preview(source) => self.sending.change(Settings {
                 source,
                 ..self.stored.settings()
             }),
-            Wish::Test(server, number) => self.test(server, number),
-            Wish::Accept(wanted) => return self.accept(wanted),
-            Wish::Cancel => {
+            DialogAction::Test(server, number) => self.test(server, number),
+            DialogAction::Accept(new) => return self.accept(new),
+            DialogAction::Cancel => {
                 self.dialog = None;
                 self.sending.change(self.stored.settings());
             }
         }
-        After::Nothing
+        Effect::Nothing
     }
 
-    /// The answer comes back by the queue of answers.
+    /// Tests a server in a thread, which sends the result.
     fn test(&self, server: ServerAddress, number: usize) {
         let host = server.host.clone();
-        let teller = self.answers.teller();
+        let sender = self.results.sender();
         let test = self.server_test(server);
         let run = move || {
-            let found = test.run(server_test::LIMIT);
-            teller.tell(Answer::Tested {
+            let tested = test.run(server_test::LIMIT);
+            sender.send(Outcome::Tested {
                 number,
                 host,
-                found,
+                tested,
             });
         };
-        // Without a thread for it the dialog goes on looking, and can be used meanwhile.
+        // Without a thread, the dialog shows a running test, but can still be used.
         if let Err(error) = thread::Builder::new().name("test".into()).spawn(run) {
-            tracing::error!("cannot start the test's thread: {error}");
+            tracing::error!("cannot start the test thread: {error}");
         }
     }
 
-    /// A test of a server that need not be the stored one.
+    /// Prepares a test of a server, which need not be the stored one.
     pub(super) fn server_test(&self, server: ServerAddress) -> ServerTest {
         ServerTest {
             page: self.stored.page.clone().unwrap_or_else(|| page_of(&server)),
@@ -97,10 +99,11 @@ impl App {
         }
     }
 
-    /// Keeps it, applies it, and closes the dialog; what cannot be kept is not applied.
-    fn accept(&mut self, wanted: Wanted) -> After {
-        let starts_with_windows = wanted.starts_with_windows;
-        let stored = with(&self.stored, wanted);
+    /// Stores and applies the settings, and closes the dialog; settings that cannot be stored are not
+    /// applied.
+    fn accept(&mut self, new: NewSettings) -> Effect {
+        let starts_with_windows = new.starts_with_windows;
+        let stored = with(&self.stored, new);
         if let Err(error) = self.files.ini.save(&stored) {
             return self.warn(Text::NotSaved, &error);
         }
@@ -108,13 +111,13 @@ impl App {
         self.dialog = None;
         self.sending.change(self.stored.settings());
         if starts_with_windows == autostart::is_on() {
-            return After::Nothing;
+            return Effect::Nothing;
         }
         self.start_with_windows(starts_with_windows)
     }
 }
 
-/// All that a thread needs to test a server.
+/// A server test, ready for a thread.
 pub(super) struct ServerTest {
     server: ServerAddress,
     page: String,
@@ -122,34 +125,34 @@ pub(super) struct ServerTest {
 }
 
 impl ServerTest {
-    pub(super) fn run(&self, limit: Duration) -> Found {
+    pub(super) fn run(&self, limit: Duration) -> TestResult {
         server_test::test(&self.server, &self.page, self.ssrc, limit)
     }
 }
 
-/// As a person types it: the port only where it is not the usual one.
-fn typed(server: &ServerAddress) -> String {
+/// Returns the address as people write it: with the port only if it is not the default.
+fn short(server: &ServerAddress) -> String {
     let text = server.to_string();
     let port = format!(":{DEFAULT_PORT}");
     text.strip_suffix(&port).unwrap_or(&text).to_owned()
 }
 
-/// The stored settings with what the dialog has changed.
-fn with(stored: &Stored, wanted: Wanted) -> Stored {
+/// Returns the stored settings with the changes of the dialog.
+fn with(stored: &Stored, new: NewSettings) -> Stored {
     let mut stored = stored.clone();
     let before = stored.settings();
-    stored.server = Some(wanted.server);
-    // A name that nobody has set goes on being the computer's.
-    if wanted.name != before.name {
-        stored.name = Some(wanted.name);
+    stored.server = Some(new.server);
+    // As long as the name is not changed, it stays the computer's own.
+    if new.name != before.name {
+        stored.name = Some(new.name);
     }
-    if wanted.source == before.source {
+    if new.source == before.source {
         return stored;
     }
-    if let Source::Device(id) = wanted.source {
+    if let Source::Device(id) = new.source {
         stored.source = Some(SourceKind::Device);
         stored.device = Some(id);
-        stored.device_name = Some(wanted.device_name).filter(|name| !name.is_empty());
+        stored.device_name = Some(new.device_name).filter(|name| !name.is_empty());
     } else {
         stored.source = Some(SourceKind::Automatic);
     }

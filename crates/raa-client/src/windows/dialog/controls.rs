@@ -1,7 +1,7 @@
 //! The dialog's controls, by their ids.
 //!
-//! Always: a control that is not there is an error that does no harm; a text that is shown already
-//! is not set again, as that flickers and is read aloud.
+//! Always: a missing control has no consequences; a text that is already shown is not set again,
+//! because that flickers and makes screen readers repeat it.
 
 use windows::Win32::Foundation::{HWND, LPARAM, WPARAM};
 use windows::Win32::UI::Controls::{
@@ -18,12 +18,12 @@ use windows::core::HSTRING;
 
 use crate::windows::icon::OwnedIcon;
 
-/// The button that Enter presses.
+/// The id of the button that Enter presses.
 pub(super) const OK: u16 = IDOK.0 as u16;
-/// The button that Esc presses.
+/// The id of the button that Esc presses.
 pub(super) const CANCEL: u16 = IDCANCEL.0 as u16;
 
-/// See the module's text.
+/// Access to the controls of one dialog.
 #[derive(Debug)]
 pub(super) struct Controls(HWND);
 
@@ -44,7 +44,7 @@ impl Controls {
         set_window_text(self.0, text);
     }
 
-    /// How many UTF-16 units a field takes.
+    /// Limits the text of a field to this many UTF-16 units.
     pub(super) fn limit(&self, id: u16, units: u16) {
         self.send(id, EM_LIMITTEXT, usize::from(units), 0);
     }
@@ -58,27 +58,27 @@ impl Controls {
     }
 
     /// Replaces the lines of a list.
-    pub(super) fn set_lines(&self, id: u16, lines: &[String], chosen: usize) {
+    pub(super) fn set_lines(&self, id: u16, lines: &[String], selected: usize) {
         self.send(id, CB_RESETCONTENT, 0, 0);
         for line in lines {
             let line = HSTRING::from(line);
             self.send(id, CB_ADDSTRING, 0, line.as_ptr() as isize);
         }
-        self.send(id, CB_SETCURSEL, chosen, 0);
+        self.send(id, CB_SETCURSEL, selected, 0);
     }
 
-    /// The chosen line of a list.
-    pub(super) fn chosen(&self, id: u16) -> Option<usize> {
+    /// Returns the selected line of a list.
+    pub(super) fn selected(&self, id: u16) -> Option<usize> {
         usize::try_from(self.send(id, CB_GETCURSEL, 0, 0)).ok()
     }
 
-    /// The right end of a meter.
+    /// Sets the value at the right end of a meter.
     pub(super) fn set_range(&self, id: u16, steps: u32) {
         self.send(id, PBM_SETRANGE32, 0, steps as isize);
     }
 
-    /// Windows animates a bar that grows, which makes it late by half a second, but not one that
-    /// shrinks: so it grows by one step too many and shrinks by that.
+    /// Moves a meter. Windows animates a growing bar, which delays it by half a second, but not a
+    /// shrinking one; so the bar grows one step too far and shrinks back.
     pub(super) fn set_progress(&self, id: u16, steps: u32) {
         let shown = u32::try_from(self.send(id, PBM_GETPOS, 0, 0)).unwrap_or(0);
         if steps > shown {
@@ -97,20 +97,20 @@ impl Controls {
         has_focus(self.control(id))
     }
 
-    /// Moves the keyboard there, as Tab does: with the field's text selected.
+    /// Moves the keyboard focus, as Tab does: with the field's text selected.
     pub(super) fn focus(&self, id: u16) {
         let control = self.control(id);
         send(self.0, WM_NEXTDLGCTL, control.0 as usize, 1);
     }
 
-    /// What the list of windows shows; the icons live as long as the dialog.
+    /// Sets the icons of title bar and window list, which must live as long as the dialog.
     pub(super) fn set_icons(&self, small: &OwnedIcon, big: &OwnedIcon) {
         for (which, icon) in [(ICON_SMALL, small), (ICON_BIG, big)] {
             send(self.0, WM_SETICON, which as usize, icon.handle().0 as isize);
         }
     }
 
-    /// Shows the dialog before all other windows.
+    /// Shows the dialog in front of all other windows.
     #[allow(unsafe_code)]
     pub(super) fn show_window(&self) {
         // SAFETY: both take a window, which may be gone.
@@ -124,7 +124,7 @@ impl Controls {
         send(self.control(id), message, wparam, lparam)
     }
 
-    /// No window when there is no such control.
+    /// Returns the control, or no window if there is none.
     #[allow(unsafe_code)]
     fn control(&self, id: u16) -> HWND {
         // SAFETY: takes a window, which may be gone, and a number.
@@ -132,16 +132,16 @@ impl Controls {
     }
 }
 
-/// `lparam` is a number, or the address of a text that lives until this returns.
+/// Sends a message. `lparam` is a number, or the address of a text that lives until this returns.
 #[allow(unsafe_code)]
 fn send(window: HWND, message: u32, wparam: usize, lparam: isize) -> isize {
-    // SAFETY: the messages of this file take numbers, or a text that they read before they return.
+    // SAFETY: the messages of this file take numbers, or a text that is read before the call returns.
     unsafe { SendMessageW(window, message, Some(WPARAM(wparam)), Some(LPARAM(lparam))) }.0
 }
 
 #[allow(unsafe_code)]
 fn window_text(window: HWND) -> String {
-    // SAFETY: the buffer is a slice that knows its length; the text is cut to it.
+    // SAFETY: the buffer is a slice with its length, to which the text is cut.
     unsafe {
         let units = usize::try_from(GetWindowTextLengthW(window)).unwrap_or(0);
         let mut text = vec![0; units + 1];

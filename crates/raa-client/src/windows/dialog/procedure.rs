@@ -1,6 +1,6 @@
-//! What Windows says to the dialog, in the program's own terms.
+//! Translates Windows' messages to the dialog into events.
 //!
-//! Always: changes nothing by itself; see [`crate::windows::app`] for why.
+//! Always: changes nothing itself; [`crate::windows::events`] explains why.
 
 use windows::Win32::Foundation::{HWND, LPARAM, WPARAM};
 use windows::Win32::UI::Controls::{
@@ -14,34 +14,11 @@ use windows::core::{PCWSTR, Result};
 
 use super::controls;
 use crate::ui::texts::Language;
-use crate::windows::app::{self, notify};
+use crate::windows::events::{DialogEvent, Event, notify};
+use crate::windows::handle::program;
 use crate::windows::ids;
-use crate::windows::window::program;
 
-/// What the person did, or what is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::windows) enum Event {
-    /// The server's field has changed.
-    ServerTyped,
-    /// The name's field has changed.
-    NameTyped,
-    /// A line of the list of sources was chosen, or may have been.
-    SourceChosen,
-    /// The list of sources opens.
-    SourcesOpened,
-    /// The box was ticked, or the tick taken away.
-    StartWithWindowsClicked,
-    /// Test was pressed.
-    TestPressed,
-    /// OK was pressed, or Enter.
-    Accepted,
-    /// Cancel was pressed, or Esc, or the dialog was closed.
-    Cancelled,
-    /// The meter is to move.
-    MeterDue,
-}
-
-/// Makes the dialog, still hidden.
+/// Creates the dialog without showing it.
 #[allow(unsafe_code)]
 pub(super) fn create(language: Language) -> Result<HWND> {
     let id = match language {
@@ -53,7 +30,7 @@ pub(super) fn create(language: Language) -> Result<HWND> {
         dwICC: ICC_STANDARD_CLASSES | ICC_PROGRESS_CLASS,
     };
     let name = PCWSTR(usize::from(id) as *const u16);
-    // SAFETY: the structure says its size; the dialog's name is a number; the procedure lives as
+    // SAFETY: the structure contains its size; the dialog's name is a number; the procedure lives as
     // long as the program.
     unsafe {
         let _ = InitCommonControlsEx(&raw const classes);
@@ -61,43 +38,43 @@ pub(super) fn create(language: Language) -> Result<HWND> {
     }
 }
 
-/// Lets the dialog have a message of the program's loop; whether it was one for it.
+/// Lets the dialog handle a message of the program's loop; returns whether it did.
 #[allow(unsafe_code)]
-pub(super) fn takes(dialog: HWND, message: &MSG) -> bool {
-    // SAFETY: a dialog that is gone takes nothing.
+pub(super) fn handles(dialog: HWND, message: &MSG) -> bool {
+    // SAFETY: a dialog that is gone handles nothing.
     unsafe { IsDialogMessageW(dialog, message) }.as_bool()
 }
 
-/// 1 is "handled". For `WM_INITDIALOG`, 0 says that the focus is set by somebody else.
+/// Returns 1 for a handled message. 0 for `WM_INITDIALOG` leaves the focus to the program.
 extern "system" fn procedure(_: HWND, message: u32, wparam: WPARAM, _: LPARAM) -> isize {
     match event(message, wparam) {
         Some(event) => {
-            notify(app::Event::Dialog(event));
+            notify(Event::Dialog(event));
             1
         }
         None => 0,
     }
 }
 
-fn event(message: u32, wparam: WPARAM) -> Option<Event> {
+fn event(message: u32, wparam: WPARAM) -> Option<DialogEvent> {
     match message {
         WM_COMMAND => command(wparam.0 as u16, u32::from((wparam.0 >> 16) as u16)),
-        WM_TIMER if wparam.0 == super::METER_TIMER => Some(Event::MeterDue),
+        WM_TIMER if wparam.0 == ids::METER_TIMER => Some(DialogEvent::MeterDue),
         _ => None,
     }
 }
 
-fn command(control: u16, notification: u32) -> Option<Event> {
+fn command(control: u16, notification: u32) -> Option<DialogEvent> {
     match (control, notification) {
-        (ids::SERVER, EN_CHANGE) => Some(Event::ServerTyped),
-        (ids::NAME, EN_CHANGE) => Some(Event::NameTyped),
-        // Esc takes back what the arrow keys chose in the open list.
-        (ids::SOURCE, CBN_SELCHANGE | CBN_CLOSEUP) => Some(Event::SourceChosen),
-        (ids::SOURCE, CBN_DROPDOWN) => Some(Event::SourcesOpened),
-        (ids::START_WITH_WINDOWS, BN_CLICKED) => Some(Event::StartWithWindowsClicked),
-        (ids::TEST, BN_CLICKED) => Some(Event::TestPressed),
-        (controls::OK, BN_CLICKED) => Some(Event::Accepted),
-        (controls::CANCEL, BN_CLICKED) => Some(Event::Cancelled),
+        (ids::SERVER, EN_CHANGE) => Some(DialogEvent::ServerEdited),
+        (ids::NAME, EN_CHANGE) => Some(DialogEvent::NameEdited),
+        // Closing the list with Esc undoes a selection by the arrow keys.
+        (ids::SOURCE, CBN_SELCHANGE | CBN_CLOSEUP) => Some(DialogEvent::SourceSelected),
+        (ids::SOURCE, CBN_DROPDOWN) => Some(DialogEvent::SourcesOpened),
+        (ids::START_WITH_WINDOWS, BN_CLICKED) => Some(DialogEvent::StartWithWindowsClicked),
+        (ids::TEST, BN_CLICKED) => Some(DialogEvent::TestPressed),
+        (controls::OK, BN_CLICKED) => Some(DialogEvent::Accepted),
+        (controls::CANCEL, BN_CLICKED) => Some(DialogEvent::Cancelled),
         _ => None,
     }
 }

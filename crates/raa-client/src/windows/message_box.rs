@@ -1,6 +1,6 @@
-//! Message boxes: about the program, and what went wrong.
+//! Message boxes: about the program, and about errors.
 //!
-//! Always: pumps messages until it is closed, so nothing may be borrowed meanwhile.
+//! Always: pumps messages until the box is closed, so nothing may be borrowed during the call.
 
 use windows::Win32::UI::WindowsAndMessaging::{
     GetLastActivePopup, MB_ICONWARNING, MB_OK, MB_SETFOREGROUND, MB_USERICON, MSGBOXPARAMSW,
@@ -8,23 +8,21 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::{HSTRING, PCWSTR};
 
+use super::handle::{Window, program};
 use super::ids;
-use super::window::{Window, program};
 
-/// What a message box says.
+/// The content of a message box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
-    /// The window that waits for it.
-    pub owner: Window,
-    /// Its title.
-    pub title: String,
-    /// Its text.
-    pub text: String,
-    /// Whether it is about something that went wrong.
-    pub is_warning: bool,
+    /// The window that is disabled until the box is closed.
+    pub(super) owner: Window,
+    pub(super) title: String,
+    pub(super) text: String,
+    /// Shows a warning sign instead of the program's icon.
+    pub(super) is_warning: bool,
 }
 
-/// Shows it until the person closes it.
+/// Shows the box until the user closes it.
 #[allow(unsafe_code)]
 pub(super) fn show(message: &Message) {
     let title = HSTRING::from(&message.title);
@@ -49,7 +47,7 @@ pub(super) fn show(message: &Message) {
     unsafe { MessageBoxIndirectW(&raw const parameters) };
 }
 
-/// Brings the box that `owner` waits for to the front; whether there is one.
+/// Brings an open box of `owner` to the front; returns whether there is one.
 #[allow(unsafe_code)]
 pub(super) fn bring_to_front(owner: Window) -> bool {
     // SAFETY: takes a window, which may be gone.
