@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::codec::CodecError;
 use crate::level::{Level, Meter, from_dbfs};
-use crate::mix;
+use crate::mix::{Gains, Mix, Sum};
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
 use crate::reports::{Peer, Reporter};
@@ -121,13 +121,13 @@ pub(crate) struct Client {
     last_sound: Option<Instant>,
     meter: Meter,
     quality: quality::Window,
-    /// The gain at the end of the last slot.
-    gain: f32,
+    gains: Gains,
 }
 
 impl Client {
-    pub(crate) fn new(settings: ClientSettings) -> Self {
-        let mut client = Self {
+    pub(crate) fn new(ssrc: u32, settings: ClientSettings, mixes: &[Mix]) -> Self {
+        Self {
+            gains: Gains::new(mixes.iter().map(|mix| mix.gain(ssrc, &settings))),
             settings,
             sender_name: None,
             address: None,
@@ -139,10 +139,14 @@ impl Client {
             last_sound: None,
             meter: Meter::default(),
             quality: quality::Window::default(),
-            gain: 0.0,
-        };
-        client.gain = client.wanted_gain();
-        client
+        }
+    }
+
+    /// Applies what an operator has set.
+    pub(crate) fn configure(&mut self, ssrc: u32, settings: ClientSettings, mixes: &[Mix]) {
+        let targets = mixes.iter().map(|mix| mix.gain(ssrc, &settings));
+        self.gains.set(targets);
+        self.settings = settings;
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -165,8 +169,7 @@ impl Client {
         let accepted = source.insert(arrival, packet, samples, redundant);
         if accepted != Accepted::Stray {
             if !self.connected {
-                // What an operator has set meanwhile is no step that could be heard.
-                self.gain = self.wanted_gain();
+                self.gains.jump();
             }
             (self.connected, self.last_packet) = (true, Some(arrival));
         }
@@ -191,30 +194,25 @@ impl Client {
         });
     }
 
-    /// Adds one slot of a connected client to `sum`; true when the client takes part in it.
+    /// Decodes one slot of a connected client into `pcm` and adds it to the sum of each mix.
     pub(crate) fn play(
         &mut self,
         due: Instant,
         load: Load,
         scratch: &mut Scratch,
         pcm: &mut [f32; SLOT_SAMPLES],
-        sum: &mut [f32; SLOT_SAMPLES],
-    ) -> bool {
-        let (from, to) = (self.gain, self.wanted_gain());
-        self.gain = to;
+        sums: &mut [Sum],
+    ) {
         let source = self.source.as_mut();
         if !source.is_some_and(|source| source.play(due, load, scratch, pcm)) {
             self.meter.push_silence();
-            return false;
+            self.gains.jump();
+            return;
         }
         if self.meter.push(pcm) >= from_dbfs(SOUNDING_DBFS) {
             self.last_sound = Some(due);
         }
-        if from == 0.0 && to == 0.0 {
-            return false;
-        }
-        mix::add(sum, pcm, from, to);
-        true
+        self.gains.add(pcm, sums);
     }
 
     pub(crate) fn skip_slots(&mut self, slots: u64) {
@@ -289,14 +287,6 @@ impl Client {
                 .flatten(),
             conflict: self.strays.and_then(|strays| strays.conflict(now)),
             round_trip: self.peer.round_trip(),
-        }
-    }
-
-    fn wanted_gain(&self) -> f32 {
-        if self.settings.muted {
-            0.0
-        } else {
-            self.settings.volume.gain()
         }
     }
 }

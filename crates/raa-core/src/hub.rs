@@ -11,22 +11,22 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
+use crate::SLOT;
 use crate::client::{Client, ClientView, KnownClient};
-use crate::codec::{self, CodecError, Encoder, MAX_ENCODED_LEN};
-use crate::mix::Limiter;
+use crate::codec::{self, CodecError};
+use crate::mix::Mix;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
 use crate::reports::Reporter;
 use crate::rtcp;
-use crate::rtp::{self, Packet, StreamStart};
+use crate::rtp::{self, Packet};
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Accepted, Load};
-use crate::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
-pub use shares::Share;
+pub use executor::{Executor, Sequential};
+use shares::{Share, Sums};
 pub use types::{ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output};
 
+mod executor;
 mod shares;
 mod types;
 
@@ -50,11 +50,9 @@ pub struct Hub {
     new_in_slot: u32,
     outputs: VecDeque<Output>,
     stats: HubStats,
-    limiter: Limiter,
-    encoder: Encoder,
-    /// The last frame was DTX and nobody was in the mix.
-    in_dtx: bool,
-    stream: StreamStart,
+    /// By ID; the first is [`MixId::MAIN`].
+    mixes: Vec<Mix>,
+    sums: Sums,
     reporter: Reporter,
 }
 
@@ -62,13 +60,13 @@ impl Hub {
     /// The first slot is due at `start + SLOT`.
     ///
     /// # Errors
-    /// When a setting of the mix's encoder is out of its range.
+    /// When a setting of a mix's encoder is out of its range.
     pub fn new(config: HubConfig, start: Instant) -> Result<Self, CodecError> {
+        let mixes = config.mixes()?;
         Ok(Self {
-            encoder: Encoder::new(config.encoder)?,
-            in_dtx: false,
-            stream: config.mix_stream,
-            reporter: Reporter::new(config.mix_stream.ssrc, start, config.wall_clock),
+            sums: Sums::new(mixes.len()),
+            mixes,
+            reporter: Reporter::new(config.main_mix.stream.ssrc, start, config.wall_clock),
             config,
             clients: BTreeMap::new(),
             next_slot: start + SLOT,
@@ -77,13 +75,12 @@ impl Hub {
             new_in_slot: 0,
             outputs: VecDeque::new(),
             stats: HubStats::default(),
-            limiter: Limiter::default(),
         })
     }
 
     /// Lists a client of an earlier run, as offline.
     pub fn restore(&mut self, now: Instant, known: KnownClient) {
-        let mut client = Client::new(known.settings);
+        let mut client = Client::new(known.ssrc, known.settings, &self.mixes);
         client.sender_name = known.sender_name;
         client.last_packet = known.last_seen_ago.and_then(|ago| now.checked_sub(ago));
         self.clients.insert(known.ssrc, client);
@@ -114,8 +111,11 @@ impl Hub {
     pub fn handle_command(&mut self, command: Command) -> Result<(), CommandError> {
         match command {
             Command::Configure { ssrc, settings } => match self.clients.get_mut(&ssrc) {
-                Some(client) => client.settings = settings,
-                None => _ = self.clients.insert(ssrc, Client::new(settings)),
+                Some(client) => client.configure(ssrc, settings, &self.mixes),
+                None => {
+                    let client = Client::new(ssrc, settings, &self.mixes);
+                    self.clients.insert(ssrc, client);
+                }
             },
             Command::Forget { ssrc } => match self.clients.get(&ssrc) {
                 None => return Err(CommandError::NotFound(ssrc)),
@@ -133,12 +133,11 @@ impl Hub {
 
     /// Plays the slot that is due by `now`; earlier ones that were missed are skipped.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout_with(now, |shares| shares.iter_mut().for_each(Share::play));
+        self.handle_timeout_with(now, &mut Sequential);
     }
 
-    /// As [`Hub::handle_timeout`]; `play_all` plays every share of the slot's work, in any order
-    /// and on as many threads as it likes. What it does not play is not heard.
-    pub fn handle_timeout_with(&mut self, now: Instant, play_all: impl FnOnce(&mut [Share<'_>])) {
+    /// Does the same as [`Hub::handle_timeout`], with the slot's work carried out by `executor`.
+    pub fn handle_timeout_with(&mut self, now: Instant, executor: &mut impl Executor) {
         let Some(late) = now.checked_duration_since(self.next_slot) else {
             return;
         };
@@ -148,7 +147,7 @@ impl Hub {
             self.skip_slots(missed);
         }
         self.expire_and_report(now);
-        self.play_slot(load, play_all);
+        self.play_slot(load, executor);
         self.next_slot += SLOT;
         self.new_in_slot = 0;
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
@@ -291,8 +290,8 @@ impl Hub {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Evicted { ssrc: oldest }));
         }
-        self.clients
-            .insert(ssrc, Client::new(ClientSettings::default()));
+        let client = Client::new(ssrc, ClientSettings::default(), &self.mixes);
+        self.clients.insert(ssrc, client);
         Ok(())
     }
 
@@ -314,10 +313,9 @@ impl Hub {
     fn skip_slots(&mut self, slots: u64) {
         self.stats.skipped_slots += slots;
         self.next_slot += Duration::from_nanos(SLOT.as_nanos() as u64 * slots);
-        self.stream.timestamp = self
-            .stream
-            .timestamp
-            .wrapping_add((slots * SLOT_SAMPLES as u64) as u32);
+        for mix in &mut self.mixes {
+            mix.skip_slots(slots);
+        }
         for client in self.clients.values_mut() {
             client.skip_slots(slots);
         }
@@ -336,46 +334,21 @@ impl Hub {
         }
     }
 
-    fn play_slot(&mut self, load: Load, play_all: impl FnOnce(&mut [Share<'_>])) {
+    /// Two rounds: clients are decoded and summed for all mixes, then mixes are encoded.
+    fn play_slot(&mut self, load: Load, executor: &mut impl Executor) {
         let connected = self.clients.values_mut();
         let mut connected: Vec<_> = connected.filter(|client| client.is_connected()).collect();
-        let mut shares = Share::of(&mut connected, self.next_slot, load);
-        play_all(&mut shares);
-        let mut mix = [0.0; SLOT_SAMPLES];
-        self.stats.active = shares.iter().map(|share| share.add_to(&mut mix)).sum();
-        self.limiter.process(&mut mix);
+        let mut shares = self.sums.shares(&mut connected, self.next_slot, load);
+        executor.run(&mut shares, Share::play);
+        let sums = &self.sums;
+        executor.run(&mut self.mixes, |mix| mix.play(sums.of_mix(mix.place())));
         self.stats.slots += 1;
-        let frame = self.encode(&mix);
-        self.outputs.push_back(Output::Mix(frame));
-    }
-
-    /// Silence costs nothing once the encoder itself has called it silence; its regular
-    /// refreshing frames, which some decoders play as noise, are left out, too.
-    fn encode(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> Bytes {
-        /// TOC of a mono full-band CELT frame of 20 ms without data: silence (RFC 6716 3.1).
-        const SILENCE: u8 = 31 << 3;
-        let mut payload = [SILENCE; MAX_ENCODED_LEN];
-        let is_silent = self.stats.active == 0;
-        let len = if is_silent && self.in_dtx {
-            1
-        } else {
-            // The sum is finite, so libopus has no reason to refuse; a frame goes out all the same.
-            self.encoder.encode(pcm, &mut payload).unwrap_or(1)
-        };
-        self.in_dtx = is_silent && codec::is_dtx(&payload[..len]);
-        let mut datagram = Vec::with_capacity(rtp::HEADER_LEN + len);
-        let packet = Packet {
-            marker: false,
-            payload_type: OPUS_PAYLOAD_TYPE,
-            sequence_number: self.stream.sequence_number,
-            timestamp: self.stream.timestamp,
-            ssrc: self.stream.ssrc,
-            payload: &payload[..len],
-        };
-        packet.write(&mut datagram);
-        self.stream.sequence_number = self.stream.sequence_number.wrapping_add(1);
-        self.stream.timestamp = self.stream.timestamp.wrapping_add(SLOT_SAMPLES as u32);
-        datagram.into()
+        self.stats.active = self.mixes.first().map_or(0, Mix::clients);
+        let frames = self.mixes.iter_mut().map(|mix| Output::Mix {
+            mix: mix.id(),
+            datagram: mix.take_datagram(),
+        });
+        self.outputs.extend(frames);
     }
 }
 

@@ -167,20 +167,26 @@ fn engine_config(
     // What was set of the test client is kept while it is switched off, but not shown.
     let is_shown = |known: &KnownClient| config.test_music || known.ssrc != TEST_MUSIC_SSRC;
     EngineConfig {
-        hub: HubConfig {
-            payload_types: config.payload_types.clone(),
-            max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
-            offline_after: Duration::from_secs(config.offline_after_s.into()),
-            max_unconfigured_clients: config.max_unnamed_clients.into(),
-            reserved_ssrcs: vec![TEST_MUSIC_SSRC],
-            encoder: EncoderSettings {
-                bitrate: config.bitrate,
-                complexity: config.complexity,
-            },
-            ..HubConfig::new(engine::random_stream(rand::random()), SystemTime::now())
-        },
+        hub: hub_config(config),
         sockets: vec![udp],
         known: known.into_iter().filter(is_shown).collect(),
         test_music: config.test_music,
     }
+}
+
+fn hub_config(config: &Config) -> HubConfig {
+    let mix_stream = engine::random_stream(rand::random());
+    let mut hub = HubConfig {
+        payload_types: config.payload_types.clone(),
+        max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
+        offline_after: Duration::from_secs(config.offline_after_s.into()),
+        max_unconfigured_clients: config.max_unnamed_clients.into(),
+        reserved_ssrcs: vec![TEST_MUSIC_SSRC],
+        ..HubConfig::new(mix_stream, SystemTime::now())
+    };
+    hub.main_mix.encoder = EncoderSettings {
+        bitrate: config.bitrate,
+        complexity: config.complexity,
+    };
+    hub
 }

@@ -6,8 +6,10 @@ use std::time::{Instant, SystemTime};
 
 use raa_core::SLOT;
 use raa_core::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
-use raa_core::hub::{Hub, HubConfig, Origin, Output, Share};
+use raa_core::hub::{Executor, Hub, HubConfig, Origin, Output, Sequential};
+use raa_core::mix::{MixConfig, MixId};
 use raa_core::rtp::{Packet, StreamStart};
+use raa_core::settings::Volume;
 
 const CLIENTS: u32 = 70;
 const SLOTS: u32 = 20;
@@ -18,7 +20,12 @@ fn hub(start: Instant) -> Hub {
         sequence_number: 0,
         timestamp: 0,
     };
-    let config = HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH);
+    let mut config = HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH);
+    let second = MixConfig {
+        volumes: [(7, Volume::new(0).unwrap())].into(),
+        ..MixConfig::new(mix_stream)
+    };
+    config.other_mixes.insert(MixId(1), second);
     Hub::new(config, start).unwrap()
 }
 
@@ -47,8 +54,8 @@ fn send(hub: &mut Hub, now: Instant, slot: u32, ssrc: u32, payload: &[u8]) {
     let _ = hub.handle_packet(now, Origin::Internal, &datagram);
 }
 
-/// The mix of many tones, and of how many in the last slot.
-fn run(mut play_all: impl FnMut(&mut [Share<'_>])) -> (Vec<Vec<u8>>, usize) {
+/// Two mixes of many tones, and the number of clients in the first in the last slot.
+fn run(mut executor: impl Executor) -> (Vec<Vec<u8>>, usize) {
     let start = Instant::now();
     let (mut hub, mut now) = (hub(start), start);
     let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
@@ -58,10 +65,12 @@ fn run(mut play_all: impl FnMut(&mut [Share<'_>])) -> (Vec<Vec<u8>>, usize) {
             send(&mut hub, now, slot, ssrc, &tone(ssrc, &mut encoder));
         }
         now += SLOT;
-        hub.handle_timeout_with(now, &mut play_all);
+        hub.handle_timeout_with(now, &mut executor);
         while let Some(output) = hub.poll_output() {
             frames.extend(match output {
-                Output::Mix(frame) => Some(frame.to_vec()),
+                Output::Mix {
+                    datagram: frame, ..
+                } => Some(frame.to_vec()),
                 _ => None,
             });
         }
@@ -69,22 +78,35 @@ fn run(mut play_all: impl FnMut(&mut [Share<'_>])) -> (Vec<Vec<u8>>, usize) {
     (frames, hub.stats().active)
 }
 
+struct Backwards;
+
+impl Executor for Backwards {
+    fn run<T: Send>(&mut self, jobs: &mut [T], job: impl Fn(&mut T) + Sync) {
+        jobs.iter_mut().rev().for_each(job);
+    }
+}
+
+struct AtOnce;
+
+impl Executor for AtOnce {
+    fn run<T: Send>(&mut self, jobs: &mut [T], job: impl Fn(&mut T) + Sync) {
+        assert!(!jobs.is_empty());
+        let job = &job;
+        std::thread::scope(|threads| {
+            for each in jobs {
+                threads.spawn(move || job(each));
+            }
+        });
+    }
+}
+
 #[test]
 fn the_mix_is_the_same_whoever_plays_the_shares_and_in_whatever_order() {
-    let in_turn = run(|shares| shares.iter_mut().for_each(Share::play));
+    let in_turn = run(Sequential);
     assert_eq!(
         (in_turn.0.len(), in_turn.1),
-        (SLOTS as usize, CLIENTS as usize)
+        (2 * SLOTS as usize, CLIENTS as usize)
     );
-    let backwards = run(|shares| shares.iter_mut().rev().for_each(Share::play));
-    assert!(in_turn == backwards);
-    let at_once = run(|shares| {
-        assert!(!shares.is_empty());
-        std::thread::scope(|threads| {
-            shares
-                .iter_mut()
-                .for_each(|share| _ = threads.spawn(|| share.play()));
-        });
-    });
-    assert!(in_turn == at_once);
+    assert!(in_turn == run(Backwards));
+    assert!(in_turn == run(AtOnce));
 }

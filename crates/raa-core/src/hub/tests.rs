@@ -1,11 +1,16 @@
 //! The hub as its shell sees it: what is sent, what is heard, what is refused.
 
+mod mixes;
+
+use bytes::Bytes;
+
 use super::*;
+use crate::SLOT_SAMPLES;
 use crate::client::Status;
-use crate::codec::Decoder;
-use crate::codec::{EncoderSettings, MAX_PACKET_SAMPLES};
+use crate::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use crate::level::dbfs;
 use crate::quality::Quality;
+use crate::rtp::StreamStart;
 use crate::settings::Volume;
 
 const SSRC: u32 = 0x5f0a_11c2;
@@ -78,7 +83,10 @@ impl Bench {
         self.now += SLOT;
         self.hub.handle_timeout(self.now + late);
         while let Some(output) = self.hub.poll_output() {
-            let Output::Mix(frame) = output else {
+            let Output::Mix {
+                datagram: frame, ..
+            } = output
+            else {
                 self.outputs.push(output);
                 continue;
             };

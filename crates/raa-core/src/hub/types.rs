@@ -3,12 +3,14 @@
 //! Always: values only; nothing here decides anything.
 
 use core::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
 use crate::OPUS_PAYLOAD_TYPE;
-use crate::codec::EncoderSettings;
+use crate::codec::CodecError;
+use crate::mix::{Mix, MixConfig, MixId};
 use crate::refused::RefusedCounts;
 use crate::rtp::StreamStart;
 use crate::settings::{ClientSettings, Name};
@@ -26,10 +28,10 @@ pub struct HubConfig {
     pub max_unconfigured_clients: usize,
     /// SSRCs that are refused from the network; none by default.
     pub reserved_ssrcs: Vec<u32>,
-    /// Encoder settings of the mix.
-    pub encoder: EncoderSettings,
-    /// First values of the mix's own RTP stream, which are random (RFC 3550 section 5.1).
-    pub mix_stream: StreamStart,
+    /// The mix that every hub has; the SSRC of its stream is also the server's in RTCP.
+    pub main_mix: MixConfig,
+    /// Further mixes; none by default.
+    pub other_mixes: BTreeMap<MixId, MixConfig>,
     /// Wall-clock time at the hub's start, from which its RTCP reports count.
     pub wall_clock: SystemTime,
 }
@@ -43,10 +45,20 @@ impl HubConfig {
             offline_after: Duration::from_secs(5),
             max_unconfigured_clients: 1000,
             reserved_ssrcs: Vec::new(),
-            encoder: EncoderSettings::default(),
-            mix_stream,
+            main_mix: MixConfig::new(mix_stream),
+            other_mixes: BTreeMap::new(),
             wall_clock,
         }
+    }
+
+    /// All mixes by ID, the main one first.
+    pub(super) fn mixes(&self) -> Result<Vec<Mix>, CodecError> {
+        let mut configs = self.other_mixes.clone();
+        configs.insert(MixId::MAIN, self.main_mix.clone());
+        let mixes = configs.into_iter().enumerate();
+        mixes
+            .map(|(place, (id, config))| Mix::new(id, place, config))
+            .collect()
     }
 }
 
@@ -99,8 +111,13 @@ pub enum CommandError {
 /// What the shell must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Send this RTP packet to every listener.
-    Mix(Bytes),
+    /// Send one mix's packet of the slot to the listeners of that mix.
+    Mix {
+        /// The mix; those of one slot come in the order of their IDs.
+        mix: MixId,
+        /// An RTP packet.
+        datagram: Bytes,
+    },
     /// Send this RTCP packet to one sender, from the audio port.
     Send {
         /// Where its sound comes from.
@@ -144,11 +161,11 @@ pub enum ClientEvent {
 /// Counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HubStats {
-    /// Slots played: frames of the mix.
+    /// Slots played: frames of each mix.
     pub slots: u64,
     /// Slots left out after stalls.
     pub skipped_slots: u64,
-    /// Clients that were in the mix in the last slot.
+    /// Clients that were in the main mix in the last slot.
     pub active: usize,
     /// Datagrams refused, by reason.
     pub refused: RefusedCounts,

@@ -1,8 +1,12 @@
-//! Gains, the sum, and the limiter that keeps many loud sources from crackling.
+//! Gains, sums, and the limiter that keeps many loud sources from crackling.
 //!
-//! Always: below the limiter's threshold with a gain of one, what goes in comes out bit for
-//! bit; what comes out never exceeds full scale; no step of a gain is heard as a click.
+//! Always: below the limiter's threshold with a gain of one, samples come out bit for bit as they
+//! went in; the output never exceeds full scale; a change of gain never clicks.
 
+mod bus;
+
+pub(crate) use self::bus::Mix;
+pub use self::bus::{MixConfig, MixId};
 use crate::SLOT_SAMPLES;
 
 /// Samples over which the limiter's gain moves in a straight line: 1 ms.
@@ -30,6 +34,89 @@ pub fn add(sum: &mut [f32; SLOT_SAMPLES], source: &[f32; SLOT_SAMPLES], from: f3
     }
 }
 
+/// A client's gain in each mix, in the order of the mixes.
+#[derive(Debug)]
+pub(crate) struct Gains(Box<[Gain]>);
+
+#[derive(Debug, Clone, Copy)]
+struct Gain {
+    /// At the end of the last slot.
+    current: f32,
+    /// At the end of the next slot.
+    target: f32,
+}
+
+impl Gains {
+    /// Starts at the targets.
+    pub(crate) fn new(targets: impl Iterator<Item = f32>) -> Self {
+        let at = |target| Gain {
+            current: target,
+            target,
+        };
+        Self(targets.map(at).collect())
+    }
+
+    /// Sets the targets, which are reached within the next slot.
+    pub(crate) fn set(&mut self, targets: impl Iterator<Item = f32>) {
+        let gains = self.0.iter_mut().zip(targets);
+        gains.for_each(|(gain, target)| gain.target = target);
+    }
+
+    /// Reaches the targets at once, while nothing of the client is audible.
+    pub(crate) fn jump(&mut self) {
+        self.0
+            .iter_mut()
+            .for_each(|gain| gain.current = gain.target);
+    }
+
+    /// Adds one slot of the client to the sum of each mix that it is audible in.
+    pub(crate) fn add(&mut self, pcm: &[f32; SLOT_SAMPLES], sums: &mut [Sum]) {
+        for (gain, sum) in self.0.iter_mut().zip(sums) {
+            let Gain { current, target } = *gain;
+            if current != 0.0 || target != 0.0 {
+                sum.add(pcm, current, target);
+            }
+            gain.current = target;
+        }
+    }
+}
+
+/// Some clients' samples of one slot of one mix, summed.
+#[derive(Debug, Clone)]
+pub(crate) struct Sum {
+    /// Meaningless while there are no clients.
+    pcm: [f32; SLOT_SAMPLES],
+    clients: usize,
+}
+
+impl Sum {
+    pub(crate) const EMPTY: Self = Self {
+        pcm: [0.0; SLOT_SAMPLES],
+        clients: 0,
+    };
+
+    /// Begins another slot.
+    pub(crate) fn clear(&mut self) {
+        self.clients = 0;
+    }
+
+    fn add(&mut self, pcm: &[f32; SLOT_SAMPLES], from: f32, to: f32) {
+        if self.clients == 0 {
+            self.pcm.fill(0.0);
+        }
+        self.clients += 1;
+        add(&mut self.pcm, pcm, from, to);
+    }
+
+    /// Adds the sum to `mix` and returns the number of clients in it.
+    fn add_to(&self, mix: &mut [f32; SLOT_SAMPLES]) -> usize {
+        if self.clients > 0 {
+            mix.iter_mut().zip(&self.pcm).for_each(|(mix, x)| *mix += x);
+        }
+        self.clients
+    }
+}
+
 /// A limiter that adds no delay: it sees the whole slot before it gives any of it away, so its
 /// gain is down before a peak comes. The first millisecond of a slot, which it could not foresee,
 /// is shaped by a soft knee.
@@ -45,6 +132,11 @@ impl Default for Limiter {
 }
 
 impl Limiter {
+    /// Whether silence would leave it as it is.
+    fn is_at_rest(&self) -> bool {
+        self.gain == 1.0
+    }
+
     /// Limits one slot in place.
     pub fn process(&mut self, pcm: &mut [f32; SLOT_SAMPLES]) {
         let targets = self.gains_at_block_ends(pcm);

@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use raa_core::client::ClientView;
-use raa_core::codec::{Decoder, EncoderSettings, MAX_PACKET_SAMPLES};
+use raa_core::codec::{Decoder, MAX_PACKET_SAMPLES};
 use raa_core::hub::{Command, Hub, HubConfig, Origin, Output};
 use raa_core::red;
 use raa_core::rtcp::{self, Description, SenderReport};
@@ -51,16 +51,13 @@ impl Bench {
             sequence_number: 65_530,
             timestamp: u32::MAX - 5000,
         };
-        let config = HubConfig {
+        let mut config = HubConfig {
             offline_after: Duration::from_secs(10),
             max_unconfigured_clients: MAX_CLIENTS,
             reserved_ssrcs: vec![RESERVED],
-            encoder: EncoderSettings {
-                bitrate: 64_000,
-                complexity: 0,
-            },
             ..HubConfig::new(mix_stream, std::time::SystemTime::UNIX_EPOCH)
         };
+        config.main_mix.encoder.complexity = 0;
         // A little later than the clock's beginning, so that a datagram can be older.
         #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
         let start = Instant::now() + Duration::from_secs(3600);
@@ -176,7 +173,9 @@ impl Bench {
         let mut frames = 0;
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Mix(frame) => {
+                Output::Mix {
+                    datagram: frame, ..
+                } => {
                     frames += 1;
                     self.hear(&frame);
                 }

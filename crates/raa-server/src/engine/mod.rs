@@ -276,7 +276,9 @@ impl Engine {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 // An error means that nobody listens.
-                Output::Mix(frame) => _ = self.mix.send(frame),
+                Output::Mix {
+                    datagram: frame, ..
+                } => _ = self.mix.send(frame),
                 // The store catches up with what it missed when it next saves everything.
                 Output::Event(event) => _ = self.events.try_send(event),
                 Output::Send { to, datagram } => self.send(to, &datagram),

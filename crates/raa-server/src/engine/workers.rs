@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use raa_core::hub::{Hub, Share};
+use raa_core::hub::{Executor, Hub};
 use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tracing::{info, warn};
@@ -69,28 +69,50 @@ impl<'a> Workers<'a> {
 
     /// Plays the slot that is due by `now`.
     pub(super) fn play(&mut self, hub: &mut Hub, now: Instant) {
-        let load = &mut self.load;
-        hub.handle_timeout_with(now, |shares| match self.pool {
-            Some(pool) if load.is_shared => load.note(play_at_once(pool, shares)),
-            _ => load.note(play_in_turn(shares)),
-        });
+        let mut slot = Slot {
+            pool: self.pool.filter(|_| self.load.is_shared),
+            work: Duration::ZERO,
+        };
+        hub.handle_timeout_with(now, &mut slot);
+        self.load.note(slot.work);
+    }
+}
+
+/// Carries out the jobs of one slot.
+struct Slot<'a> {
+    /// The threads that share the work; `None` when the engine does it alone.
+    pool: Option<&'a ThreadPool>,
+    /// Time spent so far, summed over all threads.
+    work: Duration,
+}
+
+impl Executor for Slot<'_> {
+    fn run<T: Send>(&mut self, jobs: &mut [T], job: impl Fn(&mut T) + Sync) {
+        self.work += match self.pool {
+            Some(pool) if jobs.len() > 1 => run_at_once(pool, jobs, job),
+            _ => run_in_turn(jobs, job),
+        };
     }
 }
 
 /// Returns how long it took.
-fn play_in_turn(shares: &mut [Share<'_>]) -> Duration {
+fn run_in_turn<T>(jobs: &mut [T], job: impl Fn(&mut T)) -> Duration {
     let started = Instant::now();
-    shares.iter_mut().for_each(Share::play);
+    jobs.iter_mut().for_each(job);
     started.elapsed()
 }
 
 /// Returns how long it would have taken one thread.
-fn play_at_once(pool: &ThreadPool, shares: &mut [Share<'_>]) -> Duration {
+fn run_at_once<T: Send>(
+    pool: &ThreadPool,
+    jobs: &mut [T],
+    job: impl Fn(&mut T) + Sync,
+) -> Duration {
     let busy = AtomicU64::new(0);
     pool.install(|| {
-        shares.par_iter_mut().for_each(|share| {
+        jobs.par_iter_mut().for_each(|each| {
             let started = Instant::now();
-            share.play();
+            job(each);
             busy.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
         });
     });

@@ -150,7 +150,10 @@ impl Speakers {
         self.hub.handle_timeout(self.slot_start);
         let mut frame_len = 0;
         while let Some(output) = self.hub.poll_output() {
-            if let Output::Mix(frame) = &output {
+            if let Output::Mix {
+                datagram: frame, ..
+            } = &output
+            {
                 frame_len = frame.len();
             }
             black_box(&output);

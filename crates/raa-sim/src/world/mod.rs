@@ -90,12 +90,12 @@ impl World {
             sequence_number: random.next_u64() as u16,
             timestamp: random.next_u64() as u32,
         };
-        let config = HubConfig {
+        let mut config = HubConfig {
             max_playout_delay: MAX_PLAYOUT_DELAY,
             offline_after: OFFLINE_AFTER,
-            encoder,
             ..HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH)
         };
+        config.main_mix.encoder = encoder;
         // Only differences from it are ever used, so it does not matter when this is.
         let start = Instant::now();
         Ok(Self {
@@ -223,7 +223,9 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Mix(frame) => self.ear.take(&frame),
+                Output::Mix {
+                    datagram: frame, ..
+                } => self.ear.take(&frame),
                 // These senders read nothing.
                 Output::Send { .. } => {}
                 other => self.events.push((self.now, other)),

@@ -41,7 +41,12 @@ fn hear(world: &World, until: Instant) -> Heard {
         }
         hub.handle_timeout(slot);
         while let Some(output) = hub.poll_output() {
-            let Output::Mix(frame) = output else { continue };
+            let Output::Mix {
+                datagram: frame, ..
+            } = output
+            else {
+                continue;
+            };
             let mut decoded = [0.0; MAX_PACKET_SAMPLES];
             let samples = decoder
                 .decode(Packet::parse(&frame).unwrap().payload, &mut decoded)
