@@ -104,6 +104,12 @@ impl Hub {
         taken.inspect_err(|&reason| self.stats.refused.count(reason))
     }
 
+    /// Counts a datagram that the shell refuses in place of the hub, and returns the reason.
+    pub fn refuse(&mut self, reason: Refused) -> Refused {
+        self.stats.refused.count(reason);
+        reason
+    }
+
     /// Applies a command between two slots.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The WebSockets: the mix, slot by slot, and the pushed state.
+//! The WebSockets: the mix, slot by slot, and the pushed state. And datagrams of other protocols.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
-async fn a_listener_hears_every_slot_once() {
+async fn listener_gets_every_slot_once() {
     let server = Server::start().await;
     let mut socket = connect(server.http, "/ws?mix=main").await;
     let hello = next_json(&mut socket).await;
@@ -30,7 +30,7 @@ async fn a_listener_hears_every_slot_once() {
         let frame = next_frame(&mut socket).await;
         assert_eq!(frame.sequence_number, last.sequence_number.wrapping_add(1));
         let step = frame.timestamp.wrapping_sub(last.timestamp);
-        // A machine that stands still has its slots skipped: the timestamp tells.
+        // Slots are skipped when the machine stalls, which shows in the timestamp.
         assert!(step >= 960 && step.is_multiple_of(960), "{step}");
         assert_eq!(frame.ssrc, last.ssrc);
         last = frame;
@@ -66,7 +66,7 @@ async fn silence_is_dtx_and_sound_is_not() {
 }
 
 #[tokio::test]
-async fn listeners_are_counted_and_told_of_the_end() {
+async fn listeners_are_counted_and_get_close_frames() {
     let server = Server::start().await;
     let mut sockets = Vec::new();
     for _ in 0..3 {
@@ -77,7 +77,7 @@ async fn listeners_are_counted_and_told_of_the_end() {
     assert_eq!(status(server.http).await["listeners"], 3);
     let mut leaving = sockets.pop().unwrap();
     leaving
-        .send(Message::text("what a listener says is ignored"))
+        .send(Message::text("messages from listeners are ignored"))
         .await
         .unwrap();
     leaving.close(None).await.unwrap();
@@ -101,7 +101,7 @@ async fn listeners_are_counted_and_told_of_the_end() {
 }
 
 #[tokio::test]
-async fn a_listener_may_not_say_much() {
+async fn long_messages_close_the_connection() {
     let server = Server::start().await;
     let mut socket = connect(server.http, "/ws?mix=main").await;
     // The server may close before all of it is sent.
@@ -112,7 +112,7 @@ async fn a_listener_may_not_say_much() {
 }
 
 #[tokio::test]
-async fn a_slow_listener_is_closed_and_slows_nobody() {
+async fn slow_listener_is_closed_alone() {
     let server = Server::start().await;
     let _sender = Sender::start(server.udp);
     let mut slow = connect_with_small_window(server.http, "/ws?mix=main").await;
@@ -130,7 +130,7 @@ async fn a_slow_listener_is_closed_and_slows_nobody() {
         }
         assert!(
             started.elapsed() < PATIENCE,
-            "the slow listener is still there"
+            "the slow listener is still connected"
         );
     }
     let status = status(server.http).await;
@@ -139,7 +139,7 @@ async fn a_slow_listener_is_closed_and_slows_nobody() {
         (&json!(1), &json!(1))
     );
 
-    // What the kernels had queued for it is little: it would have been old sound.
+    // The kernels queued only a little for it: a long queue would be old sound.
     let mut stale = 0;
     while let Some(Message::Binary(_)) = common::next(&mut slow).await {
         stale += 1;
@@ -149,7 +149,7 @@ async fn a_slow_listener_is_closed_and_slows_nobody() {
 }
 
 #[tokio::test]
-async fn a_listener_that_was_away_goes_on_live() {
+async fn stalled_listener_resumes_live() {
     let server = Server::start().await;
     let _sender = Sender::start(server.udp);
     let mut away = connect_with_small_window(server.http, "/ws?mix=main").await;
@@ -158,7 +158,7 @@ async fn a_listener_that_was_away_goes_on_live() {
     next_json(&mut good).await;
     let mut last = next_frame(&mut away).await;
     let mut live = next_frame(&mut good).await;
-    // Six seconds fill the queues on its way and the engine's ring.
+    // Six seconds fill all queues up to the engine's ring.
     for _ in 0..300 {
         live = next_frame(&mut good).await;
     }
@@ -177,7 +177,7 @@ async fn a_listener_that_was_away_goes_on_live() {
 }
 
 #[tokio::test]
-async fn pages_are_told_at_once_what_changes() {
+async fn pages_receive_changes_at_once() {
     let server = Server::start().await;
     let to = server.http;
     let mut events = connect(to, "/api/events").await;
@@ -203,7 +203,7 @@ async fn pages_are_told_at_once_what_changes() {
     });
     assert_eq!(state.await["clients"][0]["id"], ID);
 
-    // Each change is in the very next state.
+    // The next state shows each change.
     for volume in [1, 2, 3] {
         assert_eq!(
             patch(to, ID, format!("{{\"volume\":{volume}}}"))
@@ -230,7 +230,7 @@ async fn pages_are_told_at_once_what_changes() {
     })
     .await;
 
-    // Nothing happens, and yet it comes every second.
+    // The state is sent every second even if nothing changes.
     let mut quiet = connect(to, "/api/events").await;
     let mut uptimes: Vec<_> = Vec::new();
     for _ in 0..4 {
@@ -242,7 +242,7 @@ async fn pages_are_told_at_once_what_changes() {
 }
 
 #[tokio::test]
-async fn a_slow_page_gets_the_latest_state_and_no_queue() {
+async fn slow_page_skips_to_the_latest_state() {
     let server = Server::start().await;
     let to = server.http;
     let _sender = Sender::start(server.udp);
@@ -267,5 +267,29 @@ async fn a_slow_page_gets_the_latest_state_and_no_queue() {
     .await;
     assert!(states < 100, "{states} of 201 states were queued");
     tokio::time::sleep(Duration::from_millis(50)).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_protocols_on_the_audio_port_are_counted() {
+    let server = Server::start().await;
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    // A STUN binding request (RFC 8489 section 5) and a DTLS handshake record (RFC 6347 section 4.1).
+    let stun = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    let dtls = [&[22, 0xfe, 0xfd][..], &[0; 20]].concat();
+    for datagram in [stun, dtls] {
+        socket.send_to(&datagram, server.udp).await.unwrap();
+    }
+    let scream = [&[1, 16, 1, 1, 0][..], &[0; 1152]].concat();
+    socket.send_to(&scream, server.udp).await.unwrap();
+    let started = Instant::now();
+    loop {
+        let refused = status(server.http).await["refused_packets"].clone();
+        if refused["not_rtp"] == 2 && refused["scream"] == 1 {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{refused}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     server.stop().await;
 }

@@ -72,7 +72,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    pub(super) fn address(self) -> Option<SocketAddr> {
+    /// Returns the network address; `None` for a source inside the server.
+    pub fn address(self) -> Option<SocketAddr> {
         match self {
             Self::Network(address) => Some(address),
             Self::Internal => None,

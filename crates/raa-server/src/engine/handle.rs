@@ -1,6 +1,6 @@
-//! What the rest of the server holds of the engine: commands in, frames and snapshots out.
+//! The rest of the server's access to the engine: commands in, frames and snapshots out.
 //!
-//! Always: nobody who holds this makes the engine wait for longer than a copy takes.
+//! Always: no holder of a handle makes the engine wait for longer than a copy takes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -17,29 +17,29 @@ use tokio_util::sync::CancellationToken;
 use super::health::Health;
 use super::timing::Timing;
 
-/// Everything there is to read of the engine.
+/// The engine's state at one instant.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// When it was taken.
+    /// The instant.
     pub taken: Instant,
     /// All clients, by SSRC.
     pub clients: Vec<ClientView>,
     /// The hub's counters.
     pub stats: HubStats,
-    /// How long slots took, over the last full 5 s.
+    /// Duration of a slot's work, over the last full 5 s.
     pub mix_cycle: Timing,
-    /// How late slots started, over the last full 5 s.
+    /// Lateness with which slots started, over the last full 5 s.
     pub slot_lateness: Timing,
     /// Clients in the mix, mean over the last full 5 s.
     pub avg_active: f64,
-    /// Datagrams the kernel had no room for.
+    /// Datagrams lost because an input's queue was full.
     pub dropped_datagrams: u64,
     /// Reports to senders that could not be sent.
     pub unsent_reports: u64,
 }
 
 impl Snapshot {
-    /// One client.
+    /// Returns one client.
     pub(crate) fn client(&self, ssrc: u32) -> Option<&ClientView> {
         let index = self
             .clients
@@ -49,14 +49,14 @@ impl Snapshot {
     }
 }
 
-/// Why a command had no effect.
+/// The reason for which a command had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// The hub refused it.
     #[error(transparent)]
     Refused(#[from] CommandError),
     /// The engine does not answer: it is overloaded or stopping.
-    #[error("the engine takes no commands at the moment")]
+    #[error("the audio engine is overloaded or stopping")]
     Unavailable,
 }
 
@@ -65,7 +65,7 @@ pub(super) enum Request {
     Shutdown,
 }
 
-/// The rest of the server's hold on the engine.
+/// Access to the running engine.
 #[derive(Clone)]
 pub struct EngineHandle {
     pub(super) inbox: SyncSender<Request>,
@@ -79,10 +79,10 @@ pub struct EngineHandle {
 pub struct EngineThread(pub(super) JoinHandle<()>);
 
 impl EngineHandle {
-    /// Has a command applied between two slots; the snapshot shows the change when this returns.
+    /// Applies a command between two slots; when this returns, the snapshot shows the change.
     ///
     /// # Errors
-    /// [`EngineError`]; then nothing has changed.
+    /// [`EngineError`]; nothing has changed.
     pub async fn command(&self, command: Command) -> Result<(), EngineError> {
         let (reply, answer) = oneshot::channel();
         self.inbox
@@ -91,34 +91,34 @@ impl EngineHandle {
         Ok(answer.await.map_err(|_| EngineError::Unavailable)??)
     }
 
-    /// The newest snapshot.
+    /// Returns the newest snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.borrow().clone()
     }
 
-    /// Tells of every new snapshot.
+    /// Returns a receiver that is notified of every new snapshot.
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()
     }
 
-    /// Every mixed frame from now on; who is too slow misses the oldest ones.
+    /// Returns a receiver of every mixed frame from now on; a slow reader misses the oldest ones.
     pub fn subscribe_mix(&self) -> broadcast::Receiver<Bytes> {
         self.mix.subscribe()
     }
 
-    /// False when no slot has been played for a second.
+    /// Returns whether a slot has been played within the last second.
     pub fn is_healthy(&self) -> bool {
         self.health.is_healthy(Instant::now())
     }
 
-    /// Waits until the engine has ended, for whatever reason.
+    /// Waits until the engine has ended, for any reason.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
     }
 
-    /// Lets the engine end after its current slot.
+    /// Makes the engine end after its current slot.
     pub fn shutdown(&self) {
-        // A full inbox is emptied within a slot; an engine that is gone needs no word.
+        // A full inbox is emptied within a slot; an engine that has ended needs no request.
         while let Err(TrySendError::Full(_)) = self.inbox.try_send(Request::Shutdown) {
             thread::sleep(SLOT);
         }

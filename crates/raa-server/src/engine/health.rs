@@ -1,12 +1,12 @@
-//! Whether the engine plays its slots; read from any thread without reaching the engine.
+//! The engine's health: whether it plays its slots. Any thread reads it without asking the engine.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// An engine that played no slot for so long is ill.
+/// Time without a slot after which the engine is unhealthy.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// The time of the last slot.
+/// The time of the last slot, shared between threads.
 #[derive(Debug)]
 pub(super) struct Health {
     start: Instant,
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_without_a_slot_is_ill_and_the_next_slot_heals() {
+    fn a_second_without_a_slot_is_unhealthy() {
         let start = Instant::now();
         let health = Health::new(start);
         let after = |ms| start + Duration::from_millis(ms);

@@ -1,16 +1,19 @@
-//! The thread that owns the sound: the hub, the audio sockets, the test music.
+//! The audio thread, which owns the hub and its inputs.
 //!
-//! It sleeps on its command inbox until a slot is due, drains the sockets, and plays the slot:
-//! one wake-up in 20 ms. The rest of the server holds an [`EngineHandle`]: commands go in by a
-//! bounded queue, mixed frames come out by a broadcast, and everything that is read comes from a
-//! snapshot, so that readers never reach this thread.
+//! It sleeps on its command inbox until a slot is due, drains the inputs, and plays the slot: one
+//! wake-up in 20 ms. The rest of the server holds an [`EngineHandle`]: commands go in by a bounded
+//! queue, mixed frames come out by a broadcast, and all reading is done from snapshots, so that
+//! readers never reach this thread.
 //!
-//! Always: it waits for nothing but its slot; every queue it writes to is bounded, and what does
-//! not fit is dropped (a listener's frame, an event, a report to a sender) or refused (a command),
-//! never waited for.
+//! Always: it waits for its slot and nothing else. Every queue that it writes to is bounded; when
+//! one is full, the engine drops (a listener's frame, an event, a report to a sender) or refuses (a
+//! command) and never waits.
 
+mod demux;
 mod handle;
 mod health;
+mod inputs;
+mod music;
 mod priority;
 mod timing;
 mod udp;
@@ -20,7 +23,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -34,46 +37,46 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::id::TEST_MUSIC_SSRC;
-use crate::testmusic::TestMusic;
+use demux::Protocol;
 use handle::Request;
 pub use handle::{EngineError, EngineHandle, EngineThread, Snapshot};
 use health::Health;
+use inputs::{Input, Inputs};
+use music::MusicInput;
 pub use timing::Timing;
 use timing::Window;
 use udp::AudioSocket;
 use workers::{Workers, with_workers};
 
-/// Commands that wait for the next slot; an operator's hand is slower.
+/// Commands that can wait for the next slot; operators are far slower.
 const INBOX: usize = 256;
-/// Frames that those who write the mix out can be behind: 640 ms.
+/// Frames by which a reader of the mix can be behind: 640 ms.
 const MIX_RING: usize = 32;
-/// Events the store and the log can be behind.
+/// Events by which the reader of client events can be behind.
 const EVENTS: usize = 4096;
 /// Slots from one snapshot to the next: ten snapshots a second.
 const SNAPSHOT_SLOTS: u64 = 5;
 /// Slots in a window of timing statistics: 5 s.
 const STATS_SLOTS: u64 = 250;
-/// Packets of the test music that wait after a stall at most, as a socket's queue would hold.
-const MUSIC_BACKLOG: u64 = 250;
-/// Drains in a slot when a socket's queue was a quarter full at the last one.
+/// Drains in a slot after a drain that found an input's queue a quarter full.
 const PRESSING_DRAINS: u32 = 4;
 
-/// What the engine needs to start.
+/// The engine's settings and resources.
 pub struct EngineConfig {
-    /// The hub's own settings.
+    /// Settings of the hub.
     pub hub: HubConfig,
-    /// Bound sockets that senders send to.
+    /// Bound sockets for the senders.
     pub sockets: Vec<UdpSocket>,
-    /// The clients of earlier runs.
+    /// Clients of earlier runs.
     pub known: Vec<KnownClient>,
     /// Whether the built-in test client plays.
     pub test_music: bool,
 }
 
-/// Starts the engine.
+/// Starts the engine's thread.
 ///
 /// # Errors
-/// When a socket cannot be prepared or the thread cannot be started.
+/// When a socket cannot be prepared or a thread cannot be started.
 pub fn start(
     config: EngineConfig,
 ) -> anyhow::Result<(EngineHandle, EngineThread, Receiver<ClientEvent>)> {
@@ -90,7 +93,7 @@ pub fn start(
             let _end = end;
             engine.begin();
         })
-        .context("cannot start the engine's thread")?;
+        .context("the engine's thread cannot be started")?;
     Ok((
         EngineHandle {
             inbox,
@@ -106,26 +109,23 @@ pub fn start(
 
 struct Engine {
     hub: Hub,
-    sockets: Vec<AudioSocket>,
-    music: Option<TestMusic>,
-    /// The first slot whose packet has not been handed over.
-    music_slot: u64,
+    inputs: Inputs,
     requests: Receiver<Request>,
     events: SyncSender<ClientEvent>,
     mix: broadcast::Sender<Bytes>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
-    start: Instant,
     cycles: Window,
     lateness: Window,
     active: u64,
     summary: Summary,
     drains_per_slot: u32,
     unsent_reports: u64,
+    /// Reasons for a refusal that are in the log already.
     warned: Vec<Refused>,
 }
 
-/// The statistics of the last full window.
+/// Statistics of the last full window.
 #[derive(Debug, Clone, Copy, Default)]
 struct Summary {
     mix_cycle: Timing,
@@ -147,25 +147,18 @@ impl Engine {
             .known
             .into_iter()
             .for_each(|known| hub.restore(start, known));
-        let music = config
-            .test_music
-            .then(|| TestMusic::start(random_stream(TEST_MUSIC_SSRC)));
-        let sockets = config.sockets.into_iter().map(AudioSocket::new);
-        let sockets: Vec<_> = sockets.collect::<Result<_, _>>()?;
+        let inputs = open_inputs(config.sockets, config.test_music, start)?;
         let summary = Summary::default();
-        let first = snapshot_of(&hub, summary, &sockets, 0, start);
+        let first = snapshot_of(&hub, summary, inputs.dropped(), 0, start);
         let (snapshot, snapshots) = watch::channel(Arc::new(first));
         let engine = Self {
             hub,
-            sockets,
-            music: music.transpose()?,
-            music_slot: 0,
+            inputs,
             requests,
             events,
             mix,
             snapshot,
             health,
-            start,
             cycles: Window::default(),
             lateness: Window::default(),
             active: 0,
@@ -183,14 +176,14 @@ impl Engine {
     }
 
     fn run(mut self, mut workers: Workers<'_>) {
-        let mut next_drain = self.start + SLOT;
+        let mut next_drain = self.hub.poll_timeout();
         loop {
             let wait = next_drain.saturating_duration_since(Instant::now());
             match self.requests.recv_timeout(wait) {
                 Ok(Request::Command(command, reply)) => {
                     let done = self.hub.handle_command(command);
                     self.publish();
-                    // Who asked may have gone away meanwhile.
+                    // The client that asked may have disconnected.
                     let _ = reply.send(done);
                 }
                 Ok(Request::Shutdown) | Err(RecvTimeoutError::Disconnected) => return,
@@ -207,7 +200,7 @@ impl Engine {
             let drain_every = SLOT / self.drains_per_slot;
             let slot = self.hub.poll_timeout();
             next_drain = slot.min(now + drain_every);
-            // A drain so near the slot that it would be woken twice for it waits for the slot.
+            // A drain shortly before the slot would cost a second wake-up: the slot's own is enough.
             if slot.saturating_duration_since(next_drain) < drain_every / 2 {
                 next_drain = slot;
             }
@@ -217,7 +210,6 @@ impl Engine {
     fn play_slot(&mut self, workers: &mut Workers<'_>, started: Instant) {
         let due = self.hub.poll_timeout();
         self.lateness.push(started.saturating_duration_since(due));
-        self.play_music(due);
         workers.play(&mut self.hub, started);
         self.forward_outputs();
         self.active += self.hub.stats().active as u64;
@@ -233,64 +225,40 @@ impl Engine {
     }
 
     fn drain(&mut self) {
-        let mut is_pressing = false;
-        for socket in &mut self.sockets {
-            is_pressing |= socket.drain(|arrival, from, datagram| {
-                let taken = self.hub.handle_packet(arrival, Origin::Network(from), datagram);
-                if let Err(reason) = taken
-                    && !self.warned.contains(&reason)
-                {
-                    self.warned.push(reason);
-                    let (reason, bytes) = (reason.as_str(), datagram.len());
-                    warn!(reason, bytes, %from, "refused a datagram; more of this kind are only counted");
-                }
-            });
-        }
+        let due = self.hub.poll_timeout();
+        let (hub, warned) = (&mut self.hub, &mut self.warned);
+        let is_pressing = self.inputs.drain(due, &mut |arrival, from, datagram| {
+            if let Err(reason) = take(hub, arrival, from, datagram)
+                && !warned.contains(&reason)
+            {
+                warned.push(reason);
+                let (reason, bytes) = (reason.as_str(), datagram.len());
+                let from = from.address().map(tracing::field::display);
+                warn!(
+                    reason,
+                    bytes, from, "refused a datagram; more of this kind are only counted"
+                );
+            }
+        });
         self.drains_per_slot = if is_pressing { PRESSING_DRAINS } else { 1 };
         self.forward_outputs();
-    }
-
-    /// Hands over the packets of all slots up to the one that is due: like any sender's, those
-    /// of a stall have arrived in time and waited.
-    fn play_music(&mut self, due: Instant) {
-        let Some(music) = &mut self.music else { return };
-        let current = (due.duration_since(self.start).as_nanos() / SLOT.as_nanos()) as u64;
-        for slot in self.music_slot.max(current.saturating_sub(MUSIC_BACKLOG))..current {
-            let arrival = self.start + Duration::from_nanos(SLOT.as_nanos() as u64 * slot);
-            let Some(datagram) = music.datagram(slot) else {
-                continue;
-            };
-            // Its own packets are well-formed; a refusal is counted like any other.
-            let _ = self.hub.handle_packet(arrival, Origin::Internal, datagram);
-            if slot.is_multiple_of(STATS_SLOTS) {
-                let description = music.description(slot);
-                let _ = self
-                    .hub
-                    .handle_packet(arrival, Origin::Internal, description);
-            }
-        }
-        self.music_slot = current;
     }
 
     fn forward_outputs(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                // An error means that nobody listens.
-                Output::Mix {
-                    datagram: frame, ..
-                } => _ = self.mix.send(frame),
-                // The store catches up with what it missed when it next saves everything.
+                // An error means that there are no listeners.
+                Output::Mix { datagram, .. } => _ = self.mix.send(datagram),
+                // The store makes up for a lost event when it next saves everything.
                 Output::Event(event) => _ = self.events.try_send(event),
                 Output::Send { to, datagram } => self.send(to, &datagram),
             }
         }
     }
 
-    /// The next report makes up for one that could not be sent.
+    /// Sends a report; the next one makes up for one that could not be sent.
     fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let socket = self.sockets.iter().find(|socket| socket.reaches(to));
-        let sent = socket.is_some_and(|socket| socket.send(to, datagram).is_ok());
-        self.unsent_reports += u64::from(!sent);
+        self.unsent_reports += u64::from(!self.inputs.send(to, datagram));
     }
 
     fn close_window(&mut self) {
@@ -326,17 +294,43 @@ impl Engine {
     }
 
     fn publish(&self) {
-        let (hub, sockets) = (&self.hub, &self.sockets);
+        let dropped = self.inputs.dropped();
         let now = Instant::now();
-        let snapshot = snapshot_of(hub, self.summary, sockets, self.unsent_reports, now);
+        let snapshot = snapshot_of(&self.hub, self.summary, dropped, self.unsent_reports, now);
         self.snapshot.send_replace(Arc::new(snapshot));
+    }
+}
+
+/// Opens the inputs: the audio sockets, and the test music if it plays.
+fn open_inputs(
+    sockets: Vec<UdpSocket>,
+    test_music: bool,
+    start: Instant,
+) -> anyhow::Result<Inputs> {
+    let mut inputs: Vec<Box<dyn Input + Send>> = Vec::new();
+    for socket in sockets {
+        inputs.push(Box::new(AudioSocket::new(socket)?));
+    }
+    if test_music {
+        let stream = random_stream(TEST_MUSIC_SSRC);
+        inputs.push(Box::new(MusicInput::start(stream, start)?));
+    }
+    Ok(Inputs::new(inputs))
+}
+
+/// Passes a datagram on by its protocol.
+fn take(hub: &mut Hub, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
+    match demux::protocol_of(datagram) {
+        Protocol::Media | Protocol::Unknown => hub.handle_packet(arrival, from, datagram),
+        // No session takes these yet.
+        Protocol::Stun | Protocol::Dtls => Err(hub.refuse(Refused::NotRtp)),
     }
 }
 
 fn snapshot_of(
     hub: &Hub,
     summary: Summary,
-    sockets: &[AudioSocket],
+    dropped_datagrams: u64,
     unsent_reports: u64,
     now: Instant,
 ) -> Snapshot {
@@ -347,12 +341,12 @@ fn snapshot_of(
         mix_cycle: summary.mix_cycle,
         slot_lateness: summary.slot_lateness,
         avg_active: summary.avg_active,
-        dropped_datagrams: sockets.iter().map(AudioSocket::dropped).sum(),
+        dropped_datagrams,
         unsent_reports,
     }
 }
 
-/// Random first values of a stream with a given SSRC.
+/// Returns random first values for the stream of an SSRC (RFC 3550 section 5.1).
 pub fn random_stream(ssrc: u32) -> StreamStart {
     StreamStart {
         ssrc,

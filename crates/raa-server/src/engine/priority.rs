@@ -1,7 +1,7 @@
-//! Real-time scheduling of the threads that make the sound, where the system allows it.
+//! Real-time scheduling of the audio threads, where the system allows it.
 //!
 //! On a busy machine an ordinary thread starts its slots tens of milliseconds late and has to skip
-//! some; a real-time one does not. It needs root, or a limit as `LimitRTPRIO=10` in systemd.
+//! some; a real-time thread does not. It needs root, or a limit such as `LimitRTPRIO=10` in systemd.
 
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
@@ -9,10 +9,10 @@ use thread_priority::{
 };
 use tracing::info;
 
-/// Above everything ordinary, below what sound servers take.
+/// Real-time priority, below that of sound servers.
 const PRIORITY: u8 = 10;
 
-/// Asks for real-time scheduling of the calling thread; whether it was granted.
+/// Requests real-time scheduling for the calling thread and returns whether it was granted.
 pub(super) fn raise() -> bool {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
     ThreadPriority::try_from(PRIORITY).is_ok_and(|priority| {
@@ -20,7 +20,8 @@ pub(super) fn raise() -> bool {
     })
 }
 
-/// Asks for it for the engine's thread and logs what it got; its workers get the same.
+/// Requests real-time scheduling for the engine's thread and logs the result, which applies to its
+/// workers, too.
 pub(super) fn raise_engine() {
     if raise() {
         info!(
@@ -29,7 +30,7 @@ pub(super) fn raise_engine() {
         );
     } else {
         info!(
-            "the engine and its workers run without real-time priority: not allowed \
+            "the engine and its workers run without real-time priority, which is not allowed here \
              (LimitRTPRIO=10 allows it)"
         );
     }

@@ -7,13 +7,13 @@ use std::time::Duration;
 pub struct Timing {
     /// Arithmetic mean.
     pub mean_ms: f64,
-    /// 99 of 100 are not longer.
+    /// 99th percentile (nearest rank).
     pub p99_ms: f64,
-    /// The longest.
+    /// Maximum.
     pub max_ms: f64,
 }
 
-/// Collects the durations of one window; its memory is as large as the largest window so far.
+/// Collects the durations of one window and keeps the memory of the largest one.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     durations: Vec<Duration>,
@@ -24,12 +24,12 @@ impl Window {
         self.durations.push(duration);
     }
 
-    /// Sums the window up and begins the next one.
+    /// Summarises the window and begins the next one.
     pub(super) fn close(&mut self) -> Timing {
         self.durations.sort_unstable();
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let count = self.durations.len();
-        // The smallest value that 99 % do not exceed (nearest rank).
+        // Nearest rank: the smallest value that 99 % do not exceed.
         let p99 = self
             .durations
             .get((count * 99).div_ceil(100).saturating_sub(1));
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_summed_up_and_forgotten() {
+    fn window_is_summarised_and_cleared() {
         let mut window = Window::default();
         (1..=200).for_each(|n| window.push(Duration::from_millis(n)));
         let timing = window.close();

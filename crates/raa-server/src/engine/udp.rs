@@ -1,10 +1,10 @@
-//! The audio port: drains what the kernel has queued, with the kernel's own arrival times, and
-//! sends reports back.
+//! The audio socket: drains the kernel's queue, with the kernel's own arrival times, and sends
+//! reports back.
 //!
-//! Always: never blocks; no allocation, system call or wake-up per datagram; a datagram's arrival
-//! is never in the future.
+//! Always: never blocks; no allocation, system call or wake-up per datagram; no arrival time lies
+//! in the future.
 
-use std::io::{self, IoSliceMut};
+use std::io::IoSliceMut;
 use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,29 +15,32 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
+use raa_core::hub::Origin;
 
-/// A second of a thousand senders; what the kernel grants may be less.
+use super::inputs::{Input, Take};
+
+/// Receive buffer to ask for: a second of a thousand senders. The kernel may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
-/// What the kernel accounts for one queued datagram of Opus: its own structures and a page's part.
+/// Bytes that the kernel accounts for one queued datagram of Opus, its own structures included.
 const QUEUED_DATAGRAM_BYTES: usize = 1280;
-/// Longer datagrams hold no Opus packet that RAA plays; they are cut here and refused.
+/// Bytes read of a datagram. No Opus packet that RAA plays is longer; the rest is cut off.
 const MAX_DATAGRAM: usize = 8192;
-/// From one buffer to the next: not a power of two, so that the beginnings, where the short
-/// datagrams lie, share no place in the CPU's cache.
+/// Distance between two buffers. It is not a power of two, so that their beginnings, where short
+/// datagrams lie, do not compete for the same lines of the CPU's cache.
 const STRIDE: usize = MAX_DATAGRAM + 320;
 /// Datagrams taken by one system call.
 const BATCH: usize = 64;
-/// One drain takes no more than this, so that a flood cannot hold up the slot.
+/// Datagrams taken in one drain at most, so that a flood cannot delay the slot.
 const MAX_PER_DRAIN: usize = 8192;
 
-/// One UDP socket that senders send to.
+/// A UDP socket that receives from senders.
 pub(super) struct AudioSocket {
     socket: UdpSocket,
     is_ipv6: bool,
     buffer: Vec<u8>,
-    /// Datagrams that fit into the kernel's queue.
+    /// Datagrams of Opus that fit into the kernel's queue.
     queue_len: usize,
-    /// Datagrams the kernel had no room for, since the start; its counter wraps.
+    /// Datagrams that the kernel dropped since the start; its counter wraps.
     dropped: u32,
 }
 
@@ -46,21 +49,21 @@ impl AudioSocket {
     pub(super) fn new(socket: UdpSocket) -> anyhow::Result<Self> {
         socket
             .set_nonblocking(true)
-            .context("cannot make the audio socket non-blocking")?;
+            .context("the audio socket cannot be made non-blocking")?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)
-            .context("the kernel gives no arrival times (SO_TIMESTAMPNS)")?;
+            .context("the kernel provides no arrival times (SO_TIMESTAMPNS)")?;
         setsockopt(&socket, sockopt::RxqOvfl, &1)
-            .context("the kernel counts no dropped datagrams (SO_RXQ_OVFL)")?;
-        // Only a privileged process may go beyond the system's limit.
+            .context("the kernel does not count dropped datagrams (SO_RXQ_OVFL)")?;
+        // Only a privileged process may exceed the system's limit.
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES).is_err() {
             setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES)
-                .context("cannot size the receive buffer (SO_RCVBUF)")?;
+                .context("the receive buffer cannot be resized (SO_RCVBUF)")?;
         }
         let granted = nix::sys::socket::getsockopt(&socket, sockopt::RcvBuf)
-            .context("cannot read the size of the receive buffer")?;
+            .context("the size of the receive buffer cannot be read")?;
         let address = socket.local_addr();
         let is_ipv6 = address
-            .context("the audio socket does not know its address")?
+            .context("the audio socket has no address")?
             .is_ipv6();
         Ok(Self {
             socket,
@@ -71,28 +74,9 @@ impl AudioSocket {
         })
     }
 
-    pub(super) fn dropped(&self) -> u64 {
-        u64::from(self.dropped)
-    }
-
-    /// Sends a datagram unless it would have to wait.
-    ///
-    /// # Errors
-    /// When the kernel takes it not now (its queue is full) or not at all (there is no way).
-    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-        self.socket
-            .send_to(datagram, as_seen_by(self.is_ipv6, to))
-            .map(|_| ())
-    }
-
-    /// Whether datagrams from that address come in here: a socket of IPv6 takes both.
-    pub(super) fn reaches(&self, to: SocketAddr) -> bool {
-        self.is_ipv6 || to.is_ipv4()
-    }
-
-    /// Hands out every datagram the kernel has queued, with its arrival and its sender; true when
-    /// there were so many that the queue could overflow within a slot.
-    pub(super) fn drain(&mut self, mut each: impl FnMut(Instant, SocketAddr, &[u8])) -> bool {
+    /// Passes every queued datagram on with its arrival time and its sender's address. Returns
+    /// whether there were so many that the kernel's queue could overflow within a slot.
+    fn drain(&mut self, mut each: impl FnMut(Instant, SocketAddr, &[u8])) -> bool {
         let clock = Clocks::now();
         let mut datagrams = 0;
         while datagrams < MAX_PER_DRAIN {
@@ -105,7 +89,7 @@ impl AudioSocket {
         datagrams > self.queue_len / 4
     }
 
-    /// Takes up to [`BATCH`] datagrams with one system call; how many.
+    /// Takes up to [`BATCH`] datagrams with one system call and returns their number.
     fn take_batch(
         &mut self,
         clock: &Clocks,
@@ -117,15 +101,15 @@ impl AudioSocket {
             let buffer = buffers.next().unwrap_or_default();
             [IoSliceMut::new(&mut buffer[..MAX_DATAGRAM])]
         });
-        // Made anew for every batch: the kernel leaves in it how much it wrote, and would take
-        // that for the room there is.
+        // The kernel overwrites the buffer sizes in the headers with the lengths of what it wrote,
+        // so every batch needs fresh ones.
         let mut headers = MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(TimeSpec, u32)));
         let flags = MsgFlags::MSG_DONTWAIT;
         let fd = self.socket.as_raw_fd();
         let messages = match recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None) {
             Ok(messages) => messages,
-            // A connected sender's port may be closed, which says nothing of what waits behind:
-            // asked again, as after a full batch.
+            // An ICMP error about one sender says nothing about the datagrams in the queue: the
+            // read is repeated, as after a full batch.
             Err(Errno::EINTR | Errno::ECONNREFUSED) => return BATCH,
             Err(_) => return 0,
         };
@@ -142,7 +126,7 @@ impl AudioSocket {
                     _ => {}
                 }
             }
-            // Of an empty datagram there is no slice, and it is refused and counted all the same.
+            // An empty datagram has no slice; it is still refused and counted.
             let datagram = message.iovs().next().unwrap_or_default();
             if let Some(from) = message.address.as_ref().and_then(socket_addr) {
                 each(clock.instant_of(arrived), from, datagram);
@@ -152,7 +136,27 @@ impl AudioSocket {
     }
 }
 
-/// IPv4 addresses look as such, also on a socket for both.
+impl Input for AudioSocket {
+    fn drain(&mut self, _due: Instant, take: &mut Take<'_>) -> bool {
+        self.drain(|arrival, from, datagram| take(arrival, Origin::Network(from), datagram))
+    }
+
+    fn dropped(&self) -> u64 {
+        u64::from(self.dropped)
+    }
+
+    /// An IPv6 socket reaches IPv4 addresses, too.
+    fn send(&self, to: SocketAddr, datagram: &[u8]) -> bool {
+        let is_reached = self.is_ipv6 || to.is_ipv4();
+        is_reached
+            && self
+                .socket
+                .send_to(datagram, as_seen_by(self.is_ipv6, to))
+                .is_ok()
+    }
+}
+
+/// Returns the address of a sender; one that is mapped to IPv6 as the IPv4 address that it is.
 fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = storage.as_sockaddr_in() {
         return Some(SocketAddr::from((v4.ip(), v4.port())));
@@ -160,12 +164,12 @@ fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
     let v6 = SocketAddrV6::from(*storage.as_sockaddr_in6()?);
     Some(match v6.ip().to_ipv4_mapped() {
         Some(v4) => SocketAddr::from((v4, v6.port())),
-        // With its scope: a link-local address means nothing without.
+        // A link-local address needs its scope.
         None => v6.into(),
     })
 }
 
-/// The other way round: a socket of IPv6 sends to an IPv4 address by its mapped form.
+/// Returns the address to send to: an IPv6 socket needs the mapped form of an IPv4 address.
 fn as_seen_by(is_ipv6: bool, to: SocketAddr) -> SocketAddr {
     match to {
         SocketAddr::V4(v4) if is_ipv6 => {
@@ -211,12 +215,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queued_datagrams_keep_the_time_of_their_arrival() {
+    fn queued_datagrams_keep_their_arrival_times() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let mut socket = AudioSocket::new(receiver).unwrap();
-        // The kernel stamps nothing yet for a moment after the system's first socket asked for it.
+        // The kernel begins to stamp a moment after the system's first socket has asked for it.
         let mut is_stamped = false;
         while !is_stamped {
             sender.send_to(b"try", to).unwrap();
@@ -238,12 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_while_others_are_taken_keeps_its_time_too() {
+    fn datagrams_received_during_a_drain_keep_their_times() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let mut socket = AudioSocket::new(receiver).unwrap();
-        // As many as are taken at once: more are asked for.
+        // A full batch, after which the kernel is asked for more.
         (0..BATCH).for_each(|_| _ = sender.send_to(b"before", to).unwrap());
         let mut arrivals = Vec::new();
         socket.drain(|at, _, _| {
@@ -259,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn who_was_heard_can_be_answered_in_either_family() {
+    fn senders_of_both_families_get_answers() {
         for (bind, host) in [
             ("127.0.0.1:0", "127.0.0.1"),
             ("[::]:0", "127.0.0.1"),
             ("[::]:0", "::1"),
         ] {
             let Ok(receiver) = UdpSocket::bind(bind) else {
-                // A system without IPv6 has the first case alone.
+                // A system without IPv6 can only run the first case.
                 assert!(UdpSocket::bind("[::1]:0").is_err());
                 continue;
             };
@@ -274,12 +278,11 @@ mod tests {
             let mut socket = AudioSocket::new(receiver).unwrap();
             let sender = UdpSocket::bind((host, 0)).unwrap();
             sender.send_to(b"question", to).unwrap();
-            let mut heard = None;
-            socket.drain(|_, from, _| heard = Some(from));
-            let heard = heard.unwrap();
-            assert_eq!(heard, sender.local_addr().unwrap());
-            assert!(socket.reaches(heard));
-            socket.send(heard, b"answer").unwrap();
+            let mut received_from = None;
+            socket.drain(|_, from, _| received_from = Some(from));
+            let received_from = received_from.unwrap();
+            assert_eq!(received_from, sender.local_addr().unwrap());
+            assert!(socket.send(received_from, b"answer"));
             let mut answer = [0; 10];
             let (len, from) = sender.recv_from(&mut answer).unwrap();
             assert_eq!((&answer[..len], from.port()), (&b"answer"[..], to.1));
@@ -287,12 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn all_that_waits_is_taken_and_what_found_no_room_is_counted() {
+    fn dropped_datagrams_are_counted() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let mut socket = AudioSocket::new(receiver).unwrap();
-        let mut send_and_take = |datagrams: usize| {
+        let mut send_and_drain = |datagrams: usize| {
             for n in 0..datagrams {
                 sender.send_to(&n.to_be_bytes(), to).unwrap();
             }
@@ -300,36 +303,36 @@ mod tests {
             for _ in 0..=datagrams / MAX_PER_DRAIN {
                 socket.drain(|_, _, datagram| taken.push(datagram.to_vec()));
             }
-            (taken, socket.dropped() as usize)
+            (taken, socket.dropped as usize)
         };
-        let (taken, dropped) = send_and_take(3 * BATCH + 1);
+        let (taken, dropped) = send_and_drain(3 * BATCH + 1);
         assert_eq!(dropped, 0);
         let sent = (0..3 * BATCH + 1).map(|n| n.to_be_bytes().to_vec());
         assert!(taken.into_iter().eq(sent));
         let too_many = 8 * RECEIVE_BUFFER_BYTES / QUEUED_DATAGRAM_BYTES;
-        let (taken, _) = send_and_take(too_many);
-        // The kernel tells with the first datagram that finds room again.
-        let (_, dropped) = send_and_take(1);
+        let (taken, _) = send_and_drain(too_many);
+        // The kernel reports the count with the next datagram that it queues.
+        let (_, dropped) = send_and_drain(1);
         assert!(dropped > 0);
         assert_eq!(taken.len() + dropped, too_many);
     }
 
     #[test]
-    fn an_empty_datagram_is_handed_out() {
+    fn empty_datagrams_are_passed_on() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let mut socket = AudioSocket::new(receiver).unwrap();
-        for datagram in [&b"before"[..], b"", b"behind"] {
+        for datagram in [&b"before"[..], b"", b"after"] {
             sender.send_to(datagram, to).unwrap();
         }
         let mut lens = Vec::new();
         socket.drain(|_, _, datagram| lens.push(datagram.len()));
-        assert_eq!(lens, [6, 0, 6]);
+        assert_eq!(lens, [6, 0, 5]);
     }
 
     #[test]
-    fn an_address_of_one_link_keeps_the_link() {
+    fn link_local_addresses_keep_their_scope() {
         let of_link = SocketAddrV6::new("fe80::7".parse().unwrap(), 5000, 0, 3);
         let storage = SockaddrStorage::from(of_link);
         assert_eq!(socket_addr(&storage), Some(of_link.into()));
@@ -340,10 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused_at_once() {
+    fn ipv4_sockets_do_not_send_to_ipv6() {
         let socket = AudioSocket::new(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
-        assert!(!socket.reaches("[::1]:9".parse().unwrap()));
-        assert!(socket.send("[::1]:9".parse().unwrap(), b"x").is_err());
+        assert!(!socket.send("[::1]:9".parse().unwrap(), b"x"));
     }
 
     #[test]
