@@ -1,10 +1,9 @@
-//! What a listener and frame cost: a shard's pass over real TCP sockets, beside a bare `write()`
-//! of the same bytes to the same sockets in the same run.
+//! The cost per listener and frame: a shard's pass over real TCP sockets, compared with bare calls
+//! of `write` with the same bytes on the same sockets in the same run.
 //!
 //! `cargo bench -p raa-server --bench fanout` prints both and their ratio. Always: the sockets are
 //! empty before each pass, so every write is taken whole; reading them is not measured. The ratio
-//! comes from the medians of rounds that alternate, so that a noisy machine disturbs both
-//! little and alike.
+//! is that of the medians of alternating rounds, so that noise disturbs both alike.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
@@ -15,27 +14,27 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use raa_server::BareFloor;
+use raa_server::BarePoller;
 use socket2::SockRef;
 
 const LISTENERS: [usize; 3] = [1, 100, 1000];
-/// RTP header and a frame of 64 kbit/s.
-const PACKET: [u8; 12 + 160] = [0xA5; 12 + 160];
-/// As the server has it.
+/// An RTP header and a frame of 64 kbit/s.
+static PACKET: [u8; 12 + 160] = [0xA5; 12 + 160];
+/// The server's limit of unsent bytes per socket.
 const UNSENT_BYTES: u32 = 4096;
-/// Writes of each kind that the ratio is made of.
+/// Writes of each kind for a ratio.
 const RATIO_WRITES: usize = 100_000;
-/// The slots of the mix: what a round finds in the caches after one is less than in a loop.
+/// Pause between paced rounds: the CPU's caches are colder after a slot than in a loop.
 const SLOT: Duration = Duration::from_millis(20);
-/// Rounds of each kind at that pace.
+/// Paced rounds of each kind.
 const PACED_ROUNDS: usize = 100;
 
-/// Listeners' sockets, at both ends.
+/// Both ends of the listeners' connections.
 struct Sockets {
-    /// The server's ends; the floor has duplicates of their descriptors.
+    /// The server's ends; the poller has duplicates of their descriptors.
     near: Vec<TcpStream>,
     far: Vec<TcpStream>,
-    floor: BareFloor,
+    poller: BarePoller,
     framed: Vec<u8>,
 }
 
@@ -52,30 +51,30 @@ impl Sockets {
         far.iter()
             .for_each(|stream| stream.set_nonblocking(true).unwrap());
         let same = near.iter().map(|stream| stream.try_clone().unwrap());
-        let floor = BareFloor::new(same).unwrap();
+        let poller = BarePoller::new(same, &PACKET).unwrap();
         // The header of an unmasked binary message with more than 125 bytes (RFC 6455).
         let length = u16::try_from(PACKET.len()).unwrap().to_be_bytes();
         let framed = [&[0x82, 126], &length[..], &PACKET[..]].concat();
         let mut sockets = Self {
             near,
             far,
-            floor,
+            poller,
             framed,
         };
         sockets.check();
         sockets
     }
 
-    /// What the server does per frame, after a pause.
+    /// Measures the server's work for one frame, after a pause.
     fn pass_after(&mut self, pause: Duration) -> Duration {
         self.drain();
         thread::sleep(pause);
         let started = Instant::now();
-        self.floor.fan_out(&PACKET);
+        self.poller.fan_out();
         started.elapsed()
     }
 
-    /// The least that it could do, after a pause.
+    /// Measures the bare writes, after a pause.
     fn bare_after(&mut self, pause: Duration) -> Duration {
         self.drain();
         thread::sleep(pause);
@@ -86,7 +85,7 @@ impl Sockets {
         started.elapsed()
     }
 
-    /// Reads all that has come; returns the bytes of the last socket.
+    /// Reads everything that has arrived and returns the bytes of the last socket.
     fn drain(&mut self) -> Vec<u8> {
         let mut last = Vec::new();
         for stream in &mut self.far {
@@ -97,7 +96,7 @@ impl Sockets {
         last
     }
 
-    /// Both ways send the same bytes.
+    /// Checks that both ways send the same bytes.
     fn check(&mut self) {
         self.pass_after(Duration::ZERO);
         assert_eq!(self.drain(), self.framed);
@@ -114,7 +113,7 @@ fn tune(stream: &TcpStream) {
         .unwrap();
 }
 
-/// The medians of both as they alternate, with a pause before each round.
+/// Prints the medians of both, taken in alternating rounds with a pause before each.
 fn compare(sockets: &mut Sockets, rounds: usize, pause: Duration, how: &str) {
     let listeners = sockets.near.len();
     let rounds = (0..rounds).map(|_| {

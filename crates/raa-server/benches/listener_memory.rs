@@ -1,9 +1,9 @@
-//! What a listener costs in a whole server, in this process: the growth of its memory from 10 to
-//! 2,000 listeners, each of which hears the mix, and the CPU time of the fan-out threads.
+//! The cost of a listener in a whole server in this process: the growth of memory from 10 to 2,000
+//! listeners, each of which receives the mix, and the CPU time of the fan-out threads.
 //!
 //! `cargo bench -p raa-server --bench listener_memory` prints both, and fails above the limit of
-//! memory. Of the listeners' own ends only their descriptors and one buffer for all are in
-//! here; the kernel's buffers are not, as in every process.
+//! memory. The listeners' own ends add only their descriptors and one common buffer; the kernel's
+//! buffers do not count.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 const FEW: usize = 10;
 const MORE: [usize; 3] = [100, 1000, 2000];
 const MAX_BYTES_PER_LISTENER: usize = 16 * 1024;
-/// Slots that are heard before the memory is looked at.
+/// Slots that are received before memory is measured.
 const SETTLED_SLOTS: usize = 100;
 const SLOT: Duration = Duration::from_millis(20);
 
@@ -51,7 +51,10 @@ fn main() {
     let bytes = bytes_per_listener((Ipv4Addr::LOCALHOST, port).into());
     stop.cancel();
     runtime.block_on(server).unwrap().unwrap();
-    assert!(bytes < MAX_BYTES_PER_LISTENER, "{bytes} bytes are too many");
+    assert!(
+        bytes < MAX_BYTES_PER_LISTENER,
+        "{bytes} bytes per listener exceed the limit of {MAX_BYTES_PER_LISTENER}"
+    );
 }
 
 fn bytes_per_listener(to: SocketAddr) -> usize {
@@ -66,21 +69,24 @@ fn bytes_per_listener(to: SocketAddr) -> usize {
     bytes
 }
 
-/// Resident bytes of this process when so many have listened for a while.
+/// Returns the resident bytes of this process after `count` listeners have received for a while.
 fn resident_with(listeners: &mut Vec<TcpStream>, count: usize, to: SocketAddr) -> usize {
     while listeners.len() < count {
         listeners.push(connect(to));
-        // Those that are there already are not to fall behind meanwhile.
+        // The existing listeners must not fall behind while others connect.
         if listeners.len().is_multiple_of(100) {
-            hear(listeners);
+            receive(listeners);
         }
     }
-    let (started, cpu, mut heard) = (Instant::now(), fanout_cpu(), 0);
+    let (started, cpu, mut received) = (Instant::now(), fanout_cpu(), 0);
     for _ in 0..SETTLED_SLOTS {
         thread::sleep(SLOT);
-        heard += hear(listeners);
+        received += receive(listeners);
     }
-    assert!(heard > count * SETTLED_SLOTS * 12, "{heard} bytes of sound");
+    assert!(
+        received > count * SETTLED_SLOTS * 12,
+        "{received} bytes of audio"
+    );
     let slots = started.elapsed().div_duration_f64(SLOT);
     let cpu_us = (fanout_cpu() - cpu).as_secs_f64() * 1e6 / (slots * count as f64);
     let resident = resident_bytes();
@@ -91,7 +97,7 @@ fn resident_with(listeners: &mut Vec<TcpStream>, count: usize, to: SocketAddr) -
     resident
 }
 
-/// What the fan-out threads have used so far, from the first number of their `schedstat`.
+/// Returns the CPU time of the fan-out threads: the first number of their `schedstat`.
 fn fanout_cpu() -> Duration {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let used = tasks.map(|task| {
@@ -118,21 +124,21 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads what has come for everybody; returns the number of bytes.
-fn hear(listeners: &mut [TcpStream]) -> usize {
+/// Reads everything that has arrived for all listeners and returns the number of bytes.
+fn receive(listeners: &mut [TcpStream]) -> usize {
     let mut buffer = [0; 16 * 1024];
-    let mut heard = 0;
+    let mut received = 0;
     for listener in listeners {
         match listener.read(&mut buffer) {
             Ok(0) => panic!("a listener was closed"),
-            Ok(bytes) => heard += bytes,
+            Ok(bytes) => received += bytes,
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
     }
-    heard
+    received
 }
 
-/// From `/proc/self/statm`, whose second number counts pages.
+/// Returns the resident bytes of this process: the second number of `/proc/self/statm`, in pages.
 fn resident_bytes() -> usize {
     let text = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();

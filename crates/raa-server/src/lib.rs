@@ -12,9 +12,9 @@ pub mod engine;
 mod http;
 pub mod id;
 mod journal;
-mod listen;
 mod live;
 mod log;
+mod outputs;
 pub mod process;
 mod rate_limit;
 mod sockets;
@@ -30,6 +30,7 @@ use anyhow::{Context as _, anyhow};
 use raa_core::client::KnownClient;
 use raa_core::codec::EncoderSettings;
 use raa_core::hub::HubConfig;
+use raa_core::mix::MixId;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -44,11 +45,12 @@ use engine::{EngineConfig, EngineHandle, EngineThread};
 use http::App;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
-use listen::audience::Audience;
-use listen::fanout::FanoutThreads;
-#[doc(hidden)]
-pub use listen::floor::BareFloor;
 use live::Live;
+use outputs::ws;
+use outputs::ws::fanout::FanoutThreads;
+#[doc(hidden)]
+pub use outputs::ws::poller::BarePoller;
+use outputs::ws::stats::ListenerStats;
 pub use sockets::Sockets;
 use store::StoreThread;
 
@@ -109,11 +111,11 @@ impl Running {
         let config = engine_config(&setup.config, sockets.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
         let control = Control::new(engine.clone(), store);
-        let audience = Arc::<Audience>::default();
-        let (fanout, fanout_threads) =
-            listen::fanout::start(&engine, &audience, &listen::greeting(), &stop)?;
-        let figures = ServerFigures::new(audience.clone());
-        let live = Live::new(engine.clone(), audience, figures.clone(), stop.clone());
+        let listeners = Arc::<ListenerStats>::default();
+        let mixes = [("main", MixId::MAIN)];
+        let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
+        let figures = ServerFigures::new(listeners.clone());
+        let live = Live::new(engine.clone(), listeners, figures.clone(), stop.clone());
         let connections = TaskTracker::new();
         let router = http::router(App {
             engine: engine.clone(),

@@ -26,7 +26,7 @@ use crate::api::status::ServerFigures;
 use crate::connection::Connection;
 use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
-use crate::listen::audience::Audience;
+use crate::outputs::ws::stats::ListenerStats;
 use crate::websocket::{self, End};
 
 /// The state comes this often even when nothing changes; snapshots come every 100 ms.
@@ -87,7 +87,7 @@ pub(crate) struct Live(Arc<Inner>);
 
 struct Inner {
     engine: EngineHandle,
-    audience: Arc<Audience>,
+    listeners: Arc<ListenerStats>,
     figures: ServerFigures,
     feed: Feed,
     stop: CancellationToken,
@@ -97,13 +97,13 @@ impl Live {
     /// Writes nothing before [`Live::run`].
     pub(crate) fn new(
         engine: EngineHandle,
-        audience: Arc<Audience>,
+        listeners: Arc<ListenerStats>,
         figures: ServerFigures,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             engine,
-            audience,
+            listeners,
             figures,
             feed: Feed::default(),
             stop,
@@ -114,7 +114,7 @@ impl Live {
     pub(crate) async fn run(self) {
         let inner = self.0;
         let mut snapshots = inner.engine.watch();
-        let mut listeners = inner.audience.watch();
+        let mut listeners = inner.listeners.watch();
         let mut shown = inner.engine.snapshot();
         let mut state_at = Instant::now();
         let mut levels_at = state_at;
@@ -124,7 +124,7 @@ impl Live {
                 () = inner.feed.is_read() => {}
                 () = inner.stop.cancelled() => return,
             }
-            let audience_changed = tokio::select! {
+            let listeners_changed = tokio::select! {
                 changed = snapshots.changed() => match changed {
                     Ok(()) => false,
                     Err(_engine_ended) => return,
@@ -133,7 +133,7 @@ impl Live {
                 () = inner.stop.cancelled() => return,
             };
             let (now, snapshot) = (Instant::now(), snapshots.borrow_and_update().clone());
-            if audience_changed
+            if listeners_changed
                 || now.duration_since(state_at) >= STATE_EVERY
                 || !looks_the_same(&shown, &snapshot)
             {
@@ -170,7 +170,7 @@ impl Inner {
             message = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return End::Stopping,
-                end = websocket::gone(socket) => return end,
+                end = websocket::wait_for_close(socket) => return end,
                 Ok(()) = state.changed() => state.borrow_and_update().clone(),
                 Ok(()) = levels.changed() => levels.borrow_and_update().clone(),
             };

@@ -1,7 +1,7 @@
-//! What the WebSockets of the server have in common: they talk, and hardly listen.
+//! The common part of the server's WebSockets, which mostly send.
 //!
-//! Always: a client that takes nothing is closed after a bounded time; what clients send is
-//! bounded and ignored; the end of the server is told to every one of them.
+//! Always: a client that reads nothing is disconnected after a bounded time; messages from clients
+//! are bounded and ignored; every client gets a close frame when the server stops.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use tungstenite::handshake::derive_accept_key;
 const GOING_AWAY: u16 = 1001;
 /// Try again later (IANA WebSocket close code registry).
 const TRY_AGAIN_LATER: u16 = 1013;
-/// Clients have nothing to say: pings, pongs and a close frame fit.
+/// The longest message that a client may send, in bytes; pings, pongs and close frames fit.
 pub(crate) const MAX_INCOMING: usize = 4096;
-/// Who takes nothing for so long is closed.
+/// A client that reads nothing for this long is disconnected.
 pub(crate) const SEND_LIMIT: Duration = Duration::from_secs(10);
-/// How long a goodbye may take.
+/// The longest wait for the answer to a close frame.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// The request is not a valid WebSocket handshake.
@@ -40,7 +40,7 @@ pub(crate) fn check(
     upgrade.map_err(HandshakeError)
 }
 
-/// The answer to a handshake that has been checked (RFC 6455 section 4.2.2).
+/// Returns the response to a valid handshake (RFC 6455 section 4.2.2).
 pub(crate) fn accepted(request: &HeaderMap) -> Response {
     let key = request.get(header::SEC_WEBSOCKET_KEY);
     let key = derive_accept_key(key.map_or(&[], HeaderValue::as_bytes));
@@ -49,36 +49,44 @@ pub(crate) fn accepted(request: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    // Base64 is a valid header.
+    // Base64 is always a valid header value.
     let key = HeaderValue::from_str(&key).unwrap_or(HeaderValue::from_static(""));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, key);
     response
 }
 
-/// Checks the handshake and bounds what the client may send.
+/// Checks the handshake and limits the length of the client's messages.
 pub(crate) fn prepare(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<WebSocketUpgrade, HandshakeError> {
     Ok(check(upgrade)?
         .max_message_size(MAX_INCOMING)
         .max_frame_size(MAX_INCOMING)
-        // The default of 128 KiB would be most of what a page costs.
+        // The default of 128 KiB would be most of the memory of a connection.
         .read_buffer_size(MAX_INCOMING)
         .write_buffer_size(0))
 }
 
-/// Why a client gets no more.
+/// The reason for which a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It closed the connection, or the network did.
+    /// The client or the network closed it.
     Gone,
-    /// It is too slow, and why that is said.
+    /// The client is too slow, with the reason for the close frame.
     Slow(&'static str),
-    /// The server ends.
+    /// The server stops.
     Stopping,
 }
 
-/// Sends one message; waits for the client no longer than [`SEND_LIMIT`].
+impl End {
+    /// The client has read nothing for [`SEND_LIMIT`].
+    pub(crate) const NOTHING_READ: Self = Self::Slow("nothing was read for 10 s");
+}
+
+/// Sends one message and waits for the client up to [`SEND_LIMIT`].
+///
+/// # Errors
+/// The reason for which the connection ends.
 pub(crate) async fn send(
     socket: &mut WebSocket,
     message: Message,
@@ -87,14 +95,14 @@ pub(crate) async fn send(
     tokio::select! {
         sent = timeout(SEND_LIMIT, socket.send(message)) => match sent {
             Ok(sent) => sent.map_err(|_| End::Gone),
-            Err(_elapsed) => Err(End::Slow("nothing was taken for 10 s")),
+            Err(_elapsed) => Err(End::NOTHING_READ),
         },
         () = stop.cancelled() => Err(End::Stopping),
     }
 }
 
-/// Waits until the client goes; whatever else it says is ignored.
-pub(crate) async fn gone(socket: &mut WebSocket) -> End {
+/// Waits until the client closes the connection; its other messages are ignored.
+pub(crate) async fn wait_for_close(socket: &mut WebSocket) -> End {
     while let Some(Ok(message)) = socket.recv().await {
         if matches!(message, Message::Close(_)) {
             break;
@@ -103,8 +111,8 @@ pub(crate) async fn gone(socket: &mut WebSocket) -> End {
     End::Gone
 }
 
-/// Code and reason of the close frame, if there is still somebody to say it to.
-pub(crate) fn farewell(end: End) -> Option<(u16, &'static str)> {
+/// Returns code and reason of the close frame; `None` if the client has gone.
+pub(crate) fn close_frame(end: End) -> Option<(u16, &'static str)> {
     match end {
         End::Gone => None,
         End::Slow(reason) => Some((TRY_AGAIN_LATER, reason)),
@@ -112,20 +120,20 @@ pub(crate) fn farewell(end: End) -> Option<(u16, &'static str)> {
     }
 }
 
-/// Says goodbye, if there is still somebody to say it to.
+/// Closes the connection; a client that has not gone gets a close frame.
 pub(crate) async fn close(mut socket: WebSocket, end: End) {
-    let Some((code, reason)) = farewell(end) else {
+    let Some((code, reason)) = close_frame(end) else {
         return;
     };
     let frame = CloseFrame {
         code,
         reason: reason.into(),
     };
-    let goodbye = async {
+    let closing = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            gone(&mut socket).await;
+            wait_for_close(&mut socket).await;
         }
     };
-    // A client that does not answer is left alone.
-    let _ = timeout(CLOSE_LIMIT, goodbye).await;
+    // A client that does not answer in time is dropped.
+    let _ = timeout(CLOSE_LIMIT, closing).await;
 }

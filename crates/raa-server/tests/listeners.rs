@@ -1,4 +1,4 @@
-//! What listeners say to a server that has little to hear.
+//! Messages from listeners: pings, close frames and floods.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
-async fn pings_are_answered_between_the_frames() {
+async fn pings_are_answered_between_frames() {
     let server = Server::start().await;
     let mut socket = connect(server.http, "/ws?mix=main").await;
     next_json(&mut socket).await;
@@ -37,14 +37,14 @@ async fn pings_are_answered_between_the_frames() {
 }
 
 #[tokio::test]
-async fn what_comes_with_the_handshake_is_heard() {
+async fn bytes_after_the_handshake_are_read() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(server.http).await.unwrap();
     let mut request = b"GET /ws?mix=main HTTP/1.1\r\nhost: raa.test\r\nconnection: Upgrade\r\n\
         upgrade: websocket\r\nsec-websocket-version: 13\r\n\
         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         .to_vec();
-    // A goodbye, masked with zeros.
+    // A close frame, masked with zeros.
     request.extend(b"\x88\x82\0\0\0\0\x03\xe8");
     stream.write_all(&request).await.unwrap();
     let mut answer = Vec::new();
@@ -64,13 +64,13 @@ async fn what_comes_with_the_handshake_is_heard() {
 }
 
 #[tokio::test]
-async fn who_floods_the_server_is_heard_slowly_and_harms_nobody() {
+async fn flooding_listener_is_closed_alone() {
     let server = Server::start().await;
     let mut good = connect(server.http, "/ws?mix=main").await;
     next_json(&mut good).await;
     let mut flood = connect(server.http, "/ws?mix=main").await;
     let flooding = tokio::spawn(async move {
-        // Ends when the server closes it.
+        // Ends when the server closes the connection.
         while flood
             .send(Message::Ping(Bytes::from_static(&[7; 125])))
             .await
@@ -85,7 +85,7 @@ async fn who_floods_the_server_is_heard_slowly_and_harms_nobody() {
             assert_eq!(frame.sequence_number, last.sequence_number.wrapping_add(1));
             last = frame;
         }
-        assert!(started.elapsed() < PATIENCE, "it reads nothing and stays");
+        assert!(started.elapsed() < PATIENCE, "it is still connected");
     }
     flooding.await.unwrap();
     server.stop().await;

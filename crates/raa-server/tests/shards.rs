@@ -1,6 +1,6 @@
-//! The threads that write the mix: asleep without listeners, ended with the server.
+//! The threads that write the mixes: they sleep without listeners and end with the server.
 //!
-//! The only test here looks at the process's threads, so no other server may run beside it.
+//! The test inspects the threads of its process, so no other server may run in it.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ use common::{Server, close_frame, connect, next_frame, next_json};
 const SLOTS: u64 = 100;
 
 #[tokio::test]
-async fn a_shard_wakes_once_a_slot_or_not_at_all_and_ends_with_the_server() {
+async fn shards_wake_once_per_slot_or_not_at_all() {
     let server = Server::start().await;
     let mut listeners = Vec::new();
     for _ in 0..100 {
@@ -33,21 +33,21 @@ async fn a_shard_wakes_once_a_slot_or_not_at_all_and_ends_with_the_server() {
     let last = next_frame(&mut listeners[0]).await.sequence_number;
     let slots = u64::from(last.wrapping_sub(first));
     let woken: Vec<_> = wake_ups().iter().zip(&before).map(|(a, b)| a - b).collect();
-    // A frame that comes during a pass is taken without sleep; frames on the way are not counted.
+    // A frame that arrives during a pass is taken without another sleep.
     let expected = slots / 2..slots + slots / 2;
     assert!(expected.contains(&woken[0]), "{woken:?} in {slots} slots");
     assert!(woken[1..].iter().all(|&woken| woken == 0), "{woken:?}");
 
     let stopping = tokio::spawn(server.stop());
     for listener in &mut listeners {
-        let goodbye = close_frame(listener).await.expect("a goodbye");
-        assert_eq!(u16::from(goodbye.code), 1001);
+        let frame = close_frame(listener).await.expect("a close frame");
+        assert_eq!(u16::from(frame.code), 1001);
     }
     stopping.await.unwrap();
-    assert_eq!(wake_ups(), [] as [u64; 0], "no thread is left");
+    assert_eq!(wake_ups(), [] as [u64; 0], "a thread is left");
 }
 
-/// How often each of the threads has gone to sleep, by their numbers.
+/// Returns how often each fan-out thread has gone to sleep, by the thread's number.
 fn wake_ups() -> Vec<u64> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let mut threads: Vec<_> = tasks

@@ -1,5 +1,5 @@
-//! Clients that take their time. The runtime's clock jumps over all waiting here, so limits of
-//! half a minute are reached at once.
+//! Slow HTTP clients. The runtime's clock jumps over all waiting, so limits of half a minute are
+//! reached at once.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use common::{Server, get};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// What the server says until it closes.
+/// Returns everything that the server sends until it closes the connection.
 async fn answer(server: &Server, request: &str) -> String {
     let mut stream = TcpStream::connect(server.http).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -20,7 +20,7 @@ async fn answer(server: &Server, request: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_that_never_end_are_not_waited_for() {
+async fn incomplete_headers_time_out() {
     let server = Server::start().await;
     for request in [
         "",
@@ -38,7 +38,7 @@ async fn headers_that_never_end_are_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_not_waited_for() {
+async fn incomplete_bodies_time_out() {
     let server = Server::start().await;
     let head = format!("PATCH /api/clients/{ID} HTTP/1.1\r\nhost: raa.test\r\n");
     let body = "content-type: application/json\r\ncontent-length: 20\r\n\r\n{\"vol";

@@ -1,6 +1,6 @@
 //! `GET /ws?mix=main`: the handshake of a listener.
 //!
-//! HTTP ends with the handshake: afterwards the connection belongs to `crate::listen`.
+//! HTTP ends with the handshake: afterwards the connection belongs to `outputs::ws`.
 
 use std::sync::Arc;
 
@@ -18,36 +18,37 @@ use utoipa::IntoParams;
 
 use super::error::{ApiError, ErrorBody, quoted};
 use crate::connection::Connection;
-use crate::listen::fanout::Fanout;
-use crate::listen::{self, Hello, MAIN_MIX};
+use crate::outputs::ws::fanout::Fanout;
+use crate::outputs::ws::{self, Hello};
 use crate::websocket;
 
-/// Which mix to hear.
+/// The choice of a mix.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MixQuery {
-    /// The only mix is `main`.
+    /// Name of the mix; the only one is `main`.
     #[param(example = "main")]
     #[serde(default)]
     mix: String,
 }
 
-/// Hear the mix (WebSocket).
+/// Listen to a mix (WebSocket).
 ///
-/// The first message is a text, described by `Hello`. Then one binary message comes per slot of
-/// 20 ms: an RTP packet with a 12-byte header (version 2, payload type 111, sequence number,
-/// 48 kHz timestamp, SSRC) and an Opus payload; 1 or 2 bytes mean silence (DTX). The sequence
-/// number goes up by one and the timestamp by 960, except: after a stall of the server the
-/// timestamp jumps by 960 for every slot left out, and a listener that is too slow is skipped to
-/// live, so that its sequence numbers jump. A listener that is skipped 10 times within 30 s, or
-/// takes nothing for 10 s, is closed with code 1013 and a reason; when the server ends, with 1001.
-/// What the listener sends is ignored; messages may have up to 4096 bytes.
+/// The first message is a text, described by `Hello`. Then the server sends one binary message per
+/// slot of 20 ms: an RTP packet with a 12-byte header (version 2, payload type 111, sequence number,
+/// 48 kHz timestamp, SSRC) and an Opus payload; a payload of 1 or 2 bytes means silence (DTX). The
+/// sequence number rises by one and the timestamp by 960 with every message, with two exceptions:
+/// after a stall of the server the timestamp also rises by 960 for every slot that was skipped, and
+/// the sequence number jumps when a slow listener is skipped to live. A listener that is skipped 10
+/// times within 30 s, or reads nothing for 10 s, is disconnected with code 1013 and a reason; when
+/// the server stops, the code is 1001. Messages from the listener are ignored and may have up to
+/// 4096 bytes.
 #[utoipa::path(
     get, path = "/ws", tag = "listening", params(MixQuery),
     responses(
-        (status = 101, description = "The connection is a WebSocket now", body = Hello),
-        (status = 404, description = "No such mix", body = ErrorBody),
-        (status = 426, description = "No WebSocket handshake", body = ErrorBody),
+        (status = 101, description = "The connection is now a WebSocket", body = Hello),
+        (status = 404, description = "There is no such mix", body = ErrorBody),
+        (status = 426, description = "The request is not a WebSocket handshake", body = ErrorBody),
     )
 )]
 pub(crate) async fn listen(
@@ -60,17 +61,14 @@ pub(crate) async fn listen(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let mix = query.map(|Query(query)| query.mix).unwrap_or_default();
-    if mix != MAIN_MIX {
-        let message = format!(
-            "no mix is called \"{}\", the only one is \"main\"",
-            quoted(&mix)
-        );
+    let Some(offer) = fanout.offer(&mix) else {
+        let message = format!("mix is \"{}\"; the only mix is \"main\"", quoted(&mix));
         return Err(ApiError::not_found(message));
-    }
+    };
     websocket::check(upgrade).map(drop)?;
-    // A handshake that is in order has it.
+    // Every valid handshake has it.
     if let Some(Extension(upgrading)) = upgrading {
-        connections.spawn(listen::take_over(fanout, connection, upgrading));
+        connections.spawn(ws::take_over(fanout, connection, offer, upgrading));
     }
     Ok(websocket::accepted(&headers))
 }

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::error::{ApiError, ErrorBody};
 use super::model::{ProcessBody, StatusBody, thousandths};
 use crate::engine::{EngineHandle, Snapshot};
-use crate::listen::audience::Audience;
+use crate::outputs::ws::stats::ListenerStats;
 
 /// The server makes sound.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,15 +30,15 @@ pub(crate) struct HealthBody {
 #[derive(Debug, Clone)]
 pub(crate) struct ServerFigures {
     started: Instant,
-    audience: Arc<Audience>,
+    listeners: Arc<ListenerStats>,
 }
 
 impl ServerFigures {
     /// Counts the uptime from now on.
-    pub(crate) fn new(audience: Arc<Audience>) -> Self {
+    pub(crate) fn new(listeners: Arc<ListenerStats>) -> Self {
         Self {
             started: Instant::now(),
-            audience,
+            listeners,
         }
     }
 
@@ -48,7 +48,7 @@ impl ServerFigures {
         StatusBody {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.started.elapsed().as_secs(),
-            listeners: self.audience.listeners(),
+            listeners: self.listeners.listeners(),
             clients: snapshot.clients.len(),
             mix_cycle: snapshot.mix_cycle.into(),
             slot_lateness: snapshot.slot_lateness.into(),
@@ -60,9 +60,9 @@ impl ServerFigures {
                 .collect(),
             dropped_datagrams: snapshot.dropped_datagrams,
             unsent_reports: snapshot.unsent_reports,
-            listener_writes: self.audience.writes(),
-            listener_frames_skipped: self.audience.frames_skipped(),
-            listeners_closed_slow: self.audience.closed_slow(),
+            listener_writes: self.listeners.writes(),
+            listener_frames_skipped: self.listeners.frames_skipped(),
+            listeners_closed_slow: self.listeners.closed_slow(),
             process: process(),
         }
     }

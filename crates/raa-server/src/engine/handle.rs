@@ -11,6 +11,7 @@ use bytes::Bytes;
 use raa_core::SLOT;
 use raa_core::client::ClientView;
 use raa_core::hub::{Command, CommandError, HubStats};
+use raa_core::mix::MixId;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,18 @@ impl Snapshot {
     }
 }
 
+/// One mix's frame of a slot.
+#[derive(Debug, Clone)]
+pub struct MixFrame {
+    /// The mix.
+    pub mix: MixId,
+    /// An RTP packet with the encoded frame.
+    pub datagram: Bytes,
+}
+
+/// The frames of all mixes of one slot.
+pub type MixedSlot = Arc<[MixFrame]>;
+
 /// The reason for which a command had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -70,7 +83,7 @@ pub(super) enum Request {
 pub struct EngineHandle {
     pub(super) inbox: SyncSender<Request>,
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
-    pub(super) mix: broadcast::Sender<Bytes>,
+    pub(super) mixes: broadcast::Sender<MixedSlot>,
     pub(super) health: Arc<Health>,
     pub(super) ended: CancellationToken,
 }
@@ -101,9 +114,9 @@ impl EngineHandle {
         self.snapshot.clone()
     }
 
-    /// Returns a receiver of every mixed frame from now on; a slow reader misses the oldest ones.
-    pub fn subscribe_mix(&self) -> broadcast::Receiver<Bytes> {
-        self.mix.subscribe()
+    /// Returns a receiver of every slot's frames from now on; a slow reader misses the oldest slots.
+    pub fn subscribe_mixes(&self) -> broadcast::Receiver<MixedSlot> {
+        self.mixes.subscribe()
     }
 
     /// Returns whether a slot has been played within the last second.

@@ -26,7 +26,6 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use raa_core::SLOT;
 use raa_core::client::KnownClient;
 use raa_core::hub::{ClientEvent, Hub, HubConfig, Origin, Output};
@@ -39,7 +38,7 @@ use tracing::{info, warn};
 use crate::id::TEST_MUSIC_SSRC;
 use demux::Protocol;
 use handle::Request;
-pub use handle::{EngineError, EngineHandle, EngineThread, Snapshot};
+pub use handle::{EngineError, EngineHandle, EngineThread, MixFrame, MixedSlot, Snapshot};
 use health::Health;
 use inputs::{Input, Inputs};
 use music::MusicInput;
@@ -50,7 +49,7 @@ use workers::{Workers, with_workers};
 
 /// Commands that can wait for the next slot; operators are far slower.
 const INBOX: usize = 256;
-/// Frames by which a reader of the mix can be behind: 640 ms.
+/// Slots by which a reader of the mixes can be behind: 640 ms.
 const MIX_RING: usize = 32;
 /// Events by which the reader of client events can be behind.
 const EVENTS: usize = 4096;
@@ -82,9 +81,9 @@ pub fn start(
 ) -> anyhow::Result<(EngineHandle, EngineThread, Receiver<ClientEvent>)> {
     let (inbox, requests) = sync_channel(INBOX);
     let (events, event_receiver) = sync_channel(EVENTS);
-    let (mix, _) = broadcast::channel(MIX_RING);
+    let (mixes, _) = broadcast::channel(MIX_RING);
     let health = Arc::new(Health::new(Instant::now()));
-    let (engine, snapshot) = Engine::new(config, requests, events, mix.clone(), health.clone())?;
+    let (engine, snapshot) = Engine::new(config, requests, events, mixes.clone(), health.clone())?;
     let ended = CancellationToken::new();
     let end = ended.clone().drop_guard();
     let thread = thread::Builder::new()
@@ -98,7 +97,7 @@ pub fn start(
         EngineHandle {
             inbox,
             snapshot,
-            mix,
+            mixes,
             health,
             ended,
         },
@@ -112,7 +111,9 @@ struct Engine {
     inputs: Inputs,
     requests: Receiver<Request>,
     events: SyncSender<ClientEvent>,
-    mix: broadcast::Sender<Bytes>,
+    mixes: broadcast::Sender<MixedSlot>,
+    /// Frames of the current slot.
+    frames: Vec<MixFrame>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
     cycles: Window,
@@ -138,7 +139,7 @@ impl Engine {
         config: EngineConfig,
         requests: Receiver<Request>,
         events: SyncSender<ClientEvent>,
-        mix: broadcast::Sender<Bytes>,
+        mixes: broadcast::Sender<MixedSlot>,
         health: Arc<Health>,
     ) -> anyhow::Result<(Self, watch::Receiver<Arc<Snapshot>>)> {
         let start = Instant::now();
@@ -156,7 +157,8 @@ impl Engine {
             inputs,
             requests,
             events,
-            mix,
+            mixes,
+            frames: Vec::new(),
             snapshot,
             health,
             cycles: Window::default(),
@@ -247,12 +249,15 @@ impl Engine {
     fn forward_outputs(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                // An error means that there are no listeners.
-                Output::Mix { datagram, .. } => _ = self.mix.send(datagram),
+                Output::Mix { mix, datagram } => self.frames.push(MixFrame { mix, datagram }),
                 // The store makes up for a lost event when it next saves everything.
                 Output::Event(event) => _ = self.events.try_send(event),
                 Output::Send { to, datagram } => self.send(to, &datagram),
             }
+        }
+        if !self.frames.is_empty() {
+            // An error means that there are no listeners.
+            let _ = self.mixes.send(self.frames.drain(..).collect());
         }
     }
 

@@ -26,8 +26,8 @@ use crate::api::status::ServerFigures;
 use crate::api::{clients, listen, status};
 use crate::control::Control;
 use crate::engine::EngineHandle;
-use crate::listen::fanout::Fanout;
 use crate::live::{self, Live};
+use crate::outputs::ws::fanout::Fanout;
 use page::Page;
 
 /// The page needs its own files, WebAssembly for the decoder, and its own WebSockets. It may be

@@ -1,6 +1,6 @@
-//! A listener's line for tests: takes as much as it is told to, and keeps what it took.
+//! A connection for tests, which takes as many bytes as a test allows and keeps them.
 //!
-//! What it took is judged by a WebSocket client's own reader.
+//! The reader of a WebSocket client checks what it took.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,81 +13,87 @@ use tungstenite::protocol::{Role, WebSocket};
 use tungstenite::{Error, Message};
 
 use super::frames::append_message;
-use super::listener::Line;
+use super::transport::Transport;
 
-/// Both ends of a line have it.
+/// The connection; its clones are the same one.
 #[derive(Clone, Default)]
-pub(super) struct TestLine(Rc<RefCell<State>>);
+pub(super) struct TestTransport(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
-    /// What the next writes take; 0 is nothing for now. Afterwards all is taken.
+    /// Bytes that the next writes take; 0 makes a write fail for now. Later ones take everything.
     takes: VecDeque<usize>,
     is_stuck: bool,
+    is_flush_stuck: bool,
     is_broken: bool,
     writes: Vec<Vec<u8>>,
     tries: usize,
-    says: VecDeque<u8>,
+    incoming: VecDeque<u8>,
 }
 
-impl TestLine {
-    /// The next writes take so many bytes.
-    pub(super) fn takes(&self, sizes: impl IntoIterator<Item = usize>) {
+impl TestTransport {
+    /// Sets how many bytes each of the next writes takes.
+    pub(super) fn take(&self, sizes: impl IntoIterator<Item = usize>) {
         self.0.borrow_mut().takes.extend(sizes);
     }
 
-    /// Nothing is taken until this is taken back.
+    /// Makes all writes fail for now, or ends that.
     pub(super) fn set_stuck(&self, is_stuck: bool) {
         self.0.borrow_mut().is_stuck = is_stuck;
     }
 
-    /// Reading and writing fail.
+    /// Makes flushes fail for now, or ends that.
+    pub(super) fn set_flush_stuck(&self, is_stuck: bool) {
+        self.0.borrow_mut().is_flush_stuck = is_stuck;
+    }
+
+    /// Makes reads and writes fail for good.
     pub(super) fn break_off(&self) {
         self.0.borrow_mut().is_broken = true;
     }
 
-    /// The listener says one message; a client's mask may be zero.
-    pub(super) fn say(&self, first: u8, payload: &[u8]) {
-        let says = &mut self.0.borrow_mut().says;
-        says.extend([first, 0x80 | payload.len() as u8, 0, 0, 0, 0]);
-        says.extend(payload);
+    /// Makes the listener send a message, with a mask of zeros.
+    pub(super) fn receive(&self, first: u8, payload: &[u8]) {
+        let incoming = &mut self.0.borrow_mut().incoming;
+        incoming.extend([first, 0x80 | payload.len() as u8, 0, 0, 0, 0]);
+        incoming.extend(payload);
     }
 
-    /// Bytes that have not been read from it.
-    pub(super) fn unheard(&self) -> usize {
-        self.0.borrow().says.len()
+    /// Returns how many bytes of the listener have not been read.
+    pub(super) fn unread(&self) -> usize {
+        self.0.borrow().incoming.len()
     }
 
-    /// What each write took, since the last time.
+    /// Returns the bytes that each write took since the last call.
     pub(super) fn writes(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.0.borrow_mut().writes)
     }
 
-    /// Calls of write, also those that took nothing.
+    /// Returns the number of writes, including those that took nothing.
     pub(super) fn tries(&self) -> usize {
         self.0.borrow().tries
     }
 
-    /// What a client reads of all that was written since the last time.
+    /// Returns the messages that a client reads from the bytes since the last call.
     pub(super) fn messages(&self) -> Vec<Message> {
         messages(self.writes().concat())
     }
 }
 
-impl Read for TestLine {
+impl Read for TestTransport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.0.borrow_mut();
         if state.is_broken {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        match state.says.read(buffer) {
+        match state.incoming.read(buffer) {
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
             read => read,
         }
     }
 }
 
-impl Write for TestLine {
+impl Write for TestTransport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.0.borrow_mut();
         state.tries += 1;
@@ -104,26 +110,33 @@ impl Write for TestLine {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.0.borrow().is_flush_stuck {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         Ok(())
     }
 }
 
-impl Line for TestLine {
+impl Transport for TestTransport {
     fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], 1).into()
     }
+
+    fn has_buffered_input(&self) -> bool {
+        false
+    }
 }
 
-/// One frame as it goes over the wire.
+/// Returns one frame in wire format.
 pub(super) fn framed(packet: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     append_message(&mut bytes, OpCode::Data(Data::Binary), packet);
     bytes
 }
 
-/// What a client reads; panics unless the bytes are whole messages.
+/// Returns the messages that a client reads; panics unless the bytes are whole messages.
 fn messages(bytes: Vec<u8>) -> Vec<Message> {
-    let mut reader = WebSocket::from_raw_socket(Heard(Cursor::new(bytes)), Role::Client, None);
+    let mut reader = WebSocket::from_raw_socket(Written(Cursor::new(bytes)), Role::Client, None);
     let mut messages = Vec::new();
     loop {
         match reader.read() {
@@ -133,16 +146,16 @@ fn messages(bytes: Vec<u8>) -> Vec<Message> {
         }
     }
     assert!(
-        !matches!(reader.get_ref(), Heard(bytes) if bytes.position() < bytes.get_ref().len() as u64),
-        "all is read"
+        !matches!(reader.get_ref(), Written(bytes) if bytes.position() < bytes.get_ref().len() as u64),
+        "bytes of an incomplete message are left"
     );
     messages
 }
 
-/// Bytes to read; what the reader answers is lost.
-struct Heard(Cursor<Vec<u8>>);
+/// The bytes of all writes, for a reader whose answers are discarded.
+struct Written(Cursor<Vec<u8>>);
 
-impl Read for Heard {
+impl Read for Written {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.0.read(buffer) {
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
@@ -151,7 +164,7 @@ impl Read for Heard {
     }
 }
 
-impl Write for Heard {
+impl Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }

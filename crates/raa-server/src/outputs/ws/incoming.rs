@@ -1,8 +1,8 @@
-//! What one listener says: nothing that matters, but pings and its goodbye are answered.
+//! One listener's incoming messages: pings and close frames are answered, the rest is ignored.
 //!
-//! Made when the first byte comes, which from most listeners never happens. Always: what is read
-//! at a time is bounded, and so are the answers: as long as the pings, and one goodbye. They go to
-//! the listener's own queue, never past it to the socket.
+//! Created with the first byte, which most listeners never send. Always: each read is bounded, and
+//! so are the answers: as long as the pings, plus one close frame. Answers go to the listener's own
+//! queue and never past it to the socket.
 
 use std::io::{self, Read, Write};
 
@@ -12,22 +12,22 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext}
 
 use crate::websocket::MAX_INCOMING;
 
-/// Listeners have hardly anything to say; for a longer message it grows.
+/// Initial size of the read buffer, in bytes; it grows for longer messages, which are rare.
 const READ_BUFFER: usize = 256;
 
-/// What a listener has said at a time.
-pub(super) struct Heard {
-    /// Its length on the wire.
+/// The result of one read.
+pub(super) struct Received {
+    /// Bytes read from the connection.
     pub(super) bytes: usize,
-    /// Whether more may come: not after a close frame, the end of the connection, or an error.
-    pub(super) goes_on: bool,
+    /// Whether more can follow: false after a close frame, the end of the connection, or an error.
+    pub(super) is_open: bool,
 }
 
 /// Reads messages and answers them (RFC 6455 sections 5.5 and 7).
 pub(super) struct Incoming(WebSocketContext);
 
 impl Incoming {
-    /// `early` has come together with the handshake.
+    /// Creates a reader; `early` are bytes that arrived together with the handshake.
     pub(super) fn new(early: &[u8]) -> Self {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_INCOMING))
@@ -42,51 +42,51 @@ impl Incoming {
         ))
     }
 
-    /// Takes what has come, [`MAX_INCOMING`] bytes at most, and appends the answers.
-    pub(super) fn take(&mut self, line: &mut impl Read, answers: &mut Vec<u8>) -> Heard {
+    /// Reads up to [`MAX_INCOMING`] bytes and appends the answers.
+    pub(super) fn read(&mut self, transport: &mut impl Read, answers: &mut Vec<u8>) -> Received {
         let mut ends = Ends {
-            line,
+            transport,
             budget: MAX_INCOMING,
             answers,
         };
-        let goes_on = loop {
+        let is_open = loop {
             match self.0.read(&mut ends) {
                 Ok(_ignored) => {}
-                Err(Error::Io(error)) => break is_for_later(&error),
-                Err(_over) => break false,
+                Err(Error::Io(error)) => break is_temporary(&error),
+                Err(_closed) => break false,
             }
         };
-        Heard {
+        Received {
             bytes: MAX_INCOMING - ends.budget,
-            goes_on,
+            is_open,
         }
     }
 
-    /// Appends a close frame; from then on [`Incoming::take`] waits for the answer to it.
+    /// Appends a close frame; from then on [`Incoming::read`] waits for the answer to it.
     pub(super) fn close(&mut self, code: u16, reason: &'static str, answers: &mut Vec<u8>) {
         let frame = CloseFrame {
             code: CloseCode::from(code),
             reason: reason.into(),
         };
         let mut ends = Ends {
-            line: &mut io::empty(),
+            transport: &mut io::empty(),
             budget: 0,
             answers,
         };
-        // It fails when the listener has said goodbye itself; then there is nothing to say.
+        // This fails after a close frame of the listener, which is answered already.
         let _ = self.0.close(&mut ends, Some(frame));
     }
 }
 
-/// Whether the same may work at another time.
-pub(super) fn is_for_later(error: &io::Error) -> bool {
+/// Returns whether a read or write can succeed when it is repeated later.
+pub(super) fn is_temporary(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, WouldBlock};
     matches!(error.kind(), WouldBlock | Interrupted)
 }
 
-/// The socket to read from and the queue to write to, as one stream.
+/// The connection to read from and the queue to write to, as one stream.
 struct Ends<'a, R> {
-    line: &'a mut R,
+    transport: &'a mut R,
     budget: usize,
     answers: &'a mut Vec<u8>,
 }
@@ -97,9 +97,9 @@ impl<R: Read> Read for Ends<'_, R> {
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let taken = self.line.read(&mut buffer[..room])?;
-        self.budget -= taken;
-        Ok(taken)
+        let read = self.transport.read(&mut buffer[..room])?;
+        self.budget -= read;
+        Ok(read)
     }
 }
 
@@ -118,97 +118,97 @@ impl<R> Write for Ends<'_, R> {
 mod tests {
     use super::*;
 
-    /// A message of a client; its mask is zero.
+    /// Returns a client's message with a mask of zeros.
     fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
         bytes.extend_from_slice(payload);
         bytes
     }
 
-    /// A line that has these bytes and then nothing for now.
-    struct Sayings(io::Cursor<Vec<u8>>);
+    /// A connection with these bytes, and no more for now.
+    struct Bytes(io::Cursor<Vec<u8>>);
 
-    impl Read for Sayings {
+    impl Read for Bytes {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             match self.0.read(buffer) {
                 Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
-                taken => taken,
+                read => read,
             }
         }
     }
 
-    fn take(incoming: &mut Incoming, bytes: Vec<u8>) -> (bool, Vec<u8>) {
+    fn read(incoming: &mut Incoming, bytes: Vec<u8>) -> (bool, Vec<u8>) {
         let mut answers = Vec::new();
-        let heard = incoming.take(&mut Sayings(io::Cursor::new(bytes)), &mut answers);
-        (heard.goes_on, answers)
+        let received = incoming.read(&mut Bytes(io::Cursor::new(bytes)), &mut answers);
+        (received.is_open, answers)
     }
 
     #[test]
-    fn a_ping_is_answered_and_talk_is_not() {
+    fn pings_are_answered_and_messages_are_ignored() {
         let mut incoming = Incoming::new(&[]);
-        let (goes_on, answers) = take(&mut incoming, masked(0x89, b"there?"));
-        assert_eq!((goes_on, &answers[..]), (true, &b"\x8a\x06there?"[..]));
+        let (is_open, answers) = read(&mut incoming, masked(0x89, b"there?"));
+        assert_eq!((is_open, &answers[..]), (true, &b"\x8a\x06there?"[..]));
         assert_eq!(
-            take(&mut incoming, masked(0x81, b"talk")),
+            read(&mut incoming, masked(0x81, b"talk")),
             (true, Vec::new())
         );
     }
 
     #[test]
-    fn what_came_with_the_handshake_is_not_lost() {
+    fn early_bytes_are_read_first() {
         let mut incoming = Incoming::new(&masked(0x89, b"early")[..8]);
-        let (goes_on, answers) = take(&mut incoming, b"rly".to_vec());
-        assert_eq!((goes_on, &answers[..]), (true, &b"\x8a\x05early"[..]));
+        let (is_open, answers) = read(&mut incoming, b"rly".to_vec());
+        assert_eq!((is_open, &answers[..]), (true, &b"\x8a\x05early"[..]));
     }
 
     #[test]
-    fn a_close_frame_is_answered_and_ends_it() {
+    fn close_frame_is_answered_and_ends_reading() {
         let mut incoming = Incoming::new(&[]);
-        let (goes_on, answers) = take(&mut incoming, masked(0x88, b"\x03\xe8bye"));
+        let (is_open, answers) = read(&mut incoming, masked(0x88, b"\x03\xe8bye"));
         assert_eq!(
-            (goes_on, &answers[..]),
+            (is_open, &answers[..]),
             (false, &b"\x88\x05\x03\xe8bye"[..])
         );
     }
 
     #[test]
-    fn after_our_goodbye_the_answer_is_awaited() {
+    fn our_close_frame_awaits_an_answer() {
         let mut incoming = Incoming::new(&[]);
         let mut answers = Vec::new();
         incoming.close(1001, "end", &mut answers);
         assert_eq!(answers, b"\x88\x05\x03\xe9end");
         assert_eq!(
-            take(&mut incoming, masked(0x81, b"talk")),
+            read(&mut incoming, masked(0x81, b"talk")),
             (true, Vec::new())
         );
         assert_eq!(
-            take(&mut incoming, masked(0x88, b"\x03\xe9")),
+            read(&mut incoming, masked(0x88, b"\x03\xe9")),
             (false, Vec::new())
         );
     }
 
     #[test]
-    fn a_flood_is_read_piece_by_piece() {
-        // Fragments that are empty never make a message.
+    fn floods_are_read_in_bounded_parts() {
+        // Empty fragments never complete a message.
         let flood: Vec<u8> = (0..10_000)
             .flat_map(|n| masked(u8::from(n == 0), &[]))
             .collect();
         let pings: Vec<u8> = (0..10_000).flat_map(|_| masked(0x89, &[])).collect();
         for bytes in [flood, pings] {
             let mut incoming = Incoming::new(&[]);
-            let mut line = Sayings(io::Cursor::new(bytes));
+            let mut transport = Bytes(io::Cursor::new(bytes));
             let mut answers = Vec::new();
-            let heard = incoming.take(&mut line, &mut answers);
-            assert_eq!((heard.bytes, heard.goes_on), (MAX_INCOMING, true));
-            assert_eq!(line.0.position(), MAX_INCOMING as u64);
+            let received = incoming.read(&mut transport, &mut answers);
+            assert_eq!((received.bytes, received.is_open), (MAX_INCOMING, true));
+            assert_eq!(transport.0.position(), MAX_INCOMING as u64);
             assert!(answers.len() <= MAX_INCOMING, "{}", answers.len());
         }
     }
 
     #[test]
-    fn too_long_a_message_ends_it() {
+    fn long_messages_end_reading() {
         let mut incoming = Incoming::new(&[]);
-        let (goes_on, answers) = take(&mut incoming, vec![0x82, 0xfe, 0x10, 0x01, 0, 0, 0, 0]);
-        assert_eq!((goes_on, answers), (false, Vec::new()));
+        let (is_open, answers) = read(&mut incoming, vec![0x82, 0xfe, 0x10, 0x01, 0, 0, 0, 0]);
+        assert_eq!((is_open, answers), (false, Vec::new()));
     }
 }

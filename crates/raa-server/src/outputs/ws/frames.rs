@@ -1,42 +1,42 @@
-//! The newest frames of the mix, as they go over the wire, for all listeners of a shard.
+//! The newest frames of one mix, in wire format, for all its listeners in a shard.
 //!
-//! Each frame is framed once (RFC 6455 section 5.2), and the frames lie one behind the other, so
-//! that a listener takes all that it lacks in one write. Always: at most [`FRAMES`] are kept; a
-//! frame's position counts up by one a frame and never means another frame.
+//! Each packet becomes a WebSocket message once (RFC 6455 section 5.2), and the messages are
+//! contiguous, so that a listener gets all its missing frames in one write. Always: at most
+//! [`FRAMES`] are kept; positions count frames from the first one and are never reused.
 
 use std::collections::VecDeque;
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-/// Frames a listener can be behind before it is skipped to live: 640 ms.
+/// Frames by which a listener can be behind before it is skipped to live: 640 ms.
 pub(super) const FRAMES: usize = 32;
 
-/// A queue of frames that every listener reads at its own position.
+/// A queue of frames; every listener reads it at its own position.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    /// The frames that are kept, and nothing else.
+    /// The bytes of the kept frames.
     bytes: Vec<u8>,
-    /// Where each of them starts, in bytes since the first frame of all.
+    /// The start of each kept frame, in bytes since the first frame ever.
     starts: VecDeque<u64>,
-    /// Bytes of all frames that there ever were.
+    /// Bytes of all frames ever.
     total: u64,
-    /// Position of the frame that comes next.
+    /// The position of the next frame.
     end: u64,
 }
 
 impl Frames {
-    /// The oldest position there is; [`Frames::end`] when there is none.
+    /// Returns the oldest position that is kept; [`Frames::end`] if there is none.
     pub(super) fn first(&self) -> u64 {
         self.end - self.starts.len() as u64
     }
 
-    /// The position after the newest frame.
+    /// Returns the position after the newest frame.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
 
-    /// One more frame; the oldest makes room.
+    /// Appends a frame; the oldest one makes room.
     pub(super) fn push(&mut self, packet: &[u8]) {
         if self.starts.len() == FRAMES {
             self.starts.pop_front();
@@ -50,21 +50,21 @@ impl Frames {
         self.end += 1;
     }
 
-    /// So many frames were missed: nobody can have them.
-    pub(super) fn leave_out(&mut self, frames: u64) {
+    /// Skips frames that the server itself has missed; no listener can get them.
+    pub(super) fn skip(&mut self, frames: u64) {
         self.bytes.clear();
         self.starts.clear();
         self.end += frames;
     }
 
-    /// All frames from a position on; empty if there is none.
+    /// Returns the bytes of all frames from a position on; empty if that one is not kept.
     pub(super) fn since(&self, position: u64) -> &[u8] {
         let kept = self.offset(self.start(position));
         &self.bytes[self.bytes.len() - kept..]
     }
 
-    /// After so many bytes of [`Frames::since`] that position: the next frame that has not been
-    /// begun, and what is left of the one that has.
+    /// Returns the state after `written` bytes of [`Frames::since`] `position`: the position of the
+    /// next frame that was not begun, and the rest of the one that was.
     pub(super) fn after(&self, position: u64, written: usize) -> (u64, &[u8]) {
         let reached = self.start(position).unwrap_or(self.total) + written as u64;
         let begun = self.starts.partition_point(|&start| start < reached);
@@ -74,25 +74,25 @@ impl Frames {
         (self.first() + begun as u64, rest)
     }
 
-    /// Where a frame starts, if it is kept.
+    /// Returns the start of a frame, if it is kept.
     fn start(&self, position: u64) -> Option<u64> {
         let index = position.checked_sub(self.first())?;
         self.starts.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// Bytes from there to the end; none from nowhere.
+    /// Returns the number of bytes from `start` to the end; 0 for `None`.
     fn offset(&self, start: Option<u64>) -> usize {
         (self.total - start.unwrap_or(self.total)) as usize
     }
 }
 
-/// Appends a whole message as one unmasked frame, as servers send it.
+/// Appends a whole WebSocket message as one unmasked frame, as servers send it.
 pub(super) fn append_message(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
     let header = FrameHeader {
         opcode,
         ..FrameHeader::default()
     };
-    // A vector takes everything.
+    // Writing into a vector does not fail.
     let _ = header.format(payload.len() as u64, bytes);
     bytes.extend_from_slice(payload);
 }
@@ -101,7 +101,7 @@ pub(super) fn append_message(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]
 mod tests {
     use super::*;
 
-    /// The frame with the position `n` has `n` mod 200 bytes of payload.
+    /// Frames whose payload has as many bytes as their position modulo 200.
     fn frames(count: u64) -> Frames {
         let mut frames = Frames::default();
         (0..count).for_each(|n| frames.push(&payload(n)));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_frames_are_kept_in_order() {
+    fn newest_frames_are_kept_in_order() {
         let frames = frames(500);
         assert_eq!((frames.first(), frames.end()), (500 - FRAMES as u64, 500));
         for position in frames.first()..=frames.end() {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_bytes_ends_in_a_frame_or_after_one() {
+    fn partial_writes_leave_the_rest_of_a_frame() {
         let frames = frames(130);
         let from = frames.first() + 5;
         let all = frames.since(from).to_vec();
@@ -156,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_missed_is_counted_and_cannot_be_had() {
+    fn skipped_frames_are_not_kept() {
         let mut frames = frames(20);
-        frames.leave_out(100);
+        frames.skip(100);
         assert_eq!((frames.first(), frames.end()), (120, 120));
         assert_eq!(frames.since(119), b"");
         frames.push(&payload(120));
