@@ -55,6 +55,38 @@ async fn clients_are_listed_as_offline_after_a_restart() {
     server.stop().await;
 }
 
+/// The fixture was written by version 0.1.0, for four configured and three other clients.
+#[tokio::test]
+async fn the_database_of_an_older_server_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("state")).unwrap();
+    let database = include_bytes!("fixtures/raa-schema-1.sqlite");
+    std::fs::write(dir.path().join("state/raa.sqlite"), database).unwrap();
+    let mut server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
+    for _ in 0..2 {
+        for (id, name, volume, muted) in [
+            ("00000001", "第三病棟", 150, false),
+            ("0badcafe", "ナースステーション", 100, false),
+            ("12345678", "", 100, false),
+            ("5f0a11c2", "", 100, true),
+            ("7fffffff", "受付 1", 0, false),
+            ("bgmtest0", "試験音楽", 20, false),
+            ("fffffffe", "手術室２", 100, false),
+        ] {
+            let known = client(server.http, id).await;
+            let settings = ["name", "volume", "muted"].map(|field| known[field].clone());
+            assert_eq!(
+                settings,
+                [json!(name), json!(volume), json!(muted)],
+                "{known}"
+            );
+        }
+        let dir = server.stop().await;
+        server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn clients_nobody_has_set_are_remembered_too() {
     let server = Server::start().await;

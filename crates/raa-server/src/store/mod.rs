@@ -1,26 +1,31 @@
-//! What survives the process: names, volumes, mutes, and when clients were last heard.
+//! What survives the process: names, volumes, mutes, and when clients were last seen.
 //!
-//! One thread owns the database; the rest of the server asks it through a bounded queue.
-//! Always: when a call has returned `Ok`, the change is on the disk and survives kill -9 and
-//! power loss; when it has returned an error, nothing has changed.
+//! One thread owns the database; the rest of the server asks it through a bounded queue. Each table
+//! has a file with its statements ([`clients`]); [`schema`] lists the steps that made the tables.
+//! Always: when a call has returned `Ok`, the change is on the disk and survives kill -9 and power
+//! loss; when it has returned an error, nothing has changed.
 
+mod clients;
 mod database;
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use raa_core::client::KnownClient;
 use raa_core::settings::ClientSettings;
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use clients::LastSeen;
 use database::Database;
-pub(crate) use database::LastSeen;
 
-/// Writes that wait for the disk.
+/// Length of the queue of writes that wait for the disk.
 const QUEUE: usize = 16;
 
-/// Why a change was not kept; the text is for the operator.
+/// Why a change was not stored; the text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// A full disk, a folder without permission, a broken disk.
@@ -31,9 +36,9 @@ pub(crate) enum StoreError {
     Closed,
 }
 
-type Job = Box<dyn FnOnce(&mut Database) + Send>;
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The way to the store's thread.
+/// A handle to the store's thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     jobs: mpsc::Sender<Job>,
@@ -46,32 +51,31 @@ pub(crate) struct StoreThread(thread::JoinHandle<()>);
 impl StoreThread {
     /// Waits until the last write is done and the database is closed.
     pub(crate) fn join(self) {
-        // A panic has ended the process already.
+        // An error is a panic, which has ended the process already.
         let _ = self.0.join();
     }
 }
 
-/// Opens or creates the database in `dir` and returns the clients it knows: all that an operator
-/// has set, and the `max_unset` others heard last.
+/// Opens or creates the database in `dir`. Returns the clients it knows: all configured ones, and
+/// the `max_unconfigured` others that were seen last.
 ///
 /// # Errors
 /// When the folder can't be used; the text is for the operator.
 pub(crate) fn open(
     dir: &Path,
-    max_unset: usize,
+    max_unconfigured: usize,
 ) -> anyhow::Result<(Store, StoreThread, Vec<KnownClient>)> {
     let path: PathBuf = dir.join("raa.sqlite");
     let mut database = Database::open(&path)
         .with_context(|| format!("cannot keep state in {} (--state-dir)", dir.display()))?;
-    let known = database
-        .load(max_unset)
+    let known = clients::load(&database.connection, max_unconfigured, SystemTime::now())
         .with_context(|| format!("cannot read {}", path.display()))?;
     let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
     let thread = thread::Builder::new()
         .name("store".into())
         .spawn(move || {
             while let Some(job) = queue.blocking_recv() {
-                job(&mut database);
+                job(&mut database.connection);
             }
         })
         .context("cannot start the store's thread")?;
@@ -79,50 +83,51 @@ pub(crate) fn open(
 }
 
 impl Store {
-    /// Keeps what an operator has set.
+    /// Stores what an operator has set.
     ///
     /// # Errors
-    /// [`StoreError`]; then the old settings are still kept.
+    /// [`StoreError`]; then the old settings are still stored.
     pub(crate) async fn save_settings(
         &self,
         ssrc: u32,
         settings: ClientSettings,
     ) -> Result<(), StoreError> {
-        self.call(move |database| database.save_settings(ssrc, &settings))
+        self.call(move |connection| clients::save_settings(connection, ssrc, &settings))
             .await
     }
 
-    /// Forgets a client.
+    /// Deletes a client.
     ///
     /// # Errors
-    /// [`StoreError`]; then it is still kept.
+    /// [`StoreError`]; then it is still stored.
     pub(crate) async fn delete(&self, ssrc: u32) -> Result<(), StoreError> {
-        self.call(move |database| database.delete(ssrc)).await
+        self.call(move |connection| clients::delete(connection, ssrc))
+            .await
     }
 
-    /// Keeps when clients were heard, and forgets those of `evicted` that nobody has set.
+    /// Stores when clients were last seen, and deletes the unconfigured ones of `evicted`.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing of it is kept.
+    /// [`StoreError`]; then nothing of it is stored.
     pub(crate) async fn save_last_seen(
         &self,
-        heard: Vec<LastSeen>,
+        seen: Vec<LastSeen>,
         evicted: Vec<u32>,
     ) -> Result<(), StoreError> {
-        self.call(move |database| database.save_last_seen(&heard, &evicted))
+        self.call(move |connection| clients::save_last_seen(connection, &seen, &evicted))
             .await
     }
 
     async fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Database) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(move |database: &mut Database| {
-            // Who asked may have gone away meanwhile.
-            let _ = reply.send(work(database));
+        let (reply, result) = oneshot::channel();
+        let job = Box::new(move |connection: &mut Connection| {
+            // The caller may have gone away.
+            let _ = reply.send(work(connection));
         });
         self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
-        Ok(answer.await.map_err(|_| StoreError::Closed)??)
+        Ok(result.await.map_err(|_| StoreError::Closed)??)
     }
 }

@@ -1,0 +1,302 @@
+//! The table `clients`: what operators have set for each client, and when it was last seen.
+//!
+//! A client is unconfigured while its name, volume and mute are the defaults. Always: an
+//! unconfigured client may be deleted to keep the table bounded; a configured one is deleted only
+//! when an operator asks for it.
+
+use std::time::{Duration, SystemTime};
+
+use raa_core::client::KnownClient;
+use raa_core::settings::{ClientSettings, Name, Volume};
+use rusqlite::{Connection, Row, Transaction, params};
+
+const IS_UNCONFIGURED: &str = "name IS NULL AND volume = 100 AND muted = 0";
+
+/// When a client was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LastSeen {
+    pub(crate) ssrc: u32,
+    /// The name that the sender reported.
+    pub(crate) sender_name: Option<Name>,
+    /// The time of the client's last packet.
+    pub(crate) at: SystemTime,
+}
+
+/// Creates the table; the first version of the schema.
+pub(super) fn create_table(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(
+        "CREATE TABLE clients (
+            ssrc INTEGER PRIMARY KEY,
+            name TEXT,
+            volume INTEGER NOT NULL DEFAULT 100,
+            muted INTEGER NOT NULL DEFAULT 0,
+            sender_name TEXT,
+            last_heard_ms INTEGER
+        ) STRICT",
+    )
+}
+
+/// Returns all configured clients and the `max_unconfigured` others that were seen last, by SSRC,
+/// and deletes the rest.
+pub(super) fn load(
+    connection: &Connection,
+    max_unconfigured: usize,
+    now: SystemTime,
+) -> rusqlite::Result<Vec<KnownClient>> {
+    // A full disk must not keep the server from reading; the rest is deleted another time.
+    let _ = connection.execute(
+        &format!(
+            "DELETE FROM clients WHERE {IS_UNCONFIGURED} AND ssrc NOT IN (SELECT ssrc FROM clients
+             WHERE {IS_UNCONFIGURED} ORDER BY last_heard_ms DESC LIMIT ?1)"
+        ),
+        [max_unconfigured as i64],
+    );
+    let mut statement = connection
+        .prepare("SELECT ssrc, name, volume, muted, sender_name, last_heard_ms FROM clients")?;
+    let rows = statement.query_map([], |row| known_client(row, now))?;
+    rows.collect()
+}
+
+/// Replaces a client's settings.
+pub(super) fn save_settings(
+    connection: &Connection,
+    ssrc: u32,
+    settings: &ClientSettings,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO clients (ssrc, name, volume, muted) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (ssrc) DO UPDATE SET name = ?2, volume = ?3, muted = ?4",
+        params![
+            ssrc,
+            settings.name.as_ref().map(Name::as_str),
+            settings.volume.percent(),
+            settings.muted
+        ],
+    )?;
+    Ok(())
+}
+
+/// Deletes a client, configured or not.
+pub(super) fn delete(connection: &Connection, ssrc: u32) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM clients WHERE ssrc = ?1", [ssrc])?;
+    Ok(())
+}
+
+/// Stores when clients were last seen and deletes the unconfigured ones of `evicted`, all or
+/// nothing.
+pub(super) fn save_last_seen(
+    connection: &mut Connection,
+    seen: &[LastSeen],
+    evicted: &[u32],
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    delete_unconfigured(&transaction, evicted)?;
+    upsert_last_seen(&transaction, seen)?;
+    transaction.commit()
+}
+
+fn delete_unconfigured(transaction: &Transaction<'_>, evicted: &[u32]) -> rusqlite::Result<()> {
+    let sql = format!("DELETE FROM clients WHERE ssrc = ?1 AND {IS_UNCONFIGURED}");
+    let mut statement = transaction.prepare(&sql)?;
+    for ssrc in evicted {
+        statement.execute([ssrc])?;
+    }
+    Ok(())
+}
+
+fn upsert_last_seen(transaction: &Transaction<'_>, seen: &[LastSeen]) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare(
+        "INSERT INTO clients (ssrc, sender_name, last_heard_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (ssrc) DO UPDATE SET sender_name = ?2, last_heard_ms = ?3",
+    )?;
+    for LastSeen {
+        ssrc,
+        sender_name,
+        at,
+    } in seen
+    {
+        let since_epoch = at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let name = sender_name.as_ref().map(Name::as_str);
+        statement.execute(params![ssrc, name, since_epoch.as_millis() as i64])?;
+    }
+    Ok(())
+}
+
+/// Reads one row. Values that someone has made invalid by editing the file become the defaults.
+fn known_client(row: &Row<'_>, now: SystemTime) -> rusqlite::Result<KnownClient> {
+    let name = |text: Option<String>| text.and_then(|text| Name::new(&text).ok());
+    let last_seen_ms: Option<i64> = row.get(5)?;
+    Ok(KnownClient {
+        ssrc: row.get(0)?,
+        settings: ClientSettings {
+            name: name(row.get(1)?),
+            volume: Volume::new(row.get(2)?).unwrap_or_default(),
+            muted: row.get(3)?,
+        },
+        sender_name: name(row.get(4)?),
+        last_seen_ago: last_seen_ms.map(|ms| {
+            let since_epoch = Duration::from_millis(ms.try_into().unwrap_or_default());
+            now.duration_since(SystemTime::UNIX_EPOCH + since_epoch)
+                .unwrap_or_default()
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::{MIGRATIONS, migrate};
+    use super::*;
+    use std::fs;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(NOW_MS)
+    }
+
+    fn settings(name: &str, volume: i64, muted: bool) -> ClientSettings {
+        ClientSettings {
+            name: Name::new(name).ok(),
+            volume: Volume::new(volume).unwrap(),
+            muted,
+        }
+    }
+
+    fn seen(ssrc: u32, ago_s: u64) -> LastSeen {
+        LastSeen {
+            ssrc,
+            sender_name: Name::new("own").ok(),
+            at: now() - Duration::from_secs(ago_s),
+        }
+    }
+
+    fn table() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, MIGRATIONS).unwrap();
+        connection
+    }
+
+    fn ssrcs(connection: &Connection, max_unconfigured: usize) -> Vec<u32> {
+        let known = load(connection, max_unconfigured, now()).unwrap();
+        known.iter().map(|known| known.ssrc).collect()
+    }
+
+    /// One row of the released database, with the time of its last packet.
+    fn known(
+        ssrc: u32,
+        settings: ClientSettings,
+        sender_name: &str,
+        last_seen_ms: u64,
+    ) -> KnownClient {
+        KnownClient {
+            ssrc,
+            settings,
+            sender_name: Name::new(sender_name).ok(),
+            last_seen_ago: Some(Duration::from_millis(NOW_MS - last_seen_ms)),
+        }
+    }
+
+    #[test]
+    fn the_released_database_is_read_exactly() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("raa.sqlite");
+        let released = include_bytes!("../../tests/fixtures/raa-schema-1.sqlite");
+        fs::write(&path, released).unwrap();
+        let mut connection = Connection::open(&path).unwrap();
+        migrate(&mut connection, MIGRATIONS).unwrap();
+        let unconfigured = ClientSettings::default;
+        let expected = [
+            known(
+                0x0000_0001,
+                settings("第三病棟", 150, false),
+                "監視室のパソコン",
+                1_795_930_970_642,
+            ),
+            known(
+                0x0bad_cafe,
+                unconfigured(),
+                "ナースステーション",
+                1_795_930_974_843,
+            ),
+            known(0x1234_5678, unconfigured(), "", 1_795_930_974_843),
+            known(0x5f0a_11c2, settings("", 100, true), "", 1_795_930_970_642),
+            known(
+                0x7fff_ffff,
+                settings("", 0, false),
+                "受付 1",
+                1_795_930_972_743,
+            ),
+            known(
+                0xb9a7_e570,
+                settings("試験音楽", 20, false),
+                "Test BGM (Goldberg Var.1)",
+                1_795_930_975_786,
+            ),
+            known(0xffff_fffe, unconfigured(), "手術室２", 1_795_930_972_743),
+        ];
+        assert_eq!(load(&connection, 1000, now()).unwrap(), expected);
+        assert_eq!(
+            fs::read(&path).unwrap(),
+            released,
+            "reading changes nothing"
+        );
+    }
+
+    #[test]
+    fn saved_clients_are_loaded() {
+        let mut table = table();
+        save_settings(&table, 7, &settings("Ward 3", 150, true)).unwrap();
+        save_last_seen(&mut table, &[seen(7, 60), seen(u32::MAX, 0)], &[]).unwrap();
+        let expected = [
+            known(7, settings("Ward 3", 150, true), "own", NOW_MS - 60_000),
+            known(u32::MAX, ClientSettings::default(), "own", NOW_MS),
+        ];
+        assert_eq!(load(&table, 1000, now()).unwrap(), expected);
+    }
+
+    #[test]
+    fn settings_are_replaced_and_deleted_as_a_whole() {
+        let table = table();
+        save_settings(&table, 7, &settings("Ward 3", 150, true)).unwrap();
+        save_settings(&table, 7, &ClientSettings::default()).unwrap();
+        assert_eq!(
+            load(&table, 1000, now()).unwrap()[0].settings,
+            ClientSettings::default()
+        );
+        delete(&table, 7).unwrap();
+        delete(&table, 8).unwrap();
+        assert_eq!(load(&table, 1000, now()).unwrap(), []);
+    }
+
+    #[test]
+    fn evicted_clients_stay_once_configured() {
+        let mut table = table();
+        save_last_seen(&mut table, &[seen(1, 0), seen(2, 0)], &[]).unwrap();
+        save_settings(&table, 2, &settings("", 99, false)).unwrap();
+        save_last_seen(&mut table, &[], &[1, 2, 3]).unwrap();
+        assert_eq!(ssrcs(&table, 1000), [2]);
+    }
+
+    #[test]
+    fn unconfigured_clients_stay_bounded() {
+        let mut table = table();
+        let all: Vec<_> = (0..20)
+            .map(|ssrc| seen(ssrc, 1000 - u64::from(ssrc)))
+            .collect();
+        save_last_seen(&mut table, &all, &[]).unwrap();
+        save_settings(&table, 0, &settings("", 100, true)).unwrap();
+        assert_eq!(ssrcs(&table, 3), [0, 17, 18, 19]);
+        assert_eq!(ssrcs(&table, 1000), [0, 17, 18, 19], "the rest is deleted");
+    }
+
+    #[test]
+    fn invalid_values_fall_back_to_the_defaults() {
+        let table = table();
+        let sql = "INSERT INTO clients VALUES (9, '', 999, 0, NULL, NULL)";
+        table.execute(sql, []).unwrap();
+        let known = load(&table, 1000, now()).unwrap();
+        assert_eq!(known[0].settings, ClientSettings::default());
+    }
+}
