@@ -1,4 +1,4 @@
-//! Puts icons, dialogs, manifest and version into raa-client.exe; does nothing for other systems.
+//! Compiles icons, dialogs, manifest and version into raa-client.exe; does nothing on other systems.
 
 use std::env;
 use std::error::Error;

@@ -1,13 +1,13 @@
-// The numbers of the program's resources, for the resource compiler; src/windows/ids.rs has them for the program, and a
-// test compares the two.
+// The numbers of the program's resources, for the resource compiler. src/windows/ids.rs contains the same numbers for the
+// program; a test compares them.
 
-// Icons. The one with the lowest number is the program's own in Explorer.
+// Icons. Explorer shows the one with the lowest number.
 #define IDI_STATE_ACTIVE 1
 #define IDI_STATE_SILENT 2
 #define IDI_STATE_ERROR 3
 #define IDI_STATE_MUTED 4
 
-// The settings dialog, and the same for Japanese.
+// The settings dialog, and the one with a Japanese font.
 #define IDD_SETTINGS 100
 #define IDD_SETTINGS_JAPANESE 150
 #define IDC_SERVER_LABEL 101

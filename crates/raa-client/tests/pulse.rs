@@ -1,4 +1,4 @@
-//! The real program against a real PulseAudio: what the default sink plays is what is sent.
+//! The real program with a real PulseAudio: it sends what the default sink plays.
 
 #![cfg(target_os = "linux")]
 
@@ -10,14 +10,14 @@ use std::time::Duration;
 use support::pulse_server::PulseServer;
 use support::{Client, Received, Receiver};
 
-/// What the tests play, a quarter of full scale.
+/// The peak of the played tones: a quarter of full scale.
 const PEAK: f32 = 0.25;
 
 fn start(folder: &Path, receiver: &Receiver) -> Client {
     Client::start(folder, &receiver.address(), &["--source", "pulse"])
 }
 
-/// The length of a packet's payload.
+/// Returns the length of an RTP packet's payload.
 fn payload_len(received: &Received) -> Option<usize> {
     match received {
         Received::Rtp { payload, .. } => Some(payload.len()),
@@ -26,7 +26,7 @@ fn payload_len(received: &Received) -> Option<usize> {
 }
 
 #[test]
-fn what_the_default_sink_plays_is_sent_and_silence_is_not() {
+fn the_default_sink_is_sent_without_silence() {
     let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
     let server = PulseServer::start(folder.path(), &["first"]);
     let _client = start(folder.path(), &receiver);
@@ -37,8 +37,8 @@ fn what_the_default_sink_plays_is_sent_and_silence_is_not() {
         receiver.expect("silence", |received| {
             payload_len(received).filter(|len| *len == 1)
         });
-        // The sink falls asleep meanwhile, and nothing is captured at all.
-        let silence = receiver.listen(Duration::from_millis(1700));
+        // During this time the sink is suspended, and nothing is captured at all.
+        let silence = receiver.receive_for(Duration::from_millis(1700));
         let packets: Vec<_> = silence.iter().filter_map(payload_len).collect();
         assert!(packets.iter().all(|len| *len == 1), "{packets:?}");
         assert!(
@@ -75,7 +75,7 @@ fn the_default_sink_is_followed() {
 }
 
 #[test]
-fn the_sound_server_may_be_absent_go_and_come_back() {
+fn the_sound_server_may_come_and_go() {
     let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
     let mut client = start(folder.path(), &receiver);
     receiver.expect("silence", |received| {

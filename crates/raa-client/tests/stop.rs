@@ -1,4 +1,4 @@
-//! What is left of a client that was stopped. Alone in its process, whose threads it counts.
+//! The end of a client. The only test in its process, whose threads it counts.
 
 #![cfg(target_os = "linux")]
 
@@ -14,16 +14,16 @@ use raa_core::settings::Name;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The threads of this process with this name.
+/// Counts the threads of this process with this name.
 fn threads(name: &str) -> usize {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux tells");
-    // One that ends meanwhile has no name any more.
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux lists threads");
+    // The name of a thread that has just ended cannot be read.
     let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
     names.filter(|found| found.trim_end() == name).count()
 }
 
 #[test]
-fn who_waits_for_a_stopped_client_leaves_none_of_its_threads_that_capture() {
+fn waiting_for_a_stopped_client_ends_its_capture() {
     let settings = Settings {
         server: None,
         source: Source::Tone,
@@ -32,12 +32,12 @@ fn who_waits_for_a_stopped_client_leaves_none_of_its_threads_that_capture() {
         ssrc: Ssrc(1),
         log_level: LogLevel::default(),
     };
-    // The tone's thread sleeps for most of the time, so that one try might meet it awake.
+    // The capture thread mostly sleeps; several attempts meet it asleep at least once.
     for _ in 0..5 {
         let client = Client::start(&settings, SharedStatus::unwatched()).unwrap();
         let start = Instant::now();
         while threads("capture") != 1 {
-            assert!(start.elapsed() < LIMIT, "the capture has no thread");
+            assert!(start.elapsed() < LIMIT, "the capture thread does not start");
         }
         client.stop().wait();
         assert_eq!((threads("capture"), threads("sender")), (0, 0));

@@ -1,8 +1,9 @@
 //! Why nothing is captured or sent, as values.
 //!
-//! The texts here are the English ones, for the log and the diagnostics; `ui::texts` translates the
-//! values, not the texts. What the operating system says about an error is kept as it said it.
-//! Always: every trouble reads as part of a sentence, without a capital letter and a full stop.
+//! Display is their English text, for the log and the diagnostics; `ui::texts` translates the values.
+//! The operating system's own explanation of an error is kept unchanged.
+//!
+//! Always: a text is a part of a sentence, without a full stop.
 
 use std::net::SocketAddr;
 use std::time::Duration;

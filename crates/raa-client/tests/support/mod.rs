@@ -1,16 +1,17 @@
-//! What the tests of the real program need: a receiver that listens like a server, and the
-//! program itself as a child process.
+//! Support for tests of the real program: a receiver in place of a server, and the program itself as a
+//! child process.
 //!
-//! Always: loopback and free ports only; every wait has an end; every child ends with its test.
+//! Always: loopback and free ports only; every wait has a limit; every child ends with its test.
 
-// Each test program uses a part of this; all of it is test code, although no #[test] function.
+// Each test program uses a part of this; all of it is test code, although not in #[test] functions.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod pulse_server;
 
+use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,9 @@ use nix::unistd::Pid;
 use raa_core::codec::{Decoder, MAX_PACKET_SAMPLES};
 use raa_core::{red, rtcp, rtp};
 
-/// How long anything may take that has to happen.
+/// The limit for everything that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// So much of the latest sound is judged: half a second.
+/// Samples of the latest sound that are judged: half a second.
 const JUDGED: usize = 24_000;
 
 /// A running raa-client.
@@ -30,11 +31,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts it with the configuration file of `folder`, which is made if there is none.
+    /// Starts the client with the configuration file in `folder`, which it creates if necessary.
     pub fn start(folder: &Path, server: &str, options: &[&str]) -> Self {
+        Self::start_logging(folder, server, options).0
+    }
+
+    /// Like [`Client::start`], with the client's log.
+    pub fn start_logging(folder: &Path, server: &str, options: &[&str]) -> (Self, Log) {
         let mut command = command(folder);
         command.args(["--server", server]).args(options);
-        Self::spawn(command)
+        let log = Log::of(&mut command, folder);
+        (Self::spawn(command), log)
     }
 
     pub fn spawn(mut command: Command) -> Self {
@@ -70,7 +77,35 @@ impl Drop for Client {
     }
 }
 
-/// The program with the configuration file of `folder`, and no other setting of this computer.
+/// The log of a client.
+pub struct Log(PathBuf);
+
+impl Log {
+    /// Directs the log of `command` into a file in `folder`.
+    pub fn of(command: &mut Command, folder: &Path) -> Self {
+        let path = folder.join("log");
+        command.stderr(File::create(&path).expect("there is room for a log"));
+        Self(path)
+    }
+
+    pub fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap()
+    }
+
+    /// Waits until the log contains `words` this many times.
+    #[track_caller]
+    pub fn wait_for(&self, words: &str, times: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.text().matches(words).count() < times {
+            let text = self.text();
+            assert!(Instant::now() < deadline, "{words:?} is missing in: {text}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Returns a command for the program with the configuration file in `folder` and no other setting of
+/// this computer.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_raa-client"));
     command.arg("--config").arg(folder.join("raa-client.toml"));
@@ -82,7 +117,7 @@ pub fn command(folder: &Path) -> Command {
     command
 }
 
-/// Runs it to its end; for command lines that are wrong.
+/// Runs a command to its end; returns its exit status and its errors.
 pub fn output(command: &mut Command) -> (ExitStatus, String) {
     let mut child = command
         .stderr(Stdio::piped())
@@ -96,7 +131,7 @@ pub fn output(command: &mut Command) -> (ExitStatus, String) {
     (status, client_errors)
 }
 
-/// One datagram, understood.
+/// One parsed datagram, or a part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
     Rtp {
@@ -106,7 +141,7 @@ pub enum Received {
         ssrc: u32,
         /// The packet's own frame.
         payload: Vec<u8>,
-        /// How many earlier frames it carries.
+        /// The number of earlier frames in the packet.
         earlier: usize,
     },
     Name {
@@ -116,24 +151,24 @@ pub enum Received {
     Goodbye {
         ssrc: u32,
     },
-    /// The receiver's clock comes back.
+    /// The receiver's own time, echoed by the client.
     Echo {
         ssrc: u32,
         last: u32,
     },
 }
 
-/// Listens where a server would, and decodes what comes.
+/// A receiver in place of a server; parses and decodes all datagrams.
 pub struct Receiver {
     socket: UdpSocket,
-    /// Where the last datagram came from.
+    /// The source address of the last datagram.
     sender: Option<SocketAddr>,
     decoder: Decoder,
     latest: Vec<f32>,
 }
 
 impl Receiver {
-    /// On a free port.
+    /// Opens a receiver on a free port.
     pub fn new() -> Self {
         Self::at("127.0.0.1:0")
     }
@@ -152,7 +187,7 @@ impl Receiver {
         self.socket.local_addr().unwrap().to_string()
     }
 
-    /// What one datagram says; empty when none comes in time.
+    /// Receives one datagram; empty if none arrives in time.
     pub fn receive(&mut self, within: Duration) -> Vec<Received> {
         let mut datagram = [0; 2048];
         self.socket
@@ -161,20 +196,20 @@ impl Receiver {
         match self.socket.recv_from(&mut datagram) {
             Ok((len, sender)) => {
                 self.sender = Some(sender);
-                self.understand(&datagram[..len])
+                self.parse(&datagram[..len])
             }
             Err(_) => Vec::new(),
         }
     }
 
-    /// Sends a datagram to where the last one came from.
-    pub fn answer(&self, datagram: &[u8]) {
-        let sender = self.sender.expect("somebody has sent something");
+    /// Sends a datagram to the source of the last one.
+    pub fn reply(&self, datagram: &[u8]) {
+        let sender = self.sender.expect("a datagram was received before");
         self.socket.send_to(datagram, sender).unwrap();
     }
 
-    /// Everything that comes in this time.
-    pub fn listen(&mut self, time: Duration) -> Vec<Received> {
+    /// Receives everything for this long.
+    pub fn receive_for(&mut self, time: Duration) -> Vec<Received> {
         let deadline = Instant::now() + time;
         let mut received = Vec::new();
         while let Some(left) = deadline.checked_duration_since(Instant::now()) {
@@ -183,7 +218,7 @@ impl Receiver {
         received
     }
 
-    /// Waits for something that must come.
+    /// Waits for a datagram that must arrive.
     #[track_caller]
     pub fn expect<T>(&mut self, what: &str, find: impl Fn(&Received) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -192,10 +227,10 @@ impl Receiver {
                 return found;
             }
         }
-        panic!("{what} does not come within {PATIENCE:?}");
+        panic!("{what} does not arrive within {PATIENCE:?}");
     }
 
-    /// Waits until half a second of a sine of this frequency and peak has come.
+    /// Waits for half a second of a sine with this frequency and peak.
     #[track_caller]
     pub fn expect_tone(&mut self, frequency_hz: f64, peak: f32) {
         self.latest.clear();
@@ -206,13 +241,13 @@ impl Receiver {
                 return;
             }
         }
-        let (frequency_heard, rms) = (frequency_of(&self.latest), rms(&self.latest));
-        panic!("no {frequency_hz} Hz, but {frequency_heard} Hz at {rms}");
+        let (received_hz, rms) = (frequency_of(&self.latest), rms(&self.latest));
+        panic!("no {frequency_hz} Hz, but {received_hz} Hz at an RMS of {rms}");
     }
 
-    fn understand(&mut self, datagram: &[u8]) -> Vec<Received> {
+    fn parse(&mut self, datagram: &[u8]) -> Vec<Received> {
         if rtp::is_rtcp(datagram) {
-            return understand_rtcp(datagram);
+            return parse_rtcp(datagram);
         }
         let packet = rtp::Packet::parse(datagram).expect("a client sends RTP");
         let (payload, earlier) = frames(&packet);
@@ -233,7 +268,7 @@ impl Receiver {
     }
 }
 
-/// A packet's own frame, and how many earlier ones it carries.
+/// Returns a packet's own frame, and the number of earlier ones in it.
 fn frames<'a>(packet: &rtp::Packet<'a>) -> (&'a [u8], usize) {
     if packet.payload_type == raa_core::OPUS_PAYLOAD_TYPE {
         return (packet.payload, 0);
@@ -244,7 +279,7 @@ fn frames<'a>(packet: &rtp::Packet<'a>) -> (&'a [u8], usize) {
     (redundant.payload, redundant.earlier().count())
 }
 
-fn understand_rtcp(datagram: &[u8]) -> Vec<Received> {
+fn parse_rtcp(datagram: &[u8]) -> Vec<Received> {
     let mut received = Vec::new();
     rtcp::parse(datagram, |item| match item {
         rtcp::Item::Name { ssrc, text } => {
@@ -270,7 +305,7 @@ fn rms(pcm: &[f32]) -> f32 {
     (pcm.iter().map(|x| x * x).sum::<f32>() / pcm.len().max(1) as f32).sqrt()
 }
 
-/// By its zero crossings.
+/// Returns the frequency in Hz, measured by zero crossings.
 fn frequency_of(pcm: &[f32]) -> f64 {
     let rises = pcm
         .windows(2)

@@ -1,7 +1,7 @@
-//! A real PulseAudio for one test alone, with null sinks, and tones played into them.
+//! A real PulseAudio with null sinks for a single test, and tones played into the sinks.
 //!
-//! Always: its own HOME and socket, so the computer's own sound server is never touched; the
-//! packages `pulseaudio` and `pulseaudio-utils` must be there.
+//! Always: it has a HOME and a socket of its own, so the computer's sound server is never touched; the
+//! packages `pulseaudio` and `pulseaudio-utils` must be installed.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use std::time::Instant;
 
 use super::PATIENCE;
 
-/// A running sound server; it ends with the value.
+/// A running sound server, killed on drop.
 pub struct PulseServer {
     child: Child,
     folder: PathBuf,
 }
 
 impl PulseServer {
-    /// Starts one below `folder`, at the place where clients with that XDG_RUNTIME_DIR look. It
-    /// lets in who knows the cookie in its HOME, and puts sinks to sleep that nothing plays on.
+    /// Starts a sound server for clients with `folder` as XDG_RUNTIME_DIR. It requires the cookie in
+    /// its HOME, and suspends idle sinks.
     pub fn start(folder: &Path, sinks: &[&str]) -> Self {
         Self::start_with(folder, sinks, "")
     }
 
-    /// As [`PulseServer::start`], but everybody is let in and there is no cookie.
+    /// Like [`PulseServer::start`], but accepts every client and has no cookie.
     pub fn start_open(folder: &Path, sinks: &[&str]) -> Self {
         Self::start_with(folder, sinks, " auth-anonymous=1 auth-cookie-enabled=0")
     }
@@ -65,7 +65,7 @@ impl PulseServer {
         server
     }
 
-    /// Plays a sine, its peaks at a quarter of full scale, until the value is dropped.
+    /// Plays a sine with a peak of a quarter of full scale until the value is dropped.
     pub fn play(&self, sink: &str, frequency_hz: f64) -> Playing {
         let mut command = Command::new("pacat");
         command.args([
@@ -80,7 +80,7 @@ impl PulseServer {
             .spawn()
             .expect("the tests need the package pulseaudio-utils");
         let mut stdin = child.stdin.take().unwrap();
-        // Ends when pacat does: then nobody reads what is written.
+        // Ends with pacat, which closes the pipe.
         std::thread::spawn(move || {
             let samples = (0..48_000 * 30).flat_map(|i| {
                 let t = f64::from(i) / 48_000.0;
@@ -120,12 +120,12 @@ impl PulseServer {
 impl Drop for PulseServer {
     fn drop(&mut self) {
         end(&mut self.child);
-        // What it leaves behind when it is killed.
+        // It is left behind because the server was killed.
         let _ = std::fs::remove_file(socket(&self.folder));
     }
 }
 
-/// A tone that sounds as long as the value lives.
+/// A tone that plays until the value is dropped.
 pub struct Playing {
     child: Child,
 }

@@ -62,17 +62,3 @@ impl Devices {
         Ok(device.get_audiometerinformation()?.get_peak_value()?)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Wine without a sound server has no device, so there may be nothing to check.
-    #[test]
-    fn devices_have_ids_and_names() {
-        for device in devices() {
-            assert!(device.id.starts_with("{0.0.1."), "{device:?}");
-            assert!(!device.name.is_empty(), "{device:?}");
-        }
-    }
-}

@@ -1,7 +1,7 @@
-//! What is wrong with the settings files, in the person's language.
+//! Faults in the settings files, in the user's language.
 //!
-//! Always: the file is named without its folder, which a balloon has no room for; the log has all
-//! of it.
+//! Always: a file is named without its folder, for which a balloon has no room; the log has the full
+//! path.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::{Language, Text};
 use crate::settings::ini_files::Fault;
 
 impl Language {
-    /// A fault in a sentence.
+    /// Returns a sentence about a fault.
     pub(crate) fn fault(self, fault: &Fault) -> String {
         match fault {
             Fault::Value {

@@ -1,8 +1,9 @@
-//! Troubles and capture methods in the person's language.
+//! Troubles and capture methods in the user's language.
 //!
-//! English is what the values say themselves, so that dialogs, diagnostics and the log agree.
-//! Always: a value without a Japanese text does not compile; what the system said about an error
-//! stays as it is.
+//! The English texts are those of the values themselves, so dialogs, diagnostics and log agree.
+//!
+//! Always: a value without a Japanese text does not compile; the system's own explanation of an error
+//! is not translated.
 
 use super::Language;
 use crate::status::{
