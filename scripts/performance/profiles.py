@@ -68,7 +68,7 @@ def by_callgrind(work, speakers):
     data = work / "callgrind.out"
     data.unlink(missing_ok=True)
     slots = programs.BIN / "raa-slots"
-    callgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={data}", "--toggle-collect=*measured_slots*"]
+    callgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={data}", "--toggle-collect=*measured_slot*"]
     subprocess.run([*callgrind, slots, str(speakers), "50"], stdout=subprocess.DEVNULL, check=True)
     report = ["callgrind_annotate", "--threshold=100", str(data)]
     text = subprocess.run(report, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout

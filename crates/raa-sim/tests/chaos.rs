@@ -64,7 +64,7 @@ fn check(seed: u64) {
         ..Packing::default()
     };
     let link = any_link(&mut random);
-    let mut world = hearing(seed, alice_packed(packing), link);
+    let mut world = listening(seed, alice_packed(packing), link);
     for _ in 0..12 {
         world.run_for(Duration::from_secs_f64(2.0 * random.unit()));
         misfortune(&mut world, &mut random);
@@ -80,18 +80,20 @@ fn check(seed: u64) {
     let after = view(&world, ALICE).stats;
     let what = format!("seed {seed}, {packet_samples} samples, {after:?}");
     assert_eq!(
-        world.ear.heard(ALICE_HZ, mended, world.now() - 50 * MS),
+        world
+            .listener
+            .audible(ALICE_HZ, mended, world.now() - 50 * MS),
         2950 * MS,
         "{what}"
     );
     let trouble = |stats: SourceStats| (stats.lost, stats.late, stats.concealed);
     assert_eq!(trouble(before), trouble(after), "{what}");
     assert_eq!(
-        world.ear.frames + world.ear.skipped_slots,
+        world.listener.frames + world.listener.skipped_slots,
         world.slots_due(),
         "{what}"
     );
-    assert_eq!(world.ear.breaks, 0, "{what}");
+    assert_eq!(world.listener.breaks, 0, "{what}");
     // A network that was so bad may be so again; after half a minute it is forgotten.
     world.run_for(22 * SECOND);
     let delay_ms = view(&world, ALICE).stats.delay_ms;

@@ -18,10 +18,13 @@ fn hour(seed: u64, drift_ppm: f64, link: Link) -> (World, SourceStats, Vec<f64>)
     });
     let stats = view(&world, ALICE).stats;
     assert_eq!(
-        world.ear.frames, 180_000,
+        world.listener.frames, 180_000,
         "listeners get every slot, whatever the senders do"
     );
-    assert_eq!((world.ear.breaks, world.ear.skipped_slots), (0, 0));
+    assert_eq!(
+        (world.listener.breaks, world.listener.skipped_slots),
+        (0, 0)
+    );
     (world, stats, delays_ms)
 }
 
@@ -57,8 +60,11 @@ fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
         world.run_for(3 * SECOND);
     }
     let stats = view(&world, ALICE).stats;
-    assert_eq!(world.ear.frames, 180_000, "listeners get every slot");
-    assert_eq!((world.ear.breaks, world.ear.skipped_slots), (0, 0));
+    assert_eq!(world.listener.frames, 180_000, "listeners get every slot");
+    assert_eq!(
+        (world.listener.breaks, world.listener.skipped_slots),
+        (0, 0)
+    );
     let share = stats.concealed as f64 / (stats.received + stats.lost) as f64;
     assert!((0.045..0.055).contains(&share), "concealed {share}");
     assert_eq!((stats.concealed, stats.late), (stats.lost, 0));
@@ -95,7 +101,7 @@ fn both_counters_wrap_and_a_clean_network_conceals_nothing() {
         (stats.duplicate, stats.reordered, stats.jitter_ms),
         (0, 0, 0.0)
     );
-    assert_eq!((world.ear.frames, world.ear.breaks), (30_000, 0));
+    assert_eq!((world.listener.frames, world.listener.breaks), (30_000, 0));
     assert_eq!(
         world
             .hub()
@@ -145,13 +151,13 @@ fn reordered_and_repeated_packets_are_counted_and_play_as_if_they_were_not() {
         duplicate: 0.1,
         ..Link::default()
     };
-    let mut world = hearing(3, alice(), link);
+    let mut world = listening(3, alice(), link);
     world.run_for(60 * SECOND);
     let stats = view(&world, ALICE).stats;
     assert_eq!((stats.lost, stats.late, stats.concealed), (0, 0, 0));
     assert!((200..400).contains(&stats.reordered), "{stats:?}");
     assert!((200..400).contains(&stats.duplicate), "{stats:?}");
-    let heard = world.ear.heard(ALICE_HZ, SECOND, 59 * SECOND);
+    let heard = world.listener.audible(ALICE_HZ, SECOND, 59 * SECOND);
     assert_eq!(heard, 58 * SECOND);
 }
 
@@ -162,10 +168,10 @@ fn lost_packets_leave_no_holes() {
         loss: 0.05,
         ..Link::default()
     };
-    let mut world = hearing(5, alice(), link);
+    let mut world = listening(5, alice(), link);
     world.run_for(60 * SECOND);
     assert!(view(&world, ALICE).stats.concealed > 100);
-    let heard = world.ear.heard(ALICE_HZ, SECOND, 59 * SECOND);
+    let heard = world.listener.audible(ALICE_HZ, SECOND, 59 * SECOND);
     assert!(heard > 57 * SECOND, "{heard:?} of 58 s");
 }
 
@@ -204,9 +210,12 @@ fn the_same_seed_tells_the_same_story() {
             reorder: 0.1,
             ..Link::default()
         };
-        let mut world = hearing(seed, alice(), link);
+        let mut world = listening(seed, alice(), link);
         world.run_for(30 * SECOND);
-        let levels = world.ear.levels(ALICE_HZ, SECOND, 30 * SECOND).to_vec();
+        let levels = world
+            .listener
+            .levels(ALICE_HZ, SECOND, 30 * SECOND)
+            .to_vec();
         (view(&world, ALICE).stats, levels)
     };
     assert_eq!(story(3), story(3));

@@ -41,7 +41,7 @@ fn refused(world: &mut World, reason: Refused) -> u64 {
 #[test]
 fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
     let mut random = Random::new(41);
-    let mut world = hearing(41, alice(), link());
+    let mut world = listening(41, alice(), link());
     for round in 0..40 {
         let (sequence_number, timestamp) = (random.next_u64() as u16, random.next_u64() as u32);
         // The new numbers are anywhere, and near the old ones.
@@ -60,8 +60,8 @@ fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
         let restarted = world.now();
         world.run_for(SECOND);
         let heard = world
-            .ear
-            .heard(ALICE_HZ, restarted + 200 * MS, restarted + 900 * MS);
+            .listener
+            .audible(ALICE_HZ, restarted + 200 * MS, restarted + 900 * MS);
         assert_eq!(
             heard,
             700 * MS,
@@ -78,14 +78,17 @@ fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
 
 #[test]
 fn a_sender_whose_address_changes_goes_on() {
-    let mut world = hearing(42, alice(), link());
+    let mut world = listening(42, alice(), link());
     world.run_for(5 * SECOND);
     let elsewhere: SocketAddr = "[2001:db8::9]:61000".parse().unwrap();
     world.sender(0).address = elsewhere;
     world.run_for(5 * SECOND);
     assert_eq!(view(&world, ALICE).address, Some(elsewhere));
     assert_eq!(view(&world, ALICE).stats.concealed, 0);
-    assert_eq!(world.ear.heard(ALICE_HZ, SECOND, 9 * SECOND), 8 * SECOND);
+    assert_eq!(
+        world.listener.audible(ALICE_HZ, SECOND, 9 * SECOND),
+        8 * SECOND
+    );
     assert_eq!(
         world.events.len(),
         1,
@@ -97,7 +100,7 @@ fn a_sender_whose_address_changes_goes_on() {
 /// Bob has Alice's SSRC. She was first, so she is heard and he is not.
 #[track_caller]
 fn check_shared_ssrc(what: &str, link: Link, bobs_packing: Packing) {
-    let mut world = hearing(43, alice(), link);
+    let mut world = listening(43, alice(), link);
     let mut bob = bob_packed(bobs_packing);
     bob.ssrc = ALICE;
     bob.sequence_number = 20_000;
@@ -108,8 +111,8 @@ fn check_shared_ssrc(what: &str, link: Link, bobs_packing: Packing) {
     let alices_address = world.sender(0).address;
     let (from, to) = (5 * SECOND, 64 * SECOND);
     let (alice, bob) = (
-        world.ear.heard(ALICE_HZ, from, to),
-        world.ear.heard(BOB_HZ, from, to),
+        world.listener.audible(ALICE_HZ, from, to),
+        world.listener.audible(BOB_HZ, from, to),
     );
     let stats = view(&world, ALICE).stats;
     assert!(
@@ -153,7 +156,7 @@ fn of_two_senders_with_one_ssrc_the_first_one_is_heard() {
 
 #[test]
 fn the_second_sender_with_an_ssrc_is_heard_once_the_first_one_has_left() {
-    let mut world = hearing(44, alice(), link());
+    let mut world = listening(44, alice(), link());
     let mut bob = bob();
     bob.ssrc = ALICE;
     (bob.sequence_number, bob.timestamp) = (20_000, 1_000_000_000);
@@ -163,7 +166,7 @@ fn the_second_sender_with_an_ssrc_is_heard_once_the_first_one_has_left() {
     world.sender(0).pause(Pause::Nothing);
     let left = world.now();
     world.run_for(5 * SECOND);
-    let onset = world.ear.onset(BOB_HZ, left).unwrap();
+    let onset = world.listener.onset(BOB_HZ, left).unwrap();
     assert!(onset < 400 * MS, "{onset:?}");
 }
 
@@ -238,7 +241,7 @@ fn every_legal_kind_of_packet_plays_without_a_hole() {
         packings.extend([celt(packet_samples, false), celt(packet_samples, true)]);
     }
     for packing in packings {
-        let mut world = hearing(46, alice_packed(packing), link());
+        let mut world = listening(46, alice_packed(packing), link());
         world.run_for(5 * SECOND);
         let stats = view(&world, ALICE).stats;
         let SourceStats {
@@ -252,14 +255,14 @@ fn every_legal_kind_of_packet_plays_without_a_hole() {
             (stats.delay_ms - 40.0).abs() < 20.0,
             "{packing:?}: {stats:?}"
         );
-        let heard = world.ear.heard(ALICE_HZ, SECOND, 4 * SECOND);
+        let heard = world.listener.audible(ALICE_HZ, SECOND, 4 * SECOND);
         assert_eq!(heard, 3 * SECOND, "{packing:?}");
     }
 }
 
 #[test]
 fn volume_and_mute_shape_the_mix_and_a_muted_client_stays_live() {
-    let mut world = hearing(47, alice(), link());
+    let mut world = listening(47, alice(), link());
     world.add(bob(), link());
     let set = |world: &mut World, percent, muted| {
         let volume = Volume::new(percent).unwrap();
@@ -274,7 +277,7 @@ fn volume_and_mute_shape_the_mix_and_a_muted_client_stays_live() {
         let from = world.now() + 40 * MS;
         world.run_for(2 * SECOND);
         let levels = |pitch| {
-            let levels = world.ear.levels(pitch, from, world.now() - 20 * MS);
+            let levels = world.listener.levels(pitch, from, world.now() - 20 * MS);
             levels.iter().sum::<f32>() / levels.len() as f32
         };
         (levels(ALICE_HZ), levels(BOB_HZ))

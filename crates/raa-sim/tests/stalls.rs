@@ -25,7 +25,7 @@ const SETTLED: Duration = Duration::from_secs(20);
 /// tone is whole again, and every slot since has had its frame.
 #[track_caller]
 fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> World {
-    let mut world = hearing(21, alice(), steady_link());
+    let mut world = listening(21, alice(), steady_link());
     world.run_for(SETTLED);
     let before_ms = view(&world, ALICE).stats.delay_ms;
     stall(&mut world, length);
@@ -40,18 +40,18 @@ fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> 
     let whole_from = world.now();
     world.run_for(5 * SECOND);
     let heard = world
-        .ear
-        .heard(ALICE_HZ, whole_from, world.now() - 100 * MS);
+        .listener
+        .audible(ALICE_HZ, whole_from, world.now() - 100 * MS);
     assert!(
         heard >= 4890 * MS,
         "{what} {length:?}: heard {heard:?}, {stats:?}"
     );
     assert_eq!(
-        world.ear.frames + world.ear.skipped_slots,
+        world.listener.frames + world.listener.skipped_slots,
         world.slots_due(),
         "{what} {length:?}"
     );
-    assert_eq!(world.ear.breaks, 0);
+    assert_eq!(world.listener.breaks, 0);
     world
 }
 
@@ -61,11 +61,11 @@ fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
         let world = check("server", length, World::stall_server);
         let skipped = (length.as_millis() / 20) as u64;
         assert!(
-            (skipped - 1..=skipped).contains(&world.ear.skipped_slots),
+            (skipped - 1..=skipped).contains(&world.listener.skipped_slots),
             "{}",
-            world.ear.skipped_slots
+            world.listener.skipped_slots
         );
-        let again = world.ear.onset(ALICE_HZ, SETTLED + length).unwrap();
+        let again = world.listener.onset(ALICE_HZ, SETTLED + length).unwrap();
         assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
         assert_eq!(view(&world, ALICE).stats.lost, 0);
     }
@@ -78,10 +78,10 @@ fn a_stall_of_the_network_and_the_burst_after_it_are_forgotten() {
             let until = world.now() + length;
             world.path(0).hold(until);
         });
-        let again = world.ear.onset(ALICE_HZ, SETTLED + length).unwrap();
+        let again = world.listener.onset(ALICE_HZ, SETTLED + length).unwrap();
         assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
         assert_eq!(
-            (world.ear.skipped_slots, view(&world, ALICE).stats.lost),
+            (world.listener.skipped_slots, view(&world, ALICE).stats.lost),
             (0, 0)
         );
     }
@@ -94,16 +94,16 @@ fn a_stall_of_the_sender_and_the_burst_after_it_are_forgotten() {
             let until = world.now() + length;
             world.sender(0).stall(until);
         });
-        let again = world.ear.onset(ALICE_HZ, SETTLED + length).unwrap();
+        let again = world.listener.onset(ALICE_HZ, SETTLED + length).unwrap();
         assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
-        assert_eq!(world.ear.skipped_slots, 0);
+        assert_eq!(world.listener.skipped_slots, 0);
     }
 }
 
 #[test]
 fn short_packets_and_a_long_stall_of_the_server() {
     // More packets wait in the socket than a jitter buffer holds.
-    let mut world = hearing(
+    let mut world = listening(
         22,
         alice_packed(Packing {
             packet_samples: 120,
@@ -116,6 +116,6 @@ fn short_packets_and_a_long_stall_of_the_server() {
     world.run_for(20 * SECOND);
     let stats = view(&world, ALICE).stats;
     assert!((20.0..35.0).contains(&stats.delay_ms), "{stats:?}");
-    let again = world.ear.onset(ALICE_HZ, 15 * SECOND).unwrap();
+    let again = world.listener.onset(ALICE_HZ, 15 * SECOND).unwrap();
     assert!(again <= 200 * MS, "heard again after {again:?}");
 }

@@ -33,7 +33,7 @@ fn check(length: Duration, pause: Pause, marks_talkspurts: bool) {
     let what = format!("{length:?} of {pause:?}, marker {marks_talkspurts}");
     let mut alice = alice();
     alice.marks_talkspurts = marks_talkspurts;
-    let mut world = hearing(31, alice, link());
+    let mut world = listening(31, alice, link());
     world.run_for(3 * SECOND);
     world.sender(0).pause(pause);
     world.run_for(length);
@@ -46,9 +46,9 @@ fn check(length: Duration, pause: Pause, marks_talkspurts: bool) {
     // 20 ms of capture, 20 to 25 of network, 25 to 40 of buffer, up to 20 until the slot; until then
     // the last word may still fade out.
     let earliest = resumed + 70 * MS;
-    let onset = earliest - resumed + world.ear.onset(ALICE_HZ, earliest).unwrap();
+    let onset = earliest - resumed + world.listener.onset(ALICE_HZ, earliest).unwrap();
     assert!(onset <= 130 * MS, "{what}: onset after {onset:?}");
-    let heard = world.ear.heard(ALICE_HZ, earliest, world.now());
+    let heard = world.listener.audible(ALICE_HZ, earliest, world.now());
     // The concealment after the last packet is heard for 70 ms at half its level.
     let expected = 3000 * MS..=3100 * MS;
     assert!(
@@ -112,7 +112,7 @@ fn a_pause_of_an_hour_is_silence_even_if_a_clock_drifts() {
 
 #[test]
 fn a_player_whose_timestamps_stood_still_is_heard_again_soon() {
-    let mut world = hearing(
+    let mut world = listening(
         32,
         alice(),
         Link {
@@ -127,7 +127,7 @@ fn a_player_whose_timestamps_stood_still_is_heard_again_soon() {
         world.sender(0).speak();
         let resumed = world.now();
         world.run_for(3 * SECOND);
-        let onset = world.ear.onset(ALICE_HZ, resumed + 60 * MS).unwrap() + 60 * MS;
+        let onset = world.listener.onset(ALICE_HZ, resumed + 60 * MS).unwrap() + 60 * MS;
         assert!(onset < 350 * MS, "{length:?}: heard after {onset:?}");
     }
 }

@@ -1,11 +1,11 @@
-//! What a known client costs in memory: a thousand of them, who have spoken.
+//! Measures how much memory a client takes, with a thousand clients that have spoken.
 //!
 //! ```text
 //! cargo run --release -p raa-sim --bin raa-memory [CLIENTS]
 //! ```
 //!
-//! Always: what is told is how much the process has grown in resident pages, so the allocator's
-//! own cost counts, too; it fails where a client costs more than [`MOST_KIB`].
+//! Always: the result is the growth of the process in resident pages, so it includes the
+//! allocator's own memory; more than [`MAX_KIB`] for each client is a failure.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,35 +18,40 @@ use raa_core::codec::Decoder;
 use raa_sim::measure::work::Speakers;
 
 const CLIENTS: usize = 1000;
-/// A client may cost so much, most of it its decoder.
-const MOST_KIB: f64 = 100.0;
-/// Slots in which all speak: they join 50 in a slot, and then their delays settle.
-const SPOKEN: u32 = 100;
-/// For each of how many, in KiB.
+/// The most that a client may take. Most of it is its decoder.
+const MAX_KIB: f64 = 100.0;
+/// Slots in which all speak after the last one has joined, so that their delays settle.
+const SPEAKING_SLOTS: u32 = 100;
+/// Bytes in a KiB.
 const KIB: f64 = 1024.0;
 
 fn main() -> anyhow::Result<ExitCode> {
     let clients = env::args().nth(1).map_or(Ok(CLIENTS), |arg| arg.parse())?;
     let decoder_kib = decoder_kib(clients)?;
     let mut speakers = Speakers::new(clients)?;
-    // What the senders need is there before, and is not counted.
+    // The senders' own memory is allocated first, so that it does not count.
     speakers.write();
     let before = resident_bytes()?;
-    speakers.warm_up(SPOKEN + clients.div_ceil(50) as u32);
+    // 50 clients can join in a slot.
+    speakers.warm_up(SPEAKING_SLOTS + clients.div_ceil(50) as u32);
     let client_kib = (resident_bytes()? - before) / KIB / clients as f64;
-    anyhow::ensure!(speakers.hub.stats().active == clients, "not all are heard");
-    println!("{clients} clients who have spoken: {client_kib:.1} KiB each, at most {MOST_KIB}");
+    anyhow::ensure!(
+        speakers.hub.stats().active == clients,
+        "not all clients are in the mix"
+    );
+    println!("{clients} clients that have spoken: {client_kib:.1} KiB each, at most {MAX_KIB}");
     println!("a decoder alone: {decoder_kib:.1} KiB, {:.0} % of that", {
         100.0 * decoder_kib / client_kib
     });
-    Ok(if client_kib <= MOST_KIB {
+    Ok(if client_kib <= MAX_KIB {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// The memory of one of so many decoders; they are kept, or the clients would get their pages.
+/// Measures the memory of one of `count` decoders. They are never freed, because the clients
+/// would otherwise reuse their pages.
 fn decoder_kib(count: usize) -> anyhow::Result<f64> {
     let before = resident_bytes()?;
     let decoders: Result<Vec<_>, _> = (0..count).map(|_| Decoder::new()).collect();
@@ -54,10 +59,14 @@ fn decoder_kib(count: usize) -> anyhow::Result<f64> {
     Ok((resident_bytes()? - before) / KIB / count as f64)
 }
 
-/// Memory of this process that is really there, proc(5).
+/// Returns the resident memory of this process (proc(5)).
 fn resident_bytes() -> anyhow::Result<f64> {
     let statm = fs::read_to_string("/proc/self/statm")?;
-    let pages: f64 = statm.split(' ').nth(1).context("statm")?.parse()?;
-    let page_bytes = sysconf(SysconfVar::PAGE_SIZE)?.context("no page size")?;
+    let pages: f64 = statm
+        .split(' ')
+        .nth(1)
+        .context("/proc/self/statm has no resident pages")?
+        .parse()?;
+    let page_bytes = sysconf(SysconfVar::PAGE_SIZE)?.context("the page size is unknown")?;
     Ok(pages * page_bytes as f64)
 }

@@ -1,11 +1,11 @@
-//! `raa-quality send IN.wav FOLDER`: what of a sound arrives over bad networks, as WAV files to score.
-//! `raa-quality record URL SECONDS OUT.wav`: the mix of a server, to have such a sound.
+//! Produces WAV files of a sound that passed through bad networks, for scoring.
 //!
-//! The sound goes through RAA's encoder, a simulated network and RAA's receiver, once for each
-//! loss and redundancy; and the same packets through the simplest receiver there is, which holds
-//! them for 40 ms and plays the last frame again where one is missing.
-//! Always: mono, 48 kHz, 16 bit; the same losses for both; what is compared is the last of
-//! several passes, when the delay has been found.
+//! `raa-quality send IN.wav FOLDER` sends a sound through RAA's encoder, a simulated network and
+//! RAA's receiver, once for each loss and redundancy, and the same packets to the simplest receiver
+//! possible: it holds them for 40 ms and repeats the last frame where one is missing.
+//! `raa-quality record URL SECONDS OUT.wav` records the mix of a server as such a sound.
+//! Always: WAV files are mono, 48 kHz, 16 bit; both receivers have the same losses; the last of
+//! several passes is written, when the delay has settled.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,12 +21,13 @@ use raa_sim::{Clip, Link, OneSource, Sender};
 use tokio_tungstenite::tungstenite::Message;
 
 const SEED: u64 = 11;
-/// In percent.
-const LOSSES: [u32; 4] = [0, 5, 10, 20];
+/// Shares of lost packets, in percent.
+const LOSSES_PERCENT: [u32; 4] = [0, 5, 10, 20];
+/// Earlier frames in each packet.
 const REDUNDANCIES: [usize; 4] = [0, 1, 2, 3];
-/// The passes before the last one take at least so long.
+/// The least duration of the passes before the last one.
 const WARM_UP: Duration = Duration::from_secs(20);
-/// What is left of the sound when its last packet is sent: 400 ms.
+/// Slots that are recorded after the last packet was sent: 400 ms.
 const TAIL_SLOTS: usize = 20;
 
 fn main() -> anyhow::Result<()> {
@@ -49,7 +50,7 @@ fn send(wav: &Path, folder: &Path) -> anyhow::Result<()> {
     let packets = vec![packets; passes as usize].concat();
     let last_pass = packets.len() - packets.len() / passes as usize;
     std::fs::create_dir_all(folder)?;
-    for loss_percent in LOSSES {
+    for loss_percent in LOSSES_PERCENT {
         let link = Link {
             delay: Duration::from_millis(25),
             loss: f64::from(loss_percent) / 100.0,
@@ -78,14 +79,14 @@ fn encode(pcm: &[f32]) -> anyhow::Result<Vec<Vec<u8>>> {
         .collect()
 }
 
-/// From packet `from` on, by RAA's receiver.
+/// Returns the sound from packet `from` on as RAA's receiver plays it.
 fn received(
     packets: &[Vec<u8>],
     from: usize,
     redundancy: usize,
     link: Link,
 ) -> anyhow::Result<Vec<f32>> {
-    let clip = Clip::of(packets.to_vec()).context("there is not enough sound")?;
+    let clip = Clip::from_packets(packets.to_vec()).context("the sound is too short")?;
     let mut sender = Sender::new(1, Arc::new(clip), Duration::ZERO, 0.0);
     sender.redundancy = redundancy;
     let mut one = OneSource::new(SEED, sender, link)?;
@@ -93,8 +94,8 @@ fn received(
     Ok(one.record(SLOT * (packets.len() - from + TAIL_SLOTS) as u32))
 }
 
-/// From packet `from` on, by a receiver that repeats the last frame. Loss alone makes no packet
-/// late, so its delay of 40 ms need not be simulated.
+/// Returns the sound from packet `from` on as a receiver plays it that repeats the last frame for
+/// a lost one. Loss alone makes no packet late, so its delay of 40 ms need not be simulated.
 fn fixed(packets: &[Vec<u8>], from: usize, link: Link) -> anyhow::Result<Vec<f32>> {
     let mut path = NetworkPath::new(link, SEED);
     let mut decoder = Decoder::new()?;
@@ -111,6 +112,7 @@ fn fixed(packets: &[Vec<u8>], from: usize, link: Link) -> anyhow::Result<Vec<f32
     Ok(pcm)
 }
 
+/// Records the mix at a WebSocket URL.
 fn record(url: &str, seconds: u64, wav: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -122,7 +124,10 @@ fn record(url: &str, seconds: u64, wav: &Path) -> anyhow::Result<()> {
     runtime.block_on(async {
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await?;
         while Instant::now() < end {
-            let message = socket.next().await.context("the server has gone")??;
+            let message = socket
+                .next()
+                .await
+                .context("the server has closed the connection")??;
             if let Message::Binary(datagram) = message {
                 let packet = Packet::parse(&datagram)?;
                 let samples = decoder.decode(packet.payload, &mut frame)?;

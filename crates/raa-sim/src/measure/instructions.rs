@@ -1,59 +1,59 @@
-//! Counts of instructions beside a table of what they were: a guard against hot paths that grow.
+//! Instruction counts of hot paths compared with a table, so that a path that grows is noticed.
 //!
-//! Instructions are the same on a busy machine as on a quiet one. Always: a path dearer than the
-//! tolerance allows, or one that the table lacks, is a failure; a cheaper one is only told. What
-//! libopus has a part in is a ratio to libopus alone, whose build differs from machine to machine.
+//! Unlike times, instruction counts are the same on a busy machine. Paths that contain libopus are
+//! given as a ratio to libopus alone, whose build differs from machine to machine.
+//! Always: a path that costs more than the tolerance allows, or is not in the table, is a failure;
+//! a path that costs less is only reported.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What an operation of a path costs.
+/// The cost of one operation of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cost {
-    /// The path's.
+    /// The name of the path.
     pub name: String,
-    /// Instructions, or how many times those of `beside`.
+    /// The number of instructions, or their ratio to those of `relative_to`.
     pub value: f64,
-    /// The path that is the measure.
-    pub beside: Option<String>,
+    /// The path whose instructions are the unit of `value`, if it is a ratio.
+    pub relative_to: Option<String>,
 }
 
-/// How much dearer a path may be than the table says.
+/// How much more than in the table a path may cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
-    /// In percent of a number of instructions.
+    /// For instruction counts, in percent.
     pub count_percent: f64,
-    /// In percent of a ratio.
+    /// For ratios, in percent.
     pub ratio_percent: f64,
 }
 
-/// The compiler is the table's.
+/// The tolerance with the compiler that the table was made with.
 pub const SAME_COMPILER: Tolerance = Tolerance {
     count_percent: 5.0,
     ratio_percent: 1.0,
 };
-/// Another compiler makes other instructions of the same code: only what is far off is a failure.
+/// The tolerance with another compiler, which makes different instructions of the same code.
 pub const OTHER_COMPILER: Tolerance = Tolerance {
     count_percent: 25.0,
     ratio_percent: 3.0,
 };
-/// So many instructions more are never a failure: what a short path costs depends on what the
-/// compiler finds around it, by a call or two.
+/// The number of additional instructions that is always allowed: the cost of a short path depends
+/// on the code around it, by a call or two.
 const SLACK: f64 = 20.0;
 
-/// What the table says, and which compiler made it.
+/// A table of costs and the compiler that it was made with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
-    /// As `rustc --version` says it, without its date.
+    /// The compiler and its version, such as `rustc 1.95.0`.
     pub compiler: String,
-    /// In the table's order.
+    /// The costs in the order of the table.
     pub costs: Vec<Cost>,
 }
 
 const COMPILER: &str = "# compiler: ";
 
 impl Table {
-    /// Reads what [`Table::render`] has written; `None` when a line is not understood.
+    /// Parses the output of [`Table::render`]; `None` if a line is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let compiler = text.lines().find_map(|line| line.strip_prefix(COMPILER))?;
         let rows = text.lines().filter(|line| !line.starts_with('#'));
@@ -63,16 +63,16 @@ impl Table {
         })
     }
 
-    /// The file; `head` is its first lines, each a comment.
+    /// Writes the table as text that begins with the comment lines `head`.
     pub fn render(&self, head: &str) -> String {
         let mut text = format!("{head}{COMPILER}{}\n#\n", self.compiler);
         for cost in &self.costs {
-            let _ = writeln!(text, "{:16} {}", cost.name, amount(cost.value, cost));
+            let _ = writeln!(text, "{:16} {}", cost.name, format_value(cost.value, cost));
         }
         text
     }
 
-    /// How much dearer than this `compiler`'s code may be.
+    /// Returns the tolerance for code of this compiler.
     pub fn tolerance(&self, compiler: &str) -> Tolerance {
         if self.compiler == compiler {
             SAME_COMPILER
@@ -81,75 +81,72 @@ impl Table {
         }
     }
 
-    /// One line for each cost, and whether none is a failure.
-    pub fn judge(&self, costs: &[Cost], tolerance: Tolerance) -> (String, bool) {
+    /// Compares costs with the table. Returns a line of text for each, and whether none is a failure.
+    pub fn compare(&self, costs: &[Cost], tolerance: Tolerance) -> (String, bool) {
         let mut text = String::new();
         let mut passes = true;
         for cost in costs {
-            let (verdict, passed) = self.judge_one(cost, tolerance);
+            let (verdict, is_allowed) = self.compare_one(cost, tolerance);
             let _ = writeln!(
                 text,
                 "{:16} {}  {verdict}",
                 cost.name,
-                amount(cost.value, cost)
+                format_value(cost.value, cost)
             );
-            passes &= passed;
+            passes &= is_allowed;
         }
-        for gone in self.costs.iter().filter(|old| !has(costs, &old.name)) {
+        let is_measured = |name: &str| costs.iter().any(|cost| cost.name == name);
+        for missing in self.costs.iter().filter(|old| !is_measured(&old.name)) {
             let _ = writeln!(
                 text,
-                "{:16} FAILED: it is in the table and was not measured",
-                gone.name
+                "{:16} FAILED: in the table but not measured",
+                missing.name
             );
             passes = false;
         }
         (text, passes)
     }
 
-    fn judge_one(&self, cost: &Cost, tolerance: Tolerance) -> (String, bool) {
-        let alike = |old: &&Cost| old.name == cost.name && old.beside == cost.beside;
-        let Some(old) = self.costs.iter().find(alike) else {
-            return ("FAILED: the table lacks it".to_owned(), false);
+    fn compare_one(&self, cost: &Cost, tolerance: Tolerance) -> (String, bool) {
+        let is_same = |old: &&Cost| old.name == cost.name && old.relative_to == cost.relative_to;
+        let Some(old) = self.costs.iter().find(is_same) else {
+            return ("FAILED: not in the table".to_owned(), false);
         };
-        let (percent, slack) = match cost.beside {
+        let (percent, slack) = match cost.relative_to {
             None => (tolerance.count_percent, SLACK),
             Some(_) => (tolerance.ratio_percent, 0.0),
         };
         let change = cost.value - old.value;
         let allowed = (old.value * percent / 100.0).max(slack);
-        let told = format!(
+        let difference = format!(
             "{:+.1} %, expected {} with a tolerance of {}",
             100.0 * change / old.value,
-            amount(old.value, old).trim_start(),
-            amount(allowed, old).trim_start()
+            format_value(old.value, old).trim_start(),
+            format_value(allowed, old).trim_start()
         );
-        // What is not a number is no more allowed than what is too much.
+        // NaN is not allowed either.
         if change > allowed || change.is_nan() {
-            (format!("FAILED: {told}"), false)
+            (format!("FAILED: {difference}"), false)
         } else if change < -allowed {
-            (format!("cheaper, the table wants renewing: {told}"), true)
+            (format!("cheaper, so update the table: {difference}"), true)
         } else {
-            (told, true)
+            (difference, true)
         }
     }
 }
 
-fn has(costs: &[Cost], name: &str) -> bool {
-    costs.iter().any(|cost| cost.name == name)
-}
-
-fn amount(value: f64, cost: &Cost) -> String {
-    match &cost.beside {
+fn format_value(value: f64, cost: &Cost) -> String {
+    match &cost.relative_to {
         None => format!("{value:12.1} instructions"),
-        Some(beside) => format!("{value:12.4} x {beside}"),
+        Some(path) => format!("{value:12.4} x {path}"),
     }
 }
 
 fn parse_row(row: &str) -> Option<Cost> {
     let words: Vec<_> = row.split_whitespace().collect();
-    let (name, value, beside) = match words[..] {
+    let (name, value, relative_to) = match words[..] {
         [name, value, "instructions"] => (name, value, None),
-        [name, value, "x", beside] => (name, value, Some(beside.to_owned())),
+        [name, value, "x", path] => (name, value, Some(path.to_owned())),
         _ => return None,
     };
     let value = value.parse().ok().filter(|&value: &f64| value > 0.0)?;
@@ -157,53 +154,8 @@ fn parse_row(row: &str) -> Option<Cost> {
     Some(Cost {
         name,
         value,
-        beside,
+        relative_to,
     })
-}
-
-/// The instructions of each function whose name begins with `prefix`, with all that it calls:
-/// the sum over its calls in a profile as callgrind writes it.
-pub fn inclusive(profile: &str, prefix: &str) -> BTreeMap<String, u64> {
-    let mut names = BTreeMap::new();
-    let mut sums = BTreeMap::new();
-    let mut callee = None;
-    let mut is_cost = false;
-    for line in profile.lines() {
-        // The line behind `calls=` is what the calls have cost.
-        if std::mem::take(&mut is_cost) {
-            let cost: u64 = line
-                .split(' ')
-                .nth(1)
-                .and_then(|cost| cost.parse().ok())
-                .unwrap_or(0);
-            if let Some(name) = callee.take().and_then(|name| own_name(name, prefix)) {
-                *sums.entry(name.to_owned()).or_default() += cost;
-            }
-        } else if let Some(said) = line.strip_prefix("cfn=") {
-            callee = Some(full_name(said, &mut names));
-        } else if let Some(said) = line.strip_prefix("fn=") {
-            full_name(said, &mut names);
-        } else {
-            is_cost = line.starts_with("calls=");
-        }
-    }
-    sums
-}
-
-/// A name is written once, behind its number: `(17) name`, and from then on `(17)`.
-fn full_name<'a>(said: &'a str, names: &mut BTreeMap<&'a str, &'a str>) -> &'a str {
-    let Some((number, name)) = said.split_once(' ') else {
-        return names.get(said).copied().unwrap_or(said);
-    };
-    names.insert(number, name);
-    name
-}
-
-/// The function's name without its module and the compiler's additions.
-fn own_name<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
-    let mut parts = name.split("::");
-    let own = parts.find_map(|part| part.strip_prefix(prefix))?;
-    own.split(|c: char| !c.is_alphanumeric() && c != '_').next()
 }
 
 #[cfg(test)]
@@ -222,106 +174,75 @@ source                 1.0700 x decode
         Table::parse(TABLE).unwrap()
     }
 
-    /// What is told of `name` when it costs `value` and all else is as it was.
-    fn judged(name: &str, value: f64, tolerance: Tolerance) -> (String, bool) {
+    /// Returns the line about `name` if it costs `value` and everything else is unchanged.
+    fn line_for(name: &str, value: f64, tolerance: Tolerance) -> (String, bool) {
         let table = table();
         let mut costs = table.costs.clone();
         let changed = costs.iter_mut().find(|cost| cost.name == name).unwrap();
         changed.value = value;
-        let (text, passes) = table.judge(&costs, tolerance);
+        let (text, passes) = table.compare(&costs, tolerance);
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         assert_eq!(text.matches("FAILED").count(), usize::from(!passes));
         (line.to_owned(), passes)
     }
 
     #[test]
-    fn what_costs_as_much_as_before_passes() {
+    fn unchanged_costs_pass() {
         let table = table();
-        assert!(table.judge(&table.costs, SAME_COMPILER).1);
-        assert!(judged("slot", 10_499.0, SAME_COMPILER).1);
-        assert!(judged("source", 1.08, SAME_COMPILER).1);
-        assert!(judged("parse", 60.0, SAME_COMPILER).1);
+        assert!(table.compare(&table.costs, SAME_COMPILER).1);
+        assert!(line_for("slot", 10_499.0, SAME_COMPILER).1);
+        assert!(line_for("source", 1.08, SAME_COMPILER).1);
+        assert!(line_for("parse", 60.0, SAME_COMPILER).1);
     }
 
     #[test]
-    fn what_is_dearer_fails_and_says_by_how_much() {
-        let (line, passes) = judged("slot", 10_600.0, SAME_COMPILER);
+    fn higher_costs_fail_with_the_difference() {
+        let (line, passes) = line_for("slot", 10_600.0, SAME_COMPILER);
         assert!(!passes);
         let expected = "10600.0 instructions  FAILED: +6.0 %, expected 10000.0 instructions \
                         with a tolerance of 500.0 instructions";
         assert!(line.ends_with(expected), "{line}");
-        assert!(!judged("source", 1.09, SAME_COMPILER).1);
-        assert!(!judged("parse", 61.0, SAME_COMPILER).1);
-        assert!(!judged("slot", f64::NAN, SAME_COMPILER).1);
+        assert!(!line_for("source", 1.09, SAME_COMPILER).1);
+        assert!(!line_for("parse", 61.0, SAME_COMPILER).1);
+        assert!(!line_for("slot", f64::NAN, SAME_COMPILER).1);
     }
 
     #[test]
-    fn what_is_cheaper_is_told() {
-        let (line, passes) = judged("slot", 9_000.0, SAME_COMPILER);
+    fn lower_costs_are_reported() {
+        let (line, passes) = line_for("slot", 9_000.0, SAME_COMPILER);
         assert!(passes && line.contains("cheaper"), "{line}");
     }
 
     #[test]
-    fn another_compiler_is_allowed_more_and_not_everything() {
+    fn another_compiler_has_a_wider_tolerance() {
         let table = table();
         assert_eq!(table.tolerance("rustc 1.95.0"), SAME_COMPILER);
         let tolerance = table.tolerance("rustc 1.96.0");
-        assert!(judged("slot", 12_000.0, tolerance).1);
-        assert!(!judged("slot", 13_000.0, tolerance).1);
-        assert!(!judged("source", 1.11, tolerance).1);
+        assert!(line_for("slot", 12_000.0, tolerance).1);
+        assert!(!line_for("slot", 13_000.0, tolerance).1);
+        assert!(!line_for("source", 1.11, tolerance).1);
     }
 
     #[test]
-    fn a_path_that_table_or_run_lacks_fails() {
+    fn a_path_missing_on_either_side_fails() {
         let table = table();
         let mut costs = table.costs.clone();
         costs[0].name = "other".to_owned();
-        let (text, passes) = table.judge(&costs, SAME_COMPILER);
+        let (text, passes) = table.compare(&costs, SAME_COMPILER);
         assert!(!passes);
         assert_eq!(text.matches("FAILED").count(), 2, "{text}");
-        // The same number beside something else says nothing.
+        // The same number in another unit cannot be compared.
         let mut costs = table.costs.clone();
-        costs[2].beside = None;
-        assert!(!table.judge(&costs, SAME_COMPILER).1);
+        costs[2].relative_to = None;
+        assert!(!table.compare(&costs, SAME_COMPILER).1);
     }
 
     #[test]
-    fn a_table_is_read_as_it_was_written() {
+    fn a_written_table_is_read_back() {
         let table = table();
         assert_eq!(Table::parse(&table.render("# Costs.\n")), Some(table));
         assert_eq!(Table::parse("parse 40.0 instructions"), None);
         assert_eq!(Table::parse(&TABLE.replace("40.0", "many")), None);
         assert_eq!(Table::parse(&TABLE.replace("40.0", "0.0")), None);
-    }
-
-    #[test]
-    fn calls_are_summed_with_all_that_they_call() {
-        let profile = "\
-events: Ir
-fn=(1) hot::main
-12 7
-cob=(2) /lib/libm.so
-cfn=(3) hot::path_parse
-calls=1 0
-12 400
-12 3
-cfn=(4) hot::path_slot::h0123456789abcdef
-calls=2 0
-12 90000
-
-fn=(3)
-0 100
-cfn=(5) hot::other
-calls=10 0
-0 300
-
-fn=(6) hot::path_slot_of::{closure#0}
-0 5
-cfn=(3)
-calls=1 0
-0 500
-";
-        let expected = [("parse".to_owned(), 900), ("slot".to_owned(), 90_000)];
-        assert_eq!(inclusive(profile, "path_"), BTreeMap::from(expected));
     }
 }

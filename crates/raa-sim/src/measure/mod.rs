@@ -1,5 +1,7 @@
-//! What benches, tests and measuring programs share: the work that is measured, and the meters.
+//! What benches, tests and measuring programs share: workloads, meters and sockets.
 
+pub mod callgrind;
+pub mod cpu;
 pub mod instructions;
 pub mod socket;
 pub mod tone;

@@ -1,37 +1,37 @@
-//! How pure a tone arrives: a sine is fitted to pieces of the sound, and what it leaves is looked
-//! at.
+//! How clean a tone arrives: a sine is fitted to pieces of the sound, and the residual is measured.
 //!
-//! Always: pure functions of samples at 48 kHz; amplitudes are in full scales.
+//! Always: pure functions of samples at 48 kHz; amplitudes are relative to full scale.
 
 use std::f64::consts::TAU;
 
 use raa_core::SAMPLE_RATE;
 
-/// Length of the windows that count as disturbed or not: 10 ms.
+/// Length of the windows that are judged one by one, in samples: 10 ms.
 const WINDOW: usize = SAMPLE_RATE as usize / 100;
-/// A window is disturbed when its level is off by more than this, in dB,
+/// The difference from the expected level, in dB, above which a window is disturbed.
 const MAX_OFF_DB: f64 = 1.0;
-/// or what is not the tone is louder than this, in dB of the tone.
+/// The level of the residual relative to the tone, in dB, above which a window is disturbed.
 const MAX_RESIDUAL_DB: f64 = -30.0;
-/// How often the frequency is corrected by what the phases say.
+/// How many times the frequency is corrected by the phase difference of the two halves.
 const REFINEMENTS: usize = 3;
 
-/// The sine that is nearest to some samples.
+/// The sine that fits some samples best.
 #[derive(Debug, Clone, Copy)]
 pub struct Fit {
-    /// In turns per sample.
+    /// In cycles per sample.
     frequency: f64,
     sine: f64,
     cosine: f64,
 }
 
 impl Fit {
-    /// At exactly this pitch.
+    /// Fits a sine of exactly this pitch.
     pub fn at(pitch_hz: f64, pcm: &[f32]) -> Self {
         Self::at_frequency(pitch_hz / f64::from(SAMPLE_RATE), pcm)
     }
 
-    /// At whatever pitch near this one is nearest: within a period over the length of `pcm`.
+    /// Fits a sine whose pitch may differ from `pitch_hz` by up to one period over the length of
+    /// `pcm`.
     pub fn near(pitch_hz: f64, pcm: &[f32]) -> Self {
         let mut frequency = pitch_hz / f64::from(SAMPLE_RATE);
         let half = pcm.len() / 2;
@@ -44,7 +44,7 @@ impl Fit {
         Self::at_frequency(frequency, pcm)
     }
 
-    /// Least squares by the normal equations.
+    /// Solves the least-squares problem by its normal equations.
     fn at_frequency(frequency: f64, pcm: &[f32]) -> Self {
         let (mut ss, mut sc, mut cc, mut xs, mut xc) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for (i, &x) in pcm.iter().enumerate() {
@@ -63,12 +63,12 @@ impl Fit {
         }
     }
 
-    /// The peak.
+    /// The peak amplitude.
     pub fn amplitude(&self) -> f64 {
         self.sine.hypot(self.cosine)
     }
 
-    /// What the sine leaves of the samples that it was fitted to.
+    /// The samples minus the sine that was fitted to them.
     pub fn residual(&self, pcm: &[f32]) -> impl Iterator<Item = f64> {
         pcm.iter().enumerate().map(|(i, &x)| {
             let (s, c) = sin_cos(self.frequency, i);
@@ -76,13 +76,14 @@ impl Fit {
         })
     }
 
-    /// At the first sample, in turns.
+    /// The phase at the first sample, in cycles.
     fn phase(&self) -> f64 {
         self.cosine.atan2(self.sine) / TAU
     }
 }
 
-/// The share of windows of 10 ms in which a tone of this amplitude is not what it should be.
+/// Returns the share of 10 ms windows, 0 to 1, in which the tone has the wrong level or too much
+/// residual.
 pub fn disturbed_share(pcm: &[f32], pitch_hz: f64, amplitude: f64) -> f64 {
     let windows = pcm.as_chunks::<WINDOW>().0;
     let disturbed = windows
@@ -96,12 +97,12 @@ fn is_disturbed(window: &[f32], pitch_hz: f64, amplitude: f64) -> bool {
     let off_db = 20.0 * (fit.amplitude() / amplitude).log10();
     let residual = fit.residual(window).map(|x| x * x).sum::<f64>() / WINDOW as f64;
     let residual_db = 10.0 * (residual / (amplitude * amplitude / 2.0)).log10();
-    // Silence has a level of minus infinity and is disturbed.
+    // Silence has a level of minus infinity and so counts as disturbed.
     off_db.abs() > MAX_OFF_DB || residual_db > MAX_RESIDUAL_DB
 }
 
-/// The largest difference of two neighbouring samples in what a tone near this pitch leaves of
-/// `pcm`: the loudest click.
+/// Returns the largest difference between two neighbouring samples of the residual, which is the
+/// size of the loudest click.
 pub fn largest_step(pcm: &[f32], pitch_hz: f64) -> f64 {
     let fit = Fit::near(pitch_hz, pcm);
     let mut last = None;
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pure_tone_leaves_nothing_even_when_its_pitch_is_a_little_off() {
+    fn a_pure_tone_of_nearby_pitch_leaves_no_residual() {
         for off_ppm in [-1000.0, -500.0, 0.0, 30.0, 500.0] {
             let pcm = tone(1000.0 * (1.0 + off_ppm / 1e6), 9600);
             let fit = Fit::near(1000.0, &pcm);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_is_found_at_its_size() {
+    fn a_click_is_measured_at_its_size() {
         let mut pcm = tone(1000.0, 9600);
         pcm[5000..].iter_mut().for_each(|x| *x += 0.01);
         let step = largest_step(&pcm, 1000.0);
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_disturbed_by_a_wrong_level_and_by_noise() {
+    fn wrong_levels_and_noise_disturb_windows() {
         let mut pcm = tone(1000.0, 100 * WINDOW);
         assert!(disturbed_share(&pcm, 1000.0, 0.3) < 1e-9);
         pcm[10 * WINDOW..12 * WINDOW].fill(0.0);

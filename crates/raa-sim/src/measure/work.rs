@@ -1,7 +1,7 @@
-//! The work of a server in its steady state, for those who measure what it costs.
+//! The work of a server in its steady state, for benches and measuring programs.
 //!
-//! Always: the same work on every run. A packet per speaker arrives in every slot, all of them
-//! carry music that is encoded once, and each speaker is at another place of it.
+//! Always: the same work in every run. One packet per speaker arrives in every slot; all of them
+//! carry the same encoded music, each speaker from a different place in it.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,18 +14,18 @@ use raa_core::rtp::{Packet, StreamStart};
 use raa_core::source::Scratch;
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 
-/// Packets that are repeated: a second of music. What is measured over a multiple of it does not
-/// depend on where it begins.
+/// The number of packets that are repeated: a second of music. A measurement over a multiple of it
+/// does not depend on where it begins.
 pub const PACKETS: usize = 50;
-/// Speakers lie so many packets apart in it.
-const APART: usize = 7;
-/// Packets arrive so long after a slot.
+/// The distance in packets between the places of two successive speakers.
+const STAGGER: usize = 7;
+/// The time from the beginning of a slot to the arrival of its packets.
 const PHASE: Duration = Duration::from_millis(7);
 
-/// A chord with overtones whose loudest sample is below `amplitude`, as RAA's clients encode it.
+/// Encodes a chord with overtones, whose peak is below `amplitude`, as RAA's clients do.
 ///
 /// # Errors
-/// When there is no memory for an encoder.
+/// Fails if libopus cannot allocate an encoder.
 pub fn music(amplitude: f64) -> Result<Vec<Vec<u8>>, CodecError> {
     let mut encoder = Encoder::new(EncoderSettings::default())?;
     let packet = |n: usize| {
@@ -36,7 +36,7 @@ pub fn music(amplitude: f64) -> Result<Vec<Vec<u8>>, CodecError> {
     (0..PACKETS).map(packet).collect()
 }
 
-/// Slot `n` of the chord.
+/// Returns the PCM of the chord in slot `n`.
 pub fn chord(amplitude: f64, n: usize) -> [f32; SLOT_SAMPLES] {
     std::array::from_fn(|i| {
         let t = (n * SLOT_SAMPLES + i) as f64 / f64::from(SAMPLE_RATE);
@@ -46,7 +46,7 @@ pub fn chord(amplitude: f64, n: usize) -> [f32; SLOT_SAMPLES] {
     })
 }
 
-/// Writes the RTP packet number `n` of a stream without pauses into the empty `out`.
+/// Replaces the content of `out` with RTP packet number `n` of a stream without pauses.
 pub fn write_packet(ssrc: u32, n: u32, payload: &[u8], out: &mut Vec<u8>) {
     let packet = Packet {
         marker: n == 0,
@@ -60,7 +60,7 @@ pub fn write_packet(ssrc: u32, n: u32, payload: &[u8], out: &mut Vec<u8>) {
     packet.write(out);
 }
 
-/// The payload that a sender with a redundancy of two frames makes of [`music`] (RFC 2198).
+/// Builds the payload of a sender with a redundancy of two frames from [`music`] (RFC 2198).
 pub fn red_payload(music: &[Vec<u8>]) -> Vec<u8> {
     let earlier = [2, 1].map(|distance: u16| Earlier {
         payload_type: OPUS_PAYLOAD_TYPE,
@@ -77,7 +77,7 @@ pub fn red_payload(music: &[Vec<u8>]) -> Vec<u8> {
     payload
 }
 
-/// A sender's regular RTCP report.
+/// Builds a sender's regular RTCP report.
 pub fn report() -> Vec<u8> {
     let report = SenderReport {
         ssrc: 1,
@@ -97,9 +97,9 @@ pub fn report() -> Vec<u8> {
     datagram
 }
 
-/// A hub and those who speak to it.
+/// A hub with clients that all speak without pauses.
 pub struct Speakers {
-    /// What is measured.
+    /// The hub whose work is measured.
     pub hub: Hub,
     music: Vec<Vec<u8>>,
     datagrams: Vec<Vec<u8>>,
@@ -109,41 +109,42 @@ pub struct Speakers {
 }
 
 impl Speakers {
-    /// `count` clients that nobody has heard of yet; at most 50 of them join in a slot.
+    /// Creates a hub and `count` speakers that it does not know yet. It accepts at most 50 new
+    /// ones in a slot.
     ///
     /// # Errors
-    /// When there is no memory for the mix's encoder.
+    /// Fails if libopus cannot allocate the mix's encoder.
     pub fn new(count: usize) -> Result<Self, CodecError> {
         let slot_start = Instant::now();
         Ok(Self {
             hub: Hub::new(config(count), slot_start)?,
-            music: music(level(count))?,
+            music: music(amplitude(count))?,
             datagrams: vec![Vec::new(); count],
             slot_start,
             slots: 0,
         })
     }
 
-    /// Writes the datagrams of the next slot: one of each speaker.
+    /// Writes the datagrams of the next slot, one for each speaker.
     pub fn write(&mut self) {
         for (index, datagram) in self.datagrams.iter_mut().enumerate() {
-            let payload = &self.music[place(index, self.slots)];
+            let payload = &self.music[packet_index(index, self.slots)];
             write_packet(ssrc(index), self.slots, payload, datagram);
         }
     }
 
-    /// Hands them to the hub; how many it takes.
-    pub fn take(&mut self) -> usize {
+    /// Hands the datagrams to the hub and returns how many it accepted.
+    pub fn deliver(&mut self) -> usize {
         let arrival = self.slot_start + PHASE;
         let origin = Origin::Network(([192, 0, 2, 1], 50_000).into());
-        let taken = self.datagrams.iter().map(|datagram| {
-            let taken = self.hub.handle_packet(arrival, origin, datagram);
-            usize::from(taken.is_ok())
+        let accepted = self.datagrams.iter().map(|datagram| {
+            let handled = self.hub.handle_packet(arrival, origin, datagram);
+            usize::from(handled.is_ok())
         });
-        taken.sum()
+        accepted.sum()
     }
 
-    /// Plays the slot; the length of the mix's frame in bytes, its RTP header included.
+    /// Plays the slot and returns the length of the mix's packet in bytes.
     pub fn play(&mut self) -> usize {
         self.slot_start += SLOT;
         self.slots += 1;
@@ -161,20 +162,20 @@ impl Speakers {
         frame_len
     }
 
-    /// A slot in which all speak.
+    /// Runs a whole slot: all speak, and the hub plays.
     pub fn slot(&mut self) {
         self.write();
-        self.take();
+        self.deliver();
         self.play();
     }
 
-    /// Speaks for so many slots. What is measured from then on is the steady state.
+    /// Runs `slots` slots, so that a measurement afterwards is of the steady state.
     pub fn warm_up(&mut self, slots: u32) {
         (0..slots).for_each(|_| self.slot());
     }
 }
 
-/// The least that the same slots can cost: decoders, the sum, an encoder.
+/// The least that the same slots can cost: decoders, a sum and an encoder.
 pub struct BareLoop {
     music: Vec<Vec<u8>>,
     decoders: Vec<Decoder>,
@@ -184,14 +185,14 @@ pub struct BareLoop {
 }
 
 impl BareLoop {
-    /// For `count` speakers.
+    /// Creates the decoders of `count` speakers, and the encoder.
     ///
     /// # Errors
-    /// When there is no memory for a decoder.
+    /// Fails if libopus cannot allocate them.
     pub fn new(count: usize) -> Result<Self, CodecError> {
         let decoders = (0..count).map(|_| Decoder::new());
         Ok(Self {
-            music: music(level(count))?,
+            music: music(amplitude(count))?,
             decoders: decoders.collect::<Result<_, _>>()?,
             encoder: Encoder::new(EncoderSettings::default())?,
             scratch: Box::new([0.0; _]),
@@ -199,14 +200,17 @@ impl BareLoop {
         })
     }
 
-    /// Decodes one packet of each speaker into the mix and encodes that.
+    /// Decodes and sums one packet of each speaker, and encodes the sum.
     ///
     /// # Errors
-    /// None: libopus made the packets itself.
+    /// Fails if libopus cannot decode its own packets, which would be a defect of it.
     pub fn slot(&mut self) -> Result<(), CodecError> {
         let mut mix = [0.0; SLOT_SAMPLES];
         for (index, decoder) in self.decoders.iter_mut().enumerate() {
-            decoder.decode(&self.music[place(index, self.slots)], &mut self.scratch)?;
+            decoder.decode(
+                &self.music[packet_index(index, self.slots)],
+                &mut self.scratch,
+            )?;
             let pairs = mix.iter_mut().zip(self.scratch.iter());
             pairs.for_each(|(mix, x)| *mix += x);
         }
@@ -217,7 +221,7 @@ impl BareLoop {
     }
 }
 
-/// As the server sets its hub, with room for `clients`; nobody goes offline by being silent.
+/// The configuration of the hub, with room for `clients`; silent clients do not go offline.
 fn config(clients: usize) -> HubConfig {
     let mix_stream = StreamStart {
         ssrc: 1,
@@ -235,13 +239,14 @@ fn ssrc(index: usize) -> u32 {
     0x5eed_0000 + index as u32
 }
 
-/// Where in the music a speaker is.
-fn place(index: usize, slot: u32) -> usize {
-    (slot as usize + APART * index) % PACKETS
+/// Returns the index of the packet that a speaker sends in a slot.
+fn packet_index(index: usize, slot: u32) -> usize {
+    (slot as usize + STAGGER * index) % PACKETS
 }
 
-/// How loud each of so many is: together they stay below the limiter's threshold.
-fn level(count: usize) -> f64 {
+/// Returns the amplitude of each of `count` speakers, which keeps their sum below the limiter's
+/// threshold.
+fn amplitude(count: usize) -> f64 {
     0.5 / (count.max(1) as f64).sqrt()
 }
 
@@ -250,18 +255,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_speaker_is_taken_and_heard() {
+    fn every_speaker_is_in_the_mix() {
         let mut speakers = Speakers::new(70).unwrap();
-        // 50 join in the first slot, the others in the second, and all wait for their delay.
+        // 50 join in the first slot and the others in the second; their delays pass after that.
         speakers.warm_up(20);
         speakers.write();
-        assert_eq!(speakers.take(), 70);
-        assert!(speakers.play() > 13, "the mix's frame has sound in it");
+        assert_eq!(speakers.deliver(), 70);
+        assert!(speakers.play() > 13, "the mix has sound in it");
         assert_eq!(speakers.hub.stats().active, 70);
     }
 
     #[test]
-    fn packets_are_music() {
+    fn packets_use_the_full_bitrate() {
         let music = music(0.5).unwrap();
         let bytes: usize = music.iter().map(Vec::len).sum();
         // 64 kbit/s are 160 bytes in 20 ms.

@@ -1,34 +1,34 @@
-//! Sound that is encoded once and sent for as long as a simulation wants.
+//! Sound that is encoded once and repeated for as long as a simulation runs.
 //!
-//! Always: a clip is a tone whose every 20 ms hold whole periods, encoded without prediction
-//! between packets, so it can be repeated without a seam; its packets are cheap to decode,
-//! because an hour has 180,000 of them.
+//! Always: a tone has whole periods in every 20 ms and is encoded without prediction between
+//! packets, so it repeats without a seam; its packets are cheap to decode, because an hour has
+//! 180,000 of them.
 
 use opusic_c::{Application, Bandwidth, Bitrate, Channels, Encoder, ErrorCode, SampleRate, Signal};
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES, codec};
 
-/// The loudest sample of every tone.
+/// The peak amplitude of every tone, relative to full scale.
 pub const AMPLITUDE: f32 = 0.3;
-/// Length of the part that is repeated.
+/// Length of the part that is repeated: 1.2 s, a multiple of every packet length.
 const LOOP_SAMPLES: usize = SAMPLE_RATE as usize * 6 / 5;
 
-/// How a tone is packed.
+/// How a tone is divided into packets and encoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Packing {
     /// Samples per packet at 48 kHz: 120 (2.5 ms) to 5760 (120 ms).
     pub packet_samples: usize,
-    /// Both channels carry the tone.
+    /// Whether packets are stereo, with the tone in both channels.
     pub stereo: bool,
-    /// Which part of Opus does the work.
+    /// The codec inside Opus.
     pub mode: Mode,
 }
 
-/// The halves of Opus (RFC 6716 section 2).
+/// The two codecs of Opus (RFC 6716 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// For music. Narrow-band, which is the cheapest to decode.
+    /// The codec for music; narrow-band here, which is the cheapest to decode.
     Celt,
-    /// For speech, wide-band; packets of 10 to 60 ms.
+    /// The codec for speech; wide-band here, in packets of 10 to 60 ms.
     Silk,
 }
 
@@ -42,29 +42,29 @@ impl Default for Packing {
     }
 }
 
-/// Packets of one tone.
+/// Packets of one sound, repeated without end.
 #[derive(Debug)]
 pub struct Clip {
-    /// The attack, which begins in silence.
+    /// The first packet, whose sound begins in silence.
     attack: Vec<u8>,
-    /// The steady tone.
+    /// The packets that are repeated.
     steady: Vec<Vec<u8>>,
     packet_samples: usize,
 }
 
 impl Clip {
-    /// A tone in packets of 20 ms; `pitch_hz` is a multiple of 50.
+    /// Encodes a tone in packets of 20 ms; `pitch_hz` must be a multiple of 50.
     ///
     /// # Errors
-    /// When there is no memory for an encoder.
+    /// Fails if libopus cannot allocate an encoder.
     pub fn tone(pitch_hz: u32) -> Result<Self, ErrorCode> {
         Self::packed(pitch_hz, Packing::default())
     }
 
-    /// A tone in packets of any kind.
+    /// Encodes a tone in packets of any kind.
     ///
     /// # Errors
-    /// When Opus has no such packets.
+    /// Fails if Opus does not support such packets.
     pub fn packed(pitch_hz: u32, packing: Packing) -> Result<Self, ErrorCode> {
         let mut encoder = encoder(packing)?;
         let packets = 1 + LOOP_SAMPLES / packing.packet_samples;
@@ -82,9 +82,9 @@ impl Clip {
         })
     }
 
-    /// Packets of anything, in their order and then again; `None` when there are not two of them
-    /// of one length.
-    pub fn of(packets: Vec<Vec<u8>>) -> Option<Self> {
+    /// Makes a clip of encoded packets, which are sent in order and then again from the second
+    /// one. Returns `None` for fewer than two packets or packets of different lengths.
+    pub fn from_packets(packets: Vec<Vec<u8>>) -> Option<Self> {
         let (attack, steady) = packets.split_first()?;
         let packet_samples = codec::packet_samples(attack)?;
         let alike = |packet: &Vec<u8>| codec::packet_samples(packet) == Some(packet_samples);
@@ -95,7 +95,7 @@ impl Clip {
         })
     }
 
-    /// The payload of the talkspurt's packet number `n`.
+    /// The payload of packet number `n` of a talkspurt.
     pub fn payload(&self, n: u64) -> &[u8] {
         match n.checked_sub(1) {
             None => &self.attack,
@@ -103,12 +103,12 @@ impl Clip {
         }
     }
 
-    /// What a sender with DTX sends now and then in its pauses: the TOC of one frame, alone.
+    /// The payload that a sender with DTX sends in its pauses: the TOC byte of an empty frame.
     pub fn keep_alive(&self) -> [u8; 1] {
         [self.attack[0] & !0b11]
     }
 
-    /// Samples per packet.
+    /// Samples per packet at 48 kHz.
     pub fn packet_samples(&self) -> usize {
         self.packet_samples
     }
@@ -130,7 +130,7 @@ fn encoder(packing: Packing) -> Result<Encoder, ErrorCode> {
         Mode::Silk => (Application::Voip, Bandwidth::Wide, Signal::Voice, 20_000),
     };
     let mut encoder = Encoder::new(channels, SampleRate::Hz48000, application)?;
-    // Short packets need more of it, or nothing is left for the tone behind their headers.
+    // Short packets need a higher bitrate, because their headers take most of it.
     let short_packets = (SLOT_SAMPLES / packing.packet_samples).max(1) as u32;
     encoder.set_bitrate(Bitrate::Value(bitrate * short_packets))?;
     encoder.set_bandwidth(bandwidth)?;
@@ -140,7 +140,7 @@ fn encoder(packing: Packing) -> Result<Encoder, ErrorCode> {
     Ok(encoder)
 }
 
-/// The PCM of packet `n`, interleaved when it is stereo.
+/// Generates the PCM of packet `n`, interleaved for stereo.
 fn tone(pitch_hz: u32, packing: Packing, n: usize) -> Vec<f32> {
     let channels = if packing.stereo { 2 } else { 1 };
     let start = n * packing.packet_samples;
@@ -164,7 +164,7 @@ mod tests {
         let clip = Clip::packed(800, packing).unwrap();
         let mut decoder = Decoder::new().unwrap();
         let mut pcm = [0.0; MAX_PACKET_SAMPLES];
-        // Twice through the loop: its seam is among them.
+        // Two rounds, so that the seam of the loop is included.
         for n in 0..2 * clip.steady.len() as u64 {
             let samples = codec::packet_samples(clip.payload(n));
             assert_eq!(samples, Some(packing.packet_samples), "{packing:?}");
@@ -181,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn packets_of_different_lengths_are_no_clip() {
+    fn packets_of_different_lengths_are_refused() {
         // One frame of 20 ms, and two of them.
         let [short, long] = [[0xf8, 1], [0xf9, 1]].map(Vec::from);
-        let clip = Clip::of(vec![short.clone(), short.clone()]).unwrap();
+        let clip = Clip::from_packets(vec![short.clone(), short.clone()]).unwrap();
         assert_eq!((clip.payload(5), clip.packet_samples()), (&short[..], 960));
-        assert!(Clip::of(vec![short.clone(), long]).is_none());
-        assert!(Clip::of(vec![short]).is_none());
+        assert!(Clip::from_packets(vec![short.clone(), long]).is_none());
+        assert!(Clip::from_packets(vec![short]).is_none());
     }
 
     #[test]

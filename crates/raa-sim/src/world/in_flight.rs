@@ -1,23 +1,24 @@
-//! What is on its way: in the order of arrival, whatever the order of sending was.
+//! A queue of items on their way, in order of arrival.
 //!
-//! Always: of two that arrive together the one sent earlier comes first.
+//! Always: items that arrive at the same time come out in the order in which they were sent.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-/// See the module's text.
+/// Items that were sent and have not been taken out at their arrival.
 #[derive(Debug)]
 pub struct InFlight<T> {
-    heap: BinaryHeap<Reverse<Sent<T>>>,
+    heap: BinaryHeap<Reverse<Entry<T>>>,
     sent: u64,
 }
 
 #[derive(Debug)]
-struct Sent<T> {
+struct Entry<T> {
     arrival: Duration,
+    /// Position in the order of sending.
     number: u64,
-    what: T,
+    item: T,
 }
 
 impl<T> Default for InFlight<T> {
@@ -30,66 +31,66 @@ impl<T> Default for InFlight<T> {
 }
 
 impl<T> InFlight<T> {
-    /// Sends it on its way.
-    pub fn send(&mut self, arrival: Duration, what: T) {
+    /// Adds an item that arrives at `arrival`.
+    pub fn send(&mut self, arrival: Duration, item: T) {
         self.sent += 1;
-        self.heap.push(Reverse(Sent {
+        self.heap.push(Reverse(Entry {
             arrival,
             number: self.sent,
-            what,
+            item,
         }));
     }
 
-    /// When the next one arrives.
+    /// The arrival time of the next item.
     pub fn next_arrival(&self) -> Option<Duration> {
         self.heap.peek().map(|Reverse(next)| next.arrival)
     }
 
-    /// The next one that has arrived by `now`, and when it did.
+    /// Takes out the next item that has arrived by `now`, with its arrival time.
     pub fn take_arrived(&mut self, now: Duration) -> Option<(Duration, T)> {
         if self.next_arrival()? > now {
             return None;
         }
         let Reverse(next) = self.heap.pop()?;
-        Some((next.arrival, next.what))
+        Some((next.arrival, next.item))
     }
 
-    /// How many are on their way.
+    /// The number of items on their way.
     pub fn len(&self) -> usize {
         self.heap.len()
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no item is on its way.
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }
 }
 
-impl<T> Sent<T> {
+impl<T> Entry<T> {
     fn rank(&self) -> (Duration, u64) {
         (self.arrival, self.number)
     }
 }
 
-impl<T> Ord for Sent<T> {
+impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.rank().cmp(&other.rank())
     }
 }
 
-impl<T> PartialOrd for Sent<T> {
+impl<T> PartialOrd for Entry<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T> PartialEq for Sent<T> {
+impl<T> PartialEq for Entry<T> {
     fn eq(&self, other: &Self) -> bool {
         self.rank() == other.rank()
     }
 }
 
-impl<T> Eq for Sent<T> {}
+impl<T> Eq for Entry<T> {}
 
 #[cfg(test)]
 mod tests {
@@ -98,16 +99,16 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn what_arrives_together_comes_in_the_order_of_sending() {
+    fn simultaneous_arrivals_keep_the_order_of_sending() {
         let mut in_flight = InFlight::default();
-        for (arrival_ms, what) in [(30, "c"), (10, "a"), (30, "d"), (20, "b")] {
-            in_flight.send(arrival_ms * MS, what);
+        for (arrival_ms, item) in [(30, "c"), (10, "a"), (30, "d"), (20, "b")] {
+            in_flight.send(arrival_ms * MS, item);
         }
         assert_eq!(in_flight.next_arrival(), Some(10 * MS));
         assert_eq!(in_flight.take_arrived(9 * MS), None);
         let arrived: Vec<_> = std::iter::from_fn(|| in_flight.take_arrived(30 * MS)).collect();
         let expected = [(10, "a"), (20, "b"), (30, "c"), (30, "d")];
-        assert_eq!(arrived, expected.map(|(ms, what)| (ms * MS, what)));
+        assert_eq!(arrived, expected.map(|(ms, item)| (ms * MS, item)));
         assert!(in_flight.is_empty());
     }
 }

@@ -1,48 +1,48 @@
-//! One direction of a network path: what becomes of each datagram, and when it arrives.
+//! One direction of a network path: decides which datagrams arrive, how often and when.
 //!
-//! Always: time is a `Duration` since the world's start, nothing arrives before it was sent, and
-//! the same seed gives the same fate to every datagram.
+//! Always: times are durations since the world's start; nothing arrives before it was sent; the
+//! same seed gives every datagram the same fate.
 
 use std::time::Duration;
 
 use super::in_flight::InFlight;
 use super::random::Random;
 
-/// How a path behaves. The default is a perfect one without delay.
+/// The properties of a path. The default is a perfect path without delay.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Link {
-    /// Every datagram takes at least so long.
+    /// The delay that every datagram has at least.
     pub delay: Duration,
-    /// What is added to it.
+    /// Random delay in addition to `delay`.
     pub jitter: Jitter,
-    /// Share of datagrams that never arrive.
+    /// Share of datagrams that never arrive, 0 to 1.
     pub loss: f64,
-    /// How many are lost in a row on average, 1 or more; 0: each of them by itself.
+    /// Mean length of a loss burst in datagrams, 1 or more; 0 makes losses independent.
     pub burst: f64,
-    /// Share of datagrams that arrive twice, the second time up to 20 ms later.
+    /// Share of datagrams that arrive twice, 0 to 1; the second copy comes up to 20 ms later.
     pub duplicate: f64,
-    /// Share of datagrams that later ones overtake: they take [`OVERTAKEN_BY`] longer.
+    /// Share of datagrams that are delayed by [`REORDER_DELAY`], so that later ones overtake them.
     pub reorder: f64,
 }
 
-/// An overtaken datagram arrives so much later: behind the next one of 20 ms, and in time for a
-/// playout delay of 40 ms.
-pub const OVERTAKEN_BY: Duration = Duration::from_millis(25);
+/// The additional delay of a reordered datagram: it arrives after the next packet of 20 ms, and
+/// still in time for a playout delay of 40 ms.
+pub const REORDER_DELAY: Duration = Duration::from_millis(25);
 
-/// A random delay, drawn anew for each datagram.
+/// The distribution of a random delay that is drawn for each datagram.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Jitter {
-    /// None.
+    /// No jitter.
     #[default]
     None,
-    /// From nothing to this, all alike.
+    /// Uniform from zero to this.
     Uniform(Duration),
-    /// Exponential with this mean: mostly little, now and then much.
+    /// Exponential with this mean.
     Exponential(Duration),
 }
 
 impl Jitter {
-    /// The exponential jitter that 99 of 100 datagrams stay below; none when that is nothing.
+    /// Returns the exponential jitter whose 99th percentile is `p99`.
     pub fn exponential_with_p99(p99: Duration) -> Self {
         match p99 {
             Duration::ZERO => Self::None,
@@ -51,19 +51,19 @@ impl Jitter {
     }
 }
 
-/// A [`Link`] with its dice.
+/// A [`Link`] with its own random numbers.
 #[derive(Debug)]
 pub struct Path {
-    /// May be changed at any time; it holds from the next datagram on.
+    /// May be changed at any time and applies from the next datagram on.
     pub link: Link,
     random: Random,
     held_until: Duration,
-    /// The last datagram was lost in a burst, which may go on.
+    /// Whether the last datagram was lost in a burst that may continue.
     in_burst: bool,
 }
 
 impl Path {
-    /// A path whose fate the seed decides.
+    /// Creates a path whose random numbers come from `seed`.
     pub fn new(link: Link, seed: u64) -> Self {
         Self {
             link,
@@ -73,12 +73,12 @@ impl Path {
         }
     }
 
-    /// Nothing arrives before `until`; then all of it does, in a burst.
+    /// Holds back everything until `until`, when it arrives in one burst.
     pub fn hold(&mut self, until: Duration) {
         self.held_until = until;
     }
 
-    /// When a datagram sent at `sent` arrives: never, once, or twice.
+    /// Draws the arrival times of a datagram sent at `sent`: none, one, or two.
     pub fn carry(&mut self, sent: Duration) -> [Option<Duration>; 2] {
         let Link {
             delay,
@@ -86,12 +86,12 @@ impl Path {
             reorder,
             ..
         } = self.link;
-        if self.loses() {
+        if self.draw_loss() {
             return [None, None];
         }
         let mut arrival = sent + delay + self.draw_jitter();
         if self.random.chance(reorder) {
-            arrival += OVERTAKEN_BY;
+            arrival += REORDER_DELAY;
         }
         let again = self
             .random
@@ -100,20 +100,23 @@ impl Path {
         [Some(arrival), again].map(|at| at.map(|at| at.max(self.held_until)))
     }
 
-    /// Sends what leaves at `sent` on its way, so often as it arrives.
-    pub fn send<T: Clone>(&mut self, sent: Duration, what: T, in_flight: &mut InFlight<T>) {
+    /// Adds an item sent at `sent` to `in_flight`, once for each time it arrives.
+    pub fn send<T: Clone>(&mut self, sent: Duration, item: T, in_flight: &mut InFlight<T>) {
         let [first, again] = self.carry(sent);
         if let Some(arrival) = again {
-            in_flight.send(arrival, what.clone());
+            in_flight.send(arrival, item.clone());
         }
         if let Some(arrival) = first {
-            in_flight.send(arrival, what);
+            in_flight.send(arrival, item);
         }
     }
 
-    /// Bursts follow Gilbert's model: a good state that loses nothing, a bad one that loses all,
-    /// left so often that it lasts as long as a burst and is met as often as the loss asks for.
-    fn loses(&mut self) -> bool {
+    /// Returns whether the next datagram is lost.
+    ///
+    /// Bursts follow Gilbert's model: a good state loses nothing and a bad state loses everything.
+    /// The probability of leaving the bad state gives the mean burst length, and that of entering
+    /// it gives the share of losses.
+    fn draw_loss(&mut self) -> bool {
         let Link { loss, burst, .. } = self.link;
         if burst == 0.0 || loss >= 1.0 {
             return self.random.chance(loss);
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_kept() {
+    fn loss_duplication_and_reordering_have_their_shares() {
         let link = Link {
             loss: 0.1,
             duplicate: 0.2,
@@ -167,21 +170,21 @@ mod tests {
             ..Link::default()
         };
         let all = arrivals(link);
-        let share = |what: &dyn Fn(Duration, [Option<Duration>; 2]) -> bool| {
+        let share = |matches: &dyn Fn(Duration, [Option<Duration>; 2]) -> bool| {
             let count = (0..)
                 .zip(&all)
-                .filter(|&(n, &arrival)| what(n * 20 * MS, arrival))
+                .filter(|&(n, &arrival)| matches(n * 20 * MS, arrival))
                 .count();
             count as f64 / all.len() as f64
         };
         assert!((share(&|_, [first, _]| first.is_none()) - 0.1).abs() < 0.01);
         assert!((share(&|_, [_, again]| again.is_some()) - 0.9 * 0.2).abs() < 0.01);
-        let overtaken = share(&|sent, [first, _]| first == Some(sent + 5 * MS + OVERTAKEN_BY));
-        assert!((overtaken - 0.9 * 0.3).abs() < 0.01);
+        let reordered = share(&|sent, [first, _]| first == Some(sent + 5 * MS + REORDER_DELAY));
+        assert!((reordered - 0.9 * 0.3).abs() < 0.01);
     }
 
     #[test]
-    fn bursts_have_their_share_and_their_length() {
+    fn loss_bursts_have_their_share_and_length() {
         for (loss, burst) in [(0.05, 2.0), (0.2, 4.0), (0.1, 1.0)] {
             let link = Link {
                 loss,
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_hundred_takes_longer_than_the_99th_percentile() {
+    fn exponential_jitter_has_the_given_99th_percentile() {
         let link = Link {
             jitter: Jitter::exponential_with_p99(60 * MS),
             ..Link::default()
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_comes_in_one_burst() {
+    fn a_held_path_delivers_in_one_burst() {
         let mut path = Path::new(Link::default(), 7);
         path.hold(100 * MS);
         assert_eq!(path.carry(20 * MS)[0], Some(100 * MS));

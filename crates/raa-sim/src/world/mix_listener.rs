@@ -1,7 +1,7 @@
-//! The listener of a mix: counts its frames, and hears which tones are in it, and when.
+//! The listener of a mix: counts its frames, and measures which tones are in it and when.
 //!
-//! Always: times are the world's, taken from the RTP timestamps, so a skipped slot is a hole and
-//! not a shift.
+//! Always: times are the world's and follow the RTP timestamps, so a skipped slot leaves a hole
+//! and does not shift what comes after it.
 
 use std::time::Duration;
 
@@ -10,26 +10,30 @@ use raa_core::rtp::Packet;
 use raa_core::{SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 
 use super::clip::AMPLITUDE;
+use super::continuity::Continuity;
 
-/// Tones are looked for in blocks of 5 ms: long enough to tell multiples of 200 Hz apart.
+/// Length of the blocks in which tones are measured, in samples: 5 ms is just enough to separate
+/// multiples of 200 Hz.
 const BLOCK: usize = 240;
+/// Duration of a block.
 const BLOCK_TIME: Duration = Duration::from_millis(5);
-/// The mix's encoder and decoder delay its sound by so much: 6.5 ms.
+/// The delay of the mix's encoder and decoder together: 6.5 ms.
 const CODEC_DELAY: Duration = Duration::from_micros(6500);
 
-/// See the module's text.
+/// Receives every frame of one mix.
 pub struct MixListener {
-    /// Frames of the mix.
+    /// Frames received.
     pub frames: u64,
-    /// Slots left out between them.
+    /// Slots that the hub skipped between frames.
     pub skipped_slots: u64,
-    /// Frames whose sequence number does not continue the one before.
+    /// Frames that are no RTP packet or do not continue the stream of the previous one.
     pub breaks: u64,
-    last: Option<(u16, u32)>,
-    hearing: Option<Hearing>,
+    continuity: Continuity,
+    /// `None` if frames are only counted.
+    meter: Option<ToneMeter>,
 }
 
-struct Hearing {
+struct ToneMeter {
     decoder: Decoder,
     pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
     tones: Vec<Tone>,
@@ -37,43 +41,44 @@ struct Hearing {
 
 struct Tone {
     pitch_hz: u32,
-    /// The amplitude in each block since the first slot, in parts of what is sent.
+    /// The amplitude in each block since the first slot; 1.0 is the amplitude that was sent.
     blocks: Vec<f32>,
 }
 
 impl MixListener {
-    /// Counts only.
-    pub(crate) fn deaf() -> Self {
+    /// Creates a listener that counts frames without decoding them.
+    pub(crate) fn counting() -> Self {
         Self {
             frames: 0,
             skipped_slots: 0,
             breaks: 0,
-            last: None,
-            hearing: None,
+            continuity: Continuity::default(),
+            meter: None,
         }
     }
 
-    /// Decodes, and listens for these pitches, multiples of 200 Hz.
-    pub(crate) fn hearing(decoder: Decoder, pitches_hz: &[u32]) -> Self {
+    /// Creates a listener that decodes the mix and measures these pitches, which must be multiples
+    /// of 200 Hz.
+    pub(crate) fn decoding(decoder: Decoder, pitches_hz: &[u32]) -> Self {
         let tones = pitches_hz.iter().map(|&pitch_hz| Tone {
             pitch_hz,
             blocks: Vec::new(),
         });
-        let hearing = Hearing {
+        let meter = ToneMeter {
             decoder,
             pcm: Box::new([0.0; MAX_PACKET_SAMPLES]),
             tones: tones.collect(),
         };
         Self {
-            hearing: Some(hearing),
-            ..Self::deaf()
+            meter: Some(meter),
+            ..Self::counting()
         }
     }
 
-    /// How loud a pitch was in each 5 ms between two instants: 1.0 is as loud as it was sent.
-    /// Empty when that pitch was not listened for.
+    /// Returns the level of a pitch in each block of 5 ms between two times; 1.0 is the level at
+    /// which it was sent. Empty if that pitch is not measured.
     pub fn levels(&self, pitch_hz: u32, from: Duration, to: Duration) -> &[f32] {
-        let mut tones = self.hearing.iter().flat_map(|hearing| &hearing.tones);
+        let mut tones = self.meter.iter().flat_map(|meter| &meter.tones);
         let Some(tone) = tones.find(|tone| tone.pitch_hz == pitch_hz) else {
             return &[];
         };
@@ -86,8 +91,8 @@ impl MixListener {
             .unwrap_or(&[])
     }
 
-    /// For how much of the time between two instants a pitch was there at half its level.
-    pub fn heard(&self, pitch_hz: u32, from: Duration, to: Duration) -> Duration {
+    /// Returns for how long, between two times, a pitch had more than half its level.
+    pub fn audible(&self, pitch_hz: u32, from: Duration, to: Duration) -> Duration {
         let blocks = self
             .levels(pitch_hz, from, to)
             .iter()
@@ -96,7 +101,8 @@ impl MixListener {
         BLOCK_TIME * blocks as u32
     }
 
-    /// How long after `from` a pitch is first there at half its level.
+    /// Returns how long after `from` a pitch first has more than half its level; `None` if it
+    /// never does.
     pub fn onset(&self, pitch_hz: u32, from: Duration) -> Option<Duration> {
         let levels = self.levels(pitch_hz, from, Duration::MAX / 2);
         levels
@@ -105,27 +111,28 @@ impl MixListener {
             .map(|block| BLOCK_TIME * block as u32)
     }
 
-    pub(crate) fn take(&mut self, frame: &[u8]) {
+    /// Takes the next frame of the mix.
+    pub(crate) fn receive(&mut self, frame: &[u8]) {
         self.frames += 1;
         let Ok(packet) = Packet::parse(frame) else {
             self.breaks += 1;
             return;
         };
-        let now = (packet.sequence_number, packet.timestamp);
         let mut skipped = 0;
-        if let Some((sequence_number, timestamp)) = self.last.replace(now) {
-            self.breaks += u64::from(now.0 != sequence_number.wrapping_add(1));
-            skipped = now.1.wrapping_sub(timestamp) / SLOT_SAMPLES as u32 - 1;
+        if let Some(step) = self.continuity.advance(&packet) {
+            self.breaks += u64::from(!step.is_regular());
+            skipped = step.skipped_slots();
         }
         self.skipped_slots += u64::from(skipped);
-        if let Some(hearing) = &mut self.hearing {
-            hearing.skip(skipped as usize);
-            hearing.hear(packet.payload);
+        if let Some(meter) = &mut self.meter {
+            meter.skip(skipped as usize);
+            meter.measure(packet.payload);
         }
     }
 }
 
-impl Hearing {
+impl ToneMeter {
+    /// Adds silence for skipped slots.
     fn skip(&mut self, slots: usize) {
         for tone in &mut self.tones {
             let blocks = tone.blocks.len() + slots * SLOT_SAMPLES / BLOCK;
@@ -133,7 +140,7 @@ impl Hearing {
         }
     }
 
-    fn hear(&mut self, payload: &[u8]) {
+    fn measure(&mut self, payload: &[u8]) {
         if self.decoder.decode(payload, &mut self.pcm) != Ok(SLOT_SAMPLES) {
             return self.skip(1);
         }
@@ -145,7 +152,7 @@ impl Hearing {
     }
 }
 
-/// One bin of a Fourier transform (Goertzel's algorithm).
+/// Computes one bin of a Fourier transform (Goertzel's algorithm).
 fn amplitude(block: &[f32], pitch_hz: u32) -> f32 {
     let turn = std::f32::consts::TAU * pitch_hz as f32 / SAMPLE_RATE as f32;
     let (mut s1, mut s2) = (0.0f32, 0.0f32);
@@ -161,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tone_is_measured_and_its_neighbours_are_not() {
+    fn a_tone_does_not_leak_into_its_neighbours() {
         let block: Vec<f32> = (0..BLOCK)
             .map(|i| 0.3 * (i as f32 / 48.0 * std::f32::consts::TAU + 1.0).sin())
             .collect();

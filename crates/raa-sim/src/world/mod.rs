@@ -1,13 +1,14 @@
 //! One hub, its senders and their links, and one listener, on one simulated clock.
 //!
-//! Time jumps from slot to slot, so an hour passes in about a second. [`OneSource`] has one source
-//! alone, for what needs no mix. A failed simulation is repeated from its seed.
-//!
-//! The world does to the hub what the server's engine does: it wakes when a slot is due, hands
-//! over what has arrived since, with the times of arrival, and plays the slot.
-//! Always: the seed and the calls decide everything; nothing sleeps and nothing asks the time.
+//! [`World`] drives the hub as the server's engine does: it wakes when a slot is due, hands over
+//! the datagrams that have arrived since with their arrival times, and plays the slot. Time jumps
+//! from slot to slot, so an hour passes in about a second. [`OneSource`] simulates a single source
+//! for tests that need no mix.
+//! Always: the seed and the calls decide everything, so a failure can be repeated from its seed;
+//! nothing sleeps and nothing reads a clock.
 
 pub mod clip;
+pub mod continuity;
 pub mod in_flight;
 pub mod link;
 mod mix_listener;
@@ -33,16 +34,17 @@ pub use one_source::OneSource;
 pub use random::Random;
 pub use sender::{Pause, Sender};
 
-/// No world's hub delays its senders by more.
+/// The upper limit of the playout delay in every simulation.
 pub const MAX_PLAYOUT_DELAY: Duration = Duration::from_millis(400);
-/// After so long without a packet a client is offline.
+/// The time without packets after which a client is offline.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(10);
 
-/// See the module's text.
+/// A simulated server with its senders, its network and one listener.
 pub struct World {
-    /// The listener.
-    pub ear: MixListener,
-    /// What the hub said besides the mix, and when.
+    /// Receives every frame of the mix.
+    pub listener: MixListener,
+    /// Everything that the hub put out apart from the mix and its reports to senders, with the
+    /// time since the start.
     pub events: Vec<(Duration, Output)>,
     hub: Hub,
     start: Instant,
@@ -55,11 +57,13 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose listener only counts frames: for hours, in which a mix that is encoded in
-    /// earnest would take most of the time. The frames are made all the same, with nothing in.
+    /// Creates a world whose listener counts frames without decoding them.
+    ///
+    /// The mix is encoded at the lowest bitrate and complexity, because encoding would otherwise
+    /// take most of the time of a simulated hour.
     ///
     /// # Errors
-    /// When there is no memory for an encoder.
+    /// Fails if libopus cannot allocate an encoder.
     pub fn new(seed: u64) -> Result<Self, CodecError> {
         Self::with(
             seed,
@@ -67,23 +71,28 @@ impl World {
                 bitrate: 500,
                 complexity: 0,
             },
-            MixListener::deaf(),
+            MixListener::counting(),
         )
     }
 
-    /// A world whose listener hears the tones of these pitches, multiples of 200 Hz.
+    /// Creates a world whose listener decodes the mix and measures tones of these pitches, which
+    /// must be multiples of 200 Hz.
     ///
     /// # Errors
-    /// When there is no memory for an encoder.
+    /// Fails if libopus cannot allocate an encoder or a decoder.
     pub fn listening(seed: u64, pitches_hz: &[u32]) -> Result<Self, CodecError> {
         Self::with(
             seed,
             EncoderSettings::default(),
-            MixListener::hearing(Decoder::new()?, pitches_hz),
+            MixListener::decoding(Decoder::new()?, pitches_hz),
         )
     }
 
-    fn with(seed: u64, encoder: EncoderSettings, ear: MixListener) -> Result<Self, CodecError> {
+    fn with(
+        seed: u64,
+        encoder: EncoderSettings,
+        listener: MixListener,
+    ) -> Result<Self, CodecError> {
         let mut random = Random::new(seed);
         let mix_stream = StreamStart {
             ssrc: random.next_u64() as u32,
@@ -96,10 +105,10 @@ impl World {
             ..HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH)
         };
         config.main_mix.encoder = encoder;
-        // Only differences from it are ever used, so it does not matter when this is.
+        // Only durations since the start are ever used, so its value does not matter.
         let start = Instant::now();
         Ok(Self {
-            ear,
+            listener,
             events: Vec::new(),
             hub: Hub::new(config, start)?,
             start,
@@ -111,66 +120,66 @@ impl World {
         })
     }
 
-    /// Adds a sender behind a link; the answer is its handle.
+    /// Adds a sender behind a link and returns its handle.
     pub fn add(&mut self, sender: Sender, link: Link) -> usize {
         self.senders
             .push((sender, Path::new(link, self.random.next_u64())));
         self.senders.len() - 1
     }
 
-    /// A sender, to make it do something else from now on.
+    /// The sender with this handle; changes apply from now on.
     pub fn sender(&mut self, handle: usize) -> &mut Sender {
         &mut self.senders[handle].0
     }
 
-    /// A sender's path, to change it from now on.
+    /// The path from this sender to the server; changes apply from now on.
     pub fn path(&mut self, handle: usize) -> &mut Path {
         &mut self.senders[handle].1
     }
 
-    /// The time since the beginning.
+    /// The time since the start.
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// The hub, for what a shell would do to it.
+    /// The hub, for calls that the server would make.
     pub fn hub(&mut self) -> &mut Hub {
         &mut self.hub
     }
 
-    /// An instant as the hub knows it.
+    /// Converts a time since the start to the hub's clock.
     pub fn instant(&self, at: Duration) -> Instant {
         self.start + at
     }
 
-    /// What the operator sees of a client.
+    /// The client's state as an operator sees it, or `None` if the hub does not know it.
     pub fn client(&self, ssrc: u32) -> Option<ClientView> {
         self.hub.client(ssrc, self.start + self.now)
     }
 
-    /// What an operator does.
+    /// Applies the settings that an operator makes.
     pub fn configure(&mut self, ssrc: u32, settings: ClientSettings) {
-        // Only `Forget` can be refused.
+        // The hub refuses only `Forget`.
         let _ = self
             .hub
             .handle_command(Command::Configure { ssrc, settings });
     }
 
-    /// The server's process stands still for so long; what arrives waits in its socket.
+    /// Stops the server's process for `length`; datagrams that arrive meanwhile wait in its socket.
     pub fn stall_server(&mut self, length: Duration) {
         self.stalled_until = self.now + length;
     }
 
-    /// A datagram arrives now, from anywhere.
+    /// Delivers a datagram to the hub now, from any origin.
     pub fn inject(&mut self, from: Origin, datagram: &[u8]) {
-        // The hub counts what it refuses.
+        // A refusal is counted by the hub.
         let _ = self
             .hub
             .handle_packet(self.start + self.now, from, datagram);
         self.drain();
     }
 
-    /// Lets time pass: from slot to slot, and to the end of a stall.
+    /// Lets `length` pass, slot by slot.
     pub fn run_for(&mut self, length: Duration) {
         let end = self.now + length;
         loop {
@@ -188,7 +197,7 @@ impl World {
         }
     }
 
-    /// Runs `length` in steps of a second and calls `each` after every one of them.
+    /// Runs for `length` in steps of one second and calls `each` after every step.
     pub fn run_watched(&mut self, length: Duration, mut each: impl FnMut(&mut Self)) {
         let end = self.now + length;
         while self.now < end {
@@ -197,7 +206,7 @@ impl World {
         }
     }
 
-    /// Slots that were due until now.
+    /// The number of slots that have been due since the start, played or skipped.
     pub fn slots_due(&self) -> u64 {
         (self.now.as_nanos() / SLOT.as_nanos()) as u64
     }
@@ -213,7 +222,7 @@ impl World {
     fn deliver(&mut self) {
         while let Some((arrival, (sender, datagram))) = self.in_flight.take_arrived(self.now) {
             let from = Origin::Network(self.senders[sender].0.address);
-            // The hub counts what it refuses.
+            // A refusal is counted by the hub.
             let _ = self
                 .hub
                 .handle_packet(self.start + arrival, from, &datagram);
@@ -223,10 +232,8 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Mix {
-                    datagram: frame, ..
-                } => self.ear.take(&frame),
-                // These senders read nothing.
+                Output::Mix { datagram, .. } => self.listener.receive(&datagram),
+                // Simulated senders ignore reports.
                 Output::Send { .. } => {}
                 other => self.events.push((self.now, other)),
             }

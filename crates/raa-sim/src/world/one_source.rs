@@ -1,7 +1,7 @@
-//! One sender, its path and the source that hears it, slot by slot, without a hub around them.
+//! One sender, its path and the source that receives it, slot by slot, without a hub.
 //!
-//! For what asks about reception alone: without a mix to encode, a day of sound passes in seconds.
-//! Always: the seed and the calls decide everything; nothing sleeps and nothing asks the time.
+//! Tests of reception alone need no mix, and without encoding one a day passes in seconds.
+//! Always: the seed and the calls decide everything; nothing sleeps and nothing reads a clock.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use super::in_flight::InFlight;
 use super::link::{Link, Path};
 use super::sender::Sender;
 
-/// See the module's text.
+/// A source with one simulated sender.
 pub struct OneSource {
-    /// May be made to do something else at any time.
+    /// The sender; it may be changed at any time.
     pub sender: Sender,
-    /// May be changed at any time.
+    /// The path from the sender to the source; it may be changed at any time.
     pub path: Path,
     source: Source,
     in_flight: InFlight<Vec<u8>>,
@@ -32,17 +32,17 @@ pub struct OneSource {
 }
 
 impl OneSource {
-    /// The seed decides the path's fate.
+    /// Creates a source; the path's random numbers come from `seed`.
     ///
     /// # Errors
-    /// When there is no memory for a decoder.
+    /// Fails if libopus cannot allocate a decoder.
     pub fn new(seed: u64, sender: Sender, link: Link) -> Result<Self, CodecError> {
         Ok(Self {
             sender,
             path: Path::new(link, seed),
             source: Source::new(MAX_PLAYOUT_DELAY)?,
             in_flight: InFlight::default(),
-            // Only differences from it are ever used, so it does not matter when this is.
+            // Only durations since the start are ever used, so its value does not matter.
             start: Instant::now(),
             slots: 0,
             scratch: Box::new([0.0; MAX_PACKET_SAMPLES]),
@@ -50,17 +50,17 @@ impl OneSource {
         })
     }
 
-    /// The time since the beginning: the last slot's.
+    /// The time of the last slot since the start.
     pub fn now(&self) -> Duration {
         SLOT * self.slots
     }
 
-    /// What the source has suffered.
+    /// The source's counters.
     pub fn stats(&self) -> SourceStats {
         self.source.stats()
     }
 
-    /// Lets a slot pass and gives its sound.
+    /// Lets one slot pass and returns its sound.
     pub fn play(&mut self) -> &[f32; SLOT_SAMPLES] {
         self.slots += 1;
         let now = self.now();
@@ -86,7 +86,7 @@ impl OneSource {
         &self.pcm
     }
 
-    /// Lets time pass, unheard; rounded down to whole slots.
+    /// Lets `length` pass, rounded down to whole slots.
     pub fn run_for(&mut self, length: Duration) {
         let end = self.now() + length;
         while self.now() + SLOT <= end {
@@ -94,7 +94,7 @@ impl OneSource {
         }
     }
 
-    /// Runs `length` in steps of a second and gives the stats after every one of them.
+    /// Runs for `length` in steps of one second and returns the counters after every step.
     pub fn run_watched(&mut self, length: Duration) -> Vec<SourceStats> {
         (0..length.as_secs())
             .map(|_| {
@@ -104,7 +104,7 @@ impl OneSource {
             .collect()
     }
 
-    /// The sound of the next `length`, a multiple of a slot.
+    /// Returns the sound of the next `length`, which must be a multiple of a slot.
     pub fn record(&mut self, length: Duration) -> Vec<f32> {
         let slots = length.as_nanos() / SLOT.as_nanos();
         let mut pcm = Vec::with_capacity(slots as usize * SLOT_SAMPLES);
@@ -113,7 +113,7 @@ impl OneSource {
     }
 }
 
-/// As the hub does: what is no Opus, is no packet.
+/// Passes a datagram to the source as the hub does; anything but Opus in RTP is dropped.
 fn insert(source: &mut Source, arrival: Instant, datagram: &[u8]) {
     let Ok(packet) = Packet::parse(datagram) else {
         return;
@@ -132,12 +132,11 @@ fn insert(source: &mut Source, arrival: Instant, datagram: &[u8]) {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::clip::AMPLITUDE;
-    use super::super::clip::Clip;
     use super::*;
+    use crate::world::clip::{AMPLITUDE, Clip};
 
     #[test]
-    fn a_perfect_link_is_heard_whole() {
+    fn a_perfect_link_delivers_every_packet() {
         let clip = Arc::new(Clip::tone(800).unwrap());
         let sender = Sender::new(1, clip, Duration::ZERO, 0.0);
         let mut one = OneSource::new(1, sender, Link::default()).unwrap();

@@ -1,19 +1,19 @@
-//! Random numbers that are the same on every machine and for ever: SplitMix64.
+//! Random numbers that are the same on every machine and in every version: SplitMix64.
 //!
-//! A simulation's seed in a bug report must tell the same story after every update of every
-//! dependency, so the generator is written down here.
+//! A seed from a bug report must reproduce the same simulation after any update of a dependency,
+//! so the generator is implemented here.
 
 /// A seeded generator.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// One seed, one sequence of numbers.
+    /// Creates a generator; the same seed gives the same sequence.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// All 64 bits are random.
+    /// Returns 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
@@ -22,17 +22,17 @@ impl Random {
         x ^ (x >> 31)
     }
 
-    /// Uniform, from 0 up to and without 1.
+    /// Returns a uniform number from 0 up to but excluding 1.
     pub fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Exponential with a mean of 1.
+    /// Returns an exponentially distributed number with a mean of 1.
     pub fn exponential(&mut self) -> f64 {
         -(1.0 - self.unit()).ln()
     }
 
-    /// True with this probability; an impossible chance costs no number.
+    /// Returns true with this probability. A probability of zero draws no number.
     pub fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.unit() < probability
     }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_those_of_splitmix64() {
+    fn the_generator_is_splitmix64() {
         let mut random = Random::new(1_234_567);
         let numbers = [random.next_u64(), random.next_u64(), random.next_u64()];
         // From the reference implementation by Sebastiano Vigna.
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distributions_have_their_means() {
+    fn distributions_have_their_means() {
         let mut random = Random::new(1);
         let mut mean = |draw: fn(&mut Random) -> f64| {
             (0..100_000).map(|_| draw(&mut random)).sum::<f64>() / 1e5

@@ -1,8 +1,8 @@
 //! A simulated sender: steady Opus frames, pauses, restarts, a clock that drifts.
 //!
 //! Always: a packet leaves at the end of the sound it carries, by the sender's own clock; its
-//! timestamp follows the sound, its sequence number goes up by one. With redundancy it carries
-//! earlier frames of the same talkspurt again (RFC 2198), the earliest first.
+//! timestamp follows the sound and its sequence number increases by one. With redundancy it also
+//! carries earlier frames of the same talkspurt (RFC 2198), the earliest first.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,54 +14,54 @@ use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE};
 
 use super::clip::Clip;
 
-/// How often a sender with keep-alives sends one in its pauses: 400 ms, in samples.
-const KEEP_ALIVE_EVERY: u64 = 400 * SAMPLE_RATE as u64 / 1000;
-/// How many frames back the frames lie that a packet carries again, by how many they are: one
-/// alone is not the last one, because losses come in a row.
+/// Interval of keep-alives in a pause: 400 ms, in samples.
+const KEEP_ALIVE_INTERVAL: u64 = 400 * SAMPLE_RATE as u64 / 1000;
+/// The distances in frames of the earlier frames in a packet, by their number. A single one is not
+/// the last frame, because losses come in bursts.
 const DISTANCES: [&[u64]; 4] = [&[], &[2], &[2, 1], &[3, 2, 1]];
 
-/// What a sender does while it has nothing to say.
+/// What a sender does while it is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// Its timestamps run on and nothing is sent.
+    /// Timestamps advance and nothing is sent.
     Nothing,
-    /// Its timestamps run on and a DTX packet is sent now and then.
+    /// Timestamps advance and a DTX packet is sent every 400 ms.
     KeepAlive,
-    /// Its timestamps stand still, as those of a player whose file is paused.
+    /// Timestamps stand still, as in a media player that is paused.
     TimeStops,
 }
 
-/// See the module's text.
+/// One simulated sender of RTP.
 #[derive(Debug)]
 pub struct Sender {
-    /// Who it says it is.
+    /// The SSRC of its packets.
     pub ssrc: u32,
-    /// Where its datagrams come from.
+    /// The source address of its datagrams.
     pub address: SocketAddr,
-    /// The next packet's.
+    /// The sequence number of the next packet.
     pub sequence_number: u16,
-    /// The next packet's.
+    /// The timestamp of the next packet.
     pub timestamp: u32,
-    /// Whether it sets the marker bit at the beginning of a talkspurt.
+    /// Whether the first packet of a talkspurt has the marker bit.
     pub marks_talkspurts: bool,
-    /// How many earlier frames each packet carries again, 0 to 3.
+    /// The number of earlier frames in each packet, 0 to 3.
     pub redundancy: usize,
     clip: Arc<Clip>,
     pause: Option<Pause>,
-    /// Packets of this talkspurt or keep-alive periods of this pause.
+    /// Packet intervals since the talkspurt or the pause began.
     since_change: u64,
-    /// By the world's clock, when the first frame began.
+    /// When the first frame began, by the world's clock.
     epoch_s: f64,
-    /// Seconds of the world in one of the sender's.
+    /// Seconds of the world's clock per second of the sender's.
     tempo: f64,
-    /// The sender's time, in samples.
+    /// When the next frame begins, in samples by the sender's clock.
     frame_start: u64,
     next_keep_alive: u64,
     stalled_until: Duration,
 }
 
 impl Sender {
-    /// A sender that speaks from `start` on; positive `drift_ppm` is a fast clock.
+    /// Creates a sender that speaks from `start` on. A positive `drift_ppm` is a fast clock.
     pub fn new(ssrc: u32, clip: Arc<Clip>, start: Duration, drift_ppm: f64) -> Self {
         Self {
             ssrc,
@@ -81,29 +81,29 @@ impl Sender {
         }
     }
 
-    /// Ends the talkspurt.
+    /// Ends the talkspurt and begins a pause.
     pub fn pause(&mut self, pause: Pause) {
         (self.pause, self.since_change) = (Some(pause), 0);
         self.next_keep_alive = self.frame_start;
     }
 
-    /// Ends the pause.
+    /// Ends the pause and begins a talkspurt.
     pub fn speak(&mut self) {
         (self.pause, self.since_change) = (None, 0);
     }
 
-    /// Begins anew with other numbers, as a program that was started again.
+    /// Restarts the stream with other numbers, as a program that was started again.
     pub fn restart(&mut self, sequence_number: u16, timestamp: u32) {
         (self.sequence_number, self.timestamp) = (sequence_number, timestamp);
         self.speak();
     }
 
-    /// The process stands still until then; what it has captured goes out in a burst.
+    /// Stops the process until `until`; the packets that were due by then leave in a burst.
     pub fn stall(&mut self, until: Duration) {
         self.stalled_until = until;
     }
 
-    /// Hands every datagram that leaves by `now` to `each`, with the time at which it leaves.
+    /// Calls `each` for every datagram that leaves by `now`, with the time at which it leaves.
     pub(crate) fn send_until(&mut self, now: Duration, mut each: impl FnMut(Duration, Vec<u8>)) {
         while let due = self.next_frame_due()
             && due <= now
@@ -126,9 +126,9 @@ impl Sender {
 
     fn next_frame(&mut self) -> Option<Vec<u8>> {
         let datagram = match self.pause {
-            None => Some(self.frame(self.since_change)),
+            None => Some(self.packet(self.since_change)),
             Some(Pause::KeepAlive) if self.frame_start >= self.next_keep_alive => {
-                self.next_keep_alive += KEEP_ALIVE_EVERY;
+                self.next_keep_alive += KEEP_ALIVE_INTERVAL;
                 Some(self.datagram(false, OPUS_PAYLOAD_TYPE, &self.clip.keep_alive()))
             }
             Some(_) => None,
@@ -146,8 +146,8 @@ impl Sender {
         datagram
     }
 
-    /// Frame `n` of this talkspurt, and those before it that redundancy asks for.
-    fn frame(&self, n: u64) -> Vec<u8> {
+    /// Builds the packet of frame `n` of this talkspurt, with the earlier frames for redundancy.
+    fn packet(&self, n: u64) -> Vec<u8> {
         let own = self.clip.payload(n);
         let earlier = DISTANCES[self.redundancy]
             .iter()
@@ -165,9 +165,9 @@ impl Sender {
         self.datagram(n == 0, red::PAYLOAD_TYPE, &payload)
     }
 
-    fn datagram(&self, first: bool, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+    fn datagram(&self, is_first: bool, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let packet = Packet {
-            marker: first && self.marks_talkspurts,
+            marker: is_first && self.marks_talkspurts,
             payload_type,
             sequence_number: self.sequence_number,
             timestamp: self.timestamp,
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// The distances in frames that the first packets carry, `None` for a plain packet.
+    /// Checks which earlier frames the first packets carry; `None` expects a plain packet.
     #[track_caller]
     fn check(redundancy: usize, expected: [Option<&[u16]>; 5]) {
         let clip = Arc::new(Clip::tone(800).unwrap());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn each_packet_carries_what_its_redundancy_asks_for_and_the_talkspurt_has() {
+    fn packets_carry_earlier_frames_of_their_talkspurt() {
         check(0, [None; 5]);
         check(1, [None, None, Some(&[2]), Some(&[2]), Some(&[2])]);
         check(

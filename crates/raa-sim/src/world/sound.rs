@@ -1,31 +1,30 @@
-//! What speaking clients say under load: a few short pieces of music, encoded once.
+//! The sound of speaking clients under load: a few short pieces of music, encoded once.
 //!
-//! Always: the same in every run and in every program, so that what decoding them costs can be
-//! compared.
+//! Always: the same in every run and every program, so that decoding costs can be compared.
 
 use raa_core::codec::{CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 
 use super::random::Random;
 
-/// Different pieces; clients take turns.
+/// The number of different pieces; clients use them in turn.
 const PIECES: u32 = 5;
-/// Length of one, in packets: 2 s.
+/// The length of a piece in packets: 2 s.
 const PACKETS: usize = 100;
 
-/// One piece, as Opus packets of 20 ms.
+/// One piece of music as Opus packets of 20 ms.
 pub type Piece = Vec<Vec<u8>>;
 
-/// Encodes all pieces with what RAA's clients use.
+/// Encodes all pieces with the encoder settings of RAA's clients.
 ///
 /// # Errors
-/// When there is no memory for an encoder.
+/// Fails if libopus cannot allocate an encoder.
 pub fn pieces() -> Result<Vec<Piece>, CodecError> {
     (0..PIECES).map(piece).collect()
 }
 
-/// A chord with vibrato over a little noise: as dear to decode as music, and quiet enough that
-/// forty of them are no noise to fear.
+/// Encodes one piece: a chord with vibrato over a little noise. It costs as much to decode as
+/// music, and forty of them together are not painfully loud.
 fn piece(number: u32) -> Result<Piece, CodecError> {
     let mut encoder = Encoder::new(EncoderSettings::default())?;
     let mut random = Random::new(number.into());
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_is_music_at_the_full_rate() {
+    fn a_piece_uses_the_full_bitrate() {
         let piece = piece(3).unwrap();
         assert_eq!(piece.len(), PACKETS);
         assert!(
@@ -73,7 +72,7 @@ mod tests {
         let mean = piece.iter().map(Vec::len).sum::<usize>() / PACKETS;
         assert!(
             (120..200).contains(&mean),
-            "{mean} bytes, 64 kbit/s are 160"
+            "{mean} bytes on average; 64 kbit/s are 160"
         );
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn counting(seed: u64, sender: Sender, link: Link) -> World {
 }
 
 /// A world that hears both tones, with Alice alone.
-pub(crate) fn hearing(seed: u64, sender: Sender, link: Link) -> World {
+pub(crate) fn listening(seed: u64, sender: Sender, link: Link) -> World {
     let mut world = World::listening(seed, &[ALICE_HZ, BOB_HZ]).unwrap();
     world.add(sender, link);
     world

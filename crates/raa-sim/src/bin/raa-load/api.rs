@@ -1,4 +1,4 @@
-//! What of the server's API the load generator reads.
+//! The part of the server's API that the load generator reads.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use ureq::Agent;
 
 use crate::args::Args;
 
-/// The server's HTTP side.
+/// A client of the server's API.
 pub(crate) struct Api {
     agent: Agent,
     /// Host and port.
     authority: String,
 }
 
-/// `GET /api/status`.
+/// The body of `GET /api/status`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Status {
     pub version: String,
@@ -34,7 +34,7 @@ pub(crate) struct Status {
     pub process: Process,
 }
 
-/// A summary of the server's last 5 s.
+/// A timing of the server over its last 5 s.
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
 pub(crate) struct Timing {
     pub mean_ms: f64,
@@ -42,24 +42,24 @@ pub(crate) struct Timing {
     pub max_ms: f64,
 }
 
-/// What the server's process has used.
+/// The resources of the server's process.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Process {
     pub cpu_s: f64,
     pub rss_bytes: u64,
 }
 
-/// What one look at the server tells.
+/// The state of the server at one moment.
 #[derive(Debug, Clone)]
-pub(crate) struct Look {
+pub(crate) struct ServerState {
     pub status: Status,
-    /// Of this run's clients.
+    /// The sum over this run's clients.
     pub all: Reception,
-    /// Of those that speak.
+    /// The sum over those that speak.
     pub speakers: Reception,
 }
 
-/// `GET /api/clients`.
+/// The body of `GET /api/clients`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Clients {
     clients: Vec<Client>,
@@ -71,7 +71,7 @@ struct Client {
     stats: Reception,
 }
 
-/// What packets have suffered.
+/// The server's counters of received packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Reception {
     pub received: u64,
@@ -84,7 +84,7 @@ pub(crate) struct Reception {
 
 impl Api {
     pub(crate) fn new(args: &Args) -> Self {
-        // Only the named host is talked to, whatever proxy the environment names.
+        // Only the given host is contacted, whatever proxy the environment names.
         let config = Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(10)))
             .proxy(None);
@@ -111,12 +111,12 @@ impl Api {
         let url = format!("http://{}{path}", self.authority);
         let mut response = self.agent.get(&url).call().with_context(|| {
             format!(
-                "cannot read {url}; start the server there, or name its web port with --http-port"
+                "cannot read {url}; start the server there, or set its web port with --http-port"
             )
         })?;
         response
             .body_mut()
-            // Ten thousand clients are some MB.
+            // The list of ten thousand clients takes several MB.
             .with_config()
             .limit(64 << 20)
             .read_json()
@@ -125,7 +125,7 @@ impl Api {
 }
 
 impl Clients {
-    /// The sum over the clients whose SSRC is `ours`.
+    /// Sums up the clients whose SSRC is `ours`.
     pub(crate) fn reception(&self, ours: impl Fn(u32) -> bool) -> Reception {
         let stats = self.clients.iter().filter(|client| ours(client.ssrc));
         stats.map(|client| client.stats).sum()
@@ -139,7 +139,7 @@ impl std::iter::Sum for Reception {
 }
 
 impl Reception {
-    /// What has come to it since `before`.
+    /// Returns the difference to an earlier state.
     pub(crate) fn since(self, before: Self) -> Self {
         self.zip(before, u64::saturating_sub)
     }

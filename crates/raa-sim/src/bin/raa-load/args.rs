@@ -10,14 +10,14 @@ use clap::{CommandFactory as _, Parser};
 
 const MAX_CLIENTS: i64 = 10_000;
 const MAX_LISTENERS: i64 = 20_000;
-/// Each port is a socket of its own.
+/// The most clients with `--ports`, because each of them needs its own socket.
 const MAX_PORTS: u32 = 1000;
 
-/// Sends the sound of many clients to an RAA server and reports what that cost the server and
-/// what listeners got.
+/// Sends the sound of many clients to an RAA server, and reports what that costs the server and
+/// what listeners receive.
 ///
-/// The speaking clients send music as Opus at 64 kbit/s, the others what a silent client sends.
-/// The server's figures come from its API; CPU is in percent of one core.
+/// Speaking clients send music as Opus at 64 kbit/s, the others only keep-alives. The server's
+/// figures come from its API; CPU is given in percent of one core.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "raa-load",
@@ -27,24 +27,24 @@ const MAX_PORTS: u32 = 1000;
                   raa-load --clients 40 --speaking 10 --listeners 100 --seconds 150 127.0.0.1"
 )]
 pub(crate) struct Args {
-    /// The server's name or address, behind the numbers of clients and of speaking ones if they
-    /// are not given as options
+    /// The server's name or address, preceded by the numbers of clients and of speaking clients
+    /// unless they are given as options
     #[arg(required = true, num_args = 1..=3, value_name = "HOST")]
     words: Vec<String>,
     /// How many clients connect (1 to 10,000; 0 with listeners only)
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
     pub clients: u32,
-    /// How many of them speak
+    /// How many of the clients speak
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
     pub speaking: u32,
     /// The server's name or address.
     #[arg(skip)]
     pub host: String,
-    /// How long to wait before measuring: 5 s until all that the server tells is under load, 35 s
-    /// until every client has found its delay
+    /// How long to wait before measuring: after 5 s all of the server's figures are under load,
+    /// after 35 s the delay of every client has settled
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..=600))]
     pub warm_up: u64,
-    /// How long to measure after that
+    /// How long to measure
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub seconds: u64,
     /// The server's audio port
@@ -53,32 +53,32 @@ pub(crate) struct Args {
     /// The server's API and web port
     #[arg(long, default_value_t = 4011, value_parser = clap::value_parser!(u16).range(1..))]
     pub http_port: u16,
-    /// How many listeners hear the mix over WebSocket (up to 20,000)
+    /// How many listeners receive the mix over WebSocket (up to 20,000)
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=MAX_LISTENERS))]
     pub listeners: u32,
-    /// Percent of the packets to lose on the way
+    /// Percentage of packets that are lost
     #[arg(long, default_value_t = 0.0, value_parser = |text: &str| within(text, 0.0, 100.0))]
     pub loss: f64,
-    /// Mean delay of a packet on the way in ms, exponentially distributed
+    /// Mean of an exponential delay of packets, in ms
     #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = |text: &str| within(text, 0.0, 200.0))]
     pub jitter: f64,
-    /// How far the clients' clocks run wrong: they are spread from -PPM to +PPM
+    /// Clock drift of the clients, spread evenly from -PPM to +PPM
     #[arg(long, value_name = "PPM", default_value_t = 0.0, value_parser = |text: &str| within(text, 0.0, 1000.0))]
     pub drift: f64,
-    /// Speakers pause, as people do: seconds of sound, seconds of keep-alives
+    /// Speakers pause like people: some seconds of sound, some seconds of keep-alives
     #[arg(long)]
     pub dtx: bool,
-    /// Client n (from 0) sends to the audio port + n, and no RTCP, for mixers that take one
-    /// stream a port
+    /// Client n (from 0) sends to the audio port + n and sends no RTCP, for mixers that receive
+    /// one stream per port
     #[arg(long)]
     pub ports: bool,
-    /// Read no API: for programs that are no RAA server
+    /// Do not read the API, for programs other than raa-server
     #[arg(long)]
     pub no_api: bool,
-    /// The server's process on this host, whose CPU time is read to the nanosecond
+    /// Process ID of the server on this host, to measure its CPU time exactly
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: Option<u32>,
-    /// Print JSON instead of the table
+    /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
 }
@@ -86,21 +86,21 @@ pub(crate) struct Args {
 fn within(text: &str, least: f64, most: f64) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(format!("allowed are numbers from {least} to {most}")),
+        _ => Err(format!("it must be a number from {least} to {most}")),
     }
 }
 
 impl Args {
-    /// Of this process; help and errors end it.
-    pub(crate) fn of_process() -> Self {
-        Self::read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    /// Parses the arguments of this process. Ends it after help and errors.
+    pub(crate) fn from_process() -> Self {
+        Self::parse_words(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Of both forms.
+    /// Parses both forms of the command line.
     ///
     /// # Errors
-    /// What clap says, which names the word.
-    pub(crate) fn read(
+    /// Returns an error of clap that names the argument.
+    pub(crate) fn parse_words(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
         let mut args = Self::try_parse_from(words)?;
@@ -111,18 +111,21 @@ impl Args {
                 args.speaking = count("SPEAKING", speaking)?;
                 args.host.clone_from(host);
             }
-            _ => return Err(refusal("give CLIENTS SPEAKING HOST, or HOST alone")),
+            _ => return Err(refusal("expected CLIENTS SPEAKING HOST, or only HOST")),
         }
         if args.clients == 0 && args.listeners == 0 {
-            return Err(refusal("without clients and listeners nothing is measured"));
+            return Err(refusal("--clients and --listeners cannot both be 0"));
         }
         if args.ports && args.clients > MAX_PORTS.min(u32::from(u16::MAX - args.udp_port) + 1) {
-            return Err(refusal("there are not so many ports"));
+            return Err(refusal(&format!(
+                "{} clients need more ports than there are (at most {MAX_PORTS}, up to port 65535)",
+                args.clients
+            )));
         }
         Ok(args)
     }
 
-    /// No more clients can speak than there are.
+    /// The number of speaking clients, which is at most the number of clients.
     pub(crate) fn speaking(&self) -> u32 {
         self.speaking.min(self.clients)
     }
@@ -133,7 +136,7 @@ fn count(name: &str, text: &str) -> Result<u32, clap::Error> {
     let value = parser.parse_ref(&Args::command(), None, text.as_ref());
     value.map_err(|_| {
         refusal(&format!(
-            "{name} is \"{text}\"; allowed are whole numbers from 0 to {MAX_CLIENTS}"
+            "{name} is \"{text}\"; it must be a whole number from 0 to {MAX_CLIENTS}"
         ))
     })
 }
@@ -147,11 +150,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Args, clap::Error> {
-        Args::read(text.split(' '))
+        Args::parse_words(text.split(' '))
     }
 
     #[test]
-    fn the_short_form_has_the_defaults_of_the_server() {
+    fn the_short_form_uses_the_servers_default_ports() {
         let args = parse("raa-load 40 10 127.0.0.1").unwrap();
         assert_eq!((args.clients, args.speaking(), args.seconds), (40, 10, 60));
         assert_eq!(
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_long_form_says_the_same() {
+    fn the_long_form_sets_the_same_values() {
         let args =
             parse("raa-load --clients 300 --speaking 20 --listeners 100 --seconds 150 example.org")
                 .unwrap();
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_bounds_is_refused() {
+    fn values_out_of_range_are_refused() {
         for text in [
             "0 0 h",
             "10001 1 h",

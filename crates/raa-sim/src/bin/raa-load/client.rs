@@ -1,7 +1,7 @@
-//! One simulated client: what it sends in each slot of its own clock.
+//! One simulated client: the packets that it sends in each slot of its own clock.
 //!
-//! Always: its packets follow RFC 3550, its sequence numbers have no gap, and a keep-alive comes
-//! every 400 ms while it is silent.
+//! Always: packets follow RFC 3550; sequence numbers have no gap; a silent client sends a
+//! keep-alive every 400 ms.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,28 +11,30 @@ use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
 use raa_sim::Random;
 use raa_sim::world::sound::Piece;
 
-/// SSRCs are the same in every run, so that the server's list does not grow with each.
+/// The SSRC of the first client. SSRCs are the same in every run, so that the server's list does
+/// not grow with each run.
 const FIRST_SSRC: u32 = 0x10ad_0000;
-/// A silent client sends a DTX packet every 400 ms.
+/// Slots between two keep-alives: 400 ms.
 const KEEP_ALIVE_SLOTS: u64 = 20;
-/// And the TOC of a mono full-band CELT frame of 20 ms is all of it.
+/// The payload of a keep-alive: the TOC byte of an empty mono full-band CELT frame of 20 ms.
 const KEEP_ALIVE: &[u8] = &[0xf8];
-/// Mean length of what a speaker says at once, and of its silence: 4 s and 3 s.
+/// Mean length of a talkspurt in slots: 4 s.
 const TALK_SLOTS: f64 = 200.0;
+/// Mean length of a pause in slots: 3 s.
 const PAUSE_SLOTS: f64 = 150.0;
 
-/// Whether an SSRC is one of a run's first `clients` clients; the speaking ones come first.
+/// Whether an SSRC belongs to the first `clients` clients of a run. Speaking clients come first.
 pub(crate) fn is_ours(ssrc: u32, clients: u32) -> bool {
     (FIRST_SSRC..FIRST_SSRC + clients).contains(&ssrc)
 }
 
-/// See the module's text.
+/// One client of the load.
 pub(crate) struct Client<'a> {
     ssrc: u32,
     name: String,
-    /// `None`: it is always silent.
+    /// `None` for a client that is always silent.
     voice: Option<Voice<'a>>,
-    /// Slots since it fell silent.
+    /// Slots since the client fell silent.
     silent_slots: u64,
     sequence_number: u16,
     timestamp: u32,
@@ -40,23 +42,24 @@ pub(crate) struct Client<'a> {
     octets: u32,
 }
 
-/// What a speaker says, in a circle from a place of its own.
+/// The sound of a speaker: a piece that is repeated from a random place on.
 struct Voice<'a> {
     piece: &'a Piece,
     at: usize,
-    /// The next packet is the first one after silence.
-    begins: bool,
+    /// Whether the next packet is the first one after silence.
+    is_onset: bool,
+    /// `None` for a speaker without pauses.
     turns: Option<Turns>,
 }
 
-/// Talking and pausing by turns.
+/// Alternates between talking and pausing.
 struct Turns {
-    talks: bool,
+    is_talking: bool,
     slots_left: u64,
 }
 
 impl<'a> Client<'a> {
-    /// Client number `n`, from 0, which says `piece`, with pauses or without.
+    /// Creates client number `n`, from 0, which repeats `piece` with or without pauses.
     pub(crate) fn new(n: u32, piece: Option<&'a Piece>, pauses: bool, random: &mut Random) -> Self {
         Self {
             ssrc: FIRST_SSRC + n,
@@ -64,7 +67,7 @@ impl<'a> Client<'a> {
             voice: piece.map(|piece| Voice {
                 piece,
                 at: random.next_u64() as usize % piece.len(),
-                begins: true,
+                is_onset: true,
                 turns: pauses.then(|| Turns::new(random)),
             }),
             silent_slots: 0,
@@ -75,14 +78,14 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The next slot's packet, if there is one.
+    /// Returns the packet of the next slot, if there is one.
     pub(crate) fn next(&mut self, random: &mut Random) -> Option<Packet<'a>> {
         let timestamp = self.timestamp;
         self.timestamp = timestamp.wrapping_add(SLOT_SAMPLES as u32);
-        let said = self.voice.as_mut().and_then(|voice| voice.next(random));
-        let (payload, marker) = if let Some(said) = said {
+        let sound = self.voice.as_mut().and_then(|voice| voice.next(random));
+        let (payload, marker) = if let Some(sound) = sound {
             self.silent_slots = 0;
-            said
+            sound
         } else {
             self.silent_slots += 1;
             if self.silent_slots % KEEP_ALIVE_SLOTS != 1 {
@@ -104,7 +107,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Appends a sender report with its name (RFC 3550 sections 6.4.1 and 6.5).
+    /// Appends a sender report with the client's name (RFC 3550 sections 6.4.1 and 6.5).
     pub(crate) fn write_report(&self, out: &mut Vec<u8>) {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -133,15 +136,15 @@ impl<'a> Client<'a> {
 }
 
 impl<'a> Voice<'a> {
-    /// The next slot's payload, and whether it is the first after silence.
+    /// Returns the payload of the next slot, and whether it is the first after silence.
     fn next(&mut self, random: &mut Random) -> Option<(&'a [u8], bool)> {
         if self.turns.as_mut().is_some_and(|turns| !turns.next(random)) {
-            self.begins = true;
+            self.is_onset = true;
             return None;
         }
         let payload = &self.piece[self.at];
         self.at = (self.at + 1) % self.piece.len();
-        Some((payload, std::mem::take(&mut self.begins)))
+        Some((payload, std::mem::take(&mut self.is_onset)))
     }
 }
 
@@ -149,20 +152,24 @@ impl Turns {
     fn new(random: &mut Random) -> Self {
         let share = TALK_SLOTS / (TALK_SLOTS + PAUSE_SLOTS);
         Self {
-            talks: random.chance(share),
+            is_talking: random.chance(share),
             slots_left: (TALK_SLOTS * random.unit()) as u64,
         }
     }
 
-    /// Whether it talks in the next slot.
+    /// Returns whether the speaker talks in the next slot.
     fn next(&mut self, random: &mut Random) -> bool {
         if self.slots_left == 0 {
-            self.talks = !self.talks;
-            let mean = if self.talks { TALK_SLOTS } else { PAUSE_SLOTS };
+            self.is_talking = !self.is_talking;
+            let mean = if self.is_talking {
+                TALK_SLOTS
+            } else {
+                PAUSE_SLOTS
+            };
             self.slots_left = 1 + (mean * random.exponential()) as u64;
         }
         self.slots_left -= 1;
-        self.talks
+        self.is_talking
     }
 }
 
@@ -171,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_speaker_with_pauses_marks_each_beginning_and_has_no_gap() {
+    fn a_speaker_with_pauses_marks_each_talkspurt() {
         let piece: Piece = vec![vec![0xf8, 1, 2, 3]; 7];
         let mut random = Random::new(3);
         let mut client = Client::new(0, Some(&piece), true, &mut random);
@@ -189,13 +196,13 @@ mod tests {
             );
             let slots = after.timestamp.wrapping_sub(before.timestamp) / 960;
             assert!((1..=20).contains(&slots), "{slots}");
-            let begins = before.payload.len() == 1 && after.payload.len() == 4;
-            assert_eq!(after.marker, begins);
+            let is_onset = before.payload.len() == 1 && after.payload.len() == 4;
+            assert_eq!(after.marker, is_onset);
         }
     }
 
     #[test]
-    fn speakers_of_one_piece_begin_at_places_of_their_own() {
+    fn speakers_start_at_different_places() {
         let piece: Piece = (0..100).map(|n| vec![0xf8, n, 0, 0]).collect();
         let mut random = Random::new(1);
         let mut firsts: Vec<u8> = (0..10)

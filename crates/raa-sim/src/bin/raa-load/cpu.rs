@@ -1,5 +1,4 @@
-//! CPU time: this program's own, which must not disturb what it measures, and that of a process
-//! on the same host.
+//! CPU time of this program, which must not disturb the measurement, and of a process on this host.
 
 use std::fs;
 
@@ -7,23 +6,24 @@ use anyhow::Context as _;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
-/// CPU time of this process so far, in seconds; zero where the system does not tell.
+/// Returns the CPU time of this process so far, in seconds; zero if the system does not report it.
 pub(crate) fn own_s() -> f64 {
     getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |usage| {
         (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6
     })
 }
 
-/// CPU time of all threads that a process has now, in seconds, as exact as the scheduler knows it.
+/// Returns the CPU time of all current threads of a process, in seconds, with the scheduler's
+/// resolution of nanoseconds.
 ///
 /// # Errors
-/// When there is no such process, or the kernel keeps no such statistics.
+/// Fails if there is no such process or the kernel has no scheduler statistics.
 pub(crate) fn of_process_s(pid: u32) -> anyhow::Result<f64> {
     let tasks = format!("/proc/{pid}/task");
     let entries = fs::read_dir(&tasks).with_context(|| format!("there is no process {pid}"))?;
     let mut total_ns = 0;
     for entry in entries {
-        // A thread may end meanwhile.
+        // The thread may have ended.
         let Ok(text) = fs::read_to_string(entry?.path().join("schedstat")) else {
             continue;
         };
@@ -32,7 +32,7 @@ pub(crate) fn of_process_s(pid: u32) -> anyhow::Result<f64> {
     Ok(total_ns as f64 / 1e9)
 }
 
-/// The first number of `schedstat` is the time on a CPU, in ns.
+/// Parses the time on a CPU in ns, which is the first number of `schedstat`.
 fn running_ns(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_sources_tell_of_this_process() {
+    fn the_cpu_time_of_this_process_is_measured() {
         assert_eq!(running_ns("123456789 17 4\n"), Some(123_456_789));
         assert_eq!(running_ns(""), None);
         let mut x = 1u64;

@@ -1,44 +1,44 @@
-//! What a run has shown of the server, by its own account.
+//! The server's own figures over a run.
 
 use serde::Serialize;
 
-use crate::api::{Look, Reception, Status, Timing};
+use crate::api::{Reception, ServerState, Status, Timing};
 use crate::args::Args;
 
-/// The server's part of the report.
+/// The server's part of the report. The timings have the mean of all 5 s windows, and the highest
+/// p99 and maximum of any.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
     pub server_version: String,
-    /// The mean of all 5 s windows, and the worst p99 and maximum of any.
     pub mix_cycle: Timing,
     pub slot_lateness: Timing,
     pub slots: u64,
     pub skipped_slots: u64,
     pub avg_active: f64,
-    /// Percent of slots x speakers, skipped slots included, that were played and not concealed;
-    /// `None` if speakers pause.
+    /// The share of slots x speakers that were played and not concealed, in percent. Skipped slots
+    /// count as not played. `None` if speakers pause.
     pub heard_percent: Option<f64>,
     pub server_cpu_percent: f64,
     pub server_rss_bytes: u64,
     pub server_clients: u64,
     pub packets_refused: u64,
-    /// Datagrams that the kernel had no room for.
+    /// Datagrams that the kernel dropped because the receive buffer was full.
     pub dropped_datagrams: u64,
-    /// System calls by which the server wrote frames to listeners.
+    /// System calls in which the server wrote frames to listeners.
     pub listener_writes: u64,
-    /// Frames that the server did not send to slow listeners.
+    /// Frames that the server skipped for slow listeners.
     pub listener_frames_skipped: u64,
     pub listeners_closed_slow: u64,
     pub reception: Reception,
 }
 
 impl Figures {
-    /// `seconds` lie between the two looks.
+    /// Computes the figures from the states at the beginning and the end, `seconds` apart.
     pub(crate) fn new(
         args: &Args,
-        before: &Look,
+        before: &ServerState,
         windows: &[Status],
-        after: &Look,
+        after: &ServerState,
         seconds: f64,
     ) -> Self {
         let (first, last) = (&before.status, &after.status);
@@ -50,8 +50,8 @@ impl Figures {
         let concealed = after.speakers.since(before.speakers).concealed;
         Self {
             server_version: last.version.clone(),
-            mix_cycle: over(windows, |status| status.mix_cycle),
-            slot_lateness: over(windows, |status| status.slot_lateness),
+            mix_cycle: combine(windows, |status| status.mix_cycle),
+            slot_lateness: combine(windows, |status| status.slot_lateness),
             slots,
             skipped_slots,
             avg_active,
@@ -70,19 +70,19 @@ impl Figures {
     }
 }
 
-/// `slots` are those that were played and those that were skipped. Who else is in the mix, as the
-/// test music, does not make up for a speaker that is not.
+/// Computes `heard_percent` from the numbers of slots played and skipped. Other clients in the mix,
+/// such as the test music, do not make up for missing speakers.
 fn heard_percent(avg_active: f64, concealed: u64, slots: (u64, u64), speaking: u32) -> f64 {
     let (played, skipped) = (slots.0 as f64, slots.1 as f64);
     let speaking = f64::from(speaking);
     let in_mix = (avg_active / speaking).min(1.0) * played;
-    let heard = (in_mix - concealed as f64 / speaking).max(0.0);
-    100.0 * heard / (played + skipped).max(1.0)
+    let whole = (in_mix - concealed as f64 / speaking).max(0.0);
+    100.0 * whole / (played + skipped).max(1.0)
 }
 
-/// The mean of all windows, and the worst p99 and maximum of any.
-fn over(windows: &[Status], timing: impl Fn(&Status) -> Timing) -> Timing {
-    let worst = |of: fn(Timing) -> f64| {
+/// Combines the timings of all windows: the mean, and the highest p99 and maximum of any.
+fn combine(windows: &[Status], timing: impl Fn(&Status) -> Timing) -> Timing {
+    let highest = |of: fn(Timing) -> f64| {
         windows
             .iter()
             .map(|status| of(timing(status)))
@@ -90,8 +90,8 @@ fn over(windows: &[Status], timing: impl Fn(&Status) -> Timing) -> Timing {
     };
     Timing {
         mean_ms: mean(windows.iter().map(|status| timing(status).mean_ms)),
-        p99_ms: worst(|timing| timing.p99_ms),
-        max_ms: worst(|timing| timing.max_ms),
+        p99_ms: highest(|timing| timing.p99_ms),
+        max_ms: highest(|timing| timing.max_ms),
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_speaker_is_heard_where_a_slot_is_played_with_it_and_not_concealed() {
+    fn concealed_and_skipped_slots_are_not_heard() {
         assert!((heard_percent(10.0, 0, (3000, 0), 10) - 100.0).abs() < 1e-9);
         assert!((heard_percent(11.0, 300, (3000, 0), 10) - 99.0).abs() < 1e-9);
         assert!((heard_percent(2.3, 0, (3000, 0), 10) - 23.0).abs() < 1e-9);

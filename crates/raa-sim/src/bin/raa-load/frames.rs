@@ -1,58 +1,60 @@
-//! What a server sends over WebSocket, cut into frames (RFC 6455 section 5.2).
+//! Splits the bytes of a WebSocket connection into frames (RFC 6455 section 5.2).
 //!
-//! Only what an RAA server may send is understood: unmasked frames of one piece. Always: a frame
-//! that came whole is not copied, and what is kept of one that did not is bounded.
+//! Only what an RAA server sends is supported: unmasked, unfragmented frames.
+//! Always: a frame that arrives whole is not copied; an incomplete one is kept within a limit.
 
-/// Longer frames than this are none of the mix.
+/// The longest payload that is accepted; frames of the mix are much shorter.
 const MAX_PAYLOAD: usize = 1 << 16;
-/// FIN, and an opcode of four bits without extensions.
+/// The bit of a final fragment.
 const FIN: u8 = 0x80;
+/// The bits of extensions, which are not used.
 const RESERVED: u8 = 0x70;
+/// The bit of a masked payload, which servers do not send.
 const MASKED: u8 = 0x80;
 
-/// What a frame is.
+/// A WebSocket frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// One message of the mix.
     Binary(&'a [u8]),
-    /// The server says goodbye.
+    /// The server closes the connection.
     Close,
-    /// Texts, pings and pongs.
+    /// Text, ping or pong.
     Other,
 }
 
-/// The server sends what is not understood; nothing after it can be.
+/// The server sent something unsupported, so the frames after it cannot be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// One connection's bytes.
+/// The state of splitting one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// The beginning of a frame whose rest has not come.
+    /// The beginning of a frame whose rest has not arrived.
     kept: Vec<u8>,
 }
 
 impl Frames {
-    /// Takes the next bytes and hands out every frame that is whole with them.
+    /// Takes the next bytes and calls `each` for every frame that is complete with them.
     pub(crate) fn take(
         &mut self,
         bytes: &[u8],
         mut each: impl FnMut(Frame<'_>),
     ) -> Result<(), Malformed> {
         if self.kept.is_empty() {
-            let used = cut(bytes, &mut each)?;
+            let used = split(bytes, &mut each)?;
             self.kept.extend_from_slice(&bytes[used..]);
         } else {
             self.kept.extend_from_slice(bytes);
-            let used = cut(&self.kept, &mut each)?;
+            let used = split(&self.kept, &mut each)?;
             self.kept.drain(..used);
         }
         Ok(())
     }
 }
 
-/// Hands out the whole frames at the front and gives their length.
-fn cut(bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<usize, Malformed> {
+/// Calls `each` for the complete frames at the front and returns their length together.
+fn split(bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<usize, Malformed> {
     let mut used = 0;
     while let Some((header, payload)) = lengths(&bytes[used..])? {
         let begin = used + header;
@@ -69,7 +71,7 @@ fn cut(bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<usize, Malforme
     Ok(used)
 }
 
-/// Lengths of header and payload; `None` while they have not come.
+/// Returns the lengths of header and payload; `None` while the header is incomplete.
 fn lengths(bytes: &[u8]) -> Result<Option<(usize, usize)>, Malformed> {
     let &[first, second, ..] = bytes else {
         return Ok(None);
@@ -107,12 +109,12 @@ mod tests {
         bytes
     }
 
-    /// What comes out when `bytes` come in pieces of `size`.
-    fn cut_in(bytes: &[u8], size: usize) -> Vec<String> {
-        let (mut frames, mut seen) = (Frames::default(), Vec::new());
+    /// Describes the frames of `bytes` that arrive in pieces of `size`.
+    fn frames_in_pieces(bytes: &[u8], size: usize) -> Vec<String> {
+        let (mut frames, mut found) = (Frames::default(), Vec::new());
         for piece in bytes.chunks(size) {
             let note = |frame: Frame<'_>| {
-                seen.push(match frame {
+                found.push(match frame {
                     Frame::Binary(payload) => format!("{} of {}", payload.len(), payload[0]),
                     other => format!("{other:?}"),
                 });
@@ -120,11 +122,11 @@ mod tests {
             frames.take(piece, note).unwrap();
         }
         assert!(frames.kept.is_empty());
-        seen
+        found
     }
 
     #[test]
-    fn frames_are_the_same_however_they_are_cut() {
+    fn frames_do_not_depend_on_the_pieces() {
         let all = [
             frame(1, b"{}"),
             frame(2, &[7; 172]),
@@ -143,12 +145,16 @@ mod tests {
             "Close",
         ];
         for size in [1, 2, 3, 5, 100, 174, 175, 176, 177, all.len()] {
-            assert_eq!(cut_in(&all, size), expected, "in pieces of {size}");
+            assert_eq!(
+                frames_in_pieces(&all, size),
+                expected,
+                "in pieces of {size}"
+            );
         }
     }
 
     #[test]
-    fn what_no_server_sends_is_refused() {
+    fn unsupported_frames_are_refused() {
         for bytes in [[0x02, 0x01], [0x82, 0x81], [0xc2, 0x01], [0x82, 127]] {
             let taken = Frames::default().take(&bytes, |frame| panic!("{frame:?}"));
             assert_eq!(taken, Err(Malformed), "{bytes:x?}");

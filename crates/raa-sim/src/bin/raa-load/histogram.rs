@@ -1,22 +1,22 @@
-//! Percentiles of many durations in a fixed amount of memory.
+//! A histogram of durations: percentiles of any number of them in fixed memory.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// Width of a bin: what is reported is exact to this.
+/// The width of a bin, which is the resolution of all results.
 const BIN: Duration = Duration::from_micros(100);
-/// The last bin takes all that is longer: 2 s.
+/// The number of bins; the last one, at 2 s, holds all longer durations.
 const BINS: usize = 20_000;
 
-/// See the module's text.
+/// Counts of durations by bin.
 #[derive(Debug, Clone)]
 pub(crate) struct Histogram {
     bins: Vec<u64>,
     count: u64,
 }
 
-/// Percentiles, in ms.
+/// Percentiles of durations, in ms.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Percentiles {
     pub p50_ms: f64,
@@ -40,7 +40,7 @@ impl Histogram {
         self.count += 1;
     }
 
-    /// How many durations it has.
+    /// The number of durations.
     #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.count
@@ -54,14 +54,15 @@ impl Histogram {
         }
     }
 
-    /// Which share of all durations is longer than `limit`, a whole number of bins.
+    /// Returns the share of durations longer than `limit`, 0 to 1. `limit` must be a multiple of the
+    /// bin width.
     pub(crate) fn share_over(&self, limit: Duration) -> f64 {
         let first = (limit.as_micros() / BIN.as_micros()) as usize;
         let over: u64 = self.bins[first.min(BINS)..].iter().sum();
         over as f64 / self.count.max(1) as f64
     }
 
-    /// The upper end of the bin that `share` of all durations do not go beyond.
+    /// Returns the upper end of the bin, in ms, that the share `share` of durations do not exceed.
     fn percentile(&self, share: f64) -> f64 {
         let rank = (self.count as f64 * share).ceil().max(1.0) as u64;
         let mut seen = 0;
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_exact_to_a_bin() {
+    fn percentiles_have_the_resolution_of_a_bin() {
         let mut histogram = Histogram::default();
         (0..1000).for_each(|n| histogram.push(Duration::from_micros(100 * n + 50)));
         histogram.push(Duration::from_secs(9));

@@ -1,38 +1,39 @@
-//! What one listener hears of the mix, and what all of them together have met.
+//! What one listener receives of the mix, and the sum over all of them.
 //!
-//! Lateness is measured against the RTP timestamps, from the frame that came earliest.
+//! Lateness is measured against the RTP timestamps, relative to the frame that arrived earliest.
 
 use std::time::{Duration, Instant};
 
 use raa_core::rtp::Packet;
-use raa_core::{SAMPLE_RATE, SLOT, SLOT_SAMPLES};
+use raa_core::{SAMPLE_RATE, SLOT};
+use raa_sim::world::continuity::Continuity;
 use serde::Serialize;
 
 use crate::histogram::{Histogram, Percentiles};
 
-/// Frames until lateness counts: one second, in which the earliest frame is found.
+/// Frames whose lateness does not count yet: one second, in which the earliest frame is found.
 const SETTLING_FRAMES: u64 = 50;
 
-/// What all listeners together have met.
+/// What all listeners together have received.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Heard {
+pub(crate) struct MixReport {
     pub listeners: u32,
     pub frames: u64,
-    /// Frames that a listener was not sent.
+    /// Frames that listeners did not receive.
     pub missing: u64,
-    /// Slots that the server itself skipped, once for each listener.
+    /// Slots that the server skipped, counted once for each listener.
     pub skipped_slots: u64,
-    /// Listeners whose connection ended before its time, since the beginning.
+    /// Listeners whose connection ended early, since the start of the run.
     pub disconnected: u64,
-    /// Of the timed listeners' frames, as is the next.
+    /// The lateness of the timed listeners' frames.
     pub lateness: Percentiles,
-    /// Share of the frames that came more than a slot late, in percent.
+    /// Share of the timed listeners' frames that were more than a slot late, in percent.
     pub late_percent: f64,
-    /// Whether the kernel told when frames came; else a frame came when it was read.
+    /// Whether arrival times come from the kernel. Otherwise they are the times of reading.
     pub kernel_times: bool,
 }
 
-/// See [`Heard`].
+/// Counts for a [`MixReport`].
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) frames: u64,
@@ -42,8 +43,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn heard(&self, listeners: u32, disconnected: u64, kernel_times: bool) -> Heard {
-        Heard {
+    pub(crate) fn report(
+        &self,
+        listeners: u32,
+        disconnected: u64,
+        kernel_times: bool,
+    ) -> MixReport {
+        MixReport {
             listeners,
             frames: self.frames,
             missing: self.missing,
@@ -56,32 +62,35 @@ impl Tally {
     }
 }
 
-/// One listener.
+/// One listener of the mix.
 #[derive(Default)]
 pub(crate) struct MixListener {
-    last: Option<(u16, u32)>,
+    continuity: Continuity,
     frames: u64,
     /// Samples since the first frame.
     position: u64,
-    /// When the first frame would have come, had it been as early as the earliest.
+    /// When the first frame would have arrived if it had been as early as the earliest one.
     origin: Option<Instant>,
 }
 
 impl MixListener {
-    /// Hears one frame that came at `at`, if that is known; it counts if there is a tally.
-    pub(crate) fn take(
+    /// Takes one frame that arrived at `at`, if that is measured. It counts in `tally`, if given.
+    pub(crate) fn receive(
         &mut self,
         at: Option<Instant>,
         packet: &Packet<'_>,
         tally: Option<&mut Tally>,
     ) {
-        let (missing, skipped) = self.gap_before(packet);
+        let step = self.continuity.advance(packet);
+        self.position += step.map_or(0, |step| step.samples.into());
         self.frames += 1;
         let lateness = at.map(|at| self.lateness(at));
         let Some(tally) = tally else { return };
         tally.frames += 1;
-        tally.missing += u64::from(missing);
-        tally.skipped_slots += u64::from(skipped);
+        if let Some(step) = step {
+            tally.missing += u64::from(step.missing_frames());
+            tally.skipped_slots += u64::from(step.skipped_slots());
+        }
         if let Some(lateness) = lateness
             && self.frames > SETTLING_FRAMES
         {
@@ -89,7 +98,7 @@ impl MixListener {
         }
     }
 
-    /// Of the frame that has just come.
+    /// Returns the lateness of the frame that has just arrived.
     fn lateness(&mut self, at: Instant) -> Duration {
         let into = Duration::from_secs_f64(self.position as f64 / f64::from(SAMPLE_RATE));
         let origin = at.checked_sub(into).unwrap_or(at);
@@ -97,29 +106,15 @@ impl MixListener {
         self.origin = Some(earliest);
         origin - earliest
     }
-
-    /// Frames that this listener was not sent, and slots that nobody was.
-    fn gap_before(&mut self, packet: &Packet<'_>) -> (u16, u32) {
-        let (sequence_number, timestamp) = (packet.sequence_number, packet.timestamp);
-        let Some((last_number, last_timestamp)) = self.last.replace((sequence_number, timestamp))
-        else {
-            return (0, 0);
-        };
-        let missing = sequence_number.wrapping_sub(last_number).saturating_sub(1);
-        let samples = timestamp.wrapping_sub(last_timestamp);
-        self.position += u64::from(samples);
-        let slots = samples / SLOT_SAMPLES as u32;
-        (missing, slots.saturating_sub(1 + u32::from(missing)))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Frame number `n` of slot `slot`, which comes `late_ms` late.
-    fn hear(
-        ear: &mut MixListener,
+    /// Passes on frame number `n` of slot `slot`, which arrives `late_ms` late.
+    fn receive(
+        listener: &mut MixListener,
         tally: Option<&mut Tally>,
         start: Instant,
         frame: (u16, u32, u64),
@@ -134,20 +129,20 @@ mod tests {
             payload: &[0],
         };
         let at = start + Duration::from_millis(u64::from(slot) * 20 + late_ms);
-        ear.take(Some(at), &packet, tally);
+        listener.receive(Some(at), &packet, tally);
     }
 
     #[test]
-    fn missing_frames_skipped_slots_and_lateness_are_told_apart() {
-        let (mut ear, mut tally) = (MixListener::default(), Tally::default());
+    fn missing_frames_skipped_slots_and_lateness_are_separate() {
+        let (mut listener, mut tally) = (MixListener::default(), Tally::default());
         let start = Instant::now() + Duration::from_secs(1);
-        let mut hear = |n, slot, late_ms| {
-            hear(&mut ear, Some(&mut tally), start, (n, slot, late_ms));
+        let mut frame = |n, slot, late_ms| {
+            receive(&mut listener, Some(&mut tally), start, (n, slot, late_ms));
         };
-        (0..100).for_each(|n| hear(n, n.into(), 0));
-        // Two frames are not sent to this listener, then the server skips three slots.
-        hear(102, 102, 0);
-        hear(103, 106, 7);
+        (0..100).for_each(|n| frame(n, n.into(), 0));
+        // This listener misses two frames, and then the server skips three slots.
+        frame(102, 102, 0);
+        frame(103, 106, 7);
         assert_eq!(
             (tally.frames, tally.missing, tally.skipped_slots),
             (102, 2, 3)
@@ -160,17 +155,22 @@ mod tests {
     }
 
     #[test]
-    fn frames_of_the_warm_up_set_the_pace_and_do_not_count() {
-        let (mut ear, mut tally) = (MixListener::default(), Tally::default());
+    fn frames_before_measuring_only_find_the_earliest() {
+        let (mut listener, mut tally) = (MixListener::default(), Tally::default());
         let start = Instant::now() + Duration::from_secs(1);
-        (0..60).for_each(|n| hear(&mut ear, None, start, (n, n.into(), 1)));
+        (0..60).for_each(|n| receive(&mut listener, None, start, (n, n.into(), 1)));
         for n in 60..160 {
             let late_ms = if n % 10 == 0 { 31 } else { 3 };
-            hear(&mut ear, Some(&mut tally), start, (n, n.into(), late_ms));
+            receive(
+                &mut listener,
+                Some(&mut tally),
+                start,
+                (n, n.into(), late_ms),
+            );
         }
-        let heard = tally.heard(1, 0, true);
-        assert_eq!((heard.frames, heard.missing), (100, 0));
-        assert!((heard.late_percent - 10.0).abs() < 1e-9, "{heard:?}");
-        assert!((heard.lateness.max_ms - 30.1).abs() < 0.11, "{heard:?}");
+        let report = tally.report(1, 0, true);
+        assert_eq!((report.frames, report.missing), (100, 0));
+        assert!((report.late_percent - 10.0).abs() < 1e-9, "{report:?}");
+        assert!((report.lateness.max_ms - 30.1).abs() < 0.11, "{report:?}");
     }
 }

@@ -1,14 +1,15 @@
-//! `raa-load CLIENTS SPEAKING HOST`: what so many clients and listeners cost a running server,
-//! and what the listeners got.
+//! `raa-load CLIENTS SPEAKING HOST` loads a running server with clients and listeners, and reports
+//! what that costs the server and what the listeners receive.
 //!
-//! Real Opus from one thread to the server's audio port, listeners in another, and the server's
-//! own figures from its API, in one table. It wakes up every few milliseconds and not for packets
-//! or frames, so that it does not disturb what it measures. It talks to the host it was given and to
-//! nothing else, and is bounded in count and time.
+//! One thread sends real Opus to the server's audio port and another one receives the mix; the
+//! server's own figures come from its API. The threads wake up every few milliseconds rather than
+//! for each packet, so that they hardly disturb the measurement.
+//! Always: talks only to the given host; bounded in count and time.
 
 mod api;
 mod args;
 mod client;
+mod connection;
 mod cpu;
 mod figures;
 mod frames;
@@ -17,6 +18,7 @@ mod histogram;
 mod listener;
 mod listeners;
 mod outlet;
+mod plan;
 mod progress;
 mod report;
 mod run;
@@ -25,7 +27,7 @@ mod senders;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = args::Args::of_process();
+    let args = args::Args::from_process();
     match run::run(&args) {
         Ok(report) => {
             report.print(args.json);

@@ -1,6 +1,6 @@
-//! One socket's datagrams, gathered and sent by one call.
+//! Collects the datagrams of one socket and sends them with one system call.
 //!
-//! Always: no allocation per datagram; one that is refused keeps none behind it from being sent.
+//! Always: no allocation per datagram; a refused datagram does not stop those behind it.
 
 use std::io::IoSlice;
 use std::net::UdpSocket;
@@ -9,14 +9,15 @@ use std::os::fd::AsRawFd as _;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, sendmmsg};
 
-/// Datagrams that are sent by one call.
+/// The most datagrams in one system call.
 const BATCH: usize = 64;
-const MAX_DATAGRAM: usize = 1500;
+/// Capacity of each buffer in bytes; longer datagrams make it grow.
+const DATAGRAM_CAPACITY: usize = 1500;
 
-/// A connected socket and what waits to leave by it.
+/// A connected socket and the datagrams that wait to be sent.
 pub(crate) struct Outlet {
     socket: UdpSocket,
-    /// The first `waiting` of them wait; the others are there for the next ones.
+    /// Buffers; the first `waiting` of them hold datagrams.
     datagrams: Vec<Vec<u8>>,
     waiting: usize,
     headers: MultiHeaders<()>,
@@ -34,19 +35,19 @@ impl Outlet {
         }
     }
 
-    /// Datagrams refused by this host's own network, or by the other host (ICMP).
+    /// The number of datagrams refused by this host's network or, by ICMP, by the other host.
     pub(crate) fn errors(&self) -> u64 {
         self.errors
     }
 
-    /// Lets `write` append a datagram, which leaves with the next [`flush`](Self::flush) at the
+    /// Adds the datagram that `write` writes. It is sent by the next [`flush`](Self::flush) at the
     /// latest.
     pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.waiting == BATCH {
             self.flush();
         }
         if self.waiting == self.datagrams.len() {
-            self.datagrams.push(Vec::with_capacity(MAX_DATAGRAM));
+            self.datagrams.push(Vec::with_capacity(DATAGRAM_CAPACITY));
         }
         let datagram = &mut self.datagrams[self.waiting];
         datagram.clear();
@@ -54,7 +55,7 @@ impl Outlet {
         self.waiting += 1;
     }
 
-    /// Sends all that waits.
+    /// Sends all waiting datagrams.
     pub(crate) fn flush(&mut self) {
         let mut sent = 0;
         while sent < self.waiting {
@@ -70,7 +71,7 @@ impl Outlet {
         self.waiting = 0;
     }
 
-    /// Sends datagram `first` and those behind it; gives how many have left, at least one.
+    /// Sends datagram `first` and those behind it. Returns how many were sent, at least one.
     fn send_from(&mut self, first: usize) -> nix::Result<usize> {
         let waiting = &self.datagrams[first..self.waiting];
         let slices: [[IoSlice<'_>; 1]; BATCH] =
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_a_batch_arrives_in_order() {
+    fn more_than_a_batch_is_sent_in_order() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver
             .set_read_timeout(Some(Duration::from_secs(5)))

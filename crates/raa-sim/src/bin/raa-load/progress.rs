@@ -1,16 +1,16 @@
-//! What the threads of a run share: how far it is, and when it ends.
+//! The state of a run that its threads share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-/// What the threads tell each other.
+/// How far a run has come.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Ends sending and listening.
+    /// Sending and listening must end.
     pub stop: AtomicBool,
-    /// What listeners hear counts.
+    /// Received frames count.
     pub measuring: AtomicBool,
     /// All listeners are connected.
     pub listening: AtomicBool,
-    /// Audio packets sent so far.
+    /// Audio packets sent so far, including those that the simulated network has lost.
     pub packets: AtomicU64,
 }

@@ -1,29 +1,29 @@
-//! What a run has shown, as a table for people or JSON for programs.
+//! The result of a run, as a table for people or as JSON for programs.
 
 use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::api::{Look, Reception, Status, Timing};
+use crate::api::{Reception, ServerState, Status, Timing};
 use crate::args::Args;
 use crate::figures::Figures;
 use crate::histogram::Percentiles;
-use crate::listener::Heard;
-use crate::senders::Sent;
+use crate::listener::MixReport;
+use crate::senders::SendReport;
 
-/// A look at everything.
+/// Everything that is measured at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// `None` for a program that is no RAA server.
-    pub server: Option<Look>,
-    /// CPU time of the process that was named, in seconds.
+    /// The state from the API; `None` without it.
+    pub server: Option<ServerState>,
+    /// CPU time of the process given by `--pid`, in seconds.
     pub process_cpu_s: Option<f64>,
     pub packets_sent: u64,
     pub own_cpu_s: f64,
     pub at: Instant,
 }
 
-/// See the module's text. Only `send_errors` and `send_lateness` are of the warming-up as well.
+/// The figures of the measured time. `send_errors` and `send_lateness` include the warm-up.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     server: String,
@@ -32,33 +32,33 @@ pub(crate) struct Report {
     seconds: f64,
     #[serde(flatten)]
     figures: Option<Figures>,
-    /// Of the process that was named, in percent of one core.
+    /// CPU of the process given by `--pid`, in percent of one core.
     process_cpu_percent: Option<f64>,
     packets_sent: u64,
     send_errors: u64,
     own_cpu_percent: f64,
     send_lateness: Option<Percentiles>,
-    listeners: Option<Heard>,
+    listeners: Option<MixReport>,
 }
 
 impl Report {
     pub(crate) fn new(
         args: &Args,
-        sent: Option<&Sent>,
+        sent: Option<&SendReport>,
         before: &Sample,
         windows: &[Status],
         after: &Sample,
-        listeners: Option<Heard>,
+        listeners: Option<MixReport>,
     ) -> Self {
         let seconds = after.at.duration_since(before.at).as_secs_f64();
-        let looks = before.server.as_ref().zip(after.server.as_ref());
+        let states = before.server.as_ref().zip(after.server.as_ref());
         let process = before.process_cpu_s.zip(after.process_cpu_s);
         Self {
             server: args.host.clone(),
             clients: args.clients,
             speaking: args.speaking(),
             seconds,
-            figures: looks
+            figures: states
                 .map(|(before, after)| Figures::new(args, before, windows, after, seconds)),
             process_cpu_percent: process
                 .map(|(before_s, after_s)| 100.0 * (after_s - before_s) / seconds),
@@ -72,7 +72,7 @@ impl Report {
 
     pub(crate) fn print(&self, json: bool) {
         if json {
-            // Numbers and texts only: there is nothing that JSON has no word for.
+            // Numbers and texts can always be written as JSON.
             println!("{}", serde_json::to_string_pretty(self).unwrap_or_default());
         } else {
             print!("{}", self.table());
@@ -118,8 +118,8 @@ impl Report {
                 ", {received} received, {} refused, {} dropped",
                 figures.packets_refused, figures.dropped_datagrams
             );
-            let suffered = format!("{lost} lost, {late} late, {concealed} frames concealed");
-            rows.push(row("of these", &suffered));
+            let losses = format!("{lost} lost, {late} late, {concealed} frames concealed");
+            rows.push(row("of these", &losses));
         }
         rows.insert(0, row("packets", &packets));
         let mut own = format!("{:.1} % of one core", self.own_cpu_percent);
@@ -144,51 +144,48 @@ fn server_rows(figures: &Figures) -> Vec<String> {
     );
     let mut in_mix = format!("{:.1} clients on average", figures.avg_active);
     if let Some(percent) = figures.heard_percent {
-        in_mix += &format!(", {percent:.2} % of slots x speakers heard");
+        in_mix += &format!(", {percent:.2} % of slots x speakers");
     }
     vec![
         timing("mix cycle", figures.mix_cycle),
-        timing("slots begin late by", figures.slot_lateness),
+        timing("slot lateness", figures.slot_lateness),
         row("slots", &slots),
         row("in the mix", &in_mix),
         row("server", &server),
     ]
 }
 
-fn listener_rows(heard: &Heard) -> Vec<String> {
+fn listener_rows(report: &MixReport) -> Vec<String> {
     let counts = format!(
         "{}, {} frames, {} missing, {} disconnected",
-        heard.listeners, heard.frames, heard.missing, heard.disconnected
+        report.listeners, report.frames, report.missing, report.disconnected
     );
     let Percentiles {
         p50_ms,
         p99_ms,
         max_ms,
-    } = heard.lateness;
+    } = report.lateness;
     let lateness = format!(
-        "p50 {p50_ms:.2}   p99 {p99_ms:.2}   max {max_ms:.2} ms, {:.3} % by more than 20 ms",
-        heard.late_percent
+        "p50 {p50_ms:.2}   p99 {p99_ms:.2}   max {max_ms:.2} ms, {:.3} % above 20 ms",
+        report.late_percent
     );
-    vec![
-        row("listeners", &counts),
-        row("frames come late by", &lateness),
-    ]
+    vec![row("listeners", &counts), row("frame lateness", &lateness)]
 }
 
-fn timing(what: &str, timing: Timing) -> String {
+fn timing(name: &str, timing: Timing) -> String {
     let Timing {
         mean_ms,
         p99_ms,
         max_ms,
     } = timing;
     row(
-        what,
+        name,
         &format!("mean {mean_ms:.2}   p99 {p99_ms:.2}   max {max_ms:.2} ms"),
     )
 }
 
-fn row(what: &str, text: &str) -> String {
-    format!("  {what:<20} {text}")
+fn row(name: &str, text: &str) -> String {
+    format!("  {name:<20} {text}")
 }
 
 #[cfg(test)]
@@ -214,7 +211,7 @@ mod tests {
             ..Reception::default()
         };
         Sample {
-            server: Some(Look {
+            server: Some(ServerState {
                 status: status.clone(),
                 all,
                 speakers: all,
@@ -237,7 +234,7 @@ mod tests {
                "slot_lateness":{"mean_ms":0.1,"p99_ms":0.2,"max_ms":0.3},
                "process":{"cpu_s":1.5,"rss_bytes":20971520}"#,
         );
-        let sent = Sent {
+        let sent = SendReport {
             errors: 0,
             lateness: Percentiles {
                 p50_ms: 0.1,
@@ -245,7 +242,7 @@ mod tests {
                 max_ms: 0.3,
             },
         };
-        let args = Args::read(["raa-load", "40", "10", "h"]).unwrap();
+        let args = Args::parse_words(["raa-load", "40", "10", "h"]).unwrap();
         let start = Instant::now();
         let before = sample(start, &early, 1000);
         let after = sample(start + Duration::from_secs(10), &late, 6000);
@@ -253,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_of_the_measured_time_and_the_worst_window_counts() {
+    fn figures_cover_the_measured_time() {
         let json = serde_json::to_value(report()).unwrap();
         assert_eq!(json["slots"], 500);
         assert_eq!(json["packets_sent"], 5000);
@@ -273,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_the_json_says() {
+    fn the_table_has_the_figures() {
         let table = report().table();
         for text in [
             "40 clients, 10 speaking, 10 s against raa-server 0.1.0 at h",

@@ -1,4 +1,4 @@
-//! One measurement: look, load, look again and again, stop, compare.
+//! One measurement: starts the load, samples the server before, during and after it, and reports.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -8,26 +8,27 @@ use anyhow::{bail, ensure};
 use raa_sim::measure::socket;
 use raa_sim::world::sound;
 
-use crate::api::{Api, Look, Status};
+use crate::api::{Api, ServerState, Status};
 use crate::args::Args;
 use crate::client;
 use crate::cpu;
 use crate::listeners::Listeners;
+use crate::plan::{self, Plan};
 use crate::progress::Progress;
 use crate::report::{Report, Sample};
-use crate::senders::{self, Plan, Senders, Sent};
+use crate::senders::{SendReport, Senders};
 
-/// The server sums its timings up this often.
+/// The interval at which the server summarises its timings.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// Loads the server as `args` say and reports.
+/// Loads the server as `args` describe, and returns the report.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let api = (!args.no_api).then(|| Api::new(args));
-    // Before anything is sent: whether there is a server at all.
+    // Fails before anything is sent if there is no server.
     api.as_ref().map(Api::status).transpose()?;
-    let sockets = senders::sockets(socket::resolve(&args.host, args.udp_port)?, args)?;
+    let sockets = plan::sockets(socket::resolve(&args.host, args.udp_port)?, args)?;
     let pieces = sound::pieces()?;
-    let plan = Plan::of(args);
+    let plan = Plan::from_args(args);
     let starting_time = plan.starting_time();
     let http = socket::resolve(&args.host, args.http_port)?;
     let listeners = (args.listeners > 0)
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
         let measured = measure(api.as_ref(), args, &progress);
         progress.stop.store(true, Ordering::Relaxed);
         let sent = sending.map(join).transpose()?;
-        let heard = listening.map(join).transpose()?.transpose()?;
+        let received = listening.map(join).transpose()?.transpose()?;
         let (before, windows, after) = measured?;
         if let Some(sent) = &sent {
             check_arrival(args, sent, &before, &after)?;
@@ -63,12 +64,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             &before,
             &windows,
             &after,
-            heard,
+            received,
         ))
     })
 }
 
-/// One look at the server after the warm-up, one in every window, and one at the end.
+/// Samples the server after the warm-up, in every window, and at the end.
 fn measure(
     api: Option<&Api>,
     args: &Args,
@@ -86,21 +87,21 @@ fn measure(
     thread::sleep(end.saturating_duration_since(Instant::now()));
     progress.measuring.store(false, Ordering::Relaxed);
     let after = sample(api, args, progress)?;
-    windows.extend(after.server.as_ref().map(|look| look.status.clone()));
+    windows.extend(after.server.as_ref().map(|state| state.status.clone()));
     Ok((before, windows, after))
 }
 
 fn sample(api: Option<&Api>, args: &Args, progress: &Progress) -> anyhow::Result<Sample> {
-    let look = |api: &Api| -> anyhow::Result<Look> {
+    let state = |api: &Api| -> anyhow::Result<ServerState> {
         let clients = api.clients()?;
-        Ok(Look {
+        Ok(ServerState {
             all: clients.reception(|ssrc| client::is_ours(ssrc, args.clients)),
             speakers: clients.reception(|ssrc| client::is_ours(ssrc, args.speaking())),
             status: api.status()?,
         })
     };
     Ok(Sample {
-        server: api.map(look).transpose()?,
+        server: api.map(state).transpose()?,
         process_cpu_s: args.pid.map(cpu::of_process_s).transpose()?,
         packets_sent: progress.packets.load(Ordering::Relaxed),
         own_cpu_s: cpu::own_s(),
@@ -108,16 +109,21 @@ fn sample(api: Option<&Api>, args: &Args, progress: &Progress) -> anyhow::Result
     })
 }
 
-/// A measurement of nothing is none.
-fn check_arrival(args: &Args, sent: &Sent, before: &Sample, after: &Sample) -> anyhow::Result<()> {
+/// Fails if the server has received nothing, because then nothing was measured.
+fn check_arrival(
+    args: &Args,
+    sent: &SendReport,
+    before: &Sample,
+    after: &Sample,
+) -> anyhow::Result<()> {
     let (Some(before), Some(now)) = (&before.server, &after.server) else {
         return Ok(());
     };
     let received = now.all.since(before.all).received;
     ensure!(
         received > 0 || args.loss >= 100.0,
-        "the server received none of {} packets sent to UDP port {} of {} ({} were refused at once); \
-         name its audio port with --udp-port, and look for a firewall in between",
+        "the server received none of the {} packets sent to UDP port {} of {} ({} were refused \
+         at once); set its audio port with --udp-port, and check for a firewall in between",
         after.packets_sent,
         args.udp_port,
         args.host,
