@@ -1,5 +1,7 @@
-// Changing the page cheaply: what hundreds of rows do several times a second.
-// Always: what already is as it should be is not touched, since even the same text again costs a layout.
+// Cheap changes of the page, as hundreds of rows make them several times a second.
+// Always: nothing that is right already is touched, since even the same text again costs a layout.
+
+export const byId = (id) => document.getElementById(id);
 
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -13,13 +15,13 @@ export function setHidden(element, isHidden) {
   if (element.hidden !== isHidden) element.hidden = isHidden;
 }
 
-/** Makes these elements, in this order, all that a list has; moves as few as it can, as a moved one loses its focus. */
+/** Makes a list contain exactly these elements in this order; moves as few as it can, since a moved one loses the focus. */
 export function fill(list, elements) {
   const wanted = new Set(elements);
   for (const element of [...list.children]) if (!wanted.has(element)) element.remove();
   let next = list.firstElementChild;
   for (const element of elements) {
-    // The one that is in the way has its turn later.
+    // The element in the way is inserted again later.
     if (next && element === next.nextElementSibling) next.remove();
     else if (element !== next) list.insertBefore(element, next);
     next = element.nextElementSibling;
@@ -27,8 +29,8 @@ export function fill(list, elements) {
 }
 
 /**
- * Gives the latest value on with the next frame, so that many messages are one change; a page that nobody sees has no
- * frames.
+ * Passes the latest value on with the next animation frame, so that many messages make one change. A page that nobody
+ * can see has no frames.
  * @param {(value: any) => void} take
  * @param {(run: () => void) => void} nextFrame as requestAnimationFrame
  */
