@@ -1,4 +1,4 @@
-// The pure parts of the mixer page: groups and order, words, slider requests, RTP, both languages.
+// The pure parts of the mixer page: groups and order, texts, slider requests, RTP, both languages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,17 +18,17 @@ function client(id, change = {}) {
 
 const ids = (list) => list.map(({ id }) => id);
 
-test('clients are grouped by status and ordered by name as a person counts', () => {
+test('clients are grouped by status and sorted naturally', () => {
   const groups = arrange([client('c', { name: 'PC 10' }), client('a', { name: 'PC 9' }), client('b', { status: 'sounding' }),
     client('d', { status: 'offline' })]);
   assert.deepEqual([ids(groups.sounding), ids(groups.connected), ids(groups.offline)], [['b'], ['a', 'c'], ['d']]);
 });
 
-test('the last heard comes first, and ticking seconds do not shuffle', () => {
-  const heard = (id, ms) => client(id, { last_sound_ms_ago: ms });
+test('latest sound comes first, without shuffling every second', () => {
+  const sounded = (id, ms) => client(id, { last_sound_ms_ago: ms });
   const order = (clients) => ids(arrange(clients, { sort: 'heard' }).connected);
-  assert.deepEqual(order([client('never'), heard('old', 60000), heard('new', 100)]), ['new', 'old', 'never']);
-  assert.deepEqual(order([heard('b', 61000), heard('a', 62000)]), ['a', 'b']);
+  assert.deepEqual(order([client('never'), sounded('old', 60000), sounded('new', 100)]), ['new', 'old', 'never']);
+  assert.deepEqual(order([sounded('b', 61000), sounded('a', 62000)]), ['a', 'b']);
 });
 
 test('the loudest comes first', () => {
@@ -36,12 +36,12 @@ test('the loudest comes first', () => {
   assert.deepEqual(ids(arrange([loud('a', -40), loud('b', -10)], { sort: 'loudest' }).connected), ['b', 'a']);
 });
 
-test('clients are arranged anew only when their order is another one', () => {
+test('an unchanged order keeps the arrangement', () => {
   const arranger = new Arranger();
   const [a, b] = [client('a', { name: 'PC 1' }), client('b', { name: 'PC 2' })];
   const first = arranger.next([a, b]);
   assert.deepEqual(ids(first.connected), ['a', 'b']);
-  // Neither a level, a tick of the clock nor a name that keeps its place moves a row.
+  // A level, a passing second, or a name that sorts the same moves no row.
   const same = [{ level: { rms_dbfs: -3, peak_dbfs: -1 } }, { last_packet_ms_ago: 900 }, { last_sound_ms_ago: 5 }, { name: 'PC 1a' }];
   for (const change of same) assert.equal(arranger.next([{ ...a, ...change }, b]), first);
   assert.deepEqual(ids(arranger.next([{ ...a, name: 'PC 3' }, b]).connected), ['b', 'a']);
@@ -51,7 +51,7 @@ test('clients are arranged anew only when their order is another one', () => {
   assert.deepEqual(ids(arranger.next([a, loud], { sort: 'loudest' }).connected), ['b', 'a']);
 });
 
-test('many messages are one change of the page, with the latest of them', () => {
+test('many messages make one change with the latest', () => {
   const taken = [];
   const frames = [];
   const give = oncePerFrame((value) => taken.push(value), (run) => frames.push(run));
@@ -69,15 +69,15 @@ test('a computer is found by name, id or address', () => {
   assert.deepEqual(ids(arrange(all, { search: 'x' }).connected), []);
 });
 
-test('spans of time are told in the largest unit that fits', () => {
-  const told = [null, 0, 1999, 12000, 60000, 3 * 3600e3, 86400e3, 3 * 86400e3].map((ms) => ago(ms, en));
-  assert.deepEqual(told, ['not heard yet', 'now', 'now', '12 s ago', '1 min ago', '3 h ago', '1 day ago', '3 days ago']);
+test('time spans use the largest unit that fits', () => {
+  const spans = [null, 0, 1999, 12000, 60000, 3 * 3600e3, 86400e3, 3 * 86400e3].map((ms) => ago(ms, en));
+  assert.deepEqual(spans, ['no sound yet', 'now', 'now', '12 s ago', '1 min ago', '3 h ago', '1 day ago', '3 days ago']);
 });
 
 const STATS = { received: 500, lost: 60, late: 3, reordered: 2, duplicate: 1, concealed: 4, repaired: 57, loss_percent: 12.34,
   concealed_percent: 0, delay_ms: 61.4, target_delay_ms: 60.2, drift_ppm: -12.34, jitter_ms: 3.25 };
 
-test('a client that misses sound says so before anything else', () => {
+test('missing sound is shown before anything else', () => {
   const say = (quality, stats, change) => condition(client('a', { quality, stats: { ...STATS, ...stats }, last_sound_ms_ago: 0, ...change }), en);
   assert.deepEqual(say('good'), { text: 'now', quality: 'good' });
   assert.deepEqual(say('fair', { concealed_percent: 0.72 }), { text: 'fair · 0.7 % lost', quality: 'fair' });
@@ -86,24 +86,24 @@ test('a client that misses sound says so before anything else', () => {
   assert.deepEqual(say(null, {}, { status: 'offline', last_packet_ms_ago: 60000 }), { text: '1 min ago', quality: 'good' });
 });
 
-test('a second computer with the same id is named by its address', () => {
+test('an ID conflict shows the other address', () => {
   assert.equal(notice(client('a', { conflict: null }), en), '');
-  assert.equal(notice(client('a', { conflict: '192.0.2.8:5000' }), en), 'Another computer uses the same id: 192.0.2.8:5000');
+  assert.equal(notice(client('a', { conflict: '192.0.2.8:5000' }), en), 'Another computer uses the same ID: 192.0.2.8:5000');
 });
 
-/** Without the spaces that hold a part together. */
+/** Replaces non-breaking spaces. */
 const plain = (value) => value.replaceAll('\u00a0', ' ');
 
-test('the details tell everything there is to know of the way', () => {
-  const told = facts(client('a', { quality: 'good', stats: STATS, round_trip_ms: 12.44, capture_to_mix_ms: 87.6 }), en);
-  assert.ok(told.every(([, value]) => value.split(' · ').every((part) => !part.includes(' '))), 'lists break at their dots only');
-  assert.deepEqual(told.map(([name, value]) => [name, plain(value)]), [
+test('details list every figure of a client', () => {
+  const list = facts(client('a', { quality: 'good', stats: STATS, round_trip_ms: 12.44, capture_to_mix_ms: 87.6 }), en);
+  assert.ok(list.every(([, value]) => value.split(' · ').every((part) => !part.includes(' '))), 'lists break at their dots only');
+  assert.deepEqual(list.map(([name, value]) => [name, plain(value)]), [
     ['Quality', 'good'],
     ['Address', '192.0.2.7:5000'],
     ['Packets received', '500 · 60 lost · 3 late · 2 reordered · 1 duplicate'],
     ['Frames', '57 repaired · 4 concealed'],
-    ['Loss, last 10 s', '12 % before repair · 0 % after'],
-    ['Playout delay', '61 ms · aims at 60 ms'],
+    ['Loss in the last 10 s', '12 % before repair · 0 % after repair'],
+    ['Playout delay', '61 ms · target 60 ms'],
     ['Jitter', '3.3 ms'],
     ['Clock drift', '−12.3 ppm'],
     ['Round trip', '12.4 ms'],
@@ -112,37 +112,37 @@ test('the details tell everything there is to know of the way', () => {
   ]);
 });
 
-test('what is not known is a dash, and there are as many details', () => {
+test('unknown details are dashes', () => {
   const unknown = { ...STATS, loss_percent: null, concealed_percent: null, target_delay_ms: 0, drift_ppm: 0.04 };
-  const told = Object.fromEntries(facts(client('a', { status: 'offline', address: null, stats: unknown, round_trip_ms: null, capture_to_mix_ms: null }), en));
-  const shown = ['Quality', 'Address', 'Loss, last 10 s', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(told[name]));
+  const list = Object.fromEntries(facts(client('a', { status: 'offline', address: null, stats: unknown, round_trip_ms: null, capture_to_mix_ms: null }), en));
+  const shown = ['Quality', 'Address', 'Loss in the last 10 s', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(list[name]));
   assert.deepEqual(shown, ['–', '–', '–', '61 ms', '0 ppm', '–', '–']);
-  assert.equal(Object.keys(told).length, 11);
+  assert.equal(Object.keys(list).length, 11);
 });
 
-test('the meter runs from -60 dBFS to 0', () => {
+test('the meter ranges from -60 to 0 dBFS', () => {
   assert.deepEqual([-120, -60, -30, 0, 6].map(meterShare), [0, 0, 0.5, 1, 1]);
 });
 
-test('a peak stays for a second and then falls by 20 dB a second', () => {
+test('a peak holds for a second, then falls', () => {
   const hold = new PeakHold();
   const shown = [[0, -6], [500, -30], [1000, -30], [1500, -30], [1500, -3], [10000, -50]].map(([at, dbfs]) => hold.next(at, dbfs));
   assert.deepEqual(shown, [-6, -6, -6, -16, -3, -50]);
 });
 
-test('interruptions are those of the last minute, and a new start has none', () => {
+test('interruptions count for a minute, from the last start', () => {
   const interruptions = new Interruptions();
-  const told = [[0, 0], [1000, 2], [59000, 3], [61500, 3], [130000, 3], [131000, 0], [132000, 1]].map(([at, total]) => interruptions.next(at, total));
-  assert.deepEqual(told, [0, 2, 3, 1, 0, 0, 1]);
+  const counts = [[0, 0], [1000, 2], [59000, 3], [61500, 3], [130000, 3], [131000, 0], [132000, 1]].map(([at, total]) => interruptions.next(at, total));
+  assert.deepEqual(counts, [0, 2, 3, 1, 0, 0, 1]);
 });
 
-test('rows stay where they are while a hand is on them, and not for ever', () => {
+test('rows keep their places while a hand is near', () => {
   const away = { isPressing: false, handMsAgo: Infinity, typedMsAgo: Infinity };
   const held = [{}, { isPressing: true }, { handMsAgo: 1900 }, { handMsAgo: 2100 }, { typedMsAgo: 20000 }, { typedMsAgo: 31000 }];
   assert.deepEqual(held.map((hand) => isHeld({ ...away, ...hand })), [false, true, true, false, true, false]);
 });
 
-test('a newcomer is told how to begin until there is more than the test music', () => {
+test('the introduction stays while only test music plays', () => {
   assert.deepEqual([[], [client('bgmtest0')], [client('bgmtest0'), client('a')]].map(isUnused), [true, true, false]);
 });
 
@@ -150,7 +150,7 @@ test('names have 1 to 64 characters', () => {
   assert.deepEqual(['', '  ', 'a', '監'.repeat(64), 'x'.repeat(65)].map(checkName), [false, false, true, true, false]);
 });
 
-test('a dragged slider sends the first and the last value, one request at a time', async () => {
+test('a dragged slider sends its first and last value', async () => {
   const sent = [];
   const timers = [];
   const latest = new Latest(async (value) => { sent.push(value); }, 100, (run) => timers.push(run));
@@ -164,13 +164,13 @@ test('a dragged slider sends the first and the last value, one request at a time
   assert.deepEqual([sent, latest.isBusy], [[0, 50], false]);
 });
 
-test('RTP is read, and nothing else is', () => {
+test('only RTP packets are parsed', () => {
   const bytes = Uint8Array.from([0x80, 111, 0xff, 0xfe, 0, 0, 3, 0xc0, 0, 0, 0, 9, 7]);
   assert.deepEqual(parseRtp(bytes.buffer), { sequence: 0xfffe, timestamp: 960, ssrc: 9, payload: Uint8Array.from([7]) });
   for (const wrong of ['text', new ArrayBuffer(12), new ArrayBuffer(20)]) assert.equal(parseRtp(wrong), null);
 });
 
-test('both languages have the same words, and take the same values', () => {
+test('both languages have the same texts and placeholders', () => {
   const shape = (language) => Object.entries(TEXTS[language]).map(([key, entry]) => [key, typeof entry, entry.length * (typeof entry === 'function')]);
   assert.deepEqual(shape('ja'), shape('en'));
   assert.equal(pickLanguage(['fr-FR', 'ja-JP', 'en']), 'ja');

@@ -1,5 +1,5 @@
-// The player in a browser that is made of paper: its clock, sound card and network do what a test
-// says. The decoder is the real one. Every test plays real Opus packets through it.
+// The player in a simulated browser, whose clock, sound card and network do what a test demands. The
+// decoder is the real one, and every test plays real Opus packets.
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -183,7 +183,7 @@ async function untilPlaying() {
   }
 }
 
-test('the output runs before the server is asked, so that nothing queues up', async () => {
+test('the output starts before the connection', async () => {
   await newPlayer({ url: 'https://raa.test/below/' });
   player.play();
   await world.pass(190);
@@ -193,7 +193,7 @@ test('the output runs before the server is asked, so that nothing queues up', as
   assert.deepEqual(player.states, ['connecting', 'playing']);
 });
 
-test('frames follow each other without a hole, and the delay is told as it is', async () => {
+test('frames are contiguous and the delay is true', async () => {
   await playing();
   await world.pass(9000);
   const { scheduled } = world.context;
@@ -201,20 +201,20 @@ test('frames follow each other without a hole, and the delay is told as it is', 
   scheduled.slice(1).forEach(({ at }, i) => assert.equal(at, scheduled[i].at + scheduled[i].length));
   assert.equal(player.stats.underruns, 0);
   const meant = scheduled.at(-1).heldMs + 50;
-  assert.ok(Math.abs(player.delayMs - meant) < 2, `${player.delayMs} ms told, ${meant} ms meant`);
+  assert.ok(Math.abs(player.delayMs - meant) < 2, `${player.delayMs} ms, expected ${meant} ms`);
   assert.ok(player.level.rmsDbfs > -60 && player.level.peakDbfs >= player.level.rmsDbfs, JSON.stringify(player.level));
 });
 
-test('Firefox is never asked for its output latency, which can freeze it', async () => {
+test('Firefox is never asked for its output latency', async () => {
   world = new World({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' });
   await playing();
   await world.pass(3000);
   assert.equal(world.latencyReads, 0);
   const meant = world.context.scheduled.at(-1).heldMs + 30;
-  assert.ok(Math.abs(player.delayMs - meant) < 2, `${player.delayMs} ms told, ${meant} ms meant`);
+  assert.ok(Math.abs(player.delayMs - meant) < 2, `${player.delayMs} ms, expected ${meant} ms`);
 });
 
-test('stats come once a second and levels ten times', async () => {
+test('stats come every second, levels ten times', async () => {
   await playing();
   const counts = { stats: 0, level: 0 };
   for (const event of ['stats', 'level']) player.addEventListener(event, () => { counts[event] += 1; });
@@ -222,7 +222,7 @@ test('stats come once a second and levels ten times', async () => {
   assert.deepEqual(counts, { stats: 3, level: 30 });
 });
 
-test('a browser that wants a click says so, and asks the server nothing until it has it', async () => {
+test('nothing connects before the required click', async () => {
   world.isAllowed = false;
   await newPlayer();
   player.play();
@@ -235,7 +235,7 @@ test('a browser that wants a click says so, and asks the server nothing until it
   assert.deepEqual(player.states, ['connecting', 'needs-click', 'connecting', 'playing']);
 });
 
-test('it tries for ever, at most every 7.5 seconds, and plays when the server is back', async () => {
+test('it retries for ever and resumes with the server', async () => {
   await playing();
   world.isServerUp = false;
   for (const socket of world.open) socket.drop();
@@ -249,7 +249,7 @@ test('it tries for ever, at most every 7.5 seconds, and plays when the server is
   assert.equal(player.stats.underruns, 0, 'a new connection is not an underrun');
 });
 
-test('a connection that is silent for two seconds is made anew', async () => {
+test('a silent connection is replaced after two seconds', async () => {
   await playing();
   world.sockets[0].isFrozen = true;
   await world.pass(3500);
@@ -257,7 +257,7 @@ test('a connection that is silent for two seconds is made anew', async () => {
   assert.deepEqual([world.sockets.length, world.open.length], [2, 1]);
 });
 
-test('the network coming back ends the waiting', async () => {
+test('a returning network ends the pause between attempts', async () => {
   await playing();
   world.isServerUp = false;
   for (const socket of world.open) socket.drop();
@@ -268,14 +268,14 @@ test('the network coming back ends the waiting', async () => {
   assert.equal(player.state, 'playing');
 });
 
-test('a sound card that stops is opened anew, without a click', async () => {
+test('a lost sound card is replaced without a click', async () => {
   await playing();
   world.context.isCardThere = false;
   await untilPlaying();
   assert.deepEqual([world.contexts.length, world.contexts[0].state, player.state], [2, 'closed', 'playing']);
 });
 
-test('sound that the browser suspends is no reason to ask for a click', async () => {
+test('suspended sound needs no click', async () => {
   await playing();
   world.context.state = 'suspended';
   world.context.onstatechange();
@@ -284,7 +284,7 @@ test('sound that the browser suspends is no reason to ask for a click', async ()
   assert.deepEqual([world.contexts.length, player.state], [2, 'playing']);
 });
 
-test('stop gives socket and sound card back, and play starts again', async () => {
+test('stop releases everything and play starts again', async () => {
   await playing();
   player.stop();
   await world.pass(100);
@@ -296,7 +296,7 @@ test('stop gives socket and sound card back, and play starts again', async () =>
   assert.deepEqual([player.state, world.open.length], ['playing', 1]);
 });
 
-test('a stop while it connects stays a stop', async () => {
+test('stop while connecting stays in force', async () => {
   await newPlayer();
   player.play();
   await world.pass(100);

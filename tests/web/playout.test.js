@@ -1,5 +1,5 @@
-// The play-out policy against simulated networks and clocks: hours pass in milliseconds.
-// A run is seeded: the same seed tells the same story.
+// The playout policy on simulated networks and clocks: hours pass in milliseconds. Runs are seeded, so
+// the same seed gives the same run.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -45,7 +45,7 @@ function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS,
 
 const maxLead = (heard) => heard.reduce((max, { leadMs }) => Math.max(max, leadMs), 0);
 
-test('on a steady network every frame plays, unstretched once settled, 10 ms ahead', () => {
+test('a steady network settles at 10 ms lead', () => {
   const { counters, heard } = simulate({ seconds: 60 });
   assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0]);
   assert.ok(heard.at(-1).leadMs < 15 && heard.at(-1).leadMs > 5, `${heard.at(-1).leadMs} ms`);
@@ -74,7 +74,7 @@ for (const stepMs of [10, 512 / 48, 20, 40]) {
   });
 }
 
-test('a page that sleeps a second of every minute pays one gap each time, and no lasting delay', () => {
+test('each sleep costs one gap and no lasting delay', () => {
   const arrivalS = (n, sent) => (sent % 60 > 30 && sent % 60 < 31 ? sent - (sent % 60) + 31 : sent);
   const { counters, heard } = simulate({ seconds: 600, arrivalS });
   assert.equal(counters.underruns, 10);
@@ -83,7 +83,7 @@ test('a page that sleeps a second of every minute pays one gap each time, and no
   }
 });
 
-test('frames that came while the sound card was suspended are not heard late', () => {
+test('frames from a suspension are not played late', () => {
   const audioS = (at) => (at < 10 ? at : Math.max(10, at - 60));
   const { counters, heard } = simulate({ seconds: 90, audioS });
   assert.equal(counters.underruns, 0);
@@ -92,13 +92,13 @@ test('frames that came while the sound card was suspended are not heard late', (
   assert.ok(maxLead(heard.filter(({ n }) => n > 73 * 50)) < 65, 'the delay is back three seconds after');
 });
 
-test('a listener that the server has skipped to live goes on there', () => {
+test('a skipped listener continues live', () => {
   const { counters, heard } = simulate({ seconds: 20, arrivalS: (n, sent) => (n >= 500 && n < 650 ? null : sent) });
   assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [1, 0, 0]);
   assert.ok(maxLead(heard) < 45, `${maxLead(heard)} ms`);
 });
 
-test('how long a frame waits is told', () => {
+test('the wait of a frame is reported', () => {
   const playout = new Playout();
   const { at } = playout.frame(1, 0);
   assert.ok(Math.abs(playout.waitS - (at / SAMPLE_RATE - 1)) < 1e-9);
@@ -106,7 +106,7 @@ test('how long a frame waits is told', () => {
   assert.ok(Math.abs(playout.waitS - 0.02) < 1e-9, `${playout.waitS} s`);
 });
 
-test('jitter of 60 ms is learnt and then passes without a glitch', () => {
+test('jitter of 60 ms is learned, then passes unheard', () => {
   const random = seeded(3);
   let last = 0;
   // TCP keeps the order: a frame that is held up holds up the ones behind it.
@@ -116,7 +116,7 @@ test('jitter of 60 ms is learnt and then passes without a glitch', () => {
   assert.ok(maxLead(heard) < 120, `${maxLead(heard)} ms`);
 });
 
-test('a stall of three seconds is forgotten two seconds later', () => {
+test('a stall leaves no delay after two seconds', () => {
   const arrivalS = (n, sent) => (n >= 500 && n < 650 ? 13 : sent);
   const { counters, heard } = simulate({ seconds: 20, arrivalS });
   assert.equal(counters.underruns, 1);
@@ -126,12 +126,12 @@ test('a stall of three seconds is forgotten two seconds later', () => {
   assert.ok(end.leadMs < 65, `${end.leadMs} ms`);
 });
 
-test('a start that comes as a burst does not stay as delay', () => {
+test('a burst at the start leaves no delay', () => {
   const { heard } = simulate({ seconds: 10, arrivalS: (n, sent) => Math.max(sent, 0.5) });
   assert.ok(heard.at(-1).leadMs < 60, `${heard.at(-1).leadMs} ms`);
 });
 
-test('lost frames are concealed while there is lead for them, up to three', () => {
+test('up to three lost frames are concealed', () => {
   for (const [lost, concealed] of [[1, 1], [3, 3], [4, 0]]) {
     const playout = new Playout();
     // Six frames at once are a lead of 150 ms.
@@ -141,17 +141,17 @@ test('lost frames are concealed while there is lead for them, up to three', () =
   }
 });
 
-test('a lost frame whose time has passed is a break and not concealed afterwards', () => {
+test('a loss discovered too late is a break', () => {
   const { counters } = simulate({ seconds: 60, arrivalS: (n, sent) => (n === 2500 ? null : sent) });
   assert.deepEqual([counters.concealed, counters.underruns], [0, 1]);
 });
 
-test('sequence numbers wrap without a trace', () => {
+test('sequence numbers wrap without a gap', () => {
   const { counters } = simulate({ seconds: 60, first: 65000 });
   assert.deepEqual([counters.underruns, counters.concealed, counters.dropped], [0, 0, 0]);
 });
 
-test('a frame that comes twice or late is forgotten', () => {
+test('duplicate and late frames are discarded', () => {
   const playout = new Playout();
   playout.frame(1, 10);
   playout.frame(1.02, 11);
@@ -160,7 +160,7 @@ test('a frame that comes twice or late is forgotten', () => {
   assert.equal(playout.frame(1.04, 12).action, 'play');
 });
 
-test('after a restart any number comes first', () => {
+test('after a restart any number is accepted', () => {
   const playout = new Playout();
   playout.frame(1, 10);
   playout.restart();

@@ -1,8 +1,8 @@
 // The server's REST API and its events, as the page uses them (docs/protocol.md).
-// Always: URLs are relative to the page, so that it works below any path; an error has the
-// server's own sentence.
+// Always: URLs are relative to the page, so that it works below any path; an error has the server's
+// own message.
 
-/** A request that failed; `message` is the server's sentence, empty when it was not reached. */
+/** A failed request; `message` is the server's, or empty if the server did not respond. */
 export class ApiError extends Error {}
 
 async function request(method, path, body) {
@@ -14,24 +14,24 @@ async function request(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new ApiError(''); // the network's own words say nothing to a person
+    throw new ApiError(''); // the browser's message about the network means nothing to a person
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(answer?.error?.message ?? `${response.status} ${response.statusText}`);
   return answer;
 }
 
-/** Sets name, volume or muted and returns the client as it is then. */
+/** Sets name, volume or muted, and returns the client as it is after the change. */
 export const patchClient = (id, change) => request('PATCH', `api/clients/${id}`, change);
 /** Forgets an offline client. */
 export const forgetClient = (id) => request('DELETE', `api/clients/${id}`);
 
 const RETRY_MS = 1000;
-/** State comes every second; a connection silent for this long is dead. */
+/** The state comes every second; a connection without messages for this long is dead. */
 const DEAD_AFTER_MS = 5000;
 
 /**
- * Follows /api/events for ever.
+ * Follows /api/events and reconnects for ever.
  * @param {{onState: Function, onLevels: Function, onConnection: (isUp: boolean) => void}} handlers
  */
 export function followEvents({ onState, onLevels, onConnection }) {

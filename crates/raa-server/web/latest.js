@@ -1,17 +1,17 @@
-// Sends the newest value and never more often than an interval allows: for a slider that is
-// dragged. The timer is an argument, so that tests need no waiting.
-// Always: the last value given is sent; one request at a time.
+// Sends the newest value, and no more often than an interval allows: for a slider that is being
+// dragged. The timer is an argument, so that tests need not wait.
+// Always: the last value is sent; there is one request at a time.
 
 export class Latest {
   #send;
   #intervalMs;
   #later;
-  #next = null; // { value } that waits
+  #next = null; // { value } that is waiting
   #busy = false;
 
   /**
    * @param {(value: any) => Promise<void>} send must not reject
-   * @param {number} intervalMs from the start of one request to the start of the next, at least
+   * @param {number} intervalMs the least time from the start of one request to the start of the next
    * @param {(run: () => void, ms: number) => void} later as setTimeout
    */
   constructor(send, intervalMs, later = (run, ms) => setTimeout(run, ms)) {
@@ -20,7 +20,7 @@ export class Latest {
     this.#later = later;
   }
 
-  /** Whether a value waits or is on its way. */
+  /** Whether a value is waiting or being sent. */
   get isBusy() {
     return this.#busy;
   }
@@ -34,8 +34,8 @@ export class Latest {
     this.#busy = true;
     const { value } = this.#next;
     this.#next = null;
-    const rested = new Promise((done) => this.#later(done, this.#intervalMs));
-    await Promise.all([this.#send(value), rested]);
+    const interval = new Promise((done) => this.#later(done, this.#intervalMs));
+    await Promise.all([this.#send(value), interval]);
     if (this.#next) this.#run();
     else this.#busy = false;
   }

@@ -1,7 +1,7 @@
 // A meter: a bar for the level and a mark for the peak.
 //
-// Always: both move by transforms that the compositor can carry out alone, as this happens ten times a second for every
-// computer that sounds; what has not moved by a tenth of a percent is not touched.
+// Always: both move by transforms, which the compositor handles alone, because every sounding computer needs this ten
+// times a second; a change of less than a tenth of a percent touches nothing.
 
 import { meterShare } from './model.js';
 
@@ -10,9 +10,9 @@ const STEPS = 1000;
 export class Meter {
   #bar;
   #mark;
-  #shown = { rms: 0, peak: 0 }; // as the style sheet has it at first
+  #shown = { rms: 0, peak: 0 }; // the initial state in the style sheet
 
-  /** @param {HTMLElement} bar as wide as the meter @param {HTMLElement} mark likewise, with its line on the left */
+  /** @param {HTMLElement} bar as wide as the meter @param {HTMLElement} mark as wide, with its line on the left */
   constructor(bar, mark) {
     this.#bar = bar;
     this.#mark = mark;

@@ -1,4 +1,4 @@
-// What the page shows of the clients, as pure functions: groups, order, words and widths.
+// The page's view of the clients, as pure functions: groups, order, words and widths.
 // Always: no DOM, no clock, no language of its own (texts come in through `text`).
 
 export const GROUPS = ['sounding', 'connected', 'offline'];
@@ -6,22 +6,22 @@ export const SORTS = ['name', 'heard', 'loudest'];
 /** The left end of the meters, in dBFS; the right end is 0. */
 export const METER_FLOOR_DBFS = -60;
 
-/** What to call a client: its name, else its id. */
+/** Returns a client's name, else its ID. */
 export function title(client) {
   return client.name || client.id;
 }
 
-/** Made once: a collator costs more to make than a list takes to sort. */
+/** Made once: creating a collator costs more than sorting a list. */
 const NAMES = new Intl.Collator(undefined, { numeric: true });
 
-/** Whether a client is what a person typed to find: in its name, id or address. */
+/** Returns whether a client's name, ID or address contains the search. */
 export function matches(client, search) {
   const wanted = search.trim().toLowerCase();
   return [client.name, client.id, client.address ?? ''].some((text) => text.toLowerCase().includes(wanted));
 }
 
 /**
- * The clients that match, in groups by status, each in order.
+ * Returns the matching clients in groups by status, each in order.
  * @returns {Record<'sounding' | 'connected' | 'offline', object[]>}
  */
 export function arrange(clients, { search = '', sort = 'name' } = {}) {
@@ -33,19 +33,19 @@ export function arrange(clients, { search = '', sort = 'name' } = {}) {
     group, found.filter((client) => client.status === group).sort(order)]));
 }
 
-/** What a client is ordered by before its name, the least first. */
+/** Numbers by which clients are ordered before their names, the least first. */
 const RANKS = {
   name: () => 0,
   heard: (client) => coarse(heardMsAgo(client) ?? Number.POSITIVE_INFINITY),
   loudest: (client) => -client.level.rms_dbfs,
 };
 
-/** Arranges clients, and only when something has changed that their order or their finding depends on. */
+/** Arranges clients, but only if something has changed that their order or the search depends on. */
 export class Arranger {
   #key = '';
   #groups = null;
 
-  /** As `arrange`; the very same object as before when the groups hold the same clients in the same order. */
+  /** As `arrange`; returns the same object as before if the groups have the same clients in the same order. */
   next(clients, { search = '', sort = 'name' } = {}) {
     const parts = clients.map((client) => [client.id, client.name, client.status, client.address, RANKS[sort](client)]);
     const key = JSON.stringify([search, sort, parts]);
@@ -62,22 +62,22 @@ function hasSameOrder(a, b) {
     && a[group].every((client, i) => client.id === b[group][i].id));
 }
 
-/** How long ago a client was heard; an offline one of an earlier run by its last packet. */
+/** Returns the time since a client's last sound; for an offline one of an earlier run, since its last packet. */
 export function heardMsAgo(client) {
   return client.last_sound_ms_ago ?? (client.status === 'offline' ? client.last_packet_ms_ago : null);
 }
 
-/** Who sounds now was heard at the same time; seconds that tick must not shuffle the rows. */
+/** Rounds a time, so that all clients that sound now are equal and passing seconds do not shuffle the rows. */
 function coarse(msAgo) {
   return msAgo < 2000 ? 0 : msAgo === Number.POSITIVE_INFINITY ? Number.MAX_SAFE_INTEGER : Math.floor(msAgo / 10000);
 }
 
-/** A level's place on the meter, 0 to 1. */
+/** Returns a level's position on the meter, 0 to 1. */
 export function meterShare(dbfs) {
   return Math.min(1, Math.max(0, 1 - dbfs / METER_FLOOR_DBFS));
 }
 
-/** A peak stays where it was for a moment and then falls, so that an eye can catch it. */
+/** A peak is held for a moment before it falls, so that a person can see it. */
 const PEAK_HOLD_MS = 1000;
 const PEAK_FALL_DB_PER_MS = 0.02;
 
@@ -85,7 +85,7 @@ export class PeakHold {
   #dbfs = -120;
   #setAt = 0;
 
-  /** The peak to show at `nowMs`, when the newest one is `dbfs`. */
+  /** Returns the peak to show at `nowMs`, given the newest one. */
   next(nowMs, dbfs) {
     const falling = this.#dbfs - Math.max(0, nowMs - this.#setAt - PEAK_HOLD_MS) * PEAK_FALL_DB_PER_MS;
     if (dbfs < falling) return falling;
@@ -95,43 +95,43 @@ export class PeakHold {
   }
 }
 
-/** How long a player's interruptions are told. */
+/** How long an interruption counts. */
 const INTERRUPTIONS_WINDOW_MS = 60000;
 
-/** How often a player's sound was interrupted in the last minute. */
+/** Counts the interruptions of a player's sound in the last minute. */
 export class Interruptions {
   #notes = []; // { at, total }
 
-  /** Takes the player's count of all its interruptions at `nowMs`; returns those of the last minute. */
+  /** Takes the player's total count at `nowMs` and returns the interruptions of the last minute. */
   next(nowMs, total) {
-    // A smaller count is that of a new start.
+    // A smaller total means that the player was started again.
     if (total < (this.#notes.at(-1)?.total ?? 0)) this.#notes = [];
     this.#notes.push({ at: nowMs, total });
-    // The newest reading from before the window is what counts from.
+    // The newest reading from before the window is the one to count from.
     while (this.#notes.length > 1 && this.#notes[1].at <= nowMs - INTERRUPTIONS_WINDOW_MS) this.#notes.shift();
     return total - this.#notes[0].total;
   }
 }
 
-/** How long after a hand's last move over the rows they stay where they are. */
+/** How long the rows keep their places after the pointer's last move over them. */
 const HAND_RESTS_MS = 2000;
-/** A name half typed and left must not stop the list for ever. */
+/** How long they keep them after the last key: a half-typed name must not stop the list for ever. */
 const TYPING_RESTS_MS = 30000;
 
 /**
- * Whether the rows should keep their places, so that nobody hits the wrong computer's button.
+ * Returns whether the rows must keep their places, so that nobody hits the wrong computer's button.
  * @param {{isPressing: boolean, handMsAgo: number, typedMsAgo: number}} hand
  */
 export function isHeld({ isPressing, handMsAgo, typedMsAgo }) {
   return isPressing || handMsAgo < HAND_RESTS_MS || typedMsAgo < TYPING_RESTS_MS;
 }
 
-/** Whether a newcomer should be told how to connect a computer: nothing but the test music is here. */
+/** Returns whether there is no client but the test music, so that the page explains how to add one. */
 export function isUnused(clients) {
   return clients.every((client) => client.id === 'bgmtest0');
 }
 
-/** A time span in the largest unit that fits: 'now', '12 s ago', '3 min ago'. */
+/** Returns a time span in the largest unit that fits: 'now', '12 s ago', '3 min ago'. */
 export function ago(msAgo, text) {
   if (msAgo === null || msAgo === undefined) return text('never');
   const seconds = Math.floor(msAgo / 1000);
@@ -142,7 +142,7 @@ export function ago(msAgo, text) {
 }
 
 /**
- * What the row says beside the level: that sound is missing or slow, else when the client was heard.
+ * Returns the text next to the level: that sound is missing or slow, else when the client last sounded.
  * @returns {{text: string, quality: 'good' | 'fair' | 'bad'}}
  */
 export function condition(client, text) {
@@ -152,18 +152,18 @@ export function condition(client, text) {
   return { text: ago(msAgo, text), quality };
 }
 
-/** A client that misses next to nothing and is not good all the same is slow. */
+/** A client whose quality is not good although next to nothing is missing has a long delay. */
 function complaint({ stats }, text) {
   const missing = stats.concealed_percent;
   return missing < 0.5 ? text('slow', Math.round(stats.delay_ms)) : text('missing', percent(missing));
 }
 
-/** What a person must do something about: another computer with the same id; empty if there is none. */
+/** Returns the problem that a person must solve: another computer with the same ID; empty if there is none. */
 export function notice(client, text) {
   return client.conflict ? text('conflict', client.conflict) : '';
 }
 
-/** All there is to know of a client's way here, as pairs of name and value, always as many. */
+/** Returns a client's details as pairs of name and value, always the same number. */
 export function facts(client, text) {
   const { address, stats, round_trip_ms: roundTrip, capture_to_mix_ms: captureToMix } = client;
   const count = (key) => `${stats[key].toLocaleString()} ${text(key)}`;
@@ -186,12 +186,12 @@ export function facts(client, text) {
   ].map(([name, ...parts]) => [name, parts.map(unbroken).join(' · ')]);
 }
 
-/** A narrow screen breaks a list between its parts and not in them. */
+/** Makes a narrow screen break a list between its parts and not within them. */
 function unbroken(part) {
   return part.replaceAll(' ', '\u00a0');
 }
 
-/** A share as a person reads it: tenths as long as they matter. */
+/** Formats a percentage, with tenths where they matter. */
 function percent(value) {
   return value >= 9.95 || value === 0 ? value.toFixed(0) : value.toFixed(1);
 }
@@ -201,7 +201,7 @@ function signed(value) {
   return size === '0.0' ? '0' : `${value < 0 ? '−' : '+'}${size}`;
 }
 
-/** Names are 1 to 64 characters, counted as a person counts them, without space around. */
+/** Returns whether a name has 1 to 64 characters (code points), not counting space around it. */
 export function checkName(name) {
   const characters = [...name.trim()].length;
   return characters >= 1 && characters <= 64;

@@ -1,42 +1,44 @@
-// RAA's player: hears a mix of an RAA server on any page. This is a public API.
+// RAA's player: plays a mix of an RAA server on any page. This is a public API.
 //
 //   import { Player } from 'http://SERVER:4011/player.js';
 //   const player = new Player({ url: 'http://SERVER:4011/' });
 //   player.addEventListener('state', () => { label.textContent = player.state; });
 //   button.onclick = () => (player.state === 'stopped' ? player.play() : player.stop());
 //   ...
-//   player.close();                       // for good: gives socket and sound card back
+//   player.close();                       // for good: releases the socket and the sound card
 //
-// States, each told by a 'state' event:
-//   'stopped'       nothing is wanted
-//   'needs-click'   the browser allows sound only after a click or a key; any on the page will do
+// States; a 'state' event follows every change:
+//   'stopped'       after stop(), and before the first play()
+//   'needs-click'   the browser allows sound only after a click or key press, anywhere on the page
 //   'connecting'    the first connection is being made
-//   'playing'       the mix is heard, delayMs behind its arrival here
-//   'reconnecting'  the connection was lost, or nothing came for two seconds; trying again
+//   'playing'       the mix is playing, delayMs after its arrival at this computer
+//   'reconnecting'  the connection was lost, or nothing arrived for two seconds; trying again
 //   'offline'       several attempts have failed; still trying, for ever
 //
-// While it plays there are 'stats' events once a second, for delayMs and stats, and 'level' events
-// ten times a second, for level.
+// While the mix plays, 'stats' events come once a second (read delayMs and stats) and 'level' events
+// ten times a second (read level).
 //
-// Always: plays on by itself after a restart of the server or the network, until stop() or
-// close(); at most one connection; no timers are needed while it plays.
+// Always: resumes by itself after a restart of the server or the network, until stop() or close();
+// has at most one connection; needs no timers while it plays.
 
 import { parseRtp } from './rtp.js';
 import { Sound } from './sound.js';
 
-/** The server sends every 20 ms; silence of the connection for this long is a dead connection. */
+/** The server sends every 20 ms; a connection without messages for this long is dead. */
 const DEAD_AFTER_MS = 2000;
-/** Time between attempts: the first, and at most; a random part keeps a room's walls apart. */
+/** Time before the second attempt. Half of each pause is random, so that many players spread out. */
 const RETRY_MIN_MS = 250;
+/** The longest time between two attempts. */
 const RETRY_MAX_MS = 5000;
-/** Failed attempts in a row until the state says 'offline'. */
+/** Failed attempts in a row after which the state is 'offline'. */
 const OFFLINE_AFTER = 3;
-/** Sound that has not started by then waits for a click. */
+/** If the sound has not started within this time, the browser waits for a click. */
 const ALLOWED_WITHIN_MS = 500;
-/** Events in frames: stats once a second, the level ten times. */
+/** Frames from one 'stats' event to the next: a second. */
 const STATS_EVERY = 50;
+/** Frames from one 'level' event to the next: a tenth of a second. */
 const LEVEL_EVERY = 5;
-/** How much of the shown delay each frame's own delay moves. */
+/** Share of the newest frame's delay in the shown one. */
 const DELAY_SMOOTHING = 0.05;
 
 export class Player extends EventTarget {
@@ -44,7 +46,7 @@ export class Player extends EventTarget {
   #volume;
   #state = 'stopped';
   #wanted = false;
-  #permitted = false; // sound has run on this page, so that no click is missing
+  #permitted = false; // sound has run on this page, so no click is needed
   #sound = null;
   #socket = null;
   #failures = 0;
@@ -58,9 +60,9 @@ export class Player extends EventTarget {
 
   /**
    * @param {object} [options]
-   * @param {string} [options.url] the server's page, as 'http://host:4011/' or 'https://host/raa/';
-   *   by default where this file came from
-   * @param {string} [options.mix] which mix, 'main' by default
+   * @param {string} [options.url] the server's page, such as 'http://host:4011/' or
+   *   'https://host/raa/'; by default the folder that this file was loaded from
+   * @param {string} [options.mix] name of the mix, 'main' by default
    * @param {number} [options.volume] 0 to 1, 1 by default
    */
   constructor({ url = new URL('./', import.meta.url).href, mix = 'main', volume = 1 } = {}) {
@@ -75,7 +77,7 @@ export class Player extends EventTarget {
     return this.#state;
   }
 
-  /** 0 to 1, as amplitude. */
+  /** Volume of this player, 0 to 1, as amplitude. */
   get volume() {
     return this.#volume;
   }
@@ -85,22 +87,22 @@ export class Player extends EventTarget {
     if (this.#sound) this.#sound.volume = this.#volume;
   }
 
-  /** From the arrival of sound here to the loudspeaker, in ms, smoothed; 0 while nothing plays. */
+  /** Time from the arrival of audio at this computer to the loudspeaker, in ms, smoothed; 0 while nothing plays. */
   get delayMs() {
     return this.#state === 'playing' ? this.#delayMs : 0;
   }
 
-  /** Counts since play(): frames, underruns, concealed, cut, stretched, dropped. */
+  /** Counters since play(): frames, underruns, concealed, cut, stretched, dropped. */
   get stats() {
     return this.#sound?.counters ?? { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
   }
 
-  /** Level of the mix before this player's volume: { rmsDbfs, peakDbfs }, -120 in silence. */
+  /** Level of the mix before this player's volume: { rmsDbfs, peakDbfs }, each -120 in silence. */
   get level() {
     return this.#state === 'playing' ? this.#sound.level : { rmsDbfs: -120, peakDbfs: -120 };
   }
 
-  /** Plays until stop(). Call it in a click handler, or be told 'needs-click'. */
+  /** Plays until stop(). Outside a click handler the state may become 'needs-click'. */
   play() {
     if (this.#wanted) {
       this.#sound?.resume();
@@ -114,7 +116,7 @@ export class Player extends EventTarget {
     this.#connect();
   }
 
-  /** Stops, without a click, and gives the sound card back. */
+  /** Stops without a clicking noise and releases the sound card. */
   stop() {
     this.#wanted = false;
     for (const event of ['pointerdown', 'keydown']) removeEventListener(event, this.#gesture);
@@ -137,7 +139,7 @@ export class Player extends EventTarget {
     const sound = new Sound(this.#volume, changed);
     this.#sound = sound;
     sound.resume();
-    // Also a sound that is allowed takes a moment to start.
+    // Even if the browser allows sound, it takes a moment to start.
     setTimeout(changed, ALLOWED_WITHIN_MS);
   }
 
@@ -151,7 +153,7 @@ export class Player extends EventTarget {
       else this.#retryLater();
       return;
     }
-    // stop(), or another play(), may have come meanwhile.
+    // stop() or another play() may have been called in between.
     if (sound !== this.#sound || this.#socket) return;
     sound.restart();
     const socket = new WebSocket(this.#url);
@@ -185,7 +187,7 @@ export class Player extends EventTarget {
     return this.#permitted && this.#sound.isDead;
   }
 
-  /** The sound card went away, with a sleep, a plug or its server; what is there now is opened anew. */
+  /** Opens the sound output again after the sound card was lost: the computer slept, or it was unplugged, or its driver restarted. */
   #replaceSound() {
     this.#dropSocket();
     this.#sound.close();
@@ -219,7 +221,7 @@ export class Player extends EventTarget {
     this.#retryTimer = setTimeout(() => this.#connect(), ms);
   }
 
-  /** The network or the page is back: no use in waiting longer. */
+  /** Tries again at once when the network or the page is back. */
   #retryNow() {
     if (!this.#wanted || document.visibilityState === 'hidden') return;
     this.#sound.resume(); // a phone call or a sleep may have suspended it

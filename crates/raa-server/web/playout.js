@@ -1,11 +1,11 @@
-// When each frame of the mix is heard: the play-out policy, without audio and without a clock.
+// The playout policy: when each frame of the mix is played, without audio and without a clock.
 //
-// Frames come every 20 ms, unevenly, from a server whose clock is not this computer's. The policy
-// keeps the lead (how long a frame waits for its turn) so that its smallest value over two seconds
-// is about 10 ms: too small a lead breaks off at the next hiccup, too large a one is delay for
-// nothing. It says what to do with every frame; the player does it.
-// Always: `now` is an argument; positions are whole samples; what is scheduled never overlaps and
-// never lies in the past; a stall is forgotten (what it delayed is left out, not played late).
+// Frames arrive every 20 ms, unevenly, from a server whose clock is not this computer's. The policy
+// holds the lead (the time that a frame waits for its turn) so that its smallest value over two seconds
+// is about 10 ms: a smaller lead breaks off at the next hiccup, a larger one is useless delay. It decides
+// what to do with each frame, and the player does it.
+// Always: `now` is an argument; positions are whole samples; scheduled frames never overlap and never
+// lie in the past; a stall leaves no delay behind (delayed frames are left out, not played late).
 
 /** Samples per second of the mix. */
 export const SAMPLE_RATE = 48000;
@@ -14,40 +14,43 @@ export const FRAME = 960;
 
 const ms = (value) => (value * SAMPLE_RATE) / 1000;
 
-/** The smallest lead over WINDOW shall be this. */
+/** Target of the smallest lead over WINDOW. */
 const AIM = ms(10);
-/** A frame that comes first, or first after a break, waits so much longer than the aim. */
+/** Additional lead of the first frame, and of the first one after a break. */
 const START_MARGIN = ms(20);
-/** An underrun raises the aim by this, up to AIM_MAX; AIM_DECAY a second brings it down again:
-    what happens once in some minutes is worth a few milliseconds. */
+/** Increase of the aim after an underrun: one underrun in some minutes is worth a few milliseconds. */
 const AIM_STEP = ms(5);
+/** The largest aim. */
 const AIM_MAX = ms(120);
+/** Decrease of the aim per second. */
 const AIM_DECAY = ms(0.05);
-/** Off by more than this: frames are made a sample shorter or longer (0.1 %, not heard). */
+/** Deviation from which on frames are made a sample shorter or longer (0.1 %, inaudible). */
 const TOLERANCE = ms(4);
-/** A clock whose steps and the frames' 20 ms are multiples of each other, to this precision, beats
-    with the frames over minutes: longer than WINDOW sees. Then the aim has room for one step. */
+/** If the steps of the output's clock and the 20 ms of a frame are multiples of each other, to this precision, they beat
+    over minutes, longer than WINDOW. The aim then has room for one step. */
 const BEAT_PRECISION = 0.03;
+/** Room for the tolerance, in addition to one step of the clock. */
 const STEP_MARGIN = TOLERANCE + ms(1);
-/** So much too large a lead is cut by a whole frame. */
+/** Deviation from which on a whole frame is cut. */
 const CUT = ms(40);
-/** So much lead comes only from a burst after a stall, and is not waited for. */
+/** A lead this large comes only from a burst after a stall, and is cut at once. */
 const BURST = ms(200);
-/** How far back the smallest lead is looked for, and how much of it must be known to judge. */
+/** The time over which the smallest lead is taken. */
 const WINDOW = ms(2000);
+/** The part of WINDOW that must be known before the lead is corrected. */
 const WINDOW_KNOWN = ms(1000);
-/** Missing frames up to this are concealed; a longer gap is a break. */
+/** Maximum number of missing frames that are concealed; a longer gap is a break. */
 const MAX_CONCEALED = 3;
 
 /**
  * What to do with a frame.
  * @typedef {object} Plan
  * @property {'play' | 'cut' | 'drop'} action play it; or leave it out and crossfade from it into
- *   the next one; or forget it without decoding (it came twice or too late).
+ *   the next one; or discard it without decoding (it is a duplicate or too late).
  * @property {number} conceal frames to conceal first, each FRAME samples, beginning at `at`.
  * @property {number} at position of the first sample to schedule, in samples of the context's time.
  * @property {number} samples length to stretch the frame to: 959, 960 or 961.
- * @property {boolean} fresh nothing sounds before it: fade in.
+ * @property {boolean} fresh nothing plays right before it, so it must fade in.
  */
 
 export class Playout {
@@ -56,29 +59,29 @@ export class Playout {
   #aimMin;
   #aim;
   #leads = []; // { now, lead }, the leads of the frames in the window, both in samples
-  #since = 0; // since when leads are known
+  #since = 0; // start of the time for which leads are known
   #decayedAt = 0;
   #wait = 0;
   #counters = { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
 
-  /** @param {{clockStepS?: number}} [output] in what steps the audio context's time moves, in seconds */
+  /** @param {{clockStepS?: number}} [output] steps in which the audio context's time moves, in seconds */
   constructor({ clockStepS = 0 } = {}) {
     const step = clockStepS * SAMPLE_RATE;
     this.#aimMin = beats(step) ? Math.max(AIM, step + STEP_MARGIN) : AIM;
     this.#aim = this.#aimMin;
   }
 
-  /** Counts since the start: frames, underruns, concealed, cut, stretched, dropped. */
+  /** Counters since the start: frames, underruns, concealed, cut, stretched, dropped. */
   get counters() {
     return { ...this.#counters };
   }
 
-  /** How long the newest frame that plays waits from its arrival to its turn, in seconds. */
+  /** Time from the arrival of the newest frame to its turn, in seconds. */
   get waitS() {
     return this.#wait / SAMPLE_RATE;
   }
 
-  /** The next frame comes first: after a reconnect its numbers say nothing. */
+  /** Treats the next frame as the first: after a reconnect, sequence numbers begin elsewhere. */
   restart() {
     this.#head = null;
     this.#sequence = null;
@@ -86,7 +89,7 @@ export class Playout {
   }
 
   /**
-   * Takes note of a frame.
+   * Decides about a frame that has just arrived.
    * @param {number} nowS the audio context's time, in seconds
    * @param {number} sequence the frame's RTP sequence number
    * @returns {Plan}
@@ -126,7 +129,7 @@ export class Playout {
     return plan;
   }
 
-  /** Frames lost between the newest one and this one; negative for one that came late or twice. */
+  /** Returns the number of frames lost before this one; negative for a late or duplicate frame. */
   #missingBefore(sequence) {
     if (this.#sequence === null) return 0;
     const step = (sequence - this.#sequence) & 0xffff;
@@ -151,12 +154,12 @@ export class Playout {
 
   #note(now, lead) {
     while (this.#leads.length > 0 && this.#leads[0].now < now - WINDOW) this.#leads.shift();
-    // Only a lead smaller than all that follow it can ever be the smallest: the rest is not kept.
+    // Only a lead that is smaller than all later ones can become the smallest; others are not kept.
     while (this.#leads.length > 0 && this.#leads.at(-1).lead >= lead) this.#leads.pop();
     this.#leads.push({ now, lead });
   }
 
-  /** How far the smallest lead is off its aim; 0 while too little is known. */
+  /** Returns the deviation of the smallest lead from the aim; 0 while too little is known. */
   #leadOff(now) {
     return now - this.#since < WINDOW_KNOWN ? 0 : this.#leads[0].lead - this.#aim;
   }

@@ -1,8 +1,8 @@
 // One client's row: made once, then updated in place.
 //
-// Always: a person's hand goes before the server's word (a slider that is being dragged and a name
-// that is being typed are not overwritten); names are text and never HTML; an update that says what
-// is shown already changes nothing in the page.
+// Always: a person's input has priority over the server's state (a slider that is being dragged and a
+// name that is being typed are not overwritten); names are text and never HTML; an update without news
+// changes nothing in the page.
 
 import { ApiError, forgetClient, patchClient } from './api.js';
 import { setAttribute, setHidden, setText } from './dom.js';
@@ -10,15 +10,15 @@ import { Latest } from './latest.js';
 import { Meter } from './meter.js';
 import { PeakHold, checkName, condition, facts, notice, title } from './model.js';
 
-/** A dragged slider sends at most ten times a second. */
+/** A slider that is being dragged sends at most ten times a second. */
 const VOLUME_INTERVAL_MS = 100;
-/** How long a refusal stays to be read. */
+/** How long an error stays visible. */
 const ERROR_SHOWN_MS = 8000;
-/** From this peak on it may well be distorted where it comes from. */
+/** From this peak on the sound is probably distorted at its source. */
 const HOT_DBFS = -0.5;
 
 const template = document.getElementById('row-template');
-/** In a row only while its name is typed: browsers look through all of a page's forms whenever a row comes or goes. */
+/** Part of a row only while its name is typed: browsers walk through all forms of a page whenever a row is added or removed. */
 const namingTemplate = document.getElementById('naming-template');
 
 export class Row {
@@ -49,12 +49,12 @@ export class Row {
     return this.#client;
   }
 
-  /** Whether a change is on its way to the server. */
+  /** Whether a change is being sent to the server. */
   get isChanging() {
     return this.#volume.isBusy || this.#mute.isBusy;
   }
 
-  /** How long ago a name was being typed here; infinity when none is. */
+  /** Time since a key was last typed into the name; infinity while no name is being typed. */
   get typedMsAgo() {
     return this.#naming ? performance.now() - this.#typedAt : Infinity;
   }
@@ -62,15 +62,15 @@ export class Row {
   /** Shows a client as the server has it. */
   update(client) {
     this.#client = client;
-    const { condition: said, notice: noticeLine, meter, name, id, offline, details } = this.#parts;
+    const { condition: conditionLine, notice: noticeLine, meter, name, id, offline, details } = this.#parts;
     const { text: words, quality } = condition(client, this.#text);
     setAttribute(this.element, 'data-id', client.id);
     setAttribute(this.element, 'data-status', client.status);
     setAttribute(this.element, 'data-quality', quality);
-    setText(said, words);
-    const noticed = notice(client, this.#text);
-    setText(noticeLine, noticed);
-    setHidden(noticeLine, !noticed);
+    setText(conditionLine, words);
+    const problem = notice(client, this.#text);
+    setText(noticeLine, problem);
+    setHidden(noticeLine, !problem);
     setText(name, title(client));
     setText(id, client.id);
     if (!this.#mute.isBusy) this.#showMuted(client.muted);
@@ -107,7 +107,7 @@ export class Row {
       volume.dispatchEvent(new Event('input'));
     });
     mute.addEventListener('click', () => {
-      // What counts is what the button shows, also while an earlier click is on its way.
+      // The state that the button shows counts, even while an earlier click is being sent.
       const muted = mute.getAttribute('aria-pressed') !== 'true';
       this.#showMuted(muted);
       this.#mute.give(muted);
@@ -144,7 +144,7 @@ export class Row {
     this.#listenToNaming();
     this.#typedAt = performance.now();
     input.value = this.#client.name;
-    input.placeholder = this.#text('ownName'); // what an empty field asks for
+    input.placeholder = this.#text('ownName'); // an empty name restores it
     input.setAttribute('aria-label', this.#text('nameOf', title(this.#client)));
     this.#parts.rename.after(form);
     this.#parts.rename.hidden = true;
@@ -160,23 +160,23 @@ export class Row {
     });
     input.addEventListener('keydown', (event) => {
       this.#typedAt = performance.now();
-      // While an input method composes (Japanese), Escape is its own.
+      // While an input method composes (as for Japanese), Escape belongs to it.
       if (event.key === 'Escape' && !event.isComposing) this.#edit(false);
     });
     input.addEventListener('blur', () => {
-      // Leaving the field without a change is no wish; with one, the name is kept as typed.
+      // Leaving an unchanged field ends the editing; a changed one keeps what was typed.
       if (this.#naming?.input === input && input.value.trim() === this.#client.name) this.#edit(false);
     });
   }
 
   #endNaming() {
-    if (!this.#naming) return; // it was left while the server was asked
+    if (!this.#naming) return; // it was left while the change was being sent
     const { form, input } = this.#naming;
     const hadFocus = document.activeElement === input;
     this.#naming = null;
     form.remove();
     this.#parts.rename.hidden = false;
-    if (hadFocus) this.#parts.rename.focus(); // somebody who went elsewhere is not called back
+    if (hadFocus) this.#parts.rename.focus(); // the focus stays elsewhere if the person has moved on
   }
 
   async #saveName() {
@@ -186,7 +186,7 @@ export class Row {
     else if (await this.#send({ name: name || null })) this.#edit(false);
   }
 
-  /** Sends a change; the row shows what the server answers, or why it refused. */
+  /** Sends a change; the row then shows the server's answer or its error. */
   async #send(change) {
     return this.#attempt(async () => this.update(await patchClient(this.#client.id, change)));
   }

@@ -1,5 +1,5 @@
-// RTP packets (RFC 3550 section 5.1) as the server sends them: a 12-byte header and a payload.
-// Always: anything else gives null, and nothing throws.
+// RTP packets (RFC 3550 section 5.1) in the server's form: a 12-byte header and a payload.
+// Always: anything else gives null; nothing throws.
 
 const HEADER = 12;
 
@@ -10,7 +10,7 @@ const HEADER = 12;
 export function parseRtp(data) {
   if (!(data instanceof ArrayBuffer) || data.byteLength <= HEADER) return null;
   const view = new DataView(data);
-  // Version 2 without padding, extension and CSRCs.
+  // Version 2, without padding, header extension or CSRCs.
   if (view.getUint8(0) !== 0x80) return null;
   return {
     sequence: view.getUint16(2),

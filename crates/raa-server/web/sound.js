@@ -1,26 +1,26 @@
-// The audio half of the player: decodes frames and schedules them as the play-out policy says.
+// The audio half of the player: decodes frames and schedules them by the playout policy.
 //
-// The output is started, on silence, before the first frame is asked for: a browser needs up to a
-// second for it, and what arrives meanwhile would stay behind as delay for good.
-// Always: works on plain http (no AudioWorklet, no WebCodecs); nothing here waits on a timer, so a
-// page in the background plays on.
+// The output starts with silence before the connection is made: a browser needs up to a second for it,
+// and frames that arrive in that time would remain as a permanent delay.
+// Always: works on plain http (no AudioWorklet, no WebCodecs); playing depends on no timer, so a page in
+// the background continues to play.
 
 import { FRAME, Playout, SAMPLE_RATE } from './playout.js';
 
 const DECODER = new URL('./vendor/opus-decoder/opus-decoder.min.js', import.meta.url).href;
-/** Output counts as running when its clock has come so far, in seconds. */
+/** The output is running once its clock has reached this time, in seconds. */
 const STARTED_S = 0.2;
-/** A sound card whose clock stands still for so long is gone. */
+/** A sound card whose clock stops for this long is lost. */
 const CLOCK_DEAD_AFTER_MS = 3000;
-/** How far back the level looks, as a share of each frame's power that remains after the next. */
+/** Share of the level's power that remains after one frame. */
 const LEVEL_MEMORY = 0.8;
-/** Steps of the output's clock where the browser does not tell: those of Windows. */
+/** Steps of the output's clock if the browser does not report them: those of Windows. */
 const USUAL_STEP_S = 0.01;
-/** From Firefox's clock to the loudspeaker, about, in seconds: see outputLatencyOf. */
+/** Approximate time from Firefox's clock to the loudspeaker, in seconds; see outputLatencyOf. */
 const FIREFOX_LATENCY_S = 0.03;
-/** Fades that are too short to be heard and long enough not to click: 5 ms. */
+/** Length of a fade in samples: 5 ms, too short to be heard and long enough to avoid a click. */
 const FADE = 240;
-/** TOC of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
+/** TOC byte of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
 const CONCEAL = new Uint8Array([31 << 3]);
 
 let decoderModule = null;
@@ -40,9 +40,9 @@ async function newDecoder() {
 }
 
 /**
- * From a context's clock to the loudspeaker, in seconds. Firefox is not asked: there the answer waits for the sound
- * server, which can be waiting for the page's own audio callback, which waits for the asker's lock: on PulseAudio it
- * froze for good now and then, when the sound began.
+ * Returns the time from a context's clock to the loudspeaker, in seconds. Firefox is not asked. There the answer waits
+ * for the sound server, which may wait for the page's audio callback, which in turn waits for the caller's lock; with
+ * PulseAudio the page sometimes froze when the sound began.
  */
 function outputLatencyOf(context) {
   if (/\bFirefox\//.test(navigator.userAgent)) return FIREFOX_LATENCY_S;
@@ -54,13 +54,13 @@ export class Sound {
   #gain = this.#context.createGain();
   #playout = new Playout({ clockStepS: this.#context.baseLatency || USUAL_STEP_S });
   #decoder = null;
-  #cutFrame = null; // decoded and left out: the next frame is crossfaded from it
+  #cutFrame = null; // decoded but left out; the next frame is crossfaded from it
   #playing = new Set(); // scheduled nodes
   #clock = { time: 0, movedAt: performance.now() };
   #power = 0;
   #peak = 0;
 
-  /** @param {number} volume 0 to 1 @param {() => void} onstate the context was suspended or resumed */
+  /** @param {number} volume 0 to 1 @param {() => void} onstate called when the context was suspended or resumed */
   constructor(volume, onstate) {
     this.#gain.gain.value = volume;
     this.#gain.connect(this.#context.destination);
@@ -71,31 +71,31 @@ export class Sound {
     this.#context.onstatechange = onstate;
   }
 
-  /** Whether the browser plays sound now; before a person's first click on a page it may refuse. */
+  /** Whether the browser plays sound now; it may refuse to before the first click on a page. */
   get isAllowed() {
     return this.#context.state === 'running';
   }
 
-  /** Whether the output's clock stands still: a lost sound card, or a browser that waits for a click. */
+  /** Whether the output's clock has stopped: the sound card is lost, or the browser waits for a click. */
   get isDead() {
     this.#noteClock();
     return performance.now() - this.#clock.movedAt > CLOCK_DEAD_AFTER_MS;
   }
 
-  /** Asks the browser to play; has an effect inside a click or key handler at the latest. */
+  /** Asks the browser to play; inside a click or key handler it agrees. */
   resume() {
-    // A refusal changes nothing: the context's state tells.
+    // A refusal shows in the context's state.
     this.#context.resume().catch(() => {});
   }
 
   /**
-   * Resolves when decoder and output run; fails when the decoder can't be loaded.
-   * @param {boolean} isPermitted the browser needs no click, so that an output that does not run is a failure too
+   * Resolves when decoder and output are running; rejects if the decoder can't be loaded.
+   * @param {boolean} isPermitted the browser needs no click, so an output that does not start is an error, too
    */
   async ready(isPermitted) {
     this.#decoder ??= await newDecoder();
     while (this.#context.state !== 'closed' && this.#context.currentTime < STARTED_S) {
-      // Before the first click this may last for days.
+      // Before the first click this may take days.
       await new Promise((done) => setTimeout(done, this.isAllowed ? 20 : 250));
       if (isPermitted && this.isDead) throw new Error('the sound output does not start');
     }
@@ -105,7 +105,7 @@ export class Sound {
     this.#gain.gain.setTargetAtTime(volume, this.#context.currentTime, 0.02);
   }
 
-  /** From a frame's arrival to the loudspeaker, in ms, as far as the browser knows. */
+  /** Time from a frame's arrival to the loudspeaker, in ms, as far as the browser knows it. */
   get delayMs() {
     return 1000 * (this.#playout.waitS + outputLatencyOf(this.#context));
   }
@@ -114,13 +114,13 @@ export class Sound {
     return this.#playout.counters;
   }
 
-  /** Level of what is scheduled, before the volume, in dBFS. */
+  /** Level of the scheduled audio before the volume, in dBFS. */
   get level() {
     const dbfs = (value) => Math.max(-120, 20 * Math.log10(value));
     return { rmsDbfs: dbfs(Math.sqrt(this.#power)), peakDbfs: dbfs(this.#peak) };
   }
 
-  /** The next frame begins a new connection. */
+  /** Prepares for the first frame of a new connection. */
   restart() {
     this.#playout.restart();
     this.#cutFrame = null;
@@ -145,7 +145,7 @@ export class Sound {
     this.#schedule(stretched, at);
   }
 
-  /** Fades out and gives everything back. */
+  /** Fades out and releases everything. */
   async close() {
     this.#gain.gain.setTargetAtTime(0, this.#context.currentTime, 0.01);
     await new Promise((done) => setTimeout(done, 60));
@@ -173,7 +173,7 @@ export class Sound {
 
   #decode(payload) {
     const { channelData, samplesDecoded } = this.#decoder.decodeFrame(payload);
-    // A frame the decoder refuses is as good as lost, and silence is better than a shift in time.
+    // A frame that the decoder refuses is replaced by silence, which keeps the timing.
     return samplesDecoded === FRAME ? channelData[0] : new Float32Array(FRAME);
   }
 
@@ -189,7 +189,7 @@ export class Sound {
   }
 }
 
-/** Resamples a frame by a sample more or less; at 0.1 % straight lines between samples suffice. */
+/** Resamples a frame to one sample more or less; for 0.1 % linear interpolation is good enough. */
 function stretch(pcm, samples) {
   if (samples === pcm.length) return pcm.slice();
   const out = new Float32Array(samples);
