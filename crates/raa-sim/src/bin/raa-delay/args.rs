@@ -4,16 +4,16 @@
 
 use clap::Parser;
 
-/// Measures how long an RAA server on this machine holds what it receives, and prints it as JSON.
+/// Measures the delay that an RAA server on this machine adds, and prints it as JSON.
 ///
-/// It sends a click a second and listens to the mix, in which nobody else may be heard meanwhile.
-/// The first 20 s are not counted.
+/// Sends one click per second and receives the mix. No other client may be in the mix at that
+/// time. The first 20 s do not count.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "raa-delay", version)]
 pub(crate) struct Args {
     /// The server's name or address.
     pub host: String,
-    /// How long to measure.
+    /// How long to measure, in seconds.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..=3600))]
     pub seconds: u64,
     /// The server's audio port.

@@ -1,34 +1,36 @@
-//! Clicks: made, and found again in what two codecs have made of them.
+//! Generates clicks, and finds them again after encoding and decoding.
 //!
-//! Always: a click's moment is the middle of its energy, which an encoder moves by its own delay
-//! and by nothing else.
+//! Always: the time of a click is the centre of its energy, which an encoder shifts by exactly its
+//! own delay.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
 
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 
-/// One click a second.
+/// The interval of the clicks.
 pub(crate) const CLICK_EVERY: Duration = Duration::from_secs(1);
-/// RAA's encoder delays its sound by so many samples: 6.5 ms.
+/// The delay of RAA's encoder in samples: 6.5 ms.
 pub(crate) const ENCODER_DELAY: usize = 312;
-/// Where in its second a click begins, in samples: away from a packet's edge.
+/// The position in its second at which a click begins, in samples; not at the edge of a packet.
 const CLICK_AT: usize = 24_000 + SLOT_SAMPLES / 3;
-/// Length of a click: 4 ms, of 3 kHz.
+/// Length of a click in samples: 4 ms.
 const CLICK: usize = 192;
+/// Frequency of the sound in a click.
 const CLICK_HZ: f64 = 3000.0;
-/// What is heard in between, so that no silence is taken for a pause.
+/// Amplitude of the tone between clicks, which keeps the stream from being a pause.
 const HUM: f32 = 0.01;
+/// Frequency of that tone.
 const HUM_HZ: f64 = 200.0;
-/// Louder than this is a click.
+/// Amplitude above which a sample belongs to a click.
 const THRESHOLD: f32 = 0.15;
-/// A click's energy lies within so many samples of its first loud one.
+/// The distance in samples from the first loud sample within which all of a click's energy lies.
 const REACH: usize = 480;
 
-/// Moments of clicks, in seconds.
+/// Times of clicks, in seconds.
 pub(crate) type ClickTimes = Vec<f64>;
 
-/// Sample `n` of what is sent.
+/// Returns sample `n` of the sound that is sent.
 pub(crate) fn sample(n: usize) -> f32 {
     let turn = |hz: f64| ((hz * n as f64 / f64::from(SAMPLE_RATE)).fract() * TAU).sin() as f32;
     let into_second = n % SAMPLE_RATE as usize;
@@ -41,16 +43,16 @@ pub(crate) fn sample(n: usize) -> f32 {
     hum + 0.6 * window as f32 * turn(CLICK_HZ)
 }
 
-/// Finds clicks in sound that comes piece by piece.
+/// Finds clicks in sound that arrives in pieces.
 #[derive(Default)]
 pub(crate) struct Finder {
     pcm: Vec<f32>,
-    /// How many samples before `pcm` are gone.
-    gone: usize,
+    /// The number of samples dropped before `pcm`.
+    dropped: usize,
 }
 
 impl Finder {
-    /// Takes a piece and gives the click that is whole with it: the index of its middle.
+    /// Takes a piece and returns the click that is complete with it, as the index of its centre.
     pub(crate) fn take(&mut self, piece: &[f32]) -> Option<f64> {
         self.pcm.extend(piece);
         let Some(first) = self.pcm.iter().position(|x| x.abs() > THRESHOLD) else {
@@ -62,25 +64,25 @@ impl Finder {
             return None;
         }
         let from = first.saturating_sub(REACH);
-        let (mut energy, mut moment) = (0.0, 0.0);
+        let (mut energy, mut weighted) = (0.0, 0.0);
         for (i, x) in (from..).zip(&self.pcm[from..first + REACH]) {
-            // The hum is no part of it.
+            // The tone between clicks does not count.
             let power = if x.abs() > 2.0 * HUM {
                 f64::from(x * x)
             } else {
                 0.0
             };
             energy += power;
-            moment += power * i as f64;
+            weighted += power * i as f64;
         }
-        let middle = (self.gone as f64) + moment / energy;
+        let centre = (self.dropped as f64) + weighted / energy;
         self.drop_first(first + REACH);
-        Some(middle)
+        Some(centre)
     }
 
     fn drop_first(&mut self, samples: usize) {
         self.pcm.drain(..samples);
-        self.gone += samples;
+        self.dropped += samples;
     }
 }
 
@@ -90,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    /// The middles of all clicks of 5 s, after so many times encoder and decoder.
-    fn middles(codecs: usize) -> Vec<f64> {
+    /// Returns the centres of all clicks in 5 s that passed through `codecs` encoders and decoders.
+    fn centres(codecs: usize) -> Vec<f64> {
         let mut chain: Vec<_> = (0..codecs)
             .map(|_| {
                 let encoder = Encoder::new(EncoderSettings::default()).unwrap();
@@ -114,19 +116,19 @@ mod tests {
     }
 
     #[test]
-    fn clicks_are_found_where_they_are() {
+    fn clicks_are_found_at_their_times() {
         let expected = (CLICK_AT + CLICK / 2) as f64;
-        let found = middles(0);
+        let found = centres(0);
         assert_eq!(found.len(), 5);
-        for (n, middle) in found.iter().enumerate() {
-            let off = middle - expected - (n * 48_000) as f64;
+        for (n, centre) in found.iter().enumerate() {
+            let off = centre - expected - (n * 48_000) as f64;
             assert!(off.abs() < 2.0, "{off} samples");
         }
     }
 
     #[test]
-    fn each_codec_delays_them_by_its_own_delay() {
-        let [bare, once, twice] = [0, 1, 2].map(middles);
+    fn each_codec_shifts_clicks_by_its_delay() {
+        let [bare, once, twice] = [0, 1, 2].map(centres);
         assert_eq!((bare.len(), once.len(), twice.len()), (5, 5, 5));
         for ((bare, once), twice) in bare.iter().zip(&once).zip(&twice) {
             for delay in [once - bare, twice - once] {

@@ -1,4 +1,4 @@
-//! The listening thread: the mix, and when each click came.
+//! The receiving thread: the mix, and the time of each click in it.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use raa_core::rtp::Packet;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::clicks::{ClickTimes, ENCODER_DELAY, Finder};
-use crate::send::moment_of;
+use crate::send::time_of_sample;
 
-/// Listens until `end`; gives the moments of the clicks since `origin`, when each frame's sound
-/// begins as it comes, without the delay of the mix's own encoder.
+/// Receives the mix until `end`. Returns the times of the clicks since `origin`, assuming that the
+/// sound of a frame begins when the frame arrives. The delay of the mix's encoder is subtracted.
 pub(crate) fn listen(url: &str, origin: Instant, end: Instant) -> anyhow::Result<ClickTimes> {
-    let mut ear = Ear {
+    let mut listener = MixListener {
         decoder: Decoder::new()?,
         decoded: Box::new([0.0; MAX_PACKET_SAMPLES]),
         finder: Finder::default(),
@@ -28,32 +28,34 @@ pub(crate) fn listen(url: &str, origin: Instant, end: Instant) -> anyhow::Result
     runtime.block_on(async {
         let (mut socket, _) = tokio_tungstenite::connect_async(url)
             .await
-            .with_context(|| format!("cannot listen to {url}"))?;
-        let hear = async {
+            .with_context(|| format!("cannot connect to {url}"))?;
+        let receiving = async {
             while let Some(Ok(message)) = socket.next().await {
                 let at_s = origin.elapsed().as_secs_f64();
                 if let Message::Binary(frame) = message {
-                    ear.take(at_s, &frame);
+                    listener.receive(at_s, &frame);
                 }
             }
         };
-        // Running out of time is how it should end.
-        let _ = tokio::time::timeout_at(end.into(), hear).await;
-        Ok(ear.clicks)
+        // It ends by this timeout.
+        let _ = tokio::time::timeout_at(end.into(), receiving).await;
+        Ok(listener.clicks)
     })
 }
 
-struct Ear {
+/// Finds the clicks in the frames of the mix.
+struct MixListener {
     decoder: Decoder,
     decoded: Box<[f32; MAX_PACKET_SAMPLES]>,
     finder: Finder,
+    /// Arrival times of all frames, in seconds.
     frames_s: Vec<f64>,
     clicks: ClickTimes,
 }
 
-impl Ear {
-    /// Each frame is reckoned from its own arrival, so one that the server left out shifts none.
-    fn take(&mut self, at_s: f64, frame: &[u8]) {
+impl MixListener {
+    /// Takes a frame. Its sound counts from its own arrival, so a skipped frame shifts no other.
+    fn receive(&mut self, at_s: f64, frame: &[u8]) {
         let Ok(packet) = Packet::parse(frame) else {
             return;
         };
@@ -61,9 +63,9 @@ impl Ear {
             self.decoded.fill(0.0);
         }
         self.frames_s.push(at_s);
-        if let Some(middle) = self.finder.take(&self.decoded[..SLOT_SAMPLES]) {
-            let at_server = middle - ENCODER_DELAY as f64;
-            self.clicks.push(moment_of(at_server, &self.frames_s));
+        if let Some(centre) = self.finder.take(&self.decoded[..SLOT_SAMPLES]) {
+            let at_server = centre - ENCODER_DELAY as f64;
+            self.clicks.push(time_of_sample(at_server, &self.frames_s));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! `raa-delay HOST`: how long a running server holds what it receives.
+//! `raa-delay HOST` measures how much delay a running server adds.
 //!
-//! A click a second over a quiet tone goes to the server's audio port, and the mix comes back by
-//! WebSocket. A packet's sound is reckoned from the moment at which it was sent, a frame's from
-//! the moment at which it came: what lies between the same click in both is the delay that the
-//! server adds. On one machine the ways between are nothing.
-//! Always: nobody else may be heard in the mix meanwhile; with others the clicks are not found.
+//! It sends one click per second over a quiet tone to the server's audio port, and receives the mix
+//! over WebSocket. The sound of a packet counts from the moment at which it was sent, that of a
+//! frame from the moment at which it arrived; the time between a click in the one and in the other
+//! is the delay of the server, if both run on one machine.
+//! Always: no other client may be in the mix, because its sound would hide the clicks.
 
 mod args;
 mod clicks;
@@ -22,9 +22,9 @@ use raa_sim::measure::socket;
 use crate::args::Args;
 use crate::clicks::{CLICK_EVERY, ClickTimes};
 
-/// Until the server has made up its mind about the sender.
+/// The time until the server's delay has settled.
 const WARM_UP: Duration = Duration::from_secs(20);
-/// With fewer clicks than this there is nothing to say.
+/// The least number of clicks for a result.
 const MIN_CLICKS: usize = 5;
 
 fn main() -> ExitCode {
@@ -40,38 +40,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// The delay of each click that was heard, in ms.
+/// Measures the delay of each click that comes back, in ms.
 fn run(args: &Args) -> anyhow::Result<Vec<f64>> {
     let origin = Instant::now();
     let end = origin + WARM_UP + Duration::from_secs(args.seconds);
     let url = format!("ws://{}:{}/ws?mix=main", args.host, args.http_port);
     let to = socket::resolve(&args.host, args.udp_port)?;
-    let (sent, heard) = thread::scope(|scope| {
+    let (sent, received) = thread::scope(|scope| {
         let sent = scope.spawn(|| send::send(to, origin, end));
-        let heard = listen::listen(&url, origin, end);
-        (sent.join(), heard)
+        let received = listen::listen(&url, origin, end);
+        (sent.join(), received)
     });
     let sent = sent.map_err(|_| anyhow::anyhow!("the sending thread has panicked"))??;
-    let delays_ms = delays_ms(&sent, &heard?);
+    let delays_ms = delays_ms(&sent, &received?);
     ensure!(
         delays_ms.len() >= MIN_CLICKS,
-        "only {} clicks came back; is anybody else in the mix?",
+        "only {} clicks came back; no other client may be in the mix",
         delays_ms.len()
     );
     Ok(delays_ms)
 }
 
-/// Of each click that was heard, since the last one that was sent before it.
-fn delays_ms(sent: &ClickTimes, heard: &ClickTimes) -> Vec<f64> {
-    let warm = heard
+/// Returns the time from the last click sent before it to each click received, in ms.
+fn delays_ms(sent: &ClickTimes, received: &ClickTimes) -> Vec<f64> {
+    let measured = received
         .iter()
-        .filter(|&&heard_s| heard_s > WARM_UP.as_secs_f64());
-    warm.filter_map(|heard_s| {
-        let before = sent.iter().rev().find(|&sent_s| sent_s < heard_s)?;
-        let delay_s = heard_s - before;
-        (delay_s < CLICK_EVERY.as_secs_f64()).then_some(delay_s * 1000.0)
-    })
-    .collect()
+        .filter(|&&received_s| received_s > WARM_UP.as_secs_f64());
+    measured
+        .filter_map(|received_s| {
+            let before = sent.iter().rev().find(|&sent_s| sent_s < received_s)?;
+            let delay_s = received_s - before;
+            (delay_s < CLICK_EVERY.as_secs_f64()).then_some(delay_s * 1000.0)
+        })
+        .collect()
 }
 
 fn report(mut delays_ms: Vec<f64>) -> serde_json::Value {
@@ -92,11 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_click_is_matched_with_the_one_that_was_sent_last() {
+    fn a_click_is_matched_with_the_last_one_sent() {
         let sent = vec![19.5, 20.5, 21.5, 22.5];
-        // The first is of the warm-up, and one was not heard.
-        let heard = vec![19.525, 20.525, 22.530];
-        let delays: Vec<i64> = delays_ms(&sent, &heard)
+        // The first one belongs to the warm-up, and one is missing.
+        let received = vec![19.525, 20.525, 22.530];
+        let delays: Vec<i64> = delays_ms(&sent, &received)
             .iter()
             .map(|ms| ms.round() as i64)
             .collect();
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_is_exact_to_a_hundredth_of_a_millisecond() {
+    fn the_report_is_rounded_to_10_us() {
         let report = report(vec![3.0, 1.0, 2.456]);
         assert_eq!(report["clicks"], 3);
         assert_eq!(report["mean_ms"], 2.15);

@@ -1,4 +1,4 @@
-//! The sending thread: a packet every 20 ms, and when each click left.
+//! The sending thread: a packet every 20 ms, and the time of each click in them.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -11,17 +11,17 @@ use raa_sim::measure::socket;
 
 use crate::clicks::{self, ClickTimes, Finder};
 
-/// The same in every run, so that the server's list does not grow with each.
+/// The SSRC is the same in every run, so that the server's list does not grow with each run.
 const SSRC: u32 = 0xc11c_0001;
 
-/// Sends until `end`; gives the moments of the clicks since `origin`, as a decoder hears them
-/// when each packet's sound begins as it leaves.
+/// Sends until `end`. Returns the times of the clicks since `origin` after decoding, assuming that
+/// the sound of a packet begins when the packet leaves.
 pub(crate) fn send(to: SocketAddr, origin: Instant, end: Instant) -> anyhow::Result<ClickTimes> {
     let socket = socket::connect(to)?;
     let mut encoder = Encoder::new(EncoderSettings::default())?;
     let (mut decoder, mut finder) = (Decoder::new()?, Finder::default());
     let mut decoded = Box::new([0.0; MAX_PACKET_SAMPLES]);
-    let (mut moments, mut clicks) = (Vec::new(), ClickTimes::new());
+    let (mut sent_s, mut clicks) = (Vec::new(), ClickTimes::new());
     for n in 0.. {
         let due = origin + SLOT * n;
         if due >= end {
@@ -30,22 +30,22 @@ pub(crate) fn send(to: SocketAddr, origin: Instant, end: Instant) -> anyhow::Res
         let (payload, len) = encoded(&mut encoder, n as usize)?;
         let datagram = datagram(n, &payload[..len]);
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        // A server that is not there is told by the clicks that do not come back.
+        // If there is no server, no click comes back, which is reported then.
         let _ = socket.send(&datagram);
-        moments.push(origin.elapsed().as_secs_f64());
+        sent_s.push(origin.elapsed().as_secs_f64());
         decoder.decode(&payload[..len], &mut decoded)?;
-        if let Some(middle) = finder.take(&decoded[..SLOT_SAMPLES]) {
-            clicks.push(moment_of(middle, &moments));
+        if let Some(centre) = finder.take(&decoded[..SLOT_SAMPLES]) {
+            clicks.push(time_of_sample(centre, &sent_s));
         }
     }
     Ok(clicks)
 }
 
-/// When a sample was there, given the moments of all frames until now.
-pub(crate) fn moment_of(sample: f64, frames_s: &[f64]) -> f64 {
+/// Returns the time of a sample, given the times at which all frames so far began.
+pub(crate) fn time_of_sample(sample: f64, frames_s: &[f64]) -> f64 {
     let frame = (sample / SLOT_SAMPLES as f64) as usize;
-    let into = sample - (frame * SLOT_SAMPLES) as f64;
-    frames_s[frame] + into / f64::from(SAMPLE_RATE)
+    let offset = sample - (frame * SLOT_SAMPLES) as f64;
+    frames_s[frame] + offset / f64::from(SAMPLE_RATE)
 }
 
 fn encoded(encoder: &mut Encoder, n: usize) -> anyhow::Result<([u8; MAX_ENCODED_LEN], usize)> {
@@ -74,10 +74,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_samples_moment_follows_its_frame() {
+    fn the_time_of_a_sample_follows_its_frame() {
         let frames_s = [10.0, 10.021, 10.040];
-        assert!((moment_of(480.0, &frames_s) - 10.010).abs() < 1e-9);
-        assert!((moment_of(960.0, &frames_s) - 10.021).abs() < 1e-9);
-        assert!((moment_of(1920.0 + 48.0, &frames_s) - 10.041).abs() < 1e-9);
+        assert!((time_of_sample(480.0, &frames_s) - 10.010).abs() < 1e-9);
+        assert!((time_of_sample(960.0, &frames_s) - 10.021).abs() < 1e-9);
+        assert!((time_of_sample(1920.0 + 48.0, &frames_s) - 10.041).abs() < 1e-9);
     }
 }

@@ -14,33 +14,33 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
-    /// What each part of a slot costs, and their sum, as JSON
+    /// Measure each part of a slot and their sum, and print them as JSON
     Parts {
         /// How many clients speak
         #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         speakers: u32,
-        /// So many slots of 20 ms are measured; the median counts
+        /// How many slots of 20 ms are measured; the result is the median
         #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         slots: u32,
-        /// So many threads decode at the same time
+        /// How many threads decode at the same time
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
         threads: u32,
     },
-    /// The barest mixer: receives, decodes, sums, encodes and sends, until it is ended
+    /// Run the simplest mixer, which receives, decodes, sums, encodes and sends, until it is killed
     Loop {
-        /// The UDP port of 127.0.0.1 that it receives at; 0 takes any free one and prints it
+        /// The UDP port on 127.0.0.1 to receive on; 0 takes a free port and prints it
         #[arg(long)]
         port: u16,
     },
-    /// What a bare write to each of many WebSockets costs, as JSON; raa-load's listeners read
+    /// Measure a bare write to each of many WebSockets, read by raa-load, and print it as JSON
     Writes {
-        /// So many listeners are waited for
+        /// How many listeners to wait for
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         listeners: u32,
-        /// How long to write and measure
+        /// How long to measure, in seconds
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
         seconds: u64,
-        /// The TCP port of 127.0.0.1 that it listens at
+        /// The TCP port on 127.0.0.1 to listen on
         #[arg(long)]
         port: u16,
     },

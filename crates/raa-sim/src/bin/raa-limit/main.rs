@@ -1,8 +1,8 @@
-//! `raa-limit`: the least that mixing and sending can cost on this machine.
+//! `raa-limit` measures the least that mixing and sending can cost on this machine.
 //!
-//! Every figure of the server stands beside one of these, taken in the same run: libopus and the
-//! kernel alone (`parts`), the barest program that mixes (`loop`), and bare writes (`writes`).
-//! Always: the same sound as raa-load's, the server's own codec settings, and no feature at all.
+//! Each figure of the server is compared with one of these from the same run: libopus and the
+//! kernel alone (`parts`), the simplest program that mixes (`loop`), and bare writes (`writes`).
+//! Always: the same sound as raa-load's, the server's codec settings, and no other feature.
 
 mod args;
 mod mixer;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             slots,
             threads,
         } => parts::measure(speakers, slots, threads).map(|parts| {
-            // Numbers only: there is nothing that JSON has no word for.
+            // Numbers can always be written as JSON.
             println!(
                 "{}",
                 serde_json::to_string_pretty(&parts).unwrap_or_default()

@@ -1,7 +1,7 @@
-//! The bare loop: a program of the server's shape with nothing in it.
+//! The bare loop: a program of the server's structure without any features.
 //!
-//! One thread sleeps to the slot, takes what has come, decodes each packet at once, adds it,
-//! encodes the sum and sends it. No jitter buffer, no levels, no page, nobody to listen.
+//! One thread sleeps until the slot, decodes and adds each packet that has arrived, encodes the sum
+//! and sends it. It has no jitter buffer, no levels, no page and no real listener.
 
 use std::collections::HashMap;
 use std::net::UdpSocket;
@@ -15,7 +15,7 @@ use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 
 use crate::queue::Queue;
 
-/// Everything a slot needs.
+/// The state of the bare mixer.
 struct Mixer {
     decoders: HashMap<u32, Decoder>,
     pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
@@ -23,15 +23,15 @@ struct Mixer {
     limiter: Limiter,
     encoder: Encoder,
     slot: u32,
-    /// Kept, so that reading it is not left out.
+    /// Kept so that the compiler does not remove the reading of arrival times.
     newest_arrival_ns: i128,
 }
 
-/// Runs until it is ended.
+/// Mixes until the process is killed.
 pub(crate) fn run(port: u16) -> anyhow::Result<()> {
     let mut queue = Queue::bind(port)?;
     println!("{}", queue.socket.local_addr()?);
-    // Its listener takes nothing, as a player that is behind: sending costs the same.
+    // The listener reads nothing; sending costs the same.
     let listener = UdpSocket::bind("127.0.0.1:0")?;
     let out = UdpSocket::bind("127.0.0.1:0")?;
     out.connect(listener.local_addr()?)?;
@@ -41,7 +41,7 @@ pub(crate) fn run(port: u16) -> anyhow::Result<()> {
     loop {
         due = (due + SLOT).max(Instant::now());
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        queue.drain(|arrived_ns, bytes| mixer.take(arrived_ns, bytes))?;
+        queue.drain(|arrived_ns, bytes| mixer.receive(arrived_ns, bytes))?;
         datagram.clear();
         mixer.finish_slot(&mut datagram)?;
         out.send(&datagram)?;
@@ -61,8 +61,8 @@ impl Mixer {
         })
     }
 
-    /// Decodes one packet and adds it; what is none changes nothing.
-    fn take(&mut self, arrived_ns: i128, bytes: &[u8]) {
+    /// Decodes one packet and adds it to the sum. Anything but a packet is ignored.
+    fn receive(&mut self, arrived_ns: i128, bytes: &[u8]) {
         self.newest_arrival_ns = self.newest_arrival_ns.max(arrived_ns);
         if rtp::is_rtcp(bytes) {
             return;
@@ -83,7 +83,7 @@ impl Mixer {
         }
     }
 
-    /// Appends the packet of all that was added, and begins anew.
+    /// Appends the packet of the sum to `out` and begins the next slot.
     fn finish_slot(&mut self, out: &mut Vec<u8>) -> anyhow::Result<()> {
         self.limiter.process(&mut self.sum);
         let mut payload = [0; MAX_ENCODED_LEN];
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_heard() {
+    fn received_sound_is_in_the_mix() {
         let piece = &sound::pieces().unwrap()[0];
         let mut mixer = Mixer::new().unwrap();
         let (mut decoder, mut pcm) = (Decoder::new().unwrap(), [0.0; MAX_PACKET_SAMPLES]);
@@ -126,8 +126,8 @@ mod tests {
             };
             let (mut datagram, mut mixed) = (Vec::new(), Vec::new());
             packet.write(&mut datagram);
-            mixer.take(n as i128, &datagram);
-            mixer.take(0, b"none");
+            mixer.receive(n as i128, &datagram);
+            mixer.receive(0, b"none");
             mixer.finish_slot(&mut mixed).unwrap();
             let mixed = Packet::parse(&mixed).unwrap();
             let samples = decoder.decode(mixed.payload, &mut pcm).unwrap();

@@ -1,54 +1,55 @@
-//! What each part of a slot costs by itself, and the least that N speakers can cost.
+//! Measures each part of a slot by itself, and so the least that N speakers can cost.
 //!
-//! Always: CPU time of this thread, at the pace of slots. A mixer waits for its packets, and what
-//! a CPU forgets meanwhile it has to fetch again; in a loop without a pause a decoder is cheaper
-//! than any mixer can have it, which is told, too. Medians over many slots: another program's
-//! moment changes nothing.
+//! The work has the rhythm of slots: a mixer waits for its packets, and the CPU's caches are cold
+//! after that. In a loop without pauses a decoder is faster than it can be in any mixer; that is
+//! reported as well.
+//! Always: CPU time of this thread; medians over many slots, so that a short disturbance by another
+//! program does not matter.
 
 use std::hint::black_box;
 use std::net::UdpSocket;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::time::{ClockId, clock_gettime};
 use raa_core::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use raa_core::mix::{self, Limiter};
 use raa_core::{SLOT, SLOT_SAMPLES};
+use raa_sim::measure::cpu;
 use raa_sim::world::sound::{self, Piece};
 use serde::Serialize;
 
 use crate::queue::Queue;
 
-/// As long as raa-load's.
+/// A datagram of the same length as raa-load's.
 const DATAGRAM: [u8; 172] = [0x80; 172];
-/// Where the work leaves no pause in a slot, so long a one is made.
+/// The pause before a slot if the work of the last one took the whole slot.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
-/// Packets that are decoded without a pause, at least.
+/// The least number of packets that are decoded without a pause.
 const TIGHT_PACKETS: usize = 10_000;
 
-/// CPU time of each part, in us, and of all of them.
+/// CPU time of each part in us, and of all of them together.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Parts {
     pub speakers: u32,
-    /// One sleep to a deadline.
+    /// One sleep until a deadline.
     pub wake_up_us: f64,
-    /// One datagram out of the kernel's queue.
+    /// Receiving one datagram from the kernel's queue.
     pub receive_us: f64,
-    /// One packet, by a decoder of its own among so many, added to the sum.
+    /// Decoding one packet with its own decoder and adding it to the sum.
     pub decode_us: f64,
-    /// Threads that decode at the same time, which may make each of them slower.
+    /// Threads that decode at the same time, which can slow each other down.
     pub threads: u32,
-    /// One slot of the mix, limited and encoded.
+    /// Limiting and encoding one slot of the mix.
     pub encode_us: f64,
-    /// All of a slot, in percent of a core.
+    /// The whole slot, in percent of a core.
     pub limit_percent: f64,
-    /// As `decode_us`, but without a pause between slots.
+    /// Like `decode_us`, but without pauses between slots.
     pub tight_decode_us: f64,
-    /// As `limit_percent`, with that.
+    /// Like `limit_percent`, but with `tight_decode_us`.
     pub tight_limit_percent: f64,
 }
 
-/// Measures for so many speakers, over so many slots; `threads` decode at the same time.
+/// Measures `slots` slots with `speakers` speakers that `threads` threads decode.
 pub(crate) fn measure(speakers: u32, slots: u32, threads: u32) -> anyhow::Result<Parts> {
     let pieces = sound::pieces()?;
     let mut mixer = Mixer::new(&pieces, speakers as usize, threads as usize)?;
@@ -76,7 +77,7 @@ pub(crate) fn measure(speakers: u32, slots: u32, threads: u32) -> anyhow::Result
     })
 }
 
-/// A decoder, and where it is in its piece.
+/// A decoder and its position in its piece.
 struct Voice<'a> {
     decoder: Decoder,
     piece: &'a Piece,
@@ -117,31 +118,32 @@ impl<'a> Mixer<'a> {
         })
     }
 
-    /// One slot: what waking up, receiving, decoding and encoding take, in us.
+    /// Runs one slot. Returns the times of waking up, receiving, decoding and encoding, in us.
     fn slot(&mut self) -> anyhow::Result<[f64; 4]> {
         for _ in 0..self.voices.len() {
             self.sender.send(&DATAGRAM)?;
         }
-        let begin = cpu_time();
+        let begin = cpu::thread_time();
         let now = Instant::now();
         self.due = (self.due + SLOT).max(now + SHORTEST_PAUSE);
         thread::sleep(self.due - now);
-        let awake = cpu_time();
+        let awake = cpu::thread_time();
         let each = |at_ns, bytes: &[u8]| _ = black_box((at_ns, bytes.len()));
         self.queue.drain(each)?;
-        let received = cpu_time();
+        let received = cpu::thread_time();
         let decode_us = self.decode()?;
-        let decoded = cpu_time();
+        let decoded = cpu::thread_time();
         self.encode()?;
         Ok([
             us_between(begin, awake),
             us_between(awake, received),
             decode_us,
-            us_between(decoded, cpu_time()),
+            us_between(decoded, cpu::thread_time()),
         ])
     }
 
-    /// One packet of each speaker into the sum; us, of all threads together.
+    /// Decodes one packet of each speaker into the sum. Returns the time of all threads together in
+    /// us.
     fn decode(&mut self) -> anyhow::Result<f64> {
         if self.threads == 1 {
             return decode(&mut self.voices, &mut self.sum);
@@ -162,14 +164,15 @@ impl<'a> Mixer<'a> {
         });
         let mut all_us = 0.0;
         for share in shares {
-            let (us, sum) = share.map_err(|_| anyhow::anyhow!("a decoding thread has ended"))??;
+            let (us, sum) =
+                share.map_err(|_| anyhow::anyhow!("a decoding thread has panicked"))??;
             mix::add(&mut self.sum, &sum, 1.0, 1.0);
             all_us += us;
         }
         Ok(all_us)
     }
 
-    /// The sum into a packet; the next slot begins with none.
+    /// Encodes the sum into a packet and clears it.
     fn encode(&mut self) -> anyhow::Result<()> {
         let mut packet = [0; MAX_ENCODED_LEN];
         self.limiter.process(&mut self.sum);
@@ -178,7 +181,7 @@ impl<'a> Mixer<'a> {
         Ok(())
     }
 
-    /// Many slots at once; us per packet.
+    /// Decodes many slots without pauses. Returns the time per packet in us.
     fn decode_without_pause(&mut self) -> anyhow::Result<f64> {
         let slots = TIGHT_PACKETS.div_ceil(self.voices.len());
         let mut all_us = 0.0;
@@ -191,7 +194,7 @@ impl<'a> Mixer<'a> {
 
 /// One packet of each of these into `sum`; us.
 fn decode(voices: &mut [Voice<'_>], sum: &mut [f32; SLOT_SAMPLES]) -> anyhow::Result<f64> {
-    let begin = cpu_time();
+    let begin = cpu::thread_time();
     let mut pcm = [0.0; MAX_PACKET_SAMPLES];
     for Voice { decoder, piece, at } in voices {
         decoder.decode(&piece[*at], &mut pcm)?;
@@ -200,12 +203,7 @@ fn decode(voices: &mut [Voice<'_>], sum: &mut [f32; SLOT_SAMPLES]) -> anyhow::Re
             mix::add(sum, pcm, 1.0, 1.0);
         }
     }
-    Ok(us_between(begin, cpu_time()))
-}
-
-/// Of this thread; zero where the system does not tell.
-pub(crate) fn cpu_time() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+    Ok(us_between(begin, cpu::thread_time()))
 }
 
 fn us_between(begin: Duration, end: Duration) -> f64 {
@@ -222,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_the_sum_of_its_parts() {
+    fn the_limit_is_the_sum_of_the_parts() {
         for threads in [1, 3] {
             check_sum(&measure(7, 5, threads).unwrap());
         }
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wild_slot_does_not_move_the_median() {
+    fn one_outlier_does_not_move_the_median() {
         assert!((median(vec![3.0, 1000.0, 1.0, 2.0, 2.5]) - 2.5).abs() < 1e-9);
         assert!(median(Vec::new()).abs() < 1e-9);
     }

@@ -1,4 +1,4 @@
-//! Datagrams out of a UDP socket's queue, many by one call, with the kernel's arrival times.
+//! Receives datagrams from a UDP socket, many in one system call, with the kernel's arrival times.
 //!
 //! Always: never blocks; no allocation per datagram.
 
@@ -13,13 +13,13 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 
-/// Datagrams that are taken by one call.
+/// The most datagrams in one system call.
 const BATCH: usize = 64;
 const MAX_DATAGRAM: usize = 1500;
-/// As the server's.
+/// Size of the kernel's receive buffer, the same as the server's.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 
-/// A socket and where its datagrams go.
+/// A socket and its buffers.
 pub(crate) struct Queue {
     pub socket: UdpSocket,
     headers: MultiHeaders<()>,
@@ -27,7 +27,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Listens at a port of 127.0.0.1.
+    /// Opens a UDP port on 127.0.0.1.
     pub(crate) fn bind(port: u16) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind(("127.0.0.1", port))
             .with_context(|| format!("cannot open UDP port {port}"))?;
@@ -43,12 +43,12 @@ impl Queue {
         })
     }
 
-    /// Hands out everything that waits, with its arrival since 1970 in ns (0: not known); gives
-    /// the number.
+    /// Calls `each` for every waiting datagram, with its arrival time since 1970 in ns (0 if
+    /// unknown). Returns the number of datagrams.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(i128, &[u8])) -> nix::Result<usize> {
         let mut taken = 0;
         loop {
-            match self.take(&mut each) {
+            match self.receive_batch(&mut each) {
                 Ok(count) => {
                     taken += count;
                     if count < BATCH {
@@ -62,7 +62,7 @@ impl Queue {
         }
     }
 
-    fn take(&mut self, each: &mut impl FnMut(i128, &[u8])) -> nix::Result<usize> {
+    fn receive_batch(&mut self, each: &mut impl FnMut(i128, &[u8])) -> nix::Result<usize> {
         let mut buffers = self.buffers.iter_mut();
         let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
             let buffer = buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]);
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_comes_out_in_order() {
+    fn datagrams_come_out_in_order() {
         let mut queue = Queue::bind(0).unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = queue.socket.local_addr().unwrap();

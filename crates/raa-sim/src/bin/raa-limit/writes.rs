@@ -1,7 +1,7 @@
-//! The bare write: one WebSocket frame of 160 bytes of Opus to each of many TCP sockets.
+//! The bare write: one WebSocket frame with 160 bytes of Opus to each of many TCP sockets.
 //!
-//! Always: as the server's frames are (RTP in a binary message), every 20 ms, on the same kind of
-//! socket, by one thread and one system call each.
+//! Always: frames like the server's (RTP in a binary message), every 20 ms, on sockets with the same
+//! options, from one thread, with one system call each.
 
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,24 +9,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use raa_core::rtp::Packet;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
+use raa_sim::measure::cpu;
+use raa_sim::measure::socket::raise_descriptor_limit;
 use serde::Serialize;
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::accept;
 
-use crate::parts::cpu_time;
-
-/// 64 kbit/s.
+/// Opus payload of a frame: 64 kbit/s.
 const OPUS_BYTES: usize = 160;
-/// FIN and the opcode of a binary message; the length in the next 16 bits (RFC 6455 section 5.2).
+/// FIN, the opcode of a binary message, and a 16-bit length (RFC 6455 section 5.2).
 const FRAME_HEADER: [u8; 2] = [0x82, 126];
 
-/// What may wait to be sent, as the server has it.
+/// The most unsent bytes in a socket, the same as in the server.
 const UNSENT_BYTES: u32 = 4096;
 
-/// What writing cost.
+/// The cost of writing.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cost {
     pub listeners: u32,
@@ -37,28 +36,25 @@ pub(crate) struct Cost {
     pub write_us: f64,
 }
 
-/// Waits for the listeners and writes to them for so many seconds.
+/// Waits for the listeners and writes to them for `seconds`.
 pub(crate) fn measure(port: u16, listeners: u32, seconds: u64) -> anyhow::Result<Cost> {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where it is refused, accepting one too many says so.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
+    raise_descriptor_limit();
     let server = TcpListener::bind(("127.0.0.1", port))
         .with_context(|| format!("cannot open TCP port {port}"))?;
     let mut sockets = (0..listeners)
-        .map(|_| welcome(&server))
+        .map(|_| accept_listener(&server))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let start = Instant::now();
     let (mut spent, mut refused, mut slot) = (Duration::ZERO, 0, 0);
-    // By the clock: more than one thread can write to take longer than their slots.
+    // The time is limited rather than the slots, since a slot of too many writes takes longer.
     while start.elapsed() < Duration::from_secs(seconds) {
         thread::sleep((start + SLOT * slot).saturating_duration_since(Instant::now()));
         let frame = frame(slot);
-        let before = cpu_time();
+        let before = cpu::thread_time();
         for socket in &mut sockets {
             refused += u64::from(is_refused(socket.write(&frame))?);
         }
-        spent += cpu_time().saturating_sub(before);
+        spent += cpu::thread_time().saturating_sub(before);
         slot += 1;
     }
     let writes = u64::from(slot) * u64::from(listeners);
@@ -74,22 +70,23 @@ pub(crate) fn measure(port: u16, listeners: u32, seconds: u64) -> anyhow::Result
     })
 }
 
-fn welcome(server: &TcpListener) -> anyhow::Result<TcpStream> {
+fn accept_listener(server: &TcpListener) -> anyhow::Result<TcpStream> {
     let (stream, _) = server.accept()?;
     stream.set_nodelay(true)?;
     SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
     let own = stream.try_clone()?;
-    accept(stream).map_err(|error| anyhow::anyhow!("no listener: {error}"))?;
+    accept(stream)
+        .map_err(|error| anyhow::anyhow!("the handshake with a listener failed: {error}"))?;
     own.set_nonblocking(true)?;
     Ok(own)
 }
 
-/// Whether a write had to be left out; a listener that has gone ends the measurement.
+/// Returns whether a write did not fit into the socket. A closed connection is an error.
 fn is_refused(written: io::Result<usize>) -> anyhow::Result<bool> {
     match written {
         Ok(_) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-        Err(error) => Err(error).context("a listener has gone before the end"),
+        Err(error) => Err(error).context("a listener has disconnected before the end"),
     }
 }
 
@@ -115,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_one_message_with_a_packet_of_the_mix() {
+    fn a_frame_is_one_message_with_a_packet() {
         let bytes = frame(3);
         assert_eq!(bytes.len(), 4 + 12 + OPUS_BYTES);
         let read = io::Cursor::new(bytes);
@@ -126,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_socket_is_counted_and_a_lost_one_is_an_error() {
+    fn full_sockets_are_counted_and_closed_ones_fail() {
         assert!(!is_refused(Ok(3)).unwrap());
         assert!(is_refused(Err(io::ErrorKind::WouldBlock.into())).unwrap());
         assert!(is_refused(Err(io::ErrorKind::BrokenPipe.into())).is_err());

@@ -11,12 +11,13 @@ use raa_sim::{Jitter, Link};
 
 use crate::relay::Plan;
 
-/// The server's port when none is told.
+/// The server's port if none is given.
 const DEFAULT_PORT: u16 = 4010;
 
-/// Passes datagrams on as a bad network does, between RAA clients and their server.
+/// Forwards datagrams between RAA clients and their server as a bad network does.
 ///
-/// Both ways are alike and have dice of their own. Without an option everything passes at once.
+/// Both directions have the same properties, but independent random numbers. Without options,
+/// everything is forwarded at once.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "raa-relay",
@@ -26,33 +27,33 @@ const DEFAULT_PORT: u16 = 4010;
         raa-client --server 127.0.0.1:4020"
 )]
 pub(crate) struct Args {
-    /// The server: HOST or HOST:PORT; the port is 4010 if it is not told.
+    /// The server: HOST or HOST:PORT (default port 4010).
     pub server: String,
-    /// Where clients send to; port 0 is any free one, which is printed.
+    /// The address that clients send to. Port 0 takes a free port and prints it.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4020")]
     pub listen: SocketAddr,
-    /// Percent of the datagrams to lose.
+    /// Percentage of datagrams that are lost.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub loss: f64,
-    /// How many are lost in a row on average; without it each is lost by itself.
+    /// Mean number of datagrams lost in a row; without it, losses are independent.
     #[arg(long, value_name = "DATAGRAMS", value_parser = burst)]
     pub burst: Option<f64>,
-    /// Milliseconds that every datagram takes at least.
+    /// Delay of every datagram in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub delay: u64,
-    /// Milliseconds that 99 of 100 datagrams take less than, besides the delay; exponential.
+    /// 99th percentile of an additional exponential delay, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub jitter: u64,
-    /// Percent of the datagrams that take 25 ms longer, so that the next one overtakes them.
+    /// Percentage of datagrams that take 25 ms longer, so that the next one overtakes them.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub reorder: f64,
-    /// Percent of the datagrams that arrive twice.
+    /// Percentage of datagrams that arrive twice.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub duplicate: f64,
-    /// So many seconds after the first datagram everything passes at once again.
+    /// Seconds after the first datagram from which everything is forwarded at once.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub calm_after: Option<u64>,
-    /// The same seed gives the same fate.
+    /// Seed of the random numbers.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
@@ -60,14 +61,14 @@ pub(crate) struct Args {
 fn percent(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("allowed are numbers from 0 to 100".into()),
+        _ => Err("it must be a number from 0 to 100".into()),
     }
 }
 
 fn burst(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(burst) if (1.0..=1000.0).contains(&burst) => Ok(burst),
-        _ => Err("allowed are numbers from 1 to 1000".into()),
+        _ => Err("it must be a number from 1 to 1000".into()),
     }
 }
 
@@ -78,10 +79,10 @@ impl Args {
             Some(all) => all,
             None => (self.server.as_str(), DEFAULT_PORT)
                 .to_socket_addrs()
-                .with_context(|| format!("no host is called {}", self.server))?,
+                .with_context(|| format!("the host \"{}\" is unknown", self.server))?,
         };
         all.next()
-            .with_context(|| format!("{} has no address", self.server))
+            .with_context(|| format!("the host \"{}\" has no address", self.server))
     }
 
     pub(crate) fn plan(&self) -> Plan {
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_option_everything_passes() {
+    fn without_options_nothing_is_lost() {
         let args = parse("raa-relay 127.0.0.1").unwrap();
         let address = args.server_address().unwrap();
         assert_eq!(address, SocketAddr::from(([127, 0, 0, 1], 4010)));
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_bounds_is_refused() {
+    fn values_out_of_range_are_refused() {
         for text in [
             "h --loss 101",
             "h --burst 0.5",

@@ -1,9 +1,9 @@
-//! `raa-relay SERVER`: a bad network between real programs.
+//! `raa-relay SERVER` simulates a bad network between real programs.
 //!
-//! Clients send to the relay, and it passes their datagrams on to the server, and the server's
-//! answers back, with the losses, delays and repetitions that it was asked for.
-//! Always: it talks to the host it was given and to those who send to it; the same seed gives the
-//! same fate to each sender's datagrams.
+//! Clients send to the relay. It forwards their datagrams to the server and the server's reports
+//! back, with the loss, delay and duplication given on the command line.
+//! Always: talks only to the given host and to those that send to it; the same seed gives each
+//! sender's datagrams the same fate.
 
 mod args;
 mod relay;
@@ -17,7 +17,7 @@ use clap::Parser as _;
 use crate::args::Args;
 use crate::relay::Relay;
 
-/// Nothing needs to be done for longer than this only if nothing comes.
+/// How long the relay waits for datagrams at most, before it waits again.
 const IDLE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -36,6 +36,6 @@ fn run(args: &Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     println!("relaying {} to {server}", relay.local_address()?);
     loop {
-        relay.turn(IDLE).context("cannot wait for datagrams")?;
+        relay.run_once(IDLE).context("cannot wait for datagrams")?;
     }
 }

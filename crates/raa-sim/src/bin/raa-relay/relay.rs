@@ -1,7 +1,7 @@
-//! One socket for those who send, and one towards the server for each of them.
+//! The relay: one socket that senders send to, and for each sender one socket to the server.
 //!
-//! Always: answers go to the sender they are for; neither senders nor datagrams on their way are
-//! kept without a limit, and what is beyond it is lost, as in a real network.
+//! Always: datagrams from the server go to the sender they are meant for; the numbers of senders
+//! and of datagrams on their way are limited, and excess datagrams are lost as in a real network.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -12,35 +12,36 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use raa_sim::Link;
 use raa_sim::Random;
+use raa_sim::measure::socket;
 use raa_sim::world::in_flight::InFlight;
 use raa_sim::world::link::Path;
 
-/// Senders that are passed on.
+/// The most senders whose datagrams are forwarded.
 const MAX_SENDERS: usize = 256;
-/// Datagrams on their way.
+/// The most datagrams on their way.
 const MAX_IN_FLIGHT: usize = 65_536;
-/// Larger than any datagram.
+/// Size of the receive buffer in bytes, larger than any datagram.
 const BUFFER: usize = 65_536;
 
-/// What the relay does to datagrams.
+/// The network that the relay simulates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    /// Until the calm.
+    /// The properties of both directions.
     pub link: Link,
-    /// Since the first datagram; `None`: never.
+    /// Time since the first datagram from which the network is perfect; `None` for never.
     pub calm_after: Option<Duration>,
-    /// Decides all fates.
+    /// The seed of all random numbers.
     pub seed: u64,
 }
 
-/// See the module's text.
+/// Forwards datagrams in both directions.
 pub(crate) struct Relay {
     socket: UdpSocket,
     server: SocketAddr,
     plan: Plan,
     random: Random,
     senders: Vec<Sender>,
-    in_flight: InFlight<(Way, Vec<u8>)>,
+    in_flight: InFlight<(Direction, Vec<u8>)>,
     start: Instant,
     first_datagram: Option<Duration>,
     buffer: Box<[u8]>,
@@ -48,15 +49,15 @@ pub(crate) struct Relay {
 
 struct Sender {
     address: SocketAddr,
-    /// The server takes it for the sender's own.
+    /// The socket whose address the server sees as the sender's.
     socket: UdpSocket,
     to_server: Path,
     to_sender: Path,
 }
 
-/// Which way, of the sender with this index.
+/// The direction of a datagram, with the index of its sender.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum Direction {
     ToServer(usize),
     ToSender(usize),
 }
@@ -82,14 +83,14 @@ impl Relay {
         self.socket.local_addr()
     }
 
-    /// Sleeps until there is something to do, at most so long, and does it.
-    pub(crate) fn turn(&mut self, at_most: Duration) -> io::Result<()> {
+    /// Waits up to `at_most` for something to do, and does it.
+    pub(crate) fn run_once(&mut self, at_most: Duration) -> io::Result<()> {
         let due = self.in_flight.next_arrival();
         let until_due = due.map(|due| due.saturating_sub(self.start.elapsed()));
         self.wait(until_due.unwrap_or(at_most).min(at_most))?;
         self.receive_from_senders();
         self.receive_from_server();
-        self.pass_on();
+        self.forward_due();
         Ok(())
     }
 
@@ -106,30 +107,31 @@ impl Relay {
     }
 
     fn receive_from_senders(&mut self) {
-        // An error here is the echo of an answer that nobody was there for.
+        // An error here reports that an earlier datagram did not reach its sender.
         while let Ok((len, address)) = self.socket.recv_from(&mut self.buffer) {
             if let Some(sender) = self.sender(address) {
-                self.send(Way::ToServer(sender), len);
+                self.send(Direction::ToServer(sender), len);
             }
         }
     }
 
     fn receive_from_server(&mut self) {
         for sender in 0..self.senders.len() {
-            // An error here says that the server is not there yet.
+            // An error here reports that the server is not running yet.
             while let Ok(len) = self.senders[sender].socket.recv(&mut self.buffer) {
-                self.send(Way::ToSender(sender), len);
+                self.send(Direction::ToSender(sender), len);
             }
         }
     }
 
-    /// The index of the sender at this address; `None` when there is no room for it.
+    /// Returns the index of the sender at this address; `None` if there are too many senders.
     fn sender(&mut self, address: SocketAddr) -> Option<usize> {
         let known = self.senders.iter().position(|s| s.address == address);
         if known.is_some() || self.senders.len() >= MAX_SENDERS {
             return known;
         }
-        let socket = socket_to(self.server).ok()?;
+        let socket = socket::connect(self.server).ok()?;
+        socket.set_nonblocking(true).ok()?;
         let mut path = || Path::new(self.plan.link, self.random.next_u64());
         self.senders.push(Sender {
             address,
@@ -140,22 +142,22 @@ impl Relay {
         Some(self.senders.len() - 1)
     }
 
-    /// Sends the buffer's first `len` bytes on their way.
-    fn send(&mut self, way: Way, len: usize) {
+    /// Sends the first `len` bytes of the buffer into the simulated network.
+    fn send(&mut self, direction: Direction, len: usize) {
         if self.in_flight.len() >= MAX_IN_FLIGHT {
             return;
         }
         let now = self.start.elapsed();
         let calm = self.is_calm(now);
-        let path = match way {
-            Way::ToServer(sender) => &mut self.senders[sender].to_server,
-            Way::ToSender(sender) => &mut self.senders[sender].to_sender,
+        let path = match direction {
+            Direction::ToServer(sender) => &mut self.senders[sender].to_server,
+            Direction::ToSender(sender) => &mut self.senders[sender].to_sender,
         };
         if calm {
             path.link = Link::default();
         }
         let datagram = self.buffer[..len].to_vec();
-        path.send(now, (way, datagram), &mut self.in_flight);
+        path.send(now, (direction, datagram), &mut self.in_flight);
     }
 
     fn is_calm(&mut self, now: Duration) -> bool {
@@ -165,13 +167,13 @@ impl Relay {
             .is_some_and(|after| now >= first + after)
     }
 
-    fn pass_on(&mut self) {
+    fn forward_due(&mut self) {
         let now = self.start.elapsed();
-        while let Some((_, (way, datagram))) = self.in_flight.take_arrived(now) {
-            // A network tells nobody what it could not deliver.
-            let _ = match way {
-                Way::ToServer(sender) => self.senders[sender].socket.send(&datagram),
-                Way::ToSender(sender) => {
+        while let Some((_, (direction, datagram))) = self.in_flight.take_arrived(now) {
+            // A network does not report what it could not deliver.
+            let _ = match direction {
+                Direction::ToServer(sender) => self.senders[sender].socket.send(&datagram),
+                Direction::ToSender(sender) => {
                     let address = self.senders[sender].address;
                     self.socket.send_to(&datagram, address)
                 }
@@ -180,24 +182,12 @@ impl Relay {
     }
 }
 
-fn socket_to(server: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if server.is_ipv4() {
-        "0.0.0.0:0"
-    } else {
-        "[::]:0"
-    };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(server)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const TIMEOUT: Duration = Duration::from_secs(5);
 
     fn socket() -> UdpSocket {
         let socket = UdpSocket::bind(SocketAddr::from(ANY)).unwrap();
@@ -214,21 +204,21 @@ mod tests {
         Relay::new(ANY.into(), server.local_addr().unwrap(), plan).unwrap()
     }
 
-    /// Turns until a datagram comes.
+    /// Runs the relay until a datagram arrives at `socket`.
     fn receive(relay: &mut Relay, socket: &UdpSocket) -> (String, SocketAddr) {
         let mut buffer = [0; 100];
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
             if let Ok((len, from)) = socket.recv_from(&mut buffer) {
                 return (String::from_utf8(buffer[..len].to_vec()).unwrap(), from);
             }
-            relay.turn(Duration::from_millis(1)).unwrap();
+            relay.run_once(Duration::from_millis(1)).unwrap();
         }
-        panic!("nothing comes");
+        panic!("no datagram arrived");
     }
 
     #[test]
-    fn each_sender_gets_the_answers_that_are_for_it() {
+    fn each_sender_receives_its_own_replies() {
         let (server, alice, bob) = (socket(), socket(), socket());
         let link = Link {
             delay: Duration::from_millis(3),
@@ -238,8 +228,8 @@ mod tests {
         let to = relay.local_address().unwrap();
         for (sender, name) in [(&alice, "alice"), (&bob, "bob"), (&alice, "alice")] {
             sender.send_to(name.as_bytes(), to).unwrap();
-            let (heard, from) = receive(&mut relay, &server);
-            assert_eq!(heard, name);
+            let (received, from) = receive(&mut relay, &server);
+            assert_eq!(received, name);
             let answer = format!("hello {name}");
             server.send_to(answer.as_bytes(), from).unwrap();
             assert_eq!(receive(&mut relay, sender), (answer, to));
@@ -247,16 +237,16 @@ mod tests {
         assert_eq!(relay.senders.len(), 2);
     }
 
-    /// Sends a hundred and gives those that come.
-    fn hundred(relay: &mut Relay, server: &UdpSocket) -> Vec<u8> {
+    /// Sends a hundred datagrams and returns those that arrive.
+    fn send_hundred(relay: &mut Relay, server: &UdpSocket) -> Vec<u8> {
         let sender = socket();
         let to = relay.local_address().unwrap();
         for n in 0..100 {
             sender.send_to(&[n], to).unwrap();
-            relay.turn(Duration::ZERO).unwrap();
+            relay.run_once(Duration::ZERO).unwrap();
         }
         while !relay.in_flight.is_empty() {
-            relay.turn(PATIENCE).unwrap();
+            relay.run_once(TIMEOUT).unwrap();
         }
         let mut buffer = [0; 100];
         std::iter::from_fn(|| server.recv(&mut buffer).is_ok().then(|| buffer[0])).collect()
@@ -271,25 +261,28 @@ mod tests {
             reorder: 0.1,
             ..Link::default()
         };
-        let came = hundred(&mut relay_to(&server, link, None), &server);
-        let mut different = came.clone();
+        let arrived = send_hundred(&mut relay_to(&server, link, None), &server);
+        let mut different = arrived.clone();
         different.sort_unstable();
         different.dedup();
         assert!((60..95).contains(&different.len()), "{}", different.len());
-        assert!(came.len() > different.len(), "some come twice");
-        assert!(!came.is_sorted(), "some are overtaken");
+        assert!(arrived.len() > different.len(), "some arrive twice");
+        assert!(!arrived.is_sorted(), "some are overtaken");
     }
 
     #[test]
-    fn after_the_calm_everything_passes_in_order() {
+    fn a_calm_network_delivers_everything_in_order() {
         let server = socket();
         let link = Link {
             loss: 1.0,
             ..Link::default()
         };
         let mut relay = relay_to(&server, link, Some(Duration::ZERO));
-        assert_eq!(hundred(&mut relay, &server), (0..100).collect::<Vec<_>>());
+        assert_eq!(
+            send_hundred(&mut relay, &server),
+            (0..100).collect::<Vec<_>>()
+        );
         let mut relay = relay_to(&server, link, None);
-        assert_eq!(hundred(&mut relay, &server), []);
+        assert_eq!(send_hundred(&mut relay, &server), []);
     }
 }
