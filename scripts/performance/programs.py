@@ -58,7 +58,7 @@ class Server(Program):
         self.http, state = port + 1, work / "state"
         shutil.rmtree(state, ignore_errors=True)
         config = work / "raa-server.toml"
-        config.write_text('listen_address = "127.0.0.1"\nmax_unnamed_clients = 10000\n')
+        config.write_text('listen_address = "127.0.0.1"\nmax_unconfigured_clients = 10000\n')
         options = ["--udp-port", port, "--http-port", self.http, "--state-dir", state, "--config", config]
         command = [*wrapper, BIN / "raa-server", *options, "--no-test-music", "--log-level", "warn"]
         self.started = time.monotonic()

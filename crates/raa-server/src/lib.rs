@@ -106,8 +106,8 @@ struct Running {
 
 impl Running {
     fn start(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<Self> {
-        let max_unset = setup.config.max_unnamed_clients.into();
-        let (store, store_thread, known) = store::open(&setup.state_dir, max_unset)?;
+        let max_unconfigured = setup.config.max_unconfigured_clients.into();
+        let (store, store_thread, known) = store::open(&setup.state_dir, max_unconfigured)?;
         let config = engine_config(&setup.config, sockets.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
         let control = Control::new(engine.clone(), store);
@@ -182,7 +182,7 @@ fn hub_config(config: &Config) -> HubConfig {
         payload_types: config.payload_types.clone(),
         max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
         offline_after: Duration::from_secs(config.offline_after_s.into()),
-        max_unconfigured_clients: config.max_unnamed_clients.into(),
+        max_unconfigured_clients: config.max_unconfigured_clients.into(),
         reserved_ssrcs: vec![TEST_MUSIC_SSRC],
         ..HubConfig::new(mix_stream, SystemTime::now())
     };

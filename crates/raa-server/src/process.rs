@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{self, Args, Loaded};
 use crate::{Setup, Sockets, log, run};
@@ -46,6 +46,9 @@ pub fn main() -> ExitCode {
 
 fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let _log = log::start(loaded.config.log_level)?;
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

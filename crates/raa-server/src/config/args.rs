@@ -1,4 +1,4 @@
-//! The command line. Its settings go before all others.
+//! The command line, whose settings take precedence over all others.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,32 @@ use toml::Value;
 
 /// Mixes the sound of many computers and serves it to browsers.
 ///
-/// Senders send RTP with Opus over UDP; people open the HTTP port in a browser.
+/// Senders send Opus as RTP over UDP; people open the HTTP port in a browser.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "raa-server", version, after_help = AFTER_HELP)]
 pub struct Args {
-    /// Read this configuration file instead of the usual ones
+    /// Configuration file, instead of the usual ones
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Keep what operators set in this folder
+    /// Folder for what operators set: names, volumes, mutes
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Port that senders send to; 0 takes any free one
+    /// UDP port that senders send to; 0 takes any free one
     #[arg(long, value_name = "N")]
     pub udp_port: Option<u16>,
-    /// Port of the page and the API; 0 takes any free one
+    /// TCP port of the page and the API; 0 takes any free one
     #[arg(long, value_name = "N")]
     pub http_port: Option<u16>,
-    /// Leave out the built-in test client
+    /// Run without the built-in test client
     #[arg(long)]
     pub no_test_music: bool,
-    /// What is logged: error, warn, info, debug or trace
+    /// Least severe level to log: error, warn, info, debug or trace
     #[arg(long, value_name = "L")]
     pub log_level: Option<String>,
-    /// Serve the page from this folder, for developing it
+    /// Serve the page from this folder, for development
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
-    /// Print the effective configuration and exit: 0 if it is valid, 2 if not
+    /// Check and print the effective configuration, then exit: 0 if it is valid, 2 if not
     #[arg(long)]
     pub check_config: bool,
 }
@@ -43,15 +43,15 @@ Settings, from lowest to highest precedence:
   2. environment: UDP_PORT, HTTP_PORT, LOG_LEVEL
   3. the configuration file: --config FILE, else $XDG_CONFIG_HOME/raa/raa-server.toml
      (~/.config/raa/raa-server.toml), else /etc/raa/raa-server.toml, else none
-  4. these options
+  4. the options above
 
-State is kept in --state-dir, else $STATE_DIRECTORY (set by systemd), else
+The state is kept in --state-dir, else $STATE_DIRECTORY (set by systemd), else
 $XDG_STATE_HOME/raa (~/.local/state/raa).
 
 Logs are JSON lines on standard output.";
 
 impl Args {
-    /// The keys that flags set: key, flag, value.
+    /// Returns the settings of these options: key, option, value.
     pub(super) fn settings(&self) -> Vec<(&'static str, &'static str, Value)> {
         let port = |port: u16| Value::from(i64::from(port));
         let udp_port = self

@@ -1,21 +1,25 @@
-//! The table of all keys: how each is called, read, checked and shown.
+//! The table of all keys: their names, and how their values are read, checked and shown.
 //!
-//! Files, environment and flags all go through it, so a value is judged the same everywhere.
+//! File, environment and options all use it, so a value is checked in the same way everywhere.
 
+use std::iter;
 use std::net::IpAddr;
 
 use toml::Value;
 use tracing::Level;
 
-use super::Config;
+use super::values::Config;
 
 /// One key of the configuration.
 pub(super) struct Key {
     pub(super) name: &'static str,
+    /// The name that the key had in an older version; a file may still use it.
+    pub(super) formerly: Option<&'static str>,
     /// The environment variable that sets it.
     pub(super) variable: Option<&'static str>,
+    /// Completes the sentence "it must be …".
     pub(super) allowed: &'static str,
-    /// `None` when the value is not allowed; then nothing has changed.
+    /// Sets the value, or returns `None` and changes nothing if it is not allowed.
     pub(super) set: fn(&mut Config, &Value) -> Option<()>,
     pub(super) get: fn(&Config) -> Value,
 }
@@ -23,29 +27,33 @@ pub(super) struct Key {
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "udp_port",
+        formerly: None,
         variable: Some("UDP_PORT"),
-        allowed: "whole numbers from 0 to 65535",
+        allowed: "a whole number from 0 to 65535",
         set: |config, value| put(&mut config.udp_port, number(value, 0, 65_535)),
         get: |config| i64::from(config.udp_port).into(),
     },
     Key {
         name: "http_port",
+        formerly: None,
         variable: Some("HTTP_PORT"),
-        allowed: "whole numbers from 0 to 65535",
+        allowed: "a whole number from 0 to 65535",
         set: |config, value| put(&mut config.http_port, number(value, 0, 65_535)),
         get: |config| i64::from(config.http_port).into(),
     },
     Key {
         name: "listen_address",
+        formerly: None,
         variable: None,
-        allowed: "IP addresses of this computer, \"::\" for all of them, \"0.0.0.0\" for IPv4 only",
+        allowed: "an IP address of this computer, \"::\" for all of them, or \"0.0.0.0\" for IPv4 only",
         set: |config, value| put(&mut config.listen_address, address(value)),
         get: |config| config.listen_address.to_string().into(),
     },
     Key {
         name: "payload_types",
+        formerly: None,
         variable: None,
-        allowed: "lists of at least one whole number from 0 to 127, such as [111]",
+        allowed: "a list of at least one whole number from 0 to 127, such as [111]",
         set: |config, value| put(&mut config.payload_types, payload_types(value)),
         get: |config| {
             let types = config.payload_types.iter();
@@ -54,62 +62,88 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "max_playout_delay_ms",
+        formerly: None,
         variable: None,
-        allowed: "whole numbers from 20 to 400",
+        allowed: "a whole number from 20 to 400",
         set: |config, value| put(&mut config.max_playout_delay_ms, number(value, 20, 400)),
         get: |config| i64::from(config.max_playout_delay_ms).into(),
     },
     Key {
         name: "offline_after_s",
+        formerly: None,
         variable: None,
-        allowed: "whole numbers from 1 to 3600",
+        allowed: "a whole number from 1 to 3600",
         set: |config, value| put(&mut config.offline_after_s, number(value, 1, 3600)),
         get: |config| i64::from(config.offline_after_s).into(),
     },
     Key {
-        name: "max_unnamed_clients",
+        name: "max_unconfigured_clients",
+        formerly: Some("max_unnamed_clients"),
         variable: None,
-        allowed: "whole numbers from 1 to 10000",
-        set: |config, value| put(&mut config.max_unnamed_clients, number(value, 1, 10_000)),
-        get: |config| i64::from(config.max_unnamed_clients).into(),
+        allowed: "a whole number from 1 to 10000",
+        set: |config, value| {
+            put(
+                &mut config.max_unconfigured_clients,
+                number(value, 1, 10_000),
+            )
+        },
+        get: |config| i64::from(config.max_unconfigured_clients).into(),
     },
     Key {
         name: "test_music",
+        formerly: None,
         variable: None,
-        allowed: "true and false",
+        allowed: "true or false",
         set: |config, value| put(&mut config.test_music, value.as_bool()),
         get: |config| config.test_music.into(),
     },
     Key {
         name: "bitrate",
+        formerly: None,
         variable: None,
-        allowed: "whole numbers from 6000 to 510000",
+        allowed: "a whole number from 6000 to 510000",
         set: |config, value| put(&mut config.bitrate, number(value, 6000, 510_000)),
         get: |config| i64::from(config.bitrate).into(),
     },
     Key {
         name: "complexity",
+        formerly: None,
         variable: None,
-        allowed: "whole numbers from 0 to 10",
+        allowed: "a whole number from 0 to 10",
         set: |config, value| put(&mut config.complexity, number(value, 0, 10)),
         get: |config| i64::from(config.complexity).into(),
     },
     Key {
         name: "log_level",
+        formerly: None,
         variable: Some("LOG_LEVEL"),
-        allowed: "\"error\", \"warn\", \"info\", \"debug\" and \"trace\"",
+        allowed: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
         set: |config, value| put(&mut config.log_level, level(value)),
         get: |config| config.log_level.as_str().to_ascii_lowercase().into(),
     },
 ];
 
-/// The key of that name.
+/// Returns the key with this name.
 pub(super) fn named(name: &str) -> &'static Key {
     let key = KEYS.iter().find(|key| key.name == name);
-    key.expect("flags set keys that exist: a test sets all of them")
+    key.expect("options set keys that exist: a test sets all of them")
 }
 
-/// The environment knows texts only.
+/// Finds a key by its present or former name, and returns it with that name.
+pub(super) fn find(name: &str) -> Option<(&'static Key, &'static str)> {
+    KEYS.iter().find_map(|key| {
+        let mut names = iter::once(key.name).chain(key.formerly);
+        names.find(|&known| known == name).map(|name| (key, name))
+    })
+}
+
+/// Returns the names of all keys, for a sentence.
+pub(super) fn names() -> String {
+    let names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+    names.join(", ")
+}
+
+/// Makes a value of an environment variable's text.
 pub(super) fn value_of_text(text: &str) -> Value {
     text.parse::<i64>()
         .map_or_else(|_| Value::from(text), Value::from)

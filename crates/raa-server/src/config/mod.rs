@@ -1,158 +1,46 @@
-//! What an operator configures, from lowest to highest precedence: defaults, environment,
-//! raa-server.toml, command-line flags.
+//! What an operator configures. From lowest to highest precedence: defaults, environment,
+//! raa-server.toml, command-line options.
 //!
-//! What the program itself remembers (names, volumes) is the store's and never stands here.
-//! Always: a [`Config`] is valid; every refusal names the key, the value, where it stands and
-//! what is allowed.
+//! What operators set in the page (names, volumes, mutes) is state, which the store keeps; it is
+//! never part of the configuration. Always: a [`Config`] is valid; every refusal names the key, the
+//! value, where it was set, and what it must be.
 
 mod args;
+mod error;
 mod keys;
 mod places;
+mod values;
 
 use std::fmt;
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr};
-use std::path::PathBuf;
-
-use tracing::Level;
+use std::path::{Path, PathBuf};
 
 pub use args::Args;
+pub use error::{ConfigError, Origin};
 use keys::{KEYS, Key};
 use places::Environment;
+pub use values::Config;
 
-/// All keys of raa-server.toml.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Port that senders send to; 0 takes any free one.
-    pub udp_port: u16,
-    /// Port of the page and the API; 0 takes any free one.
-    pub http_port: u16,
-    /// Address to listen at; `::` is every IPv6 and IPv4 address.
-    pub listen_address: IpAddr,
-    /// RTP payload types that mean Opus.
-    pub payload_types: Vec<u8>,
-    /// The playout delay of a client follows the network, up to this.
-    pub max_playout_delay_ms: u16,
-    /// A client is offline when no packet came for so long.
-    pub offline_after_s: u16,
-    /// So many clients are remembered that no operator has named, levelled or muted.
-    pub max_unnamed_clients: u16,
-    /// Whether the built-in test client plays.
-    pub test_music: bool,
-    /// Of the mix, in bit/s.
-    pub bitrate: u32,
-    /// Of the mix's encoder: more sounds better and costs more CPU.
-    pub complexity: u8,
-    /// What is logged.
-    pub log_level: Level,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            udp_port: 4010,
-            http_port: 4011,
-            listen_address: Ipv6Addr::UNSPECIFIED.into(),
-            payload_types: vec![111],
-            max_playout_delay_ms: 400,
-            offline_after_s: 5,
-            max_unnamed_clients: 1000,
-            test_music: true,
-            bitrate: 64_000,
-            complexity: 9,
-            log_level: Level::INFO,
-        }
-    }
-}
-
-/// Where a value stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nobody set it.
-    Default,
-    /// This environment variable.
-    Variable(&'static str),
-    /// This configuration file.
-    File(PathBuf),
-    /// This command-line flag.
-    Flag(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("the defaults"),
-            Self::Variable(name) => write!(f, "the environment variable {name}"),
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Flag(flag) => f.write_str(flag),
-        }
-    }
-}
-
-/// Why there is no configuration; the texts are for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file named by `--config`, or one that is there, can't be read.
-    #[error("{} can't be read: {error}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// The system's word.
-        error: std::io::Error,
-    },
-    /// The file is no TOML.
-    #[error("{} is not valid TOML: {error}", path.display())]
-    Syntax {
-        /// Which.
-        path: PathBuf,
-        /// With the line.
-        error: Box<toml::de::Error>,
-    },
-    /// No such key.
-    #[error("{origin} has the unknown key {key:?}, known are {known}")]
-    UnknownKey {
-        /// In which file.
-        origin: Origin,
-        /// As it stands there.
-        key: String,
-        /// All keys.
-        known: String,
-    },
-    /// A value that is not allowed.
-    #[error("{key} is {value} in {origin}, allowed are {allowed}")]
-    Value {
-        /// Of which key.
-        key: &'static str,
-        /// As it stands there.
-        value: String,
-        /// Where.
-        origin: Origin,
-        /// What may stand there.
-        allowed: &'static str,
-    },
-    /// No folder to keep state in can be derived.
-    #[error("there is no folder for the state: set --state-dir, or the environment variable HOME")]
-    NoStateDir,
-}
-
-/// A configuration with its history, and the folders.
+/// A configuration with the origin of each value, and the folders.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The keys' values.
+    /// The effective values.
     pub config: Config,
-    /// Where the state is kept.
+    /// The folder that keeps the state.
     pub state_dir: PathBuf,
-    /// Where the page is served from instead of the binary.
+    /// The folder to serve the page from, instead of the files in the binary.
     pub web_dir: Option<PathBuf>,
+    /// Sentences about settings that work but should be changed.
+    pub warnings: Vec<String>,
     file: Option<PathBuf>,
-    /// In the order of [`KEYS`].
+    /// The origins of the values, in the order of [`KEYS`].
     origins: Vec<Origin>,
 }
 
-/// Reads everything there is to read for the process.
+/// Loads the configuration of this process.
 ///
 /// # Errors
-/// [`ConfigError`] is the text for the operator.
+/// [`ConfigError`], whose text is for the operator.
 pub fn load(args: &Args) -> Result<Loaded, ConfigError> {
     load_from(args, &Environment::of_process())
 }
@@ -161,15 +49,16 @@ fn load_from(args: &Args, environment: &Environment) -> Result<Loaded, ConfigErr
     let mut layers = Layers::default();
     for key in KEYS {
         if let Some((name, text)) = key.variable.and_then(|name| environment.get(name)) {
-            layers.set(key, &keys::value_of_text(&text), Origin::Variable(name))?;
+            let value = keys::value_of_text(&text);
+            layers.set(key, key.name, &value, Origin::Variable(name))?;
         }
     }
     let file = environment.config_file(args.config.as_ref());
     if let Some(path) = &file {
         layers.set_file(path)?;
     }
-    for (key, flag, value) in args.settings() {
-        layers.set(keys::named(key), &value, Origin::Flag(flag))?;
+    for (name, flag, value) in args.settings() {
+        layers.set(keys::named(name), name, &value, Origin::Flag(flag))?;
     }
     Ok(Loaded {
         config: layers.config,
@@ -177,6 +66,7 @@ fn load_from(args: &Args, environment: &Environment) -> Result<Loaded, ConfigErr
             .state_dir(args.state_dir.as_ref())
             .ok_or(ConfigError::NoStateDir)?,
         web_dir: args.web_dir.clone(),
+        warnings: layers.warnings,
         file,
         origins: layers.origins,
     })
@@ -185,6 +75,7 @@ fn load_from(args: &Args, environment: &Environment) -> Result<Loaded, ConfigErr
 struct Layers {
     config: Config,
     origins: Vec<Origin>,
+    warnings: Vec<String>,
 }
 
 impl Default for Layers {
@@ -192,43 +83,72 @@ impl Default for Layers {
         Self {
             config: Config::default(),
             origins: vec![Origin::Default; KEYS.len()],
+            warnings: Vec::new(),
         }
     }
 }
 
 impl Layers {
-    fn set_file(&mut self, path: &PathBuf) -> Result<(), ConfigError> {
+    fn set_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-            path: path.clone(),
+            path: path.to_owned(),
             error,
         })?;
         let table: toml::Table = text.parse().map_err(|error| ConfigError::Syntax {
-            path: path.clone(),
+            path: path.to_owned(),
             error: Box::new(error),
         })?;
-        let origin = Origin::File(path.clone());
+        let origin = Origin::File(path.to_owned());
         for (name, value) in &table {
-            let key = KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
-                let known: Vec<_> = KEYS.iter().map(|key| key.name).collect();
-                ConfigError::UnknownKey {
-                    origin: origin.clone(),
-                    key: name.clone(),
-                    known: known.join(", "),
-                }
+            let (key, name) = keys::find(name).ok_or_else(|| ConfigError::UnknownKey {
+                origin: origin.clone(),
+                key: name.clone(),
+                known: keys::names(),
             })?;
-            self.set(key, value, origin.clone())?;
+            if name != key.name {
+                self.note_former_name(key, name, &table, &origin)?;
+            }
+            self.set(key, name, value, origin.clone())?;
         }
         Ok(())
     }
 
-    fn set(&mut self, key: &Key, value: &toml::Value, origin: Origin) -> Result<(), ConfigError> {
+    /// Warns of a key's former name, or refuses it next to the present one.
+    fn note_former_name(
+        &mut self,
+        key: &Key,
+        formerly: &'static str,
+        table: &toml::Table,
+        origin: &Origin,
+    ) -> Result<(), ConfigError> {
+        if table.contains_key(key.name) {
+            return Err(ConfigError::SetTwice {
+                origin: origin.clone(),
+                key: key.name,
+                formerly,
+            });
+        }
+        let new = key.name;
+        self.warnings.push(format!(
+            "{origin} sets {formerly}, which is now called {new}; rename it to {new}"
+        ));
+        Ok(())
+    }
+
+    /// Sets a key; `name` is what it is called at `origin`.
+    fn set(
+        &mut self,
+        key: &Key,
+        name: &'static str,
+        value: &toml::Value,
+        origin: Origin,
+    ) -> Result<(), ConfigError> {
         if (key.set)(&mut self.config, value).is_none() {
-            let (key, allowed, value) = (key.name, key.allowed, value.to_string());
             return Err(ConfigError::Value {
-                key,
-                value,
+                key: name,
+                value: value.to_string(),
                 origin,
-                allowed,
+                allowed: key.allowed,
             });
         }
         let index = KEYS.iter().position(|known| known.name == key.name);
@@ -239,7 +159,7 @@ impl Layers {
     }
 }
 
-/// The effective configuration as TOML, each value with where it stands.
+/// The effective configuration as TOML, with the origin of each value and the warnings as comments.
 impl fmt::Display for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
@@ -247,6 +167,9 @@ impl fmt::Display for Loaded {
             None => writeln!(f, "# configuration file: none")?,
         }
         writeln!(f, "# state: {}", self.state_dir.display())?;
+        for warning in &self.warnings {
+            writeln!(f, "# warning: {warning}")?;
+        }
         for (key, origin) in KEYS.iter().zip(&self.origins) {
             writeln!(
                 f,

@@ -1,6 +1,6 @@
-//! Where the configuration is found and the state is kept (XDG base directories, systemd).
+//! Finds the configuration file and the state folder (XDG base directories, systemd).
 //!
-//! Always: looks at no environment but the one it is given, so tests need no process of their own.
+//! Always: reads only the environment that it is given, so tests need no process of their own.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 const FILE_NAME: &str = "raa/raa-server.toml";
 
-/// The process' environment, or a test's.
+/// The environment of the process, or one made by a test.
 pub(super) struct Environment {
     variables: BTreeMap<OsString, OsString>,
     exists: Box<dyn Fn(&Path) -> bool>,
@@ -35,7 +35,8 @@ impl Environment {
         }
     }
 
-    /// A variable that is set to something; text that is no UTF-8 is refused later as a value.
+    /// Returns a variable that is set and not empty. Bytes that are not UTF-8 are replaced; the
+    /// value is then refused.
     pub(super) fn get(&self, name: &'static str) -> Option<(&'static str, String)> {
         let value = self
             .variables
@@ -44,7 +45,7 @@ impl Environment {
         Some((name, value.to_string_lossy().into_owned()))
     }
 
-    /// The file to read: the one the operator names, else the first one that is there.
+    /// Returns the file to read: the one the operator names, else the first one that exists.
     pub(super) fn config_file(&self, named: Option<&PathBuf>) -> Option<PathBuf> {
         if let Some(named) = named {
             return Some(named.clone());
@@ -59,18 +60,19 @@ impl Environment {
             .find(|path| (self.exists)(path))
     }
 
+    /// Returns the state folder: the one the operator names, else systemd's, else the user's.
     pub(super) fn state_dir(&self, named: Option<&PathBuf>) -> Option<PathBuf> {
         if let Some(named) = named {
             return Some(named.clone());
         }
-        // systemd gives a list when several folders are asked for; the first one is the state's.
+        // A unit with several state folders gets a list; the first one is used.
         let systemd = self
             .get("STATE_DIRECTORY")
             .and_then(|(_, dirs)| dirs.split(':').next().map(PathBuf::from));
         systemd.or_else(|| Some(self.base("XDG_STATE_HOME", ".local/state")?.join("raa")))
     }
 
-    /// Relative paths in these variables are to be ignored, says the XDG specification.
+    /// Returns a base directory. As the XDG specification asks, relative paths are ignored.
     fn base(&self, variable: &'static str, below_home: &str) -> Option<PathBuf> {
         let absolute = |name: &str| {
             let path = self.variables.get(OsStr::new(name)).map(PathBuf::from);
@@ -87,7 +89,7 @@ mod tests {
     const HOME: (&str, &str) = ("HOME", "/home/a");
 
     #[test]
-    fn the_first_configuration_file_that_is_there_is_read() {
+    fn the_first_existing_configuration_file_is_read() {
         let check = |variables: &[_], files: &[_], named: Option<&str>, expected: Option<&str>| {
             let named = named.map(PathBuf::from);
             let found = Environment::of_test(variables, files).config_file(named.as_ref());
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_has_one_place() {
+    fn the_state_folder_follows_the_precedence() {
         let check = |variables: &[_], named: Option<&str>, expected: Option<&str>| {
             let named = named.map(PathBuf::from);
             let found = Environment::of_test(variables, &[]).state_dir(named.as_ref());

@@ -1,9 +1,10 @@
-//! Where each value comes from, what is refused, and that the shipped file is the default.
+//! Precedence of the sources, refused values, and the shipped file, which shows the defaults.
 
 use super::*;
 use clap::Parser as _;
+use tracing::Level;
 
-/// The file that is shipped: every key stands in it, commented out, with its default.
+/// The shipped file. It has every key, commented out, with its default.
 const SHIPPED: &str = include_str!("../../raa-server.toml");
 
 struct Case<'a> {
@@ -49,7 +50,7 @@ fn check_refused(case: &Case<'_>, words: &[&str]) {
 }
 
 #[test]
-fn flags_go_before_the_file_before_the_environment_before_the_defaults() {
+fn later_sources_take_precedence() {
     let variables = &[("UDP_PORT", "1"), ("HTTP_PORT", "2"), ("LOG_LEVEL", "warn")];
     check(&NOTHING, |_| {});
     check(
@@ -137,8 +138,8 @@ fn every_value_has_its_bounds() {
         ),
         ("offline_after_s = 0", "offline_after_s", "0"),
         (
-            "max_unnamed_clients = 10001",
-            "max_unnamed_clients",
+            "max_unconfigured_clients = 10001",
+            "max_unconfigured_clients",
             "10001",
         ),
         ("test_music = 1", "test_music", "1"),
@@ -148,12 +149,12 @@ fn every_value_has_its_bounds() {
         ("[udp_port]\na = 1", "udp_port", "{ a = 1 }"),
     ] {
         let is = format!("{key} is {value}");
-        check_refused(&file(text), &[&is, "raa-server.toml", "allowed are"]);
+        check_refused(&file(text), &[&is, "raa-server.toml", "; it must be "]);
     }
 }
 
 #[test]
-fn refusals_say_where_it_stands() {
+fn refusals_name_the_place() {
     let variables = &[("UDP_PORT", "x")];
     check_refused(
         &Case {
@@ -194,6 +195,72 @@ fn refusals_say_where_it_stands() {
     assert!(text.contains("/nowhere/x.toml can't be read"), "{text}");
 }
 
+const FORMER: &str = "max_unnamed_clients = 7";
+const PRESENT: &str = "max_unconfigured_clients = 7";
+
+#[test]
+fn a_former_key_works_with_a_warning() {
+    let file = FORMER;
+    let loaded = Case { file, ..NOTHING }.load().unwrap();
+    assert_eq!(loaded.config.max_unconfigured_clients, 7);
+    let [warning] = &loaded.warnings[..] else {
+        panic!("{:?}", loaded.warnings);
+    };
+    for word in [
+        "raa-server.toml",
+        "max_unnamed_clients",
+        "rename it to max_unconfigured_clients",
+    ] {
+        assert!(warning.contains(word), "{word} is missing in: {warning}");
+    }
+    let text = loaded.to_string();
+    assert!(text.contains(&format!("# warning: {warning}\n")), "{text}");
+    assert!(text.contains(PRESENT), "{text}");
+    let file = PRESENT;
+    let loaded = Case { file, ..NOTHING }.load().unwrap();
+    assert_eq!(loaded.config.max_unconfigured_clients, 7);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn a_former_key_is_checked_under_its_own_name() {
+    let file = "max_unnamed_clients = 0";
+    check_refused(
+        &Case { file, ..NOTHING },
+        &[
+            "max_unnamed_clients is 0 in ",
+            "; it must be a whole number",
+        ],
+    );
+}
+
+#[test]
+fn a_key_under_both_names_is_refused() {
+    for file in [[FORMER, PRESENT].join("\n"), [PRESENT, FORMER].join("\n")] {
+        let words = [
+            "sets both max_unconfigured_clients",
+            "its former name max_unnamed_clients",
+        ];
+        check_refused(
+            &Case {
+                file: &file,
+                ..NOTHING
+            },
+            &words,
+        );
+    }
+}
+
+#[test]
+fn all_names_of_keys_differ() {
+    let names = KEYS.iter().flat_map(|key| [Some(key.name), key.formerly]);
+    let mut names: Vec<_> = names.flatten().collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
 #[test]
 fn the_shipped_file_shows_every_key_with_its_default() {
     check(
@@ -228,7 +295,7 @@ fn the_shipped_file_shows_every_key_with_its_default() {
 }
 
 #[test]
-fn what_check_config_prints_can_be_read_back() {
+fn the_printed_configuration_can_be_read_back() {
     let flags = &["--udp-port", "7", "--no-test-music"];
     let loaded = Case {
         flags,

@@ -1,0 +1,50 @@
+//! The configuration itself: a field for each key, and the defaults.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use tracing::Level;
+
+/// The value of every key of raa-server.toml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// UDP port that senders send to; 0 takes any free one.
+    pub udp_port: u16,
+    /// TCP port of the page, the API and the listeners; 0 takes any free one.
+    pub http_port: u16,
+    /// Address to listen on, for both ports; `::` means every IPv6 and IPv4 address.
+    pub listen_address: IpAddr,
+    /// RTP payload types that are decoded as Opus, 0 to 127; at least one.
+    pub payload_types: Vec<u8>,
+    /// Upper limit of a client's playout delay, which follows the network; 20 to 400 ms.
+    pub max_playout_delay_ms: u16,
+    /// Time without packets after which a client is offline, 1 to 3600 s.
+    pub offline_after_s: u16,
+    /// Number of remembered clients without operator settings, 1 to 10,000.
+    pub max_unconfigured_clients: u16,
+    /// Whether the built-in test client plays.
+    pub test_music: bool,
+    /// Bit rate of the mix, 6,000 to 510,000 bit/s.
+    pub bitrate: u32,
+    /// Complexity of the mix's Opus encoder, 0 to 10; more sounds better and costs more CPU time.
+    pub complexity: u8,
+    /// Least severe level that is logged.
+    pub log_level: Level,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            udp_port: 4010,
+            http_port: 4011,
+            listen_address: Ipv6Addr::UNSPECIFIED.into(),
+            payload_types: vec![111],
+            max_playout_delay_ms: 400,
+            offline_after_s: 5,
+            max_unconfigured_clients: 1000,
+            test_music: true,
+            bitrate: 64_000,
+            complexity: 9,
+            log_level: Level::INFO,
+        }
+    }
+}
