@@ -1,5 +1,4 @@
-// Holds the measuring modules to signals whose pitch, level, delay and glitches are known, before anything real is
-// judged by them.
+// Tests of the measuring modules themselves, on signals with known pitch, level, delay and glitches.
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -9,7 +8,7 @@ import { disturbedShare } from './lib/purity.js';
 import { near } from './lib/assertions.js';
 import { tone, bandNoise, randoms } from './lib/generate.js';
 
-test('the pitch and level of a tone are found between the bins', () => {
+test('pitch and level are interpolated between bins', () => {
   for (const [hz, amplitude] of [[997, 0.25], [440.5, 0.01], [61, 0.5]]) {
     const found = strongestTone(tone(hz, 1, amplitude));
     near(found.hz, hz, 0.2, 'pitch');
@@ -17,7 +16,7 @@ test('the pitch and level of a tone are found between the bins', () => {
   }
 });
 
-test('one tone among others and noise is measured alone', () => {
+test('one tone is measured among others', () => {
   const [a, b, noise] = [tone(440, 2, 0.1), tone(660, 2, 0.02), bandNoise(2, 0.001)];
   const mixed = a.map((x, i) => x + b[i] + noise[i]);
   const quiet = toneNear(mixed, 660);
@@ -26,7 +25,7 @@ test('one tone among others and noise is measured alone', () => {
   assert.ok(toneNear(mixed, 550).db < -60, 'nothing is found where nothing is');
 });
 
-test('the disturbed part of a tone is found: a hole, a wrong level, another sound', () => {
+test('disturbed parts of a tone are found', () => {
   const sound = tone(1000, 2);
   near(disturbedShare(sound, 1000, 0.25), 0, 0, 'share of a pure tone');
   near(disturbedShare(sound.subarray(7), 1000, 0.25), 0, 0, 'share when windows begin anywhere in a period');
@@ -36,7 +35,7 @@ test('the disturbed part of a tone is found: a hole, a wrong level, another soun
   near(disturbedShare(sound, 1000, 0.25), 6 / 200, 1e-9, 'share');
 });
 
-test('the end and the beginning of a sound are found to 10 ms', () => {
+test('onset and end are found to 10 ms', () => {
   const sound = tone(997, 1);
   sound.fill(0, 0.25 * RATE, 0.6 * RATE);
   assert.equal(silentAfterMs(sound.subarray(0, 0.55 * RATE), -50), 250);
@@ -45,7 +44,7 @@ test('the end and the beginning of a sound are found to 10 ms', () => {
   near(levelDb(sound.subarray(0, 0.2 * RATE)), -15.05, 0.05, 'level');
 });
 
-// What a browser on a sink would record: the reference, late by delayMs(t), at its own gain, with some noise.
+// A simulated recording of a browser: the reference, late by delayMs(t), at another gain, with some noise.
 function recordingOf(reference, delayMs, edit = () => {}) {
   const recording = new Float32Array(reference.length);
   const random = randoms(9);
@@ -63,7 +62,7 @@ function measure(delayMs, edit) {
   return compare({ recording: recordingOf(reference, delayMs, edit), recordedAt: ms, reference, emittedAt: ms });
 }
 
-test('a constant delay is measured to the millisecond and has no glitch', () => {
+test('constant delay is measured to the millisecond', () => {
   const result = measure(() => 73.03);
   near(result.medianMs, 73, 0.5, 'median');
   near(result.p95Ms, 73, 0.5, 'p95');
@@ -71,14 +70,14 @@ test('a constant delay is measured to the millisecond and has no glitch', () => 
   assert.ok(result.windows > 500, `${result.windows} windows`);
 });
 
-test('a delay that jumps is one glitch, and its share of the time is in the percentiles', () => {
+test('a jump of the delay is one glitch', () => {
   const result = measure((t) => (t < 9 ? 60 : 140));
   near(result.medianMs, 60, 0.5, 'median');
   near(result.p95Ms, 140, 0.5, 'p95');
   assert.equal(result.glitches, 1);
 });
 
-test('each gap is one glitch, however long', () => {
+test('each gap is one glitch, of any length', () => {
   const result = measure(() => 80, (recording) => {
     recording.fill(0, 3 * RATE, 3.02 * RATE);
     recording.fill(0, 5 * RATE, 5.5 * RATE);
@@ -88,13 +87,13 @@ test('each gap is one glitch, however long', () => {
   near(result.medianMs, 80, 0.5, 'median');
 });
 
-test('single samples taken out or put in, as play-out does against drift, are no glitch', () => {
+test('single samples more or less are no glitch', () => {
   const result = measure((t) => 70 + Math.floor(t * 10) / 48);
   assert.equal(result.glitches, 0);
   near(result.medianMs, 71.2, 0.7, 'median');
 });
 
-test('silence is all glitch', () => {
+test('silence is one long glitch', () => {
   const result = measure(() => 80, (recording) => recording.fill(0));
   assert.equal(result.lostWindows, result.windows);
   assert.equal(result.glitches, 1);

@@ -1,7 +1,7 @@
-// The main job, in Chromium: a computer plays a tone, its client captures it, the server mixes it, a person hears it on
-// the page and names, levels and mutes that computer with real clicks and keys.
+// RAA's main purpose, in Chromium: a computer plays a tone, its client captures it, the server mixes it, and a person
+// listens on the page and names, levels and mutes that computer with real clicks and keys.
 //
-// Measured in a recording of what the browser plays; only a gesture lets this browser sound, as in real life.
+// Measured in a recording of the browser's output. As in real life, the browser is silent before the first click.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -29,7 +29,7 @@ before(async () => {
 });
 after(() => world.close());
 
-test('the computer is on the page under the name it says of itself', async () => {
+test('the page shows the computer under its own name', async () => {
   const client = await eventually('the computer sounds', async () => (await server.clients()).find((c) => c.status === 'sounding'));
   id = client.id;
   const row = mixer.row(id);
@@ -38,18 +38,18 @@ test('the computer is on the page under the name it says of itself', async () =>
   assert.match(await row.textContent(), new RegExp(id), 'the SSRC is shown');
 });
 
-test('nothing sounds before a gesture; then the tone has its pitch and its level', async () => {
+test('a click starts the tone at its level', async () => {
   assert.ok(levelDb(await recorder.next(500)) < -90, 'silent before the click');
   await mixer.play();
   await sleep(1500);
-  const heard = await recorder.next(2000);
-  const { hz, db } = strongestTone(heard);
+  const recording = await recorder.next(2000);
+  const { hz, db } = strongestTone(recording);
   near(hz, 997, 2, 'pitch');
   near(db, TONE_DB, 1, 'level');
-  near(levelDb(heard), db, 0.5, 'level of everything heard, which is the tone alone');
+  near(levelDb(recording), db, 0.5, 'level of the recording, which contains the tone alone');
 });
 
-test('a click on mute silences it within 300 ms, another brings it back', async (t) => {
+test('mute silences within 300 ms, unmute restores', async (t) => {
   const mute = mixer.row(id).getByTestId('mute');
   let clickedAt;
   await mixer.clickAt(mute, () => (clickedAt = nowMs()));
@@ -65,18 +65,18 @@ test('a click on mute silences it within 300 ms, another brings it back', async 
   below(soundingAfter, 300, 'milliseconds until sound');
 });
 
-test('the volume slider changes the level as it says', async () => {
+test('the volume slider sets the level', async () => {
   for (const [percent, change] of [[50, -6.02], [200, 6.02], [0, null], [100, 0]]) {
     await mixer.setVolume(id, percent);
     await server.client(id, (client) => client.volume === percent);
     await sleep(700);
-    const heard = await recorder.next(1000);
-    if (change === null) below(levelDb(heard), SILENCE_DB, 'level at 0 %');
-    else near(strongestTone(heard).db, TONE_DB + change, 1, `level at ${percent} %`);
+    const recording = await recorder.next(1000);
+    if (change === null) below(levelDb(recording), SILENCE_DB, 'level at 0 %');
+    else near(strongestTone(recording).db, TONE_DB + change, 1, `level at ${percent} %`);
   }
 });
 
-test('the player has a volume of its own', async () => {
+test('the player has its own volume', async () => {
   const slider = mixer.page.getByTestId('player-volume');
   const before = await slider.inputValue();
   await slider.focus();
@@ -89,7 +89,7 @@ test('the player has a volume of its own', async () => {
   near(strongestTone(await recorder.next(1000)).db, TONE_DB, 1, 'level with the player as it was');
 });
 
-test('what was typed survives kill -9, and the page and its sound come back untouched', async (t) => {
+test('a typed name survives kill -9', async (t) => {
   await mixer.rename(id, '第3病棟 Ward three');
   await mixer.setVolume(id, 50);
   await server.client(id, (client) => client.name === '第3病棟 Ward three' && client.volume === 50);
@@ -102,10 +102,10 @@ test('what was typed survives kill -9, and the page and its sound come back unto
   assert.equal(kept.name, '第3病棟 Ward three');
   assert.equal(kept.volume, 50);
   await mixer.becomes('playing', 10_000);
-  const heard = await recorder.between(startedAt, startedAt + 10_000);
-  const backAfter = soundingAfterMs(heard, TONE_DB - 9);
+  const recording = await recorder.between(startedAt, startedAt + 10_000);
+  const backAfter = soundingAfterMs(recording, TONE_DB - 9);
   t.diagnostic(`sound is back ${backAfter} ms after the server`);
   below(backAfter, 8000, 'milliseconds until sound is back');
-  near(strongestTone(heard.subarray(-48_000)).db, TONE_DB - 6.02, 1, 'level at the volume that was set');
+  near(strongestTone(recording.subarray(-48_000)).db, TONE_DB - 6.02, 1, 'level at the volume that was set');
   await eventually('the row shows the name', async () => (await mixer.row(id).getByTestId('name').textContent()).includes('第3病棟 Ward three'));
 });

@@ -1,4 +1,4 @@
-// Firefox ESR plays the mix from an insecure origin: pitch and level as sent, mute by a real click.
+// Firefox ESR plays the mix from an insecure origin at the right pitch and level, and a real click mutes.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ before(async () => {
   const sound = await world.sound('listener');
   server = await world.server();
   recorder = world.record(sound);
-  // 3 seconds hold whole periods of 440 Hz and whole frames: sent over and over, the tone has no seam to speak of.
+  // 3 seconds contain whole periods of 440 Hz and whole frames, so the repeated tone has no audible seam.
   await world.sender(server, { ssrc: Number(`0x${ID}`), packets: (await encodeOpus(tone(440, 3))).slice(10, 110), name: 'Reception', repeat: true });
   const browser = await world.firefox(sound);
   page = await browser.newPage();
@@ -29,11 +29,11 @@ const one = (testId) => `[data-testid=${testId}]`;
 const inRow = (testId) => `[data-testid=row][data-id="${ID}"] ${one(testId)}`;
 const attribute = (selector, name) => page.$eval(selector, (element, key) => element.getAttribute(key), name);
 
-test('the page lists the sender by its name', async () => {
+test('the page names the sender', async () => {
   await eventually('its row shows its name', async () => (await page.$eval(inRow('name'), (name) => name.textContent)).includes('Reception'));
 });
 
-test('the tone has its pitch and its level', async () => {
+test('the tone has the right pitch and level', async () => {
   assert.equal(await page.evaluate(() => window.isSecureContext), false, 'the origin is as on a LAN');
   await page.focus(one('player-volume'));
   await page.keyboard.press('End');
@@ -45,7 +45,7 @@ test('the tone has its pitch and its level', async () => {
   near(db, sineDb(0.25), 1, 'level');
 });
 
-test('a click on mute silences it', async (t) => {
+test('a click on mute silences the tone', async (t) => {
   const clickedAt = nowMs();
   await page.click(inRow('mute'));
   const silentAfter = silentAfterMs(await recorder.between(clickedAt, clickedAt + 1500), sineDb(0.25) - 40);

@@ -1,5 +1,5 @@
-// Senders that are not ours: ffmpeg and GStreamer, with every kind of Opus packet their users send. All play at once,
-// each its own tone, and are found in the mix by their pitch.
+// Senders of other projects: ffmpeg and GStreamer, with every kind of Opus packet that their users send. All play at
+// once, each its own tone, and are recognised in the mix by their pitch.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -14,7 +14,7 @@ const SENDERS = [
   { tool: 'ffmpeg', hz: 440, frameMs: 20, channels: 1 },
   { tool: 'ffmpeg', hz: 1130, frameMs: 2.5, channels: 1 },
   { tool: 'ffmpeg', hz: 1490, frameMs: 60, channels: 1 },
-  // 120 ms at ffmpeg's own bitrate do not fit into a datagram, and it ends.
+  // At ffmpeg's default bit rate, 120 ms do not fit into a datagram, and ffmpeg would stop.
   { tool: 'ffmpeg', hz: 1870, frameMs: 120, channels: 2, options: ['-b:a', '64k', '-vbr', 'off'] },
   { tool: 'gstreamer', hz: 660, frameMs: 20, channels: 1 },
   { tool: 'gstreamer', hz: 2210, frameMs: 2.5, channels: 1 },
@@ -41,7 +41,7 @@ before(async () => {
   }
   for (const sender of SENDERS) await server.client(sender.id, (client) => client.status === 'sounding', 15_000);
   await sleep(2000);
-  // Only what is lost from here on counts: GStreamer gives its first packets of 2.5 ms one and the same timestamp.
+  // Only later losses count: GStreamer gives its first packets of 2.5 ms all the same timestamp.
   lostBefore = new Map((await server.clients()).map(({ id, stats }) => [id, stats.lost]));
   mix = await (await world.listener(server)).next(3000);
   clients = await server.clients();
@@ -50,7 +50,7 @@ after(() => world.close());
 
 for (const sender of SENDERS) {
   const kind = `${sender.frameMs} ms packets, ${sender.channels === 1 ? 'mono' : 'stereo'}`;
-  test(`${sender.tool} with ${kind} is in the mix at its pitch and level, and listed`, async () => {
+  test(`${sender.tool} with ${kind} has the right pitch and level`, async () => {
     const { hz, db } = toneNear(mix.subarray(48_000), sender.hz);
     near(hz, sender.hz, 2, 'pitch');
     near(db, sineDb(AMPLITUDE), 1.5, 'level');
@@ -61,6 +61,6 @@ for (const sender of SENDERS) {
   });
 }
 
-test('a tone that nobody sends is not in the mix', () => {
+test('a tone without a sender is not in the mix', () => {
   assert.ok(toneNear(mix.subarray(48_000), 3333).db < sineDb(AMPLITUDE) - 40);
 });

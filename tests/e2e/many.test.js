@@ -1,7 +1,7 @@
-// The page with three hundred computers: all of them are there and can be found, named and muted, and what they do ten
-// times a second costs the page no more than has changed.
+// The page with three hundred computers: all of them can be found, named and muted, and ten updates per second cost the
+// page only the changes in them.
 //
-// What is asserted a busy machine cannot change: it makes fewer frames, never more. How long frames took is printed.
+// The assertions hold on a busy machine, too: it makes fewer frames, never more. The duration of frames is printed.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -18,14 +18,14 @@ import { bandNoise } from './lib/generate.js';
 const CLIENTS = 300;
 const SPEAKING = 30;
 const FIRST_SSRC = 0x10000000;
-/** A second and a bit: the sender tells its name at the begin, and again when the server knows it. */
+/** A little more than a second: a sender sends its name at its start, and again once the server knows it. */
 const GREETING_PACKETS = 60;
-/** Between one client and the next, so that they do not all greet at once. */
+/** Pause between the starts of two clients, so that they do not all report at once. */
 const ARRIVAL_MS = 10;
 const OBSERVED_MS = 5000;
-/** The bar and the mark; what is said is neither too loud nor too soft to show. */
+/** The bar and the mark of the meter; the level is within the meter's range. */
 const CHANGES_PER_LEVEL = 2;
-/** A row that changes its group is taken out and put in. */
+/** A row that changes its group is removed and inserted. */
 const CHANGES_PER_CHANGE = 2;
 
 const world = new World('many');
@@ -53,9 +53,9 @@ before(async () => {
 });
 after(() => world.close());
 
-test('a snapshot changes in the page what has changed in it, and lays it out once', async (t) => {
+test('a snapshot changes only its news, with one layout', async (t) => {
   const { states, levels, mutations, cost } = await observe(mixer.page, OBSERVED_MS);
-  // A message more may be on its way to the page than was counted.
+  // One more message than was counted may be on its way to the page.
   const told = levels.flatMap((message) => Object.keys(message.levels)).length + SPEAKING;
   const allowed = CHANGES_PER_CHANGE * changesOf(states) + CHANGES_PER_LEVEL * told;
   assert.ok(states.length >= 3 && levels.length >= 20, `${states.length} states and ${levels.length} levels came`);
@@ -67,13 +67,13 @@ test('a snapshot changes in the page what has changed in it, and lays it out onc
   assert.ok(cost.RecalcStyleCount <= 1.5 * messages, `${cost.RecalcStyleCount} style recalculations for ${messages} messages`);
 });
 
-test('how long frames take', async (t) => {
+test('frames are measured and printed', async (t) => {
   const figures = await traceFrames(mixer.page, () => sleep(OBSERVED_MS));
   t.diagnostic(`with ${CLIENTS} rows: ${JSON.stringify(figures)}`);
   assert.ok(figures.frames > 0 && figures.longest_ms > 0);
 });
 
-test('the last of them is found by typing, muted and renamed, and the others come back', async () => {
+test('the last computer is found, muted and renamed', async () => {
   const { page } = mixer;
   const last = CLIENTS - 1;
   await page.getByRole('searchbox').pressSequentially(nameOf(last));
@@ -82,7 +82,7 @@ test('the last of them is found by typing, muted and renamed, and the others com
   await server.client(idOf(last), (client) => client.muted);
   await page.getByRole('searchbox').fill('');
   await eventually('all are listed', async () => (await page.getByTestId('row').count()) === CLIENTS);
-  // Chromium looks at every form whenever a row comes or goes, which is slow with one in each of them.
+  // Chromium walks through all forms whenever a row is added or removed, which is slow with one form per row.
   assert.equal(await page.evaluate(() => document.forms.length), 0);
   await mixer.rename(idOf(last), 'At the very end');
   await server.client(idOf(last), (client) => client.name === 'At the very end');
@@ -90,7 +90,7 @@ test('the last of them is found by typing, muted and renamed, and the others com
   assert.deepEqual(mixer.complaints, []);
 });
 
-test('every row is drawn and at its place when it is scrolled to', async () => {
+test('every row is drawn when scrolled to', async () => {
   const { page } = mixer;
   for (const i of [0, 150, 250]) {
     const row = mixer.row(idOf(i));
@@ -101,7 +101,7 @@ test('every row is drawn and at its place when it is scrolled to', async () => {
   await page.evaluate(() => scrollTo(0, 0));
 });
 
-test('a row keeps the focus while another one moves past it', async () => {
+test('a row keeps the focus while others move', async () => {
   const { page } = mixer;
   const [held, moving] = [idOf(5), idOf(0)];
   await page.mouse.move(5, 5); // a hand over the rows would hold them
@@ -118,7 +118,7 @@ test('a row keeps the focus while another one moves past it', async () => {
   await server.patch(moving, { name: null });
 });
 
-test('a trace says how long its frames were', () => {
+test('a trace contains durations of frames', () => {
   const frame = (id, fromMs, toMs) => [['b', fromMs], ['e', toMs]].map(([ph, ms]) => ({ name: 'AnimationFrame', ph, ts: ms * 1000, pid: 7, tid: 7, id2: { local: id } }));
   const task = (tid, ms) => ({ name: 'ThreadControllerImpl::RunTask', ph: 'X', ts: 0, dur: 2 * ms * 1000, tdur: ms * 1000, pid: 7, tid });
   const unfinished = frame('0x9', 100, 900).slice(0, 1);
@@ -127,8 +127,8 @@ test('a trace says how long its frames were', () => {
   assert.throws(() => summary([task(7, 1)]), /no frame/);
 });
 
-// What the server says, how often the rows change, and what the browser counts of its own work meanwhile. Begins when
-// a state has come and is shown, so that what changes next can be told from it.
+// Records the server's messages, the changes of the rows, and the browser's counts of its own work. Begins once a state
+// is shown, so that later changes can be compared with it.
 async function observe(page, ms) {
   const devtools = await page.context().newCDPSession(page);
   const messages = [];
@@ -152,7 +152,7 @@ async function observe(page, ms) {
   };
 }
 
-// In the page: counts in `mutations` what changes in the rows from the frame after next on.
+// Runs in the page: counts the changes of the rows in `mutations`, from the frame after next on.
 function watchRows() {
   globalThis.mutations = 0;
   const observer = new MutationObserver((records) => { globalThis.mutations += records.length; });
@@ -163,7 +163,7 @@ function watchRows() {
   })));
 }
 
-/** How many of the things that a row shows are not as in the state before, each once a row. */
+/** Returns how many of a row's values differ from the previous state, each counted once per row. */
 function changesOf(states) {
   const shown = (client) => [...Object.values(condition(client, english)), title(client), client.status, client.muted,
     client.volume, client.conflict, client.status === 'offline' || Math.round(Math.max(-60, client.level.rms_dbfs))];

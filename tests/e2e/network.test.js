@@ -1,8 +1,8 @@
-// A bad network between real programs: raa-client, raa-relay, which loses and delays what passes, and the server. What
-// is lost is repaired, what is late is waited for, and the delay is no longer than it must be.
+// A bad network between real programs: raa-client, raa-relay, which loses and delays packets, and the server. Lost packets
+// are repaired, late ones are awaited, and the delay is no longer than necessary.
 //
-// Always: the relays' dice are seeded. One server hears all clients; those whose sound is not looked at are muted, which
-// changes nothing of their reception.
+// Always: the relays are seeded. One server receives all clients; those whose sound is not measured are muted, which does
+// not affect their reception.
 
 import { before, after, test } from 'node:test';
 import { join } from 'node:path';
@@ -21,12 +21,12 @@ const LOSSY = { name: 'Lossy', redundancy: 2, network: ['--loss', '10', '--seed'
 const STORM_S = 15;
 const CALM_WITHIN_S = 30;
 const STORMY = { name: 'Stormy', redundancy: 0, network: ['--jitter', '120', '--calm-after', `${STORM_S}`] };
-/** By the same way without a storm: what is late here is so because of the machine. */
+/** The same path without a storm: any lateness here comes from the machine. */
 const CALM = { name: 'Calm', redundancy: 0, network: [] };
-/** What a calm wire gets, and how little the machine's own lateness may differ between two ways. */
+/** The delay on a calm wire, plus the difference that the machine may make between two paths. */
 const SHORT_MS = 32;
 const ALIKE_MS = 4;
-// An exponential jitter with a mean of 20 ms stays below 92 ms for 99 of 100 packets.
+// Exponential jitter with a mean of 20 ms is below 92 ms for 99 of 100 packets.
 const ROUGH = { name: 'Rough', redundancy: 1, network: ['--loss', '2', '--jitter', '92', '--reorder', '1'] };
 
 const world = new World('network');
@@ -37,14 +37,14 @@ before(async () => {
 });
 after(() => world.close());
 
-test('a server adds 20 to 30 ms to what comes over a calm wire', async (t) => {
+test('a server adds 20 to 30 ms of delay', async (t) => {
   const args = ['127.0.0.1', '--udp-port', `${server.udpPort}`, '--http-port', `${server.httpPort}`, '--seconds', '20'];
   const { result: [figures], busyPercent } = await quietly(() => world.program(join(BIN_DIR, 'raa-delay'), args, 'delay').line(/^\{.*\}$/, 60_000));
   t.diagnostic(`${figures}; some task waited for a CPU ${busyPercent.toFixed(1)} % of the time`);
   near(JSON.parse(figures).mean_ms, 25, 5, 'mean delay in ms');
 });
 
-test('with 10 % loss and two frames repeated, less than 0.3 % is concealed in a minute', async (t) => {
+test('redundancy repairs 10 % loss', async (t) => {
   const client = await connect(LOSSY);
   await server.patch(client.id, { muted: true });
   await sleep(WARM_UP_MS);
@@ -58,7 +58,7 @@ test('with 10 % loss and two frames repeated, less than 0.3 % is concealed in a 
   below(concealed / frames, 0.003, 'share concealed');
 });
 
-test('a storm of jitter passes, and 30 s later the delay is short again', async (t) => {
+test('delay recovers within 30 s of jitter', async (t) => {
   const from = nowMs();
   const [client, other] = [await connect(STORMY), await connect(CALM)];
   for (const { id } of [client, other]) await server.patch(id, { muted: true });
@@ -78,11 +78,11 @@ test('a storm of jitter passes, and 30 s later the delay is short again', async 
   below(storm.late / storm.received, 0.03, 'share late');
 });
 
-test('a tone over a bad network is disturbed for less than 3 % of the time', async (t) => {
+test('a bad network hardly disturbs a tone', async (t) => {
   const client = await connect(ROUGH);
   await sleep(WARM_UP_MS);
   const listener = await world.listener(server);
-  // The listener's decoder has no past in its first frames.
+  // The listener's decoder has no history in its first frames.
   await listener.next(1000);
   const from = listener.frames.length - 25;
   await listener.next(20_000);
@@ -93,7 +93,7 @@ test('a tone over a bad network is disturbed for less than 3 % of the time', asy
   below(share, 0.03, 'share disturbed');
 });
 
-// A client with its test tone behind a network of its own, as the server knows it once it is heard.
+// Starts a client with a test tone behind its own network, and returns it as the server shows it once it sounds.
 async function connect({ name, redundancy, network }) {
   const relay = await world.relay(server, network, `relay-${name}`);
   world.client(['--source', 'tone', '--server', `127.0.0.1:${relay.port}`, '--name', name, '--redundancy', `${redundancy}`], { name });

@@ -1,5 +1,5 @@
-// The page as people meet it: on a phone and a desktop, in light and dark, below a path prefix, without a mouse; and
-// without a complaint in the browser's console. Screenshots are left in the artifacts folder for a person to look at.
+// The page in the situations of real users: phone and desktop, light and dark, a path prefix, no mouse; and without
+// errors in the browser's console. Screenshots remain in the artifacts folder for a person to look at.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -35,7 +35,7 @@ const SIZES = { phone: { width: 360, height: 780 }, desktop: { width: 1280, heig
 
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ['light', 'dark']) {
-    test(`the page fits a ${size} in ${colorScheme} and has nothing to complain of`, async () => {
+    test(`the page fits a ${size} in ${colorScheme} without errors`, async () => {
       const mixer = await MixerPage.open(browser, server.pageUrl, { viewport, colorScheme, hasTouch: size === 'phone' });
       await eventually('all four are listed', async () => (await mixer.page.getByTestId('row').count()) === 4);
       await mixer.play();
@@ -58,7 +58,7 @@ test('light and dark differ', async () => {
   assert.notEqual(backgrounds[0], backgrounds[1]);
 });
 
-test('keys alone start the sound, mute a computer and rename it', async () => {
+test('the keyboard alone plays, mutes and renames', async () => {
   const mixer = await MixerPage.open(browser, server.pageUrl);
   const { keyboard } = mixer.page;
   await eventually('all four are listed', async () => (await mixer.page.getByTestId('row').count()) === 4);
@@ -80,7 +80,7 @@ test('keys alone start the sound, mute a computer and rename it', async () => {
   await mixer.tabTo('edit-name');
   const renamed = await mixer.page.evaluate(() => document.activeElement.closest('[data-testid=row]').dataset.id);
   const { name } = await server.client(renamed);
-  // A server that is slow to answer shows what does not wait for it.
+  // A slow server reveals controls that do not wait for its answer.
   await mixer.page.route('**/api/clients/*', async (route) => {
     const response = await route.fetch({ url: route.request().url().replace('raa.test', '127.0.0.1') });
     await sleep(500);
@@ -92,19 +92,19 @@ test('keys alone start the sound, mute a computer and rename it', async () => {
     await keyboard.press('Control+A');
     await type();
     await keyboard.press('Enter');
-    // Until the server has answered the field stays; a key pressed before would be the field's.
+    // The field stays until the server has answered, and would receive any key pressed before that.
     await eventually('the name is kept', () => mixer.page.evaluate(() => document.activeElement?.dataset?.testid === 'edit-name'));
   };
   await edit(() => keyboard.type('Typed by keys'));
   await server.client(renamed, (client) => client.name === 'Typed by keys');
-  // An empty field gives the name back that the computer tells of itself.
+  // An empty field restores the computer's own name.
   await edit(() => keyboard.press('Delete'));
   await server.client(renamed, (client) => client.name === name);
   assert.deepEqual(mixer.complaints, []);
   await mixer.close();
 });
 
-test('mute pressed twice in quick succession is as it was', async () => {
+test('two quick presses of mute cancel out', async () => {
   const mixer = await MixerPage.open(browser, server.pageUrl);
   const mute = mixer.row('5f0a11c2').getByTestId('mute');
   const { muted } = await server.client('5f0a11c2');
@@ -115,7 +115,7 @@ test('mute pressed twice in quick succession is as it was', async () => {
   await mixer.close();
 });
 
-test('below a path prefix everything works and nothing is asked for outside it', async () => {
+test('the page works below a path prefix', async () => {
   const proxy = await startProxy(server.httpPort, '/raa/');
   world.onClose(proxy.close);
   const mixer = await MixerPage.open(browser, `http://raa.test:${proxy.port}/raa/`);

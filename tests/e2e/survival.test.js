@@ -1,5 +1,5 @@
-// The Linux client left alone for months: whatever of its surroundings goes away and comes back, its sound is in the
-// mix again within seconds and nobody touches it.
+// The Linux client, unattended for months: whatever it depends on goes away and returns, its sound is back in the mix
+// within seconds.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import net from 'node:net';
 import { World } from './lib/world.js';
 import { Server } from './lib/server.js';
 import { eventually, nowMs, sleep } from './lib/processes.js';
-import { heardAfter } from './lib/heard.js';
+import { inMixAfter } from './lib/in-mix.js';
 import { tone } from './lib/generate.js';
 import { below, sineDb } from './lib/assertions.js';
 
@@ -26,40 +26,40 @@ before(async () => {
 });
 after(() => world.close());
 
-test('a client that is there before its server is heard once the server comes', async (t) => {
+test('a client started before its server connects later', async (t) => {
   client = world.client(['--source', 'pulse', '--server', `127.0.0.1:${server.udpPort}`, '--name', 'Pump'], { sound: desktop });
   await sleep(3000);
   assert.ok(client.running, `the client gave up: ${JSON.stringify(client.end)}`);
   await server.start();
-  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
 });
 
-test('it is heard again after a restart of the server, under its name', async (t) => {
+test('sound and name return after a server restart', async (t) => {
   await server.kill();
   await sleep(3000);
   await server.start();
-  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
   const names = async () => (await server.clients()).map((c) => c.name);
   assert.equal((await names()).length, 1, 'one and the same computer');
   await eventually('it has its name', async () => (await names())[0] === 'Pump');
 });
 
-test('it is heard again after a restart of its own sound server', async (t) => {
+test('sound returns after a sound server restart', async (t) => {
   await desktop.stop();
   await sleep(2000);
   assert.ok(client.running, `the client gave up: ${JSON.stringify(client.end)}`);
   await desktop.start();
   world.loop(desktop, tone(TONE.hz, 1));
-  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
 });
 
-test('it says goodbye within a second when it is told to end', async () => {
+test('it sends a goodbye within a second', async () => {
   const from = nowMs();
   await client.stop('SIGTERM');
   below(nowMs() - from, 1000, 'milliseconds until it ended');
 });
 
-// Ports that nothing uses, for a server that starts later.
+// Finds unused ports for a server that starts later.
 async function freePorts() {
   const udp = dgram.createSocket('udp6');
   await new Promise((resolve) => udp.bind(0, '::', resolve));

@@ -1,5 +1,5 @@
-// The first minute of a newcomer: a server started without an option has something to hear, and its test client
-// behaves as any other.
+// The first minute of a new user: a server started without options plays music, and its test client behaves like any
+// other.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => world.close());
 
-test('music is in the mix within seconds of the start, loud enough and not distorted', async (t) => {
+test('music plays within seconds, loud and undistorted', async (t) => {
   const startedAt = nowMs();
   let level = -120;
   let samples;
@@ -32,13 +32,13 @@ test('music is in the mix within seconds of the start, loud enough and not disto
   below(peak, 1, 'peak');
 });
 
-test('the test client is listed by name as sounding', async () => {
+test('the test client is shown as sounding', async () => {
   const client = await server.client(ID, (c) => c.status === 'sounding');
   assert.equal(client.name, 'Test BGM (Goldberg Var.1)');
   assert.ok(client.level.rms_dbfs > -60, `level ${client.level.rms_dbfs}`);
 });
 
-test('it is muted as any other, and the mix is silent then', async () => {
+test('muting it silences the mix', async () => {
   await server.patch(ID, { muted: true });
   await sleep(200);
   below(levelDb(await listener.next(1000)), -80, 'level');

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { World } from './lib/world.js';
 import { Tray } from './lib/tray.js';
 import { eventually, nowMs, sleep } from './lib/processes.js';
-import { heardAfter } from './lib/heard.js';
+import { inMixAfter } from './lib/in-mix.js';
 import { tone } from './lib/generate.js';
 import { below, sineDb } from './lib/assertions.js';
 
@@ -36,7 +36,7 @@ test('without a device it says which ways of capture it has tried, and why they 
 test('a chosen device is heard with its pitch and level', async (t) => {
   world.loop(sound, tone(TONE.hz, 1));
   pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', `device:${DEVICE}`, '--name', 'Ward 3');
-  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
   await tray.shown();
   await tray.becomes('active');
   await server.client(pc.settings.ssrc, ({ name }) => name === 'Ward 3');
@@ -63,7 +63,7 @@ test('the server is gone and comes back: an error, then sound, without a touch',
   await server.kill();
   await tray.becomes('error');
   await server.start();
-  t.diagnostic(`in the mix after ${await heardAfter(world, server, TONE)} ms`);
+  t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
   await tray.becomes('active');
   await server.client(pc.settings.ssrc, ({ name }) => name === 'Ward 3');
 });
@@ -73,7 +73,7 @@ test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the en
   // A client that runs takes over what a second start stores.
   assert.equal((await pc.runClient('--server', `127.0.0.1:${wire.port}`, '--silent')).code, 0);
   await eventually('a second of sound is on the wire', () => wire.datagrams.length > 100);
-  await heardAfter(world, server, TONE);
+  await inMixAfter(world, server, TONE);
   await pc.runClient('--uninstall');
   assert.deepEqual(await pc.client.exited, { code: 0, signal: null });
 
@@ -100,5 +100,5 @@ async function comesBack(t, bring) {
   below(captured, 2000, 'milliseconds until it is captured again');
   await tray.becomes('active');
   t.diagnostic(`captured again after ${Math.round(captured)} ms, active after ${Math.round(nowMs() - from)} ms`);
-  t.diagnostic(`in the mix ${await heardAfter(world, server, TONE)} ms later`);
+  t.diagnostic(`in the mix ${await inMixAfter(world, server, TONE)} ms later`);
 }

@@ -1,14 +1,18 @@
-// Assertions with tolerances, as measured sound needs them.
+// Assertions for measured values, which need tolerances.
 
 import assert from 'node:assert/strict';
 
 export function near(actual, expected, tolerance, what) {
-  assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual}, and ${expected} ± ${tolerance} was meant`);
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${what} is ${actual}; it must be ${expected} ± ${tolerance}`);
 }
 
 export function below(actual, limit, what) {
-  assert.ok(actual !== null && actual < limit, `${what}: ${actual}, and less than ${limit} was meant`);
+  assert.ok(Number.isFinite(actual) && actual < limit, `${what} is ${actual}; it must be below ${limit}`);
 }
 
-/** The level in dB of a sine of this amplitude. */
+export function above(actual, limit, what) {
+  assert.ok(Number.isFinite(actual) && actual > limit, `${what} is ${actual}; it must be above ${limit}`);
+}
+
+/** Returns the level in dB of a sine of this amplitude. */
 export const sineDb = (amplitude) => 20 * Math.log10(amplitude / Math.SQRT2);

@@ -20,12 +20,12 @@ export const GOOD_MATCH = 0.9;
  * Gives { windows, glitches, glitchesAtMs, lostWindows, minutes, medianMs, p95Ms, delaysMs }.
  */
 export function compare({ recording, recordedAt, reference, emittedAt, maxDelayMs = 600 }) {
-  const heard = decimate(recording);
+  const recorded = decimate(recording);
   const matcher = new Matcher(decimate(reference), emittedAt, maxDelayMs);
   const windows = [];
-  for (let at = 0; at + WINDOW <= heard.length; at += HOP) {
+  for (let at = 0; at + WINDOW <= recorded.length; at += HOP) {
     const when = recordedAt(at * STEP);
-    const place = matcher.find(heard.subarray(at, at + WINDOW), when);
+    const place = matcher.find(recorded.subarray(at, at + WINDOW), when);
     if (place === null) continue;
     const fine = refine(recording.subarray(at * STEP, (at + WINDOW) * STEP), reference, place * STEP);
     windows.push({ atMs: when, match: fine.match, delayMs: when - emittedAt(fine.place) });
@@ -67,7 +67,7 @@ function report(windows) {
   };
 }
 
-// Finds one window in the piece of the reference that was emitted shortly before it was heard.
+// Finds one window in the piece of the reference that was emitted shortly before it was recorded.
 class Matcher {
   constructor(sent, emittedAt, maxDelayMs) {
     this.sent = sent;

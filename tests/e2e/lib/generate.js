@@ -28,7 +28,7 @@ export function bandNoise(seconds, level = 0.1, seed = 1) {
   return samples.map((x) => x * gain);
 }
 
-/** Uniform numbers in [0, 1) by the mulberry32 generator. */
+/** Returns a generator of uniform numbers in [0, 1) (mulberry32). */
 export function randoms(seed) {
   let state = seed >>> 0;
   return () => {

@@ -1,7 +1,7 @@
-// A listener of the mix: every frame as it left the server, with the moment it came in, and its sound.
+// A listener of the mix: every frame as the server sent it, with its arrival time and its sound.
 //
-// Always: samples are in step with the server's clock. Frame k of the reception covers 960 samples; slots that the
-// server skipped are filled with silence, as their timestamps say.
+// Always: samples follow the server's clock. Each received frame covers 960 samples; slots that the server skipped are
+// filled with silence by their timestamps.
 
 import WebSocket from 'ws';
 import { eventually, nowMs } from './processes.js';
@@ -10,8 +10,8 @@ import { decodeOpus } from './opus.js';
 import { RATE } from './signal.js';
 
 const FRAME = 960;
-// A packet of 1 or 2 bytes says silence (DTX). Decoders before libopus 1.4 conceal it with noise; this packet is silent
-// in each: 20 ms of CELT with its silence flag set.
+// A packet of 1 or 2 bytes means silence (DTX). Decoders before libopus 1.4 conceal it with noise. This packet is silent
+// in all of them: 20 ms of CELT with its silence flag set.
 const SILENCE = Buffer.from([0xf8, 0xff, 0xfe]);
 
 export class Listener {
@@ -31,11 +31,11 @@ export class Listener {
     });
     this.socket.on('close', (code, reason) => (this.closed = { code, reason: reason.toString() }));
     this.socket.on('error', () => {}); // close follows
-    await eventually('the mix is heard', () => this.frames.length > 0);
+    await eventually('the mix arrives', () => this.frames.length > 0);
     return this;
   }
 
-  /** Waits for so many milliseconds of the mix from now on, and gives their samples. */
+  /** Waits for this many milliseconds of the mix from now on, and returns their samples. */
   async next(ms) {
     const from = this.frames.length;
     const count = Math.ceil(ms / 20);
@@ -46,7 +46,7 @@ export class Listener {
   /**
    * { samples, emittedAt }: the sound of frames from..to, and the moment in ms at which each sample left the server.
    * A frame can come in late but not early, so the earliest of all tells the server's slots: a reader that was held up
-   * does not make the server, or what is heard after it, look quicker.
+   * does not make the server, or the sound after it, look faster.
    */
   async decode(from = 0, to = this.frames.length) {
     const packets = [];

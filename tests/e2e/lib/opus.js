@@ -1,12 +1,12 @@
-// Opus by way of ffmpeg's libopus: samples into packets and packets into samples, carried in Ogg (RFC 3533, 7845).
+// Opus through ffmpeg's libopus: encodes samples and decodes packets, in Ogg (RFC 3533, 7845).
 //
-// Always: decoded samples start with the decoder's very first, none is skipped, so packet k of 20 ms is the samples
-// from 960 k on, exactly as any other Opus decoder gives them.
+// Always: decoded samples begin with the decoder's first one and none is skipped, so packet k of 20 ms has the samples
+// from 960 k on, as in any other Opus decoder.
 
 import { spawn } from 'node:child_process';
 import { RATE } from './signal.js';
 
-/** Mono samples as Opus packets of 20 ms. */
+/** Encodes mono samples as Opus packets of 20 ms. */
 export async function encodeOpus(samples, bitrate = 64_000) {
   const pcm = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
   const ogg = await ffmpeg(['-f', 'f32le', '-ar', `${RATE}`, '-ac', '1', '-i', 'pipe:0',
@@ -14,7 +14,7 @@ export async function encodeOpus(samples, bitrate = 64_000) {
   return oggPackets(ogg).slice(2); // OpusHead and OpusTags are no sound
 }
 
-/** Mono samples of Opus packets of 20 ms each. */
+/** Decodes Opus packets of 20 ms to mono samples. */
 export async function decodeOpus(packets) {
   const ogg = buildOgg([opusHead(), opusTags(), ...packets]);
   const pcm = await ffmpeg(['-c:a', 'libopus', '-f', 'ogg', '-i', 'pipe:0', '-ac', '1', '-ar', `${RATE}`, '-f', 'f32le', 'pipe:1'], ogg);
@@ -40,7 +40,7 @@ function ffmpeg(args, input) {
   });
 }
 
-/** The packets of an Ogg stream. */
+/** Returns the packets of an Ogg stream. */
 export function oggPackets(ogg) {
   const packets = [];
   let parts = [];
@@ -62,7 +62,7 @@ export function oggPackets(ogg) {
   return packets;
 }
 
-// One packet a page: simple, and no page can grow too long.
+// One packet per page is simple, and no page becomes too long.
 function buildOgg(packets) {
   return Buffer.concat(packets.map((packet, i) => {
     const segments = Math.floor(packet.length / 255) + 1;

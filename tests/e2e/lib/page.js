@@ -1,7 +1,7 @@
-// The mixer page as a person uses it, in Chromium: real clicks and keys on what the page marks with data-testid.
+// The mixer page as a person uses it, in Chromium: real clicks and keys on elements with a data-testid.
 //
-// Always: collects what the page complains of (console errors, exceptions, failed requests), so that a test can ask
-// for none.
+// Always: collects the page's errors (console, exceptions, failed requests), so that a test can require that there are
+// none.
 
 import { eventually } from './processes.js';
 
@@ -38,14 +38,14 @@ export class MixerPage {
     return eventually(`the player is ${state}`, async () => (await this.playerState()) === state, timeoutMs);
   }
 
-  /** Starts the player at its full volume, so that levels are those of the mix. */
+  /** Starts the player at full volume, so that its levels are those of the mix. */
   async play() {
     await this.page.getByTestId('player-volume').press('End');
     await this.playButton.click();
     await this.becomes('playing');
   }
 
-  /** A click on the middle of an element, sent when `beforeClick` has been called and not waiting for anything after. */
+  /** Calls `beforeClick`, then clicks on the middle of an element, and waits for nothing afterwards. */
   async clickAt(locator, beforeClick = () => {}) {
     await locator.scrollIntoViewIfNeeded();
     const box = await locator.boundingBox();
@@ -63,7 +63,7 @@ export class MixerPage {
     await input.press('Enter');
   }
 
-  /** Moves a volume slider to a value by keys, as a person without a mouse does. */
+  /** Moves a volume slider to a value with the keyboard. */
   async setVolume(id, percent) {
     const slider = this.row(id).getByTestId('volume');
     await slider.focus();
@@ -77,7 +77,7 @@ export class MixerPage {
     throw new Error(`the slider cannot be moved to ${percent}: it stays at ${await slider.inputValue()}`);
   }
 
-  /** Presses Tab until the focus is on an element with that test id; the number of presses. */
+  /** Presses Tab until an element with this test ID has the focus, and returns the number of presses. */
   async tabTo(testId, limit = 60) {
     for (let presses = 1; presses <= limit; presses++) {
       await this.page.keyboard.press('Tab');

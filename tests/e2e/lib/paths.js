@@ -1,4 +1,4 @@
-// Where things are: the checkout, the programs under test, and the folder that keeps logs and screenshots.
+// Paths: the checkout, the programs under test, and the folder for logs and screenshots.
 
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

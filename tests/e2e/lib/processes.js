@@ -1,14 +1,14 @@
-// Starts the programs under test and ends them by their process id.
+// Starts the programs under test and ends them by their process IDs.
 //
-// Each has a log of its own in the artifacts folder. Always: a program that was started here is gone after stop();
-// programs on the way of the sound run with real-time priority where that is permitted, so that a busy machine is not
-// what is measured.
+// Each has its own log in the artifacts folder. Always: a program that was started here has ended after stop(); programs
+// on the path of the sound run with real-time priority where that is permitted, so that the load of the machine is not
+// measured.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Milliseconds of CLOCK_MONOTONIC, the one clock of every measurement. */
+/** Returns CLOCK_MONOTONIC in milliseconds, the clock of all measurements. */
 export const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -20,19 +20,19 @@ if (!realtimePermitted) {
 }
 
 /**
- * Gives this process, which stamps and sends, the priority just below the programs it measures. What it starts does not
- * inherit it.
+ * Gives this process, which sends and takes times, the priority just below that of the programs it measures. Programs
+ * that it starts do not inherit it.
  */
 export function takePriority() {
   if (realtimePermitted) spawnSync('chrt', ['--reset-on-fork', '--rr', '--all-tasks', '--pid', '4', String(process.pid)]);
 }
 
-/** The opposite, for work that may take its time. */
+/** Gives the priority back, for work without deadlines. */
 export function givePriorityBack() {
   if (realtimePermitted) spawnSync('chrt', ['--other', '--all-tasks', '--pid', '0', String(process.pid)]);
 }
 
-/** Asks until `probe` gives something truthy, and returns that; says `what` was awaited when it never comes. */
+/** Calls `probe` until it returns something truthy, and returns that; a timeout names `what` was awaited. */
 export async function eventually(what, probe, timeoutMs = 10_000, everyMs = 50) {
   const end = nowMs() + timeoutMs;
   let failure;
@@ -49,13 +49,13 @@ export async function eventually(what, probe, timeoutMs = 10_000, everyMs = 50) 
   throw new Error(`${what}: not within ${timeoutMs} ms${failure ? ` (${failure.message})` : ''}`);
 }
 
-// A test run that is interrupted ends what it started, too.
+// An interrupted test run also ends the programs that it started.
 const started = new Set();
 process.on('exit', () => started.forEach((program) => program.child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
 export class Program {
-  /** logFile gets stdout and stderr; keepStdout: stdout is the caller's to read (`program.stdout`) and not logged. */
+  /** logFile gets stdout and stderr; with keepStdout the caller reads stdout (`program.stdout`) and it is not logged. */
   constructor(command, args, { env = {}, logFile, realtime = 0, keepStdout = false, stdin = 'ignore' }) {
     const [program, ...rest] = realtime && realtimePermitted ? ['chrt', '-r', String(realtime), command, ...args] : [command, ...args];
     mkdirSync(dirname(logFile), { recursive: true });
@@ -93,7 +93,7 @@ export class Program {
     return this.end === undefined;
   }
 
-  /** The match of the first line, past or to come, that fits. */
+  /** Returns the match of the first line, past or future, that fits. */
   line(pattern, timeoutMs = 10_000) {
     return eventually(`${this.name} says ${pattern}`, () => {
       for (const line of this.lines) {
@@ -121,7 +121,7 @@ export class Program {
       const parts = (rest + text).split('\n');
       rest = parts.pop();
       this.lines.push(...parts);
-      // Long runs must not keep every line: what is waited for comes early.
+      // Awaited lines come early, so a long run need not keep all lines.
       if (this.lines.length > 5000) this.lines.splice(0, 2500);
     });
   }

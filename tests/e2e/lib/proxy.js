@@ -1,12 +1,12 @@
 // A reverse proxy that serves the page below a path prefix, as a site with other services does.
 //
-// Always: strips the prefix, forwards WebSocket upgrades, answers 404 outside the prefix, so that a page which forgets
-// where it lives is found out.
+// Always: strips the prefix, forwards WebSocket upgrades, and answers 404 outside the prefix, so that a page with absolute
+// paths fails.
 
 import http from 'node:http';
 import net from 'node:net';
 
-/** Resolves to { port, outside, close }; `outside` lists the paths asked for beyond the prefix. */
+/** Resolves to { port, outside, close }; `outside` lists the requested paths outside the prefix. */
 export async function startProxy(targetPort, prefix) {
   const outside = [];
   const sockets = new Set();

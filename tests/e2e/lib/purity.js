@@ -1,7 +1,7 @@
-// How pure a tone arrives: a sine of its pitch is fitted to every 10 ms, and what it leaves is looked at.
+// The purity of a tone: a sine of its pitch is fitted to every 10 ms, and the residual is measured.
 //
-// Always: pure functions of samples (Float32Array, mono, 48 kHz), so that analysis.test.js can hold them to signals of
-// known properties.
+// Always: pure functions of samples (Float32Array, mono, 48 kHz), so that analysis.test.js can test them with known
+// signals.
 
 import { RATE } from './signal.js';
 
@@ -10,8 +10,8 @@ const MAX_OFF_DB = 1;
 const MAX_RESIDUAL_DB = -30;
 
 /**
- * The share of windows of 10 ms in which a tone of this amplitude is not what it should be: its level off by more than
- * 1 dB, or what is not the tone louder than -30 dB of it.
+ * Returns the share of windows of 10 ms in which a tone of this amplitude is disturbed: its level is off by more than
+ * 1 dB, or the residual is above -30 dB relative to it.
  */
 export function disturbedShare(samples, hz, amplitude) {
   const windows = Math.floor(samples.length / WINDOW);

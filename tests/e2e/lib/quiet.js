@@ -1,16 +1,16 @@
-// Measures when the machine has time for it: what waits for a CPU tells of the machine and not of RAA.
+// Measures while the machine is not busy: waiting for a CPU is a property of the machine and not of RAA.
 //
-// Always: the least busy attempt counts; what was measured in it has no say in that. Where the kernel does not tell how
-// busy it was, the first one counts.
+// Always: the least busy attempt counts, whatever was measured in it. If the kernel does not report how busy it was, the
+// first attempt counts.
 
 import { readFileSync } from 'node:fs';
 import { nowMs } from './processes.js';
 
-/** With tasks waiting for a CPU for more of the time than this it is measured again. */
+/** Share of time in which tasks wait for a CPU, in percent, above which the measurement is repeated. */
 const BUSY_PERCENT = 8;
 export const ATTEMPTS = 3;
 
-/** What `measure` gives, and for how much of its time some task waited for a CPU: { result, busyPercent }. */
+/** Returns the result of `measure` and the share of time in which tasks waited for a CPU: { result, busyPercent }. */
 export async function quietly(measure) {
   let quietest;
   for (let attempt = 0; attempt < ATTEMPTS && !(quietest?.busyPercent <= BUSY_PERCENT); attempt++) {
@@ -23,7 +23,7 @@ export async function quietly(measure) {
   return quietest;
 }
 
-// Microseconds in which at least one task waited for a CPU; not a number where the kernel does not tell.
+// Returns the microseconds in which at least one task waited for a CPU; NaN if the kernel does not report them.
 function cpuWaitUs() {
   try {
     return Number(/some .*total=(\d+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'))[1]);

@@ -1,5 +1,5 @@
-// RTP and RTCP as RFC 3550 has them, as far as the tests send and read them: written apart from the product's own code,
-// so that the two check each other.
+// The parts of RTP and RTCP (RFC 3550) that the tests send and read, written independently of the product's code, so that
+// the two check each other.
 
 export const PAYLOAD_TYPE = 111;
 
@@ -13,7 +13,7 @@ export function buildRtp({ sequence, timestamp, ssrc, marker = false, payload, p
   return Buffer.concat([header, payload]);
 }
 
-/** One of the mix's packets: a plain 12-byte header, as the API promises. */
+/** Parses a packet of the mix, which has a plain 12-byte header. */
 export function parseRtp(bytes) {
   if (bytes.length < 13 || bytes[0] !== 0x80) throw new Error(`not a plain RTP packet: ${bytes.subarray(0, 16).toString('hex')}`);
   return {
@@ -25,7 +25,7 @@ export function parseRtp(bytes) {
   };
 }
 
-/** An RTCP compound packet that tells a sender's name: an empty receiver report, then SDES with CNAME and NAME. */
+/** Returns an RTCP compound packet with a sender's name: an empty receiver report, then SDES with CNAME and NAME. */
 export function buildSdes(ssrc, name) {
   const report = Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 0]);
   report.writeUInt32BE(ssrc >>> 0, 4);

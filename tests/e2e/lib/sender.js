@@ -1,13 +1,13 @@
-// A sender of our own: RTP/Opus over UDP, each packet at the moment it is due.
+// The tests' own sender: RTP with Opus over UDP, each packet at the moment when it is due.
 //
-// Always: packet k leaves at start + 20 ms k, never earlier, and late packets do not push the later ones back.
+// Always: packet k leaves at start + 20 ms k, never earlier, and a late packet does not delay later ones.
 
 import dgram from 'node:dgram';
 import { nowMs } from './processes.js';
 import { buildRtp, buildSdes } from './rtp.js';
 
 export class Sender {
-  /** packets: Opus frames of 20 ms, sent once, or over and over with `repeat`. */
+  /** packets: Opus frames of 20 ms, sent once, or repeatedly with `repeat`. */
   constructor(port, { ssrc, packets, name, repeat = false }) {
     Object.assign(this, { port, ssrc, packets, name, repeat });
     this.sequence = 65_500; // wraps within the first second
@@ -41,7 +41,7 @@ export class Sender {
         marker: this.sent === 0,
         payload: this.packets[this.sent % this.packets.length],
       }));
-      // Who one is, is said again and again: it travels by UDP, too.
+      // The name is repeated, since UDP may lose it.
       if (this.name && this.sent % 50 === 1) this.socket.send(buildSdes(this.ssrc, this.name));
       this.sent++;
     }

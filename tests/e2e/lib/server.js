@@ -1,7 +1,7 @@
-// The release server as its own process, and its API as a test uses it.
+// The release server in its own process, and its API.
 //
 // Always: the first start asks for free ports and reads the real ones from the server's log line; every later start of
-// the same Server uses the same ports and the same state folder, as a restart on a real machine does.
+// the same Server uses the same ports and the same state folder, like a restart on a real machine.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export class Server {
     return this;
   }
 
-  /** As power loss ends it. */
+  /** Ends it like a power failure. */
   async kill() {
     await this.program.stop('SIGKILL');
   }
@@ -49,7 +49,7 @@ export class Server {
     return `ws://127.0.0.1:${this.httpPort}/ws?mix=main`;
   }
 
-  /** An insecure origin, as a server on a LAN is for a browser. */
+  /** An insecure origin, which a server on a LAN is for browsers. */
   get pageUrl() {
     return `http://raa.test:${this.httpPort}/`;
   }
@@ -70,7 +70,7 @@ export class Server {
     return response.json();
   }
 
-  /** The client with that id, as soon as `fits` says so of it. */
+  /** Returns the client with this ID as soon as `fits` accepts it. */
   client(id, fits = () => true, timeoutMs = 5000) {
     return eventually(`client ${id} is as it should be`, async () => (await this.clients()).find((client) => client.id === id && fits(client)), timeoutMs);
   }

@@ -1,7 +1,7 @@
 // Measures recorded sound: the pitch and level of a tone, the level over time, and when it changes.
 //
 // Levels are dB relative to full scale as RMS (a full-scale sine is -3.01). Always: pure functions of samples
-// (Float32Array, mono, 48 kHz unless told), so that analysis.test.js can hold them to signals of known properties.
+// (Float32Array, mono, 48 kHz by default), so that analysis.test.js can test them with known signals.
 
 export const RATE = 48_000;
 
@@ -15,7 +15,7 @@ export function rms(samples, from = 0, to = samples.length) {
 
 export const levelDb = (samples) => toDb(rms(samples));
 
-/** The strongest tone: { hz, db } with the level of what is within 15 Hz of it. Wants at least half a second. */
+/** Returns the strongest tone: { hz, db } with the level within 15 Hz of it. Needs at least half a second. */
 export function strongestTone(samples, rate = RATE) {
   const { power, binHz } = powerSpectrum(samples, rate);
   let peak = Math.ceil(20 / binHz);
@@ -23,7 +23,7 @@ export function strongestTone(samples, rate = RATE) {
   return { hz: peakFrequency(power, peak) * binHz, db: bandDb(power, binHz, peak * binHz) };
 }
 
-/** The tone within 10 Hz of where one is expected, among others: { hz, db }. */
+/** Returns the tone within 10 Hz of an expected one, among others: { hz, db }. */
 export function toneNear(samples, hz, rate = RATE) {
   const { power, binHz } = powerSpectrum(samples, rate);
   let peak = Math.max(1, Math.ceil((hz - 10) / binHz));
@@ -31,7 +31,7 @@ export function toneNear(samples, hz, rate = RATE) {
   return { hz: peakFrequency(power, peak) * binHz, db: bandDb(power, binHz, peak * binHz) };
 }
 
-/** Levels in dB of consecutive pieces of `stepMs`. */
+/** Returns the levels in dB of consecutive pieces of `stepMs`. */
 export function envelopeDb(samples, stepMs = 10, rate = RATE) {
   const step = Math.round((stepMs * rate) / 1000);
   const levels = new Float64Array(Math.floor(samples.length / step));
@@ -39,7 +39,7 @@ export function envelopeDb(samples, stepMs = 10, rate = RATE) {
   return levels;
 }
 
-/** Milliseconds until the level falls below `db` and stays there to the end; null if it does not. */
+/** Returns the milliseconds until the level falls below `db` and stays there to the end; null if it does not. */
 export function silentAfterMs(samples, db, stepMs = 10) {
   const levels = envelopeDb(samples, stepMs);
   let last = levels.length - 1;
@@ -47,7 +47,7 @@ export function silentAfterMs(samples, db, stepMs = 10) {
   return last === levels.length - 1 ? null : (last + 1) * stepMs;
 }
 
-/** Milliseconds until the level first rises above `db` for `holdMs` without a break; null if it does not. */
+/** Returns the milliseconds until the level first rises above `db` for `holdMs`; null if it does not. */
 export function soundingAfterMs(samples, db, holdMs = 100, stepMs = 10) {
   const levels = envelopeDb(samples, stepMs);
   let run = 0;
@@ -89,7 +89,7 @@ function bandDb(power, binHz, hz, halfWidthHz = 15) {
   return toDb(Math.sqrt(sum));
 }
 
-/** In-place radix-2 FFT; the length is a power of two. `inverse` leaves out the division by the length. */
+/** In-place radix-2 FFT; the length is a power of two. `inverse` does not divide by the length. */
 export function fft(re, im, inverse = false) {
   const n = re.length;
   const { cos, sin } = twiddles(n);

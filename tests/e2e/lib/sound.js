@@ -1,7 +1,6 @@
-// A computer's sound, without a sound card: a private PulseAudio with one null sink, players into it and a recorder of
-// what it plays.
+// A computer's sound without a sound card: a private PulseAudio with one null sink, players, and a recorder.
 //
-// Always: own home, own socket; it never meets the sound server of whoever runs the tests. The null sink's clock is
+// Always: it has its own home and socket, apart from the sound server of the person who runs the tests. The null sink's clock is
 // CLOCK_MONOTONIC, so a recording has no drift against nowMs().
 
 import { spawnSync } from 'node:child_process';
@@ -21,7 +20,7 @@ export class SoundServer {
     mkdirSync(join(this.home, 'run'), { recursive: true, mode: 0o700 });
   }
 
-  /** What a program's environment must hold to play and record here. */
+  /** Environment variables of programs that play and record here. */
   get env() {
     return { HOME: this.home, XDG_RUNTIME_DIR: join(this.home, 'run'), XDG_CONFIG_HOME: join(this.home, 'config'), PULSE_SERVER: `unix:${this.socket}` };
   }
@@ -37,7 +36,7 @@ export class SoundServer {
     return this;
   }
 
-  /** As if its card were pulled out. */
+  /** Acts as if the sound card were unplugged. */
   unplug() {
     this.#pactl('unload-module', 'module-null-sink');
   }
@@ -47,7 +46,7 @@ export class SoundServer {
     this.#pactl('set-default-sink', 'main');
   }
 
-  /** Plays samples over and over until stopped. */
+  /** Plays samples repeatedly until stopped. */
   loop(samples) {
     const player = new Program('pacat', ['--playback', '--raw', '--format=float32le', `--rate=${RATE}`, '--channels=1', '--latency-msec=200'],
       { env: this.env, logFile: join(this.logDir, `pacat-${this.name}.log`), realtime: 5, stdin: 'pipe' });
@@ -74,10 +73,10 @@ export class SoundServer {
   }
 }
 
-// Everything the sink plays, mono, with the moment of each sample.
+// Records everything that the sink plays, mono, with the time of each sample.
 export class Recorder {
   constructor(sound) {
-    // All of it at once, and more than a test file may last: growing would hold this process up while it measures.
+    // Allocated at once for more than a test file may last: growing would delay this process while it measures.
     this.samples = new Float32Array(RATE * 360);
     this.length = 0;
     this.startMs = Infinity; // of sample 0: the earliest that any read allows
@@ -88,7 +87,7 @@ export class Recorder {
     this.program.stdout.on('data', (bytes) => this.#take(bytes, nowMs()));
   }
 
-  /** The moment of a sample; a read can come late but never early, so the earliest read tells the clock. */
+  /** Returns the time of a sample. A read can be late but never early, so the earliest one gives the clock. */
   momentOf(index) {
     return this.startMs + (index * 1000) / RATE;
   }
@@ -97,7 +96,7 @@ export class Recorder {
     return Math.max(0, Math.round(((momentMs - this.startMs) * RATE) / 1000));
   }
 
-  /** The samples between two moments, waiting until they are recorded. */
+  /** Returns the samples between two times, once they are recorded. */
   async between(fromMs, toMs) {
     await eventually('the recording reaches that far', () => this.length >= this.indexAt(toMs) && this.length > 0, toMs - nowMs() + 5000, 10);
     const missing = Math.min(...this.recentStartsMs) - this.startMs;
@@ -105,7 +104,7 @@ export class Recorder {
     return this.samples.slice(this.indexAt(fromMs), this.indexAt(toMs));
   }
 
-  /** The next `ms` milliseconds from now. */
+  /** Returns the next `ms` milliseconds from now. */
   next(ms) {
     const from = nowMs();
     return this.between(from, from + ms);

@@ -1,7 +1,6 @@
-// A place on the way to a server where every datagram is seen, and what tshark, which knows nothing of RAA, reads in
-// them.
+// A forwarder in front of a server that records every datagram, for tshark, which knows nothing of RAA, to read.
 //
-// Always: passes on what comes, both ways between one sender and the server; needs no right to capture on an interface.
+// Always: forwards in both directions between one sender and the server; needs no permission to capture on an interface.
 
 import dgram from 'node:dgram';
 import { execFileSync } from 'node:child_process';

@@ -1,7 +1,7 @@
-// One test file's world: temporary folders, everything that was started in it, and the end of it all.
+// The environment of one test file: temporary folders, and everything that was started.
 //
-// Always: close() ends what the world started, last first, and removes the temporary folder; logs and screenshots stay
-// in target/e2e-artifacts/<name>.
+// Always: close() ends the programs, last first, and removes the temporary folder; logs and screenshots stay in
+// target/e2e-artifacts/<name>.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { Desktop } from './desktop.js';
 import { WindowsPc } from './wine.js';
 import { Wire } from './wire.js';
 
-// A file that hangs must not hang the whole run: its process ends, and with it all that it started.
+// A test file that hangs must not block the whole run: its process ends, and with it all that it started.
 const LIMIT_MS = 5 * 60_000;
 
 export class World {
@@ -35,7 +35,7 @@ export class World {
     }, limitMs);
   }
 
-  /** A running server on free ports with a state folder of its own; `args` replace the option against test music. */
+  /** Starts a server on free ports with its own state folder; `args` replace the option that disables the test music. */
   async server({ args = ['--no-test-music'], ...options } = {}) {
     const server = new Server(this, { args, ...options });
     this.onClose(() => server.stop());
@@ -49,7 +49,7 @@ export class World {
     return sound.start();
   }
 
-  /** The Linux client, at home on the given sound server's computer. */
+  /** Starts the Linux client on the computer of the given sound server. */
   client(args, { sound, name = 'client' } = {}) {
     const home = join(this.dir, `home-${name}`);
     mkdirSync(home, { recursive: true });
@@ -62,28 +62,28 @@ export class World {
     return client;
   }
 
-  /** A place on the way to a server where every datagram is seen. */
+  /** Starts a recording forwarder in front of a server. */
   async wire(server) {
     const wire = new Wire(this, server);
     this.onClose(() => wire.stop());
     return wire.start();
   }
 
-  /** A bad network before a server, as raa-relay's options say: { port } is where clients send to. */
+  /** Starts a bad network in front of a server, with raa-relay's options; clients send to { port }. */
   async relay(server, options, name = 'relay') {
     const relay = this.program(join(BIN_DIR, 'raa-relay'), [`127.0.0.1:${server.udpPort}`, '--listen', '127.0.0.1:0', ...options], name);
     const [, port] = await relay.line(/^relaying 127\.0\.0\.1:(\d+) to /);
     return { port: Number(port) };
   }
 
-  /** A screen without anybody before it. */
+  /** Starts a screen that nobody sees. */
   async desktop() {
     const desktop = new Desktop(this);
     this.onClose(() => desktop.stop());
     return desktop.start();
   }
 
-  /** A PC with Windows, as Wine has it, on that screen and with that sound server. */
+  /** Starts a Windows PC (Wine) with this screen and sound server. */
   async windowsPc(options) {
     const pc = new WindowsPc(this, options);
     this.onClose(() => pc.stop());

@@ -1,11 +1,11 @@
-// How long it takes until a tone is in the mix.
+// Waits until a tone is in the mix.
 
 import { nowMs } from './processes.js';
 import { toneNear } from './signal.js';
 import { near } from './assertions.js';
 
-/** Milliseconds until half a second of the mix holds the tone at its level; fails when that takes longer than limitMs. */
-export async function heardAfter(world, server, { hz, db, limitMs }) {
+/** Returns the milliseconds until half a second of the mix contains the tone at its level; fails after limitMs. */
+export async function inMixAfter(world, server, { hz, db, limitMs }) {
   const from = nowMs();
   const listener = await world.listener(server);
   let found = { db: -120 };
