@@ -1,9 +1,9 @@
-//! What the parts of the core cost: reading, receiving, decoding and mixing, encoding.
+//! Measures the parts of the core: parsing, receiving, decoding and mixing, encoding.
 //!
-//! Always: beside what has libopus in it stands libopus alone in the same run, because times of
-//! one machine say nothing about another's; ratios do. Times are the thread's own CPU time, which
-//! other programs do not lengthen by taking their turns.
-//! `cargo bench -p raa-sim --bench core`, in a minute with `-- --quick` behind it.
+//! `cargo bench -p raa-sim --bench core`; with `-- --quick` it takes a minute.
+//! Always: parts that contain libopus are measured next to libopus alone in the same run, because
+//! only ratios can be compared between machines; times are CPU times of the thread, which other
+//! programs do not lengthen.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Throughput, criterion_group, criterion_main};
-use nix::time::{ClockId, clock_gettime};
 use raa_core::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, packet_samples};
 use raa_core::mix::{self, Limiter};
 use raa_core::red::Redundant;
@@ -21,11 +20,12 @@ use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT, SLOT_SAMPLES};
 use raa_sim::Random;
+use raa_sim::measure::cpu;
 use raa_sim::measure::work::{
     BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet,
 };
 
-/// Speakers of a hub.
+/// Numbers of speakers that a hub is measured with.
 const COUNTS: [usize; 5] = [1, 10, 40, 100, 300];
 /// Slots until delays have settled.
 const WARM_UP: u32 = 200;
@@ -42,7 +42,7 @@ criterion_main!(benches);
 
 type Criterion = criterion::Criterion<CpuTime>;
 
-/// What this thread has spent.
+/// Measures the CPU time of this thread.
 struct CpuTime;
 
 impl Measurement for CpuTime {
@@ -50,9 +50,7 @@ impl Measurement for CpuTime {
     type Value = Duration;
 
     fn start(&self) -> Duration {
-        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
-            .unwrap()
-            .into()
+        cpu::thread_time()
     }
 
     fn end(&self, start: Duration) -> Duration {
@@ -76,7 +74,7 @@ impl Measurement for CpuTime {
     }
 }
 
-/// One datagram of each kind.
+/// Parsing one datagram of each kind.
 fn parse(criterion: &mut Criterion) {
     let music = music(0.5).unwrap();
     let mut rtp = Vec::new();
@@ -103,9 +101,9 @@ fn parse(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A source's packet and slot on a calm and on a bad network, and the same packets' bare decode:
-/// what lies between them is the jitter buffer's, and what the losses make necessary. Packets
-/// that say "silence" are not decoded, so they show the jitter buffer alone.
+/// A packet and a slot of a source on a calm and on a bad network, and bare decoding of the same
+/// packets. The difference is the cost of the jitter buffer and of the losses. Packets in DTX are
+/// not decoded, so they show the jitter buffer alone.
 fn jitter(criterion: &mut Criterion) {
     let music = music(0.5).unwrap();
     let toc = vec![vec![music[0][0] & !0b11]; PACKETS];
@@ -124,7 +122,7 @@ fn jitter(criterion: &mut Criterion) {
         ("silence, disturbed", &toc[..], DISTURBED),
     ] {
         group.bench_function(name, |bencher| {
-            let mut source = Fed::new(packets, network);
+            let mut source = FedSource::new(packets, network);
             (0..WARM_UP).for_each(|_| source.slot());
             bencher.iter(|| source.slot());
         });
@@ -132,12 +130,12 @@ fn jitter(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Every packet comes in time.
+/// A network on which every packet arrives in time.
 const CALM: Network = Network {
     loss: 0.0,
     mean_late: Duration::ZERO,
 };
-/// Many come late, in another order, or not at all.
+/// A network on which many packets are late, reordered or lost.
 const DISTURBED: Network = Network {
     loss: 0.05,
     mean_late: Duration::from_millis(8),
@@ -147,31 +145,31 @@ const DISTURBED: Network = Network {
 struct Network {
     /// Share of packets that never arrive.
     loss: f64,
-    /// How late the others come: exponentially, with this mean.
+    /// Mean of the exponential delay of the others.
     mean_late: Duration,
 }
 
-/// A source behind a network, to which a packet is sent in every slot.
-struct Fed<'a> {
+/// A source behind a network, with one packet sent in every slot.
+struct FedSource<'a> {
     source: Source,
     packets: &'a [Vec<u8>],
     network: Network,
     random: Random,
-    /// Number and arrival of the packets that are on their way.
-    pending: Vec<(Instant, u32)>,
+    /// Arrival and number of the packets on their way.
+    in_flight: Vec<(Instant, u32)>,
     slot_start: Instant,
     sent: u32,
     scratch: Box<Scratch>,
 }
 
-impl<'a> Fed<'a> {
+impl<'a> FedSource<'a> {
     fn new(packets: &'a [Vec<u8>], network: Network) -> Self {
         Self {
             source: Source::new(Duration::from_millis(400)).unwrap(),
             packets,
             network,
             random: Random::new(7),
-            pending: Vec::new(),
+            in_flight: Vec::new(),
             slot_start: Instant::now(),
             sent: 0,
             scratch: Box::new([0.0; _]),
@@ -181,7 +179,7 @@ impl<'a> Fed<'a> {
     fn slot(&mut self) {
         self.send();
         self.slot_start += SLOT;
-        self.arrive();
+        self.receive();
         let mut out = [0.0; SLOT_SAMPLES];
         self.source
             .play(self.slot_start, Load::Normal, &mut self.scratch, &mut out);
@@ -192,17 +190,19 @@ impl<'a> Fed<'a> {
         let late = self.network.mean_late.mul_f64(self.random.exponential());
         if !self.random.chance(self.network.loss) {
             let arrival = self.slot_start + Duration::from_millis(7) + late;
-            self.pending.push((arrival, self.sent));
-            self.pending.sort_unstable();
+            self.in_flight.push((arrival, self.sent));
+            self.in_flight.sort_unstable();
         }
         self.sent += 1;
     }
 
-    /// What has arrived by now.
-    fn arrive(&mut self) {
+    /// Passes on the packets that have arrived by now.
+    fn receive(&mut self) {
         let now = self.slot_start;
-        let count = self.pending.partition_point(|&(arrival, _)| arrival <= now);
-        for (arrival, n) in self.pending.drain(..count) {
+        let count = self
+            .in_flight
+            .partition_point(|&(arrival, _)| arrival <= now);
+        for (arrival, n) in self.in_flight.drain(..count) {
             let payload = &self.packets[n as usize % PACKETS];
             let packet = Packet {
                 marker: n == 0,
@@ -218,7 +218,7 @@ impl<'a> Fed<'a> {
     }
 }
 
-/// One slot added to the sum, and the sum limited.
+/// Adding one slot to the sum, and limiting the sum.
 fn mixing(criterion: &mut Criterion) {
     let source = chord(0.5, 7);
     let mut group = criterion.benchmark_group("mix");
@@ -240,7 +240,7 @@ fn mixing(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The mix's frame: music, and silence, which libopus calls so.
+/// Encoding a frame of the mix, with music and with silence.
 fn encode(criterion: &mut Criterion) {
     let slots: Vec<_> = (0..PACKETS).map(|n| chord(0.5, n)).collect();
     let silence = vec![[0.0; SLOT_SAMPLES]];
@@ -257,8 +257,8 @@ fn encode(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A slot of a hub: each speaker's packet is taken, decoded and mixed, the mix is encoded; and
-/// the least that this can cost.
+/// A slot of a hub, which receives, decodes and mixes one packet of each speaker and encodes the
+/// mix, and the bare loop, which is the least that this can cost.
 fn decode_and_mix(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("slot");
     group.sample_size(30);

@@ -1,7 +1,7 @@
-//! What receiving costs beside decoding: an undisturbed source against bare libopus.
+//! Measures the cost of receiving in addition to decoding: an undisturbed source next to libopus.
 //!
-//! The same packets go through both by turns, in one thread, and what counts is the ratio of
-//! their CPU times: it is the same on a slow and on a busy machine.
+//! Both process the same packets in turn, in one thread. The result is the ratio of their CPU
+//! times, which is the same on a slow or busy machine.
 //! `cargo bench -p raa-sim --bench source`
 
 #![allow(clippy::unwrap_used)]
@@ -9,7 +9,6 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use nix::time::{ClockId, clock_gettime};
 use raa_core::codec::{
     Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES, packet_samples,
 };
@@ -17,31 +16,31 @@ use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source};
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 use raa_sim::Random;
+use raa_sim::measure::cpu;
 
-/// Packets that are repeated: 2 s of music.
+/// The number of packets that are repeated: 2 s of music.
 const PACKETS: usize = 100;
 /// Slots of one measurement: 40 s.
 const SLOTS: u32 = 2000;
-/// Measurements of each kind.
+/// The number of measurements of each kind.
 const ROUNDS: usize = 31;
-/// Slots until a source has found its delay.
+/// Slots until the delay of a source has settled.
 const WARM_UP: u32 = 3000;
-/// Packets arrive so long after a slot.
+/// The time from a slot to the arrival of its packet, in seconds.
 const PHASE_S: f64 = 0.007;
 const MAX_DELAY: Duration = Duration::from_millis(400);
-/// How fast the senders' clocks run, and how late their packets come: exponentially, with this
-/// mean, in ms.
-const WAYS: [(f64, f64); 4] = [(0.0, 0.0), (30.0, 0.0), (30.0, 0.3), (30.0, 1.0)];
+/// The networks: drift of the sender's clock in ppm, and mean of the exponential jitter in ms.
+const NETWORKS: [(f64, f64); 4] = [(0.0, 0.0), (30.0, 0.0), (30.0, 0.3), (30.0, 1.0)];
 
 fn main() {
     let packets = music();
     let mut bare = Bare::new(&packets);
     let mut sources =
-        WAYS.map(|(drift_ppm, jitter_ms)| Undisturbed::new(&packets, drift_ppm, jitter_ms));
-    let mut ratios = WAYS.map(|_| Vec::new());
+        NETWORKS.map(|(drift_ppm, jitter_ms)| Undisturbed::new(&packets, drift_ppm, jitter_ms));
+    let mut ratios = NETWORKS.map(|_| Vec::new());
     let mut bare_us = Vec::new();
     for _ in 0..ROUNDS {
-        // Before and after, so that a change of the clock rate meets both sides.
+        // Before and after, so that a change of the CPU frequency affects both.
         let before = cpu_time(|| bare.run());
         let costs = sources.each_mut().map(|source| cpu_time(|| source.run()));
         let after = cpu_time(|| bare.run());
@@ -52,7 +51,7 @@ fn main() {
         }
     }
     println!("bare decode        {} us per slot", spread(bare_us, 1));
-    for ((drift_ppm, jitter_ms), ratios) in WAYS.iter().zip(ratios) {
+    for ((drift_ppm, jitter_ms), ratios) in NETWORKS.iter().zip(ratios) {
         println!(
             "source at {drift_ppm:2} ppm and {jitter_ms} ms of jitter  {} times that",
             spread(ratios, 3)
@@ -88,12 +87,12 @@ impl<'a> Bare<'a> {
     }
 }
 
-/// A source whose packets all arrive, evenly.
+/// A source whose packets all arrive in time.
 struct Undisturbed<'a> {
     packets: &'a [Vec<u8>],
     source: Source,
     start: Instant,
-    /// Between two packets, in seconds.
+    /// The time between two packets, in seconds.
     interval_s: f64,
     jitter_s: f64,
     random: Random,
@@ -159,14 +158,14 @@ impl<'a> Undisturbed<'a> {
         self.sent += 1;
     }
 
-    /// What was measured is what was meant.
+    /// Asserts that the measured source had no losses.
     fn assert_undisturbed(&self) {
         let stats = self.source.stats();
         assert_eq!((stats.concealed, stats.late, stats.lost), (0, 0, 0));
     }
 }
 
-/// A chord with overtones, as RAA's clients encode it.
+/// Encodes a chord with overtones as RAA's clients do.
 fn music() -> Vec<Vec<u8>> {
     let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
     let packet = |n: usize| {
@@ -183,15 +182,14 @@ fn music() -> Vec<Vec<u8>> {
     (0..PACKETS).map(packet).collect()
 }
 
-/// What this thread has spent on it.
+/// Returns the CPU time that this thread spends on `work`.
 fn cpu_time(work: impl FnOnce()) -> Duration {
-    let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
-    let before = now();
+    let before = cpu::thread_time();
     work();
-    now() - before
+    cpu::thread_time() - before
 }
 
-/// The median, and the quartiles on its sides.
+/// Formats the median with the quartiles.
 fn spread(mut values: Vec<f64>, digits: usize) -> String {
     values.sort_by(f64::total_cmp);
     let [low, median, high] = [1, 2, 3].map(|quarter| values[values.len() * quarter / 4]);

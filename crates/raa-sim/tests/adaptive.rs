@@ -1,4 +1,4 @@
-//! The delay is as short as the network allows, follows it, and nobody hears it move.
+//! The playout delay is as short as the network allows, follows it, and changes inaudibly.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,9 +15,9 @@ use raa_sim::world::clip::AMPLITUDE;
 use raa_sim::{Clip, Jitter, Link, OneSource, Sender};
 
 const WARM_UP: Duration = Duration::from_secs(10);
-/// The tone whose purity is measured.
+/// Pitch of the tone in tests of audibility.
 const TONE_HZ: u32 = 1000;
-/// -50 dBFS.
+/// The smallest step between two samples that counts as audible: -50 dBFS.
 const AUDIBLE_STEP: f64 = 0.003_16;
 
 fn steady() -> Link {
@@ -36,20 +36,20 @@ fn mean_delay_ms(watched: &[SourceStats]) -> f64 {
     watched.iter().map(|stats| stats.delay_ms).sum::<f64>() / watched.len() as f64
 }
 
-/// Late packets per packet received.
+/// Returns the number of late packets per packet received.
 fn late_share(before: SourceStats, after: SourceStats) -> f64 {
     (after.late - before.late) as f64 / (after.received - before.received) as f64
 }
 
 #[test]
-fn a_calm_wire_adds_20_to_30_ms_wherever_packets_fall_between_slots() {
+fn a_calm_network_needs_20_to_30_ms() {
     for phase_ms in [20, 23, 26, 29, 32, 35, 38] {
         let link = Link {
             delay: phase_ms * MS,
             ..Link::default()
         };
         let mut one = OneSource::new(1, alice(), link).unwrap();
-        // A source begins with more than it needs.
+        // A source starts with a longer delay than it needs.
         one.run_for(20 * SECOND);
         for stats in one.run_watched(60 * SECOND) {
             let delay_ms = stats.delay_ms;
@@ -63,7 +63,7 @@ fn a_calm_wire_adds_20_to_30_ms_wherever_packets_fall_between_slots() {
 }
 
 #[test]
-fn the_delay_is_little_more_than_the_jitter_and_hardly_anything_is_late() {
+fn the_delay_covers_the_jitter() {
     for (seed, jitter_ms) in [
         (1, 10),
         (2, 30),
@@ -96,7 +96,7 @@ fn the_delay_is_little_more_than_the_jitter_and_hardly_anything_is_late() {
 }
 
 #[test]
-fn a_storm_of_jitter_is_ridden_out_and_forgotten_within_30_s() {
+fn the_delay_recovers_from_jitter_within_30_s() {
     for seed in 1..=5 {
         let mut one = OneSource::new(seed, alice(), steady()).unwrap();
         one.run_for(30 * SECOND);
@@ -105,7 +105,7 @@ fn a_storm_of_jitter_is_ridden_out_and_forgotten_within_30_s() {
         one.run_for(15 * SECOND);
         one.path.link.jitter = Jitter::None;
         let after = one.run_watched(30 * SECOND);
-        // What comes first is late: nobody can know.
+        // The first delayed packets are late, because the jitter cannot be foreseen.
         let late = late_share(before, one.stats());
         assert!(late < 0.02, "seed {seed}: {late} late");
         let delay_ms = after[29].delay_ms;
@@ -115,7 +115,7 @@ fn a_storm_of_jitter_is_ridden_out_and_forgotten_within_30_s() {
 }
 
 #[test]
-fn a_tone_over_a_bad_network_is_disturbed_for_less_than_3_percent_of_the_time() {
+fn a_bad_network_disturbs_less_than_3_percent() {
     let link = Link {
         jitter: Jitter::Exponential(20 * MS),
         loss: 0.02,
@@ -133,7 +133,7 @@ fn a_tone_over_a_bad_network_is_disturbed_for_less_than_3_percent_of_the_time() 
     }
 }
 
-/// 48 hours of a clock that is as far off as clocks are: the delay stays, and no step is heard.
+/// Runs 48 hours with a drifting clock: the delay stays the same, and there is no audible step.
 #[track_caller]
 fn check_two_days(drift_ppm: f64) {
     let mut one = OneSource::new(1, tone_with_drift(drift_ppm), steady()).unwrap();
@@ -167,7 +167,7 @@ fn check_two_days(drift_ppm: f64) {
 }
 
 #[test]
-fn two_days_of_a_clock_that_is_500_ppm_off_are_not_heard() {
+fn two_days_of_500_ppm_drift_are_inaudible() {
     let checks = [500.0, -500.0].map(|drift_ppm| thread::spawn(move || check_two_days(drift_ppm)));
     for check in checks {
         check.join().unwrap();

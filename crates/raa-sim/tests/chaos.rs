@@ -1,6 +1,7 @@
-//! Everything at once, by the dice: whatever happens, the promises hold, and afterwards all is
-//! well again. The seed in a failure's message tells the whole story again, and
-//! `CHAOS_SEEDS=100..500 cargo test -p raa-sim --test chaos` tells others.
+//! Random disturbances of all kinds: whatever happens, the receiver recovers completely.
+//!
+//! A failure is repeated with the seed in its message. Other seeds are tested with
+//! `CHAOS_SEEDS=100..500 cargo test -p raa-sim --test chaos`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +17,7 @@ use raa_sim::{Jitter, Link, Pause, World};
 
 const PACKETS: [usize; 6] = [120, 480, 960, 960, 1920, 5760];
 
-fn any_link(random: &mut Random) -> Link {
+fn random_link(random: &mut Random) -> Link {
     let jitter = Duration::from_secs_f64(0.05 * random.unit());
     Link {
         delay: Duration::from_secs_f64(0.2 * random.unit()),
@@ -36,15 +37,15 @@ fn any_link(random: &mut Random) -> Link {
     }
 }
 
-/// One of the things that happen to a sender, its network or the server.
-fn misfortune(world: &mut World, random: &mut Random) {
+/// Disturbs a sender, its network or the server in a random way for up to 4 s.
+fn disturb(world: &mut World, random: &mut Random) {
     let length = Duration::from_secs_f64(4.0 * random.unit());
     let until = world.now() + length;
     match random.next_u64() % 8 {
         0 => world.stall_server(length),
         1 => world.path(0).hold(until),
         2 => world.sender(0).stall(until),
-        3 => world.path(0).link = any_link(random),
+        3 => world.path(0).link = random_link(random),
         4 => world
             .sender(0)
             .restart(random.next_u64() as u16, random.next_u64() as u32),
@@ -63,45 +64,45 @@ fn check(seed: u64) {
         packet_samples,
         ..Packing::default()
     };
-    let link = any_link(&mut random);
+    let link = random_link(&mut random);
     let mut world = listening(seed, alice_packed(packing), link);
     for _ in 0..12 {
         world.run_for(Duration::from_secs_f64(2.0 * random.unit()));
-        misfortune(&mut world, &mut random);
+        disturb(&mut world, &mut random);
     }
     world.path(0).link = Link {
         delay: 20 * MS,
         ..Link::default()
     };
     world.run_for(5 * SECOND);
-    let mended = world.now();
+    let recovered = world.now();
     let before = view(&world, ALICE).stats;
     world.run_for(3 * SECOND);
     let after = view(&world, ALICE).stats;
-    let what = format!("seed {seed}, {packet_samples} samples, {after:?}");
+    let case = format!("seed {seed}, {packet_samples} samples, {after:?}");
     assert_eq!(
         world
             .listener
-            .audible(ALICE_HZ, mended, world.now() - 50 * MS),
+            .audible(ALICE_HZ, recovered, world.now() - 50 * MS),
         2950 * MS,
-        "{what}"
+        "{case}"
     );
-    let trouble = |stats: SourceStats| (stats.lost, stats.late, stats.concealed);
-    assert_eq!(trouble(before), trouble(after), "{what}");
+    let losses = |stats: SourceStats| (stats.lost, stats.late, stats.concealed);
+    assert_eq!(losses(before), losses(after), "{case}");
     assert_eq!(
         world.listener.frames + world.listener.skipped_slots,
         world.slots_due(),
-        "{what}"
+        "{case}"
     );
-    assert_eq!(world.listener.breaks, 0, "{what}");
-    // A network that was so bad may be so again; after half a minute it is forgotten.
+    assert_eq!(world.listener.breaks, 0, "{case}");
+    // The delay stays long for a while in case the network gets bad again, for half a minute at most.
     world.run_for(22 * SECOND);
     let delay_ms = view(&world, ALICE).stats.delay_ms;
-    assert!((20.0..32.0).contains(&delay_ms), "{what}: {delay_ms} ms");
+    assert!((20.0..32.0).contains(&delay_ms), "{case}: {delay_ms} ms");
 }
 
 #[test]
-fn after_any_misfortunes_all_is_well_within_five_seconds() {
+fn reception_recovers_from_any_disturbance_within_5_s() {
     let seeds = std::env::var("CHAOS_SEEDS").map_or(0..20, |range| {
         let (from, to) = range.split_once("..").unwrap();
         from.parse().unwrap()..to.parse().unwrap()

@@ -1,10 +1,10 @@
-//! What every kind of network costs, as a table that is under version control.
+//! A table of the concealment and delay for each kind of network, under version control.
 //!
-//! A change of the receiver that makes any kind of network sound worse, or later, is seen in
-//! `golden/network.txt`: the table is computed anew and compared line by line.
-//! `UPDATE_GOLDEN=1 cargo test -p raa-sim --test golden` writes it.
-//! Always: the seed is the same everywhere, so that cells differ by what they are and not by
-//! their luck; nothing in the table depends on the machine's speed.
+//! The table is computed again and compared with `golden/network.txt`, so every change of the
+//! receiver that makes a network sound worse or later is visible.
+//! `UPDATE_GOLDEN=1 cargo test -p raa-sim --test golden` rewrites the file.
+//! Always: all cells have the same seed, so they differ only by their network; nothing in the table
+//! depends on the speed of the machine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,27 +25,28 @@ use raa_sim::{Jitter, Link, OneSource};
 const SEED: u64 = 6;
 const WARM_UP: Duration = Duration::from_secs(10);
 const MEASURED: Duration = Duration::from_secs(180);
-/// Independent losses, in percent,
+/// Shares of independent losses, in percent.
 const LOSSES: [u32; 6] = [0, 1, 5, 10, 20, 30];
-/// and jitters that go with them: 99th percentiles, in ms.
+/// Jitters that are combined with independent losses: 99th percentiles in ms.
 const JITTERS_MS: [u32; 5] = [0, 10, 30, 60, 120];
-/// Losses in bursts, in percent,
+/// Shares of losses in bursts, in percent.
 const BURSTY_LOSSES: [u32; 4] = [1, 5, 10, 20];
-/// of these mean lengths,
+/// Mean lengths of the bursts, in packets.
 const BURSTS: [u32; 2] = [2, 4];
-/// and jitters that go with those.
+/// Jitters that are combined with bursts of losses: 99th percentiles in ms.
 const BURSTY_JITTERS_MS: [u32; 2] = [0, 30];
-/// Earlier frames in each packet: 0 to 3.
+/// The number of redundancies that are measured: 0 to 3 earlier frames in each packet.
 const REDUNDANCIES: usize = 4;
 
 const HEAD: &str = "\
-# One sender for 3 minutes, by what its network does and how many earlier frames each packet
-# carries again (the redundancy). Written by UPDATE_GOLDEN=1 cargo test -p raa-sim --test golden
+# One sender for 3 minutes, by the properties of its network and by the redundancy, which is the
+# number of earlier frames in each packet. Written by
+# UPDATE_GOLDEN=1 cargo test -p raa-sim --test golden
 #
 # loss       share of packets that never arrive
-# burst      how many are lost in a row on average; - is each by itself
+# burst      mean number of packets lost in a row; - means independent losses
 # jitter     99th percentile of an exponential jitter
-# concealed  frames that nothing could be played for, after all repair
+# concealed  share of frames that were neither received nor repaired
 # delay      mean time between a packet's arrival and its play-out
 #
 #                       concealed in %                  delay in ms
@@ -54,23 +55,23 @@ const HEAD: &str = "\
 #    %             ms
 ";
 
-/// A network: one line of the table.
+/// The network of one line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Network {
     loss_percent: u32,
-    /// 0: each by itself.
+    /// Mean length of loss bursts; 0 for independent losses.
     burst: u32,
     jitter_ms: u32,
 }
 
-/// What a network costs at one redundancy.
+/// The concealment and delay of a network with one redundancy.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     concealed_percent: f64,
     delay_ms: f64,
 }
 
-/// Computed once for all tests of this file.
+/// The table, computed once for all tests in this file.
 static TABLE: LazyLock<Vec<(Network, [Cost; REDUNDANCIES])>> = LazyLock::new(|| {
     let networks = networks();
     let costs = measure_all(&networks);
@@ -96,7 +97,7 @@ fn networks() -> Vec<Network> {
     networks
 }
 
-/// All networks at all redundancies, in that order, on all cores.
+/// Measures all networks with all redundancies, in that order, on all cores.
 fn measure_all(networks: &[Network]) -> Vec<Cost> {
     let costs = Mutex::new(vec![Cost::default(); networks.len() * REDUNDANCIES]);
     let next = AtomicUsize::new(0);
@@ -139,7 +140,7 @@ fn measure(network: Network, redundancy: usize) -> Cost {
     }
 }
 
-/// The table as it is under version control.
+/// Returns the table as text.
 fn rendered() -> String {
     let mut text = String::from(HEAD);
     for (network, costs) in TABLE.iter() {
@@ -164,7 +165,7 @@ fn rendered() -> String {
     text
 }
 
-/// The lines that differ: what was, and what is.
+/// Returns the lines that differ, the old ones marked with - and the new ones with +.
 fn difference(old: &str, new: &str) -> String {
     let (mut old, mut new) = (old.lines(), new.lines());
     let mut text = String::new();
@@ -180,7 +181,7 @@ fn difference(old: &str, new: &str) -> String {
 }
 
 #[test]
-fn every_network_costs_what_it_did() {
+fn no_network_has_changed() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/network.txt");
     let new = rendered();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -190,13 +191,13 @@ fn every_network_costs_what_it_did() {
     let difference = difference(&old, &new);
     assert!(
         difference.is_empty(),
-        "{} is no longer so; if it is better, UPDATE_GOLDEN=1 writes it:\n{HEAD}{difference}",
+        "the results differ from {}; if that is intended, UPDATE_GOLDEN=1 rewrites it:\n{HEAD}{difference}",
         path.display()
     );
 }
 
 #[test]
-fn a_frame_is_lost_only_with_all_packets_that_carry_it() {
+fn a_frame_is_lost_only_with_all_its_copies() {
     let of_loss_alone: Vec<_> = TABLE
         .iter()
         .filter(|(network, _)| network.burst == 0 && network.jitter_ms == 0)

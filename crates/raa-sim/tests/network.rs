@@ -1,4 +1,4 @@
-//! What a bad network does to one sender, and what of it is heard.
+//! How the packets of one sender arrive over a bad network, and what is audible of the losses.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use raa_core::source::SourceStats;
 
 use raa_sim::{Jitter, Link, Pause, World};
 
-/// Runs one sender for an hour; also gives the least and the largest delay, in ms.
+/// Runs one sender for an hour. Returns its counters and the delay in each second, in ms, too.
 fn hour(seed: u64, drift_ppm: f64, link: Link) -> (World, SourceStats, Vec<f64>) {
     let mut world = counting(seed, alice_with_drift(drift_ppm), link);
     let mut delays_ms = Vec::new();
@@ -19,7 +19,7 @@ fn hour(seed: u64, drift_ppm: f64, link: Link) -> (World, SourceStats, Vec<f64>)
     let stats = view(&world, ALICE).stats;
     assert_eq!(
         world.listener.frames, 180_000,
-        "listeners get every slot, whatever the senders do"
+        "listeners receive every slot, whatever the senders do"
     );
     assert_eq!(
         (world.listener.breaks, world.listener.skipped_slots),
@@ -36,7 +36,7 @@ fn range(values: &[f64]) -> (f64, f64) {
         })
 }
 
-/// 5 % loss and 15 ms of jitter.
+/// A link with 5 % loss and 15 ms of jitter.
 fn lossy() -> Link {
     Link {
         delay: 20 * MS,
@@ -47,10 +47,10 @@ fn lossy() -> Link {
 }
 
 #[test]
-fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
+fn each_lost_packet_costs_one_concealed_slot() {
     let mut world = counting(7, alice(), lossy());
     let mut delays_ms = Vec::new();
-    // What a monitoring room hears: an alarm of a second, and three seconds of nothing.
+    // As in a monitoring room: an alarm for a second, then three seconds of silence.
     for _ in 0..900 {
         world.sender(0).speak();
         world.run_watched(SECOND, |world| {
@@ -60,7 +60,10 @@ fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
         world.run_for(3 * SECOND);
     }
     let stats = view(&world, ALICE).stats;
-    assert_eq!(world.listener.frames, 180_000, "listeners get every slot");
+    assert_eq!(
+        world.listener.frames, 180_000,
+        "listeners receive every slot"
+    );
     assert_eq!(
         (world.listener.breaks, world.listener.skipped_slots),
         (0, 0)
@@ -73,7 +76,7 @@ fn an_hour_of_loss_and_jitter_costs_one_concealed_slot_per_lost_packet() {
 }
 
 #[test]
-fn an_hour_of_unbroken_sound_is_no_different() {
+fn uninterrupted_sound_is_concealed_like_talkspurts() {
     let (_, stats, _) = hour(7, 0.0, lossy());
     let share = stats.concealed as f64 / 180_000.0;
     assert!((0.045..0.055).contains(&share), "concealed {share}");
@@ -81,7 +84,7 @@ fn an_hour_of_unbroken_sound_is_no_different() {
 }
 
 #[test]
-fn both_counters_wrap_and_a_clean_network_conceals_nothing() {
+fn wrapping_counters_conceal_nothing() {
     // The sequence number wraps after 11 s, the timestamp after 5 s.
     let mut world = counting(
         1,
@@ -114,7 +117,7 @@ fn both_counters_wrap_and_a_clean_network_conceals_nothing() {
     );
 }
 
-/// An hour of a clock that is off: the delay stays what it was.
+/// Runs an hour with a drifting clock: the delay stays the same.
 #[track_caller]
 fn check_drift(drift_ppm: f64) {
     let link = Link {
@@ -124,7 +127,7 @@ fn check_drift(drift_ppm: f64) {
     };
     let (_, stats, delays_ms) = hour(11, drift_ppm, link);
     let (least, most) = range(&delays_ms[30..]);
-    // The jitter makes for 2.5 ms less wait than the fastest packet has.
+    // Because of the jitter, packets wait 2.5 ms less on average than the fastest one.
     assert!(
         20.0 < least && most < 32.0,
         "{drift_ppm} ppm: delay {least} to {most} ms"
@@ -134,17 +137,17 @@ fn check_drift(drift_ppm: f64) {
 }
 
 #[test]
-fn a_fast_senders_clock_does_not_make_the_delay_grow() {
+fn a_fast_clock_does_not_lengthen_the_delay() {
     check_drift(200.0);
 }
 
 #[test]
-fn a_slow_senders_clock_does_not_make_packets_late() {
+fn a_slow_clock_makes_no_packet_late() {
     check_drift(-200.0);
 }
 
 #[test]
-fn reordered_and_repeated_packets_are_counted_and_play_as_if_they_were_not() {
+fn reordering_and_duplication_are_counted_and_inaudible() {
     let link = Link {
         delay: 20 * MS,
         reorder: 0.1,
@@ -157,8 +160,8 @@ fn reordered_and_repeated_packets_are_counted_and_play_as_if_they_were_not() {
     assert_eq!((stats.lost, stats.late, stats.concealed), (0, 0, 0));
     assert!((200..400).contains(&stats.reordered), "{stats:?}");
     assert!((200..400).contains(&stats.duplicate), "{stats:?}");
-    let heard = world.listener.audible(ALICE_HZ, SECOND, 59 * SECOND);
-    assert_eq!(heard, 58 * SECOND);
+    let audible = world.listener.audible(ALICE_HZ, SECOND, 59 * SECOND);
+    assert_eq!(audible, 58 * SECOND);
 }
 
 #[test]
@@ -171,12 +174,12 @@ fn lost_packets_leave_no_holes() {
     let mut world = listening(5, alice(), link);
     world.run_for(60 * SECOND);
     assert!(view(&world, ALICE).stats.concealed > 100);
-    let heard = world.listener.audible(ALICE_HZ, SECOND, 59 * SECOND);
-    assert!(heard > 57 * SECOND, "{heard:?} of 58 s");
+    let audible = world.listener.audible(ALICE_HZ, SECOND, 59 * SECOND);
+    assert!(audible > 57 * SECOND, "{audible:?} of 58 s");
 }
 
 #[test]
-fn jitter_is_covered_and_what_is_late_is_never_lost_twice() {
+fn late_packets_are_concealed_once() {
     let link = Link {
         delay: 20 * MS,
         jitter: Jitter::Exponential(30 * MS),
@@ -187,7 +190,7 @@ fn jitter_is_covered_and_what_is_late_is_never_lost_twice() {
     world.run_for(600 * SECOND);
     let stats = view(&world, ALICE).stats;
     assert!((30..150).contains(&stats.late), "{stats:?}");
-    // What is late in part only is concealed in part, and not counted as late.
+    // Packets that are only partly late are partly concealed and do not count as late.
     let partly_late = stats.received / 500;
     assert!(
         stats.concealed <= stats.lost + stats.late + partly_late,
@@ -200,8 +203,8 @@ fn jitter_is_covered_and_what_is_late_is_never_lost_twice() {
 }
 
 #[test]
-fn the_same_seed_tells_the_same_story() {
-    let story = |seed| {
+fn the_same_seed_gives_the_same_result() {
+    let result = |seed| {
         let link = Link {
             delay: 20 * MS,
             jitter: Jitter::Exponential(40 * MS),
@@ -218,6 +221,6 @@ fn the_same_seed_tells_the_same_story() {
             .to_vec();
         (view(&world, ALICE).stats, levels)
     };
-    assert_eq!(story(3), story(3));
-    assert_ne!(story(3).0, story(4).0);
+    assert_eq!(result(3), result(3));
+    assert_ne!(result(3).0, result(4).0);
 }

@@ -1,4 +1,4 @@
-//! Senders that restart, move, share an SSRC, flood, or send every kind of Opus packet there is.
+//! Senders that restart, change address, share an SSRC, flood, or send every kind of Opus packet.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,12 +39,12 @@ fn refused(world: &mut World, reason: Refused) -> u64 {
 }
 
 #[test]
-fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
+fn a_restarted_sender_is_audible_within_200_ms() {
     let mut random = Random::new(41);
     let mut world = listening(41, alice(), link());
     for round in 0..40 {
         let (sequence_number, timestamp) = (random.next_u64() as u16, random.next_u64() as u32);
-        // The new numbers are anywhere, and near the old ones.
+        // In turn: new numbers that are anywhere, and new numbers near the old ones.
         let old = if round % 2 == 0 {
             sequence_number.wrapping_sub(200)
         } else {
@@ -59,11 +59,11 @@ fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
         world.sender(0).restart(sequence_number, timestamp);
         let restarted = world.now();
         world.run_for(SECOND);
-        let heard = world
+        let audible = world
             .listener
             .audible(ALICE_HZ, restarted + 200 * MS, restarted + 900 * MS);
         assert_eq!(
-            heard,
+            audible,
             700 * MS,
             "round {round}: {sequence_number} {timestamp}"
         );
@@ -77,7 +77,7 @@ fn a_restarted_sender_is_heard_within_200_ms_whatever_its_new_numbers_are() {
 }
 
 #[test]
-fn a_sender_whose_address_changes_goes_on() {
+fn a_sender_may_change_its_address() {
     let mut world = listening(42, alice(), link());
     world.run_for(5 * SECOND);
     let elsewhere: SocketAddr = "[2001:db8::9]:61000".parse().unwrap();
@@ -97,9 +97,9 @@ fn a_sender_whose_address_changes_goes_on() {
     );
 }
 
-/// Bob has Alice's SSRC. She was first, so she is heard and he is not.
+/// Lets Bob send with Alice's SSRC. Only Alice must be audible, because her stream was first.
 #[track_caller]
-fn check_shared_ssrc(what: &str, link: Link, bobs_packing: Packing) {
+fn check_shared_ssrc(case: &str, link: Link, bobs_packing: Packing) {
     let mut world = listening(43, alice(), link);
     let mut bob = bob_packed(bobs_packing);
     bob.ssrc = ALICE;
@@ -117,20 +117,20 @@ fn check_shared_ssrc(what: &str, link: Link, bobs_packing: Packing) {
     let stats = view(&world, ALICE).stats;
     assert!(
         alice > 57 * SECOND,
-        "{what}: Alice was heard for {alice:?} of 59 s, {stats:?}"
+        "{case}: Alice was audible for {alice:?} of 59 s, {stats:?}"
     );
-    assert_eq!(bob, Duration::ZERO, "{what}: {stats:?}");
-    assert_eq!(view(&world, ALICE).address, Some(alices_address), "{what}");
+    assert_eq!(bob, Duration::ZERO, "{case}: {stats:?}");
+    assert_eq!(view(&world, ALICE).address, Some(alices_address), "{case}");
     let bobs_address = world.sender(1).address;
-    assert_eq!(view(&world, ALICE).conflict, Some(bobs_address), "{what}");
+    assert_eq!(view(&world, ALICE).conflict, Some(bobs_address), "{case}");
     world.sender(1).pause(Pause::Nothing);
     world.run_for(6 * SECOND);
-    assert_eq!(view(&world, ALICE).conflict, None, "{what}: Bob has left");
-    assert!(refused(&mut world, Refused::Stray) > 2500, "{what}");
+    assert_eq!(view(&world, ALICE).conflict, None, "{case}: Bob has left");
+    assert!(refused(&mut world, Refused::Stray) > 2500, "{case}");
 }
 
 #[test]
-fn of_two_senders_with_one_ssrc_the_first_one_is_heard() {
+fn the_first_sender_with_an_ssrc_prevails() {
     check_shared_ssrc("clean", link(), Packing::default());
     check_shared_ssrc(
         "loss",
@@ -155,7 +155,7 @@ fn of_two_senders_with_one_ssrc_the_first_one_is_heard() {
 }
 
 #[test]
-fn the_second_sender_with_an_ssrc_is_heard_once_the_first_one_has_left() {
+fn a_second_sender_takes_over_a_silent_ssrc() {
     let mut world = listening(44, alice(), link());
     let mut bob = bob();
     bob.ssrc = ALICE;
@@ -171,7 +171,7 @@ fn the_second_sender_with_an_ssrc_is_heard_once_the_first_one_has_left() {
 }
 
 #[test]
-fn a_flood_of_forged_ssrcs_leaves_the_named_ones_and_the_rest_is_bounded() {
+fn forged_ssrcs_do_not_displace_configured_clients() {
     let mut random = Random::new(45);
     let mut world = World::new(45).unwrap();
     let named = ClientSettings {
@@ -215,9 +215,9 @@ fn a_flood_of_forged_ssrcs_leaves_the_named_ones_and_the_rest_is_bounded() {
     assert_eq!(
         (stats.lost, stats.concealed),
         (0, 0),
-        "Alice has not suffered"
+        "Alice is not affected"
     );
-    // The forged ones go offline and make room for real ones.
+    // The forged clients go offline and make room for real ones.
     world.run_for(15 * SECOND);
     world.add(bob(), link());
     world.run_for(SECOND);
@@ -225,7 +225,7 @@ fn a_flood_of_forged_ssrcs_leaves_the_named_ones_and_the_rest_is_bounded() {
 }
 
 #[test]
-fn every_legal_kind_of_packet_plays_without_a_hole() {
+fn every_legal_packet_plays_without_a_hole() {
     let celt = |packet_samples, stereo| Packing {
         packet_samples,
         stereo,
@@ -255,13 +255,13 @@ fn every_legal_kind_of_packet_plays_without_a_hole() {
             (stats.delay_ms - 40.0).abs() < 20.0,
             "{packing:?}: {stats:?}"
         );
-        let heard = world.listener.audible(ALICE_HZ, SECOND, 4 * SECOND);
-        assert_eq!(heard, 3 * SECOND, "{packing:?}");
+        let audible = world.listener.audible(ALICE_HZ, SECOND, 4 * SECOND);
+        assert_eq!(audible, 3 * SECOND, "{packing:?}");
     }
 }
 
 #[test]
-fn volume_and_mute_shape_the_mix_and_a_muted_client_stays_live() {
+fn volume_and_mute_apply_and_muting_adds_no_delay() {
     let mut world = listening(47, alice(), link());
     world.add(bob(), link());
     let set = |world: &mut World, percent, muted| {
@@ -300,12 +300,12 @@ fn volume_and_mute_shape_the_mix_and_a_muted_client_stays_live() {
     assert_eq!((stats.lost, stats.late, stats.concealed), (0, 0, 0));
     assert!(
         (stats.delay_ms - 40.0).abs() < 20.0,
-        "nothing queued up behind the mute: {stats:?}"
+        "nothing is queued while muted: {stats:?}"
     );
 }
 
 #[test]
-fn a_client_that_is_away_for_a_day_is_offline_and_comes_back_as_it_was_set() {
+fn settings_survive_a_day_offline() {
     let mut world = counting(48, alice(), link());
     let quiet = ClientSettings {
         volume: Volume::new(30).unwrap(),
@@ -317,7 +317,7 @@ fn a_client_that_is_away_for_a_day_is_offline_and_comes_back_as_it_was_set() {
     world.sender(0).pause(Pause::Nothing);
     world.run_for(OFFLINE_AFTER + SECOND);
     assert_eq!(view(&world, ALICE).status, Status::Offline);
-    // The server's machine sleeps; a day of slots would only take time.
+    // The server stands still, because simulating a day of slots would take long.
     world.stall_server(24 * HOUR);
     world.run_for(24 * HOUR);
     world.sender(0).speak();

@@ -1,4 +1,4 @@
-//! A slot's work in shares: whoever plays them, and on however many threads, the mix is the same.
+//! The mix is the same in whatever order and on however many threads a slot's shares are played.
 
 #![allow(clippy::unwrap_used)]
 
@@ -50,7 +50,7 @@ fn send(hub: &mut Hub, now: Instant, slot: u32, ssrc: u32, payload: &[u8]) {
     };
     let mut datagram = Vec::new();
     packet.write(&mut datagram);
-    // 50 clients join in a slot at most.
+    // At most 50 clients can join in a slot; the others are refused.
     let _ = hub.handle_packet(now, Origin::Internal, &datagram);
 }
 
@@ -101,7 +101,7 @@ impl Executor for AtOnce {
 }
 
 #[test]
-fn the_mix_is_the_same_whoever_plays_the_shares_and_in_whatever_order() {
+fn the_mix_does_not_depend_on_the_executor() {
     let in_turn = run(Sequential);
     assert_eq!(
         (in_turn.0.len(), in_turn.1),

@@ -1,4 +1,4 @@
-//! The server, the network or the sender stands still for a while: it must be forgotten.
+//! A stall of the server, the network or the sender has no lasting effect.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,13 +18,13 @@ fn steady_link() -> Link {
     }
 }
 
-/// A source's delay is settled by then.
+/// The time after which the delay of a source has settled.
 const SETTLED: Duration = Duration::from_secs(20);
 
-/// Twenty seconds of tone, a stall, and ten seconds more: the delay is back at most 5 s later, the
-/// tone is whole again, and every slot since has had its frame.
+/// Lets 20 s of tone pass, then a stall and 10 s more. At most 5 s after the stall, the delay must
+/// be the same as before and the tone whole again, and every slot must be accounted for.
 #[track_caller]
-fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> World {
+fn check(case: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> World {
     let mut world = listening(21, alice(), steady_link());
     world.run_for(SETTLED);
     let before_ms = view(&world, ALICE).stats.delay_ms;
@@ -34,29 +34,29 @@ fn check(what: &str, length: Duration, stall: impl Fn(&mut World, Duration)) -> 
     let off_ms = (stats.delay_ms - before_ms).abs();
     assert!(
         off_ms < 10.0,
-        "{what} {length:?}: delay {} ms, was {before_ms}",
+        "{case} {length:?}: delay {} ms, was {before_ms}",
         stats.delay_ms
     );
     let whole_from = world.now();
     world.run_for(5 * SECOND);
-    let heard = world
+    let audible = world
         .listener
         .audible(ALICE_HZ, whole_from, world.now() - 100 * MS);
     assert!(
-        heard >= 4890 * MS,
-        "{what} {length:?}: heard {heard:?}, {stats:?}"
+        audible >= 4890 * MS,
+        "{case} {length:?}: audible for {audible:?}, {stats:?}"
     );
     assert_eq!(
         world.listener.frames + world.listener.skipped_slots,
         world.slots_due(),
-        "{what} {length:?}"
+        "{case} {length:?}"
     );
     assert_eq!(world.listener.breaks, 0);
     world
 }
 
 #[test]
-fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
+fn a_server_stall_skips_only_its_own_slots() {
     for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {
         let world = check("server", length, World::stall_server);
         let skipped = (length.as_millis() / 20) as u64;
@@ -66,20 +66,26 @@ fn a_stall_of_the_server_skips_slots_and_costs_only_its_own_length() {
             world.listener.skipped_slots
         );
         let again = world.listener.onset(ALICE_HZ, SETTLED + length).unwrap();
-        assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
+        assert!(
+            again <= 100 * MS,
+            "{length:?}: audible again after {again:?}"
+        );
         assert_eq!(view(&world, ALICE).stats.lost, 0);
     }
 }
 
 #[test]
-fn a_stall_of_the_network_and_the_burst_after_it_are_forgotten() {
+fn a_network_stall_has_no_lasting_effect() {
     for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {
         let world = check("network", length, |world, length| {
             let until = world.now() + length;
             world.path(0).hold(until);
         });
         let again = world.listener.onset(ALICE_HZ, SETTLED + length).unwrap();
-        assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
+        assert!(
+            again <= 100 * MS,
+            "{length:?}: audible again after {again:?}"
+        );
         assert_eq!(
             (world.listener.skipped_slots, view(&world, ALICE).stats.lost),
             (0, 0)
@@ -88,21 +94,24 @@ fn a_stall_of_the_network_and_the_burst_after_it_are_forgotten() {
 }
 
 #[test]
-fn a_stall_of_the_sender_and_the_burst_after_it_are_forgotten() {
+fn a_sender_stall_has_no_lasting_effect() {
     for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {
         let world = check("sender", length, |world, length| {
             let until = world.now() + length;
             world.sender(0).stall(until);
         });
         let again = world.listener.onset(ALICE_HZ, SETTLED + length).unwrap();
-        assert!(again <= 100 * MS, "{length:?}: heard again after {again:?}");
+        assert!(
+            again <= 100 * MS,
+            "{length:?}: audible again after {again:?}"
+        );
         assert_eq!(world.listener.skipped_slots, 0);
     }
 }
 
 #[test]
-fn short_packets_and_a_long_stall_of_the_server() {
-    // More packets wait in the socket than a jitter buffer holds.
+fn a_long_server_stall_overfills_no_jitter_buffer() {
+    // More packets wait in the socket than the jitter buffer can hold.
     let mut world = listening(
         22,
         alice_packed(Packing {
@@ -117,5 +126,5 @@ fn short_packets_and_a_long_stall_of_the_server() {
     let stats = view(&world, ALICE).stats;
     assert!((20.0..35.0).contains(&stats.delay_ms), "{stats:?}");
     let again = world.listener.onset(ALICE_HZ, 15 * SECOND).unwrap();
-    assert!(again <= 200 * MS, "heard again after {again:?}");
+    assert!(again <= 200 * MS, "audible again after {again:?}");
 }

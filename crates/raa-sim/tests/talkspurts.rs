@@ -1,4 +1,4 @@
-//! A sender that pauses is silent, not lost, and not one millisecond of its next word is cut off.
+//! Pauses of a sender are silence and not losses, and nothing of the next talkspurt is cut off.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,19 +18,19 @@ fn link() -> Link {
     }
 }
 
-fn assert_nothing_was_lost(world: &World, what: &str) {
+fn assert_nothing_was_lost(world: &World, case: &str) {
     let stats = view(world, ALICE).stats;
     assert_eq!(
         (stats.lost, stats.late, stats.concealed),
         (0, 0, 0),
-        "{what}: {stats:?}"
+        "{case}: {stats:?}"
     );
 }
 
-/// Speaks for 3 s, pauses, and speaks for 3 s again; the listener of the mix hears all of it.
+/// Speaks for 3 s, pauses, and speaks for 3 s again; all of it must be in the mix.
 #[track_caller]
 fn check(length: Duration, pause: Pause, marks_talkspurts: bool) {
-    let what = format!("{length:?} of {pause:?}, marker {marks_talkspurts}");
+    let case = format!("{length:?} of {pause:?}, marker {marks_talkspurts}");
     let mut alice = alice();
     alice.marks_talkspurts = marks_talkspurts;
     let mut world = listening(31, alice, link());
@@ -42,23 +42,23 @@ fn check(length: Duration, pause: Pause, marks_talkspurts: bool) {
     world.run_for(3 * SECOND);
     world.sender(0).pause(Pause::Nothing);
     world.run_for(SECOND);
-    assert_nothing_was_lost(&world, &what);
-    // 20 ms of capture, 20 to 25 of network, 25 to 40 of buffer, up to 20 until the slot; until then
-    // the last word may still fade out.
+    assert_nothing_was_lost(&world, &case);
+    // 20 ms of capture, 20 to 25 ms of network, 25 to 40 ms of buffer and up to 20 ms until the
+    // slot. Before that, the end of the previous talkspurt may still fade out.
     let earliest = resumed + 70 * MS;
     let onset = earliest - resumed + world.listener.onset(ALICE_HZ, earliest).unwrap();
-    assert!(onset <= 130 * MS, "{what}: onset after {onset:?}");
-    let heard = world.listener.audible(ALICE_HZ, earliest, world.now());
-    // The concealment after the last packet is heard for 70 ms at half its level.
+    assert!(onset <= 130 * MS, "{case}: onset after {onset:?}");
+    let audible = world.listener.audible(ALICE_HZ, earliest, world.now());
+    // The concealment after the last packet is above half the level for 70 ms.
     let expected = 3000 * MS..=3100 * MS;
     assert!(
-        expected.contains(&(heard + 10 * MS)),
-        "{what}: heard {heard:?}"
+        expected.contains(&(audible + 10 * MS)),
+        "{case}: audible for {audible:?}"
     );
 }
 
 #[test]
-fn pauses_are_silence_whatever_their_length_and_marking() {
+fn pauses_of_any_kind_are_silence() {
     for length in [100 * MS, 400 * MS, 3 * SECOND, 15 * SECOND] {
         for pause in [Pause::Nothing, Pause::KeepAlive] {
             for marks_talkspurts in [true, false] {
@@ -68,10 +68,10 @@ fn pauses_are_silence_whatever_their_length_and_marking() {
     }
 }
 
-/// As above, but watched at the client's meter, slot by slot: after an hour.
+/// Pauses for an hour, and observes the next talkspurt slot by slot with the client's meter.
 #[track_caller]
 fn check_hour(pause: Pause, drift_ppm: f64) {
-    let what = format!("{pause:?}, {drift_ppm} ppm");
+    let case = format!("{pause:?}, {drift_ppm} ppm");
     let mut world = counting(33, alice_with_drift(drift_ppm), link());
     world.run_for(3 * SECOND);
     world.sender(0).pause(pause);
@@ -83,26 +83,26 @@ fn check_hour(pause: Pause, drift_ppm: f64) {
         let ago = view(&world, ALICE).last_sound_ago;
         sounding.extend(ago.is_some_and(|ago| ago < SLOT).then_some(slot));
     }
-    assert_nothing_was_lost(&world, &what);
+    assert_nothing_was_lost(&world, &case);
     assert!(
         (2..=5).contains(&sounding[0]),
-        "{what}: onset in slot {}",
+        "{case}: onset in slot {}",
         sounding[0]
     );
     assert_eq!(
         sounding.len() as u32,
         151 - sounding[0],
-        "{what}: holes after the onset"
+        "{case}: holes after the onset"
     );
     let delay_ms = view(&world, ALICE).stats.delay_ms;
     assert!(
         (20.0..42.0).contains(&delay_ms),
-        "{what}: delay {delay_ms} ms"
+        "{case}: delay {delay_ms} ms"
     );
 }
 
 #[test]
-fn a_pause_of_an_hour_is_silence_even_if_a_clock_drifts() {
+fn an_hour_of_pause_with_drift_is_silence() {
     for pause in [Pause::Nothing, Pause::KeepAlive] {
         for drift_ppm in [0.0, 200.0, -200.0] {
             check_hour(pause, drift_ppm);
@@ -111,7 +111,7 @@ fn a_pause_of_an_hour_is_silence_even_if_a_clock_drifts() {
 }
 
 #[test]
-fn a_player_whose_timestamps_stood_still_is_heard_again_soon() {
+fn a_paused_player_is_audible_again_soon() {
     let mut world = listening(
         32,
         alice(),
@@ -128,6 +128,6 @@ fn a_player_whose_timestamps_stood_still_is_heard_again_soon() {
         let resumed = world.now();
         world.run_for(3 * SECOND);
         let onset = world.listener.onset(ALICE_HZ, resumed + 60 * MS).unwrap() + 60 * MS;
-        assert!(onset < 350 * MS, "{length:?}: heard after {onset:?}");
+        assert!(onset < 350 * MS, "{length:?}: audible after {onset:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! What every simulation begins with. Each test file is a program of its own and needs its own
-//! part of it.
+//! The senders, worlds and units that the simulations share. Each test file is a program of its
+//! own and uses only a part of them.
 
 #![allow(dead_code)]
 
@@ -10,25 +10,25 @@ use raa_core::client::ClientView;
 use raa_sim::world::clip::Packing;
 use raa_sim::{Clip, Link, Sender, World};
 
-/// The first sender of every world.
+/// SSRC of the first sender in every world.
 pub(crate) const ALICE: u32 = 0xa11c_e001;
-/// The second one.
+/// SSRC of the second sender.
 pub(crate) const BOB: u32 = 0x0b0b_0002;
-/// The tone of the first sender.
+/// Pitch of the first sender.
 pub(crate) const ALICE_HZ: u32 = 800;
-/// The tone of the second one.
+/// Pitch of the second sender.
 pub(crate) const BOB_HZ: u32 = 1400;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
-/// Alice's tone in packets of 20 ms, from the world's start on.
+/// Alice, who sends a tone in packets of 20 ms from the start on.
 pub(crate) fn alice() -> Sender {
     alice_with_drift(0.0)
 }
 
-/// Alice with a clock that is fast by so much.
+/// Alice with a clock that is fast by `drift_ppm`.
 pub(crate) fn alice_with_drift(drift_ppm: f64) -> Sender {
     Sender::new(
         ALICE,
@@ -38,31 +38,31 @@ pub(crate) fn alice_with_drift(drift_ppm: f64) -> Sender {
     )
 }
 
-/// Alice with packets of another length.
+/// Alice with other packets.
 pub(crate) fn alice_packed(packing: Packing) -> Sender {
     let clip = Clip::packed(ALICE_HZ, packing).unwrap();
     Sender::new(ALICE, Arc::new(clip), Duration::ZERO, 0.0)
 }
 
-/// Bob's tone in packets of 20 ms, half a frame apart from Alice's.
+/// Bob, who sends another tone, half a frame later than Alice.
 pub(crate) fn bob() -> Sender {
     bob_packed(Packing::default())
 }
 
-/// Bob with packets of another length.
+/// Bob with other packets.
 pub(crate) fn bob_packed(packing: Packing) -> Sender {
     let clip = Clip::packed(BOB_HZ, packing).unwrap();
     Sender::new(BOB, Arc::new(clip), 10 * MS, 0.0)
 }
 
-/// A world that only counts, with one sender.
+/// A world with one sender, whose listener only counts frames.
 pub(crate) fn counting(seed: u64, sender: Sender, link: Link) -> World {
     let mut world = World::new(seed).unwrap();
     world.add(sender, link);
     world
 }
 
-/// A world that hears both tones, with Alice alone.
+/// A world with one sender, whose listener measures both tones.
 pub(crate) fn listening(seed: u64, sender: Sender, link: Link) -> World {
     let mut world = World::listening(seed, &[ALICE_HZ, BOB_HZ]).unwrap();
     world.add(sender, link);
