@@ -57,7 +57,7 @@ pub(crate) enum ClientState {
     Offline,
     /// The server does not know this client.
     Unlisted,
-    /// The server's response does not tell.
+    /// The server's response does not contain it.
     Unknown,
 }
 

@@ -2,14 +2,13 @@
 //!
 //! Always: one thread; nothing here waits for the network or the user (see [`Effect`]).
 
+mod commands;
 mod results;
 mod sending;
 mod settings;
 
 use std::fmt::Display;
 use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
 
 use windows::Win32::Globalization::GetUserDefaultUILanguage;
 use windows::Win32::UI::WindowsAndMessaging::{
@@ -24,14 +23,11 @@ use super::handle::Window;
 use super::message_box::Message;
 use super::paths::Files;
 use super::tray::{Balloon, BalloonKind, Tray};
-use super::{autostart, clipboard, diagnose, shell, window};
+use super::{autostart, window};
 use crate::settings::ini_files::{Fault, Stored};
-use crate::ui::server_test::{self, TestResult};
+use crate::ui::server_test;
 use crate::ui::texts::{Language, Text};
-use crate::ui::view::{self, MenuCommand, MenuState};
-
-/// The limit for each step of the server test when the diagnostics are copied.
-const DIAGNOSTICS_LIMIT: Duration = Duration::from_secs(1);
+use crate::ui::view::{self, MenuState};
 
 /// The initial state of the user interface.
 #[derive(Debug)]
@@ -152,109 +148,6 @@ impl App {
             starts_with_windows: autostart::is_on(),
             has_page: self.stored.page().is_some(),
         }
-    }
-
-    fn execute(&mut self, command: MenuCommand) -> Effect {
-        match command {
-            MenuCommand::Settings => return self.show_settings(),
-            MenuCommand::Mute => return self.mute(!self.sending.status().muted),
-            MenuCommand::StartWithWindows => return self.start_with_windows(!autostart::is_on()),
-            MenuCommand::OpenPage => return self.open_page(),
-            MenuCommand::CopyDiagnostics => return self.copy_diagnostics(),
-            MenuCommand::About => return self.about(),
-            MenuCommand::Quit => self.quit(),
-        }
-        Effect::Nothing
-    }
-
-    fn mute(&mut self, muted: bool) -> Effect {
-        // Even if the setting cannot be saved.
-        self.sending.mute(muted);
-        self.stored.muted = Some(muted);
-        match self.files.ini.save(&self.stored) {
-            Ok(_backup) => Effect::Nothing,
-            Err(error) => self.warn(Text::NotSaved, &error),
-        }
-    }
-
-    fn start_with_windows(&mut self, wanted: bool) -> Effect {
-        match autostart::set(wanted) {
-            Ok(()) => {
-                if let Some(dialog) = &mut self.dialog {
-                    dialog.set_start_with_windows(wanted);
-                }
-                Effect::Nothing
-            }
-            Err(error) => self.warn(Text::AutostartFailed, &error),
-        }
-    }
-
-    fn open_page(&self) -> Effect {
-        let Some(page) = self.stored.page() else {
-            return Effect::Nothing;
-        };
-        let sender = self.results.sender();
-        let wanted = page.clone();
-        let started = shell::open_page(page.clone(), move |opened| {
-            if let Err(error) = opened {
-                let (page, reason) = (wanted, error.to_string());
-                sender.send(Outcome::PageFailed { page, reason });
-            }
-        });
-        match started {
-            Ok(()) => Effect::Nothing,
-            Err(error) => self.page_failed(&page, &error.to_string()),
-        }
-    }
-
-    fn page_failed(&self, page: &str, reason: &str) -> Effect {
-        let values: [(&str, &dyn Display); 2] = [("page", &page), ("reason", &reason)];
-        self.message(self.language.fill(Text::PageFailed, &values))
-    }
-
-    /// Copies the diagnostics once the server has been tested.
-    fn copy_diagnostics(&mut self) -> Effect {
-        let Some(server) = self.stored.server.clone() else {
-            return self.copy(None);
-        };
-        let sender = self.results.sender();
-        let test = self.server_test(server);
-        let run = move || sender.send(Outcome::Diagnosed(test.run(DIAGNOSTICS_LIMIT)));
-        if let Err(error) = thread::Builder::new().name("test".into()).spawn(run) {
-            tracing::error!("cannot start the test thread: {error}");
-            return self.copy(None);
-        }
-        Effect::Nothing
-    }
-
-    fn copy(&mut self, tested: Option<&TestResult>) -> Effect {
-        let status = self.sending.status();
-        let text = diagnose::text(&self.stored, &self.files, Some(&status), tested);
-        match clipboard::set_text(self.window, &text) {
-            Ok(()) => {
-                let text = self.language.text(Text::DiagnosticsCopied);
-                self.balloon(Text::Product, text, BalloonKind::Info);
-                Effect::Nothing
-            }
-            Err(error) => self.warn(Text::ClipboardFailed, &error),
-        }
-    }
-
-    fn about(&self) -> Effect {
-        let text = self.language.fill(
-            Text::AboutMessage,
-            &[
-                ("version", &env!("CARGO_PKG_VERSION")),
-                ("settings", &self.files.ini.user.display()),
-                ("log", &self.files.log.display()),
-            ],
-        );
-        Effect::Message(Message {
-            owner: self.owner(),
-            title: self.language.text(Text::AboutTitle).into(),
-            text,
-            is_warning: false,
-        })
     }
 
     /// Applies the settings that another start has written.

@@ -109,7 +109,7 @@ impl Connection {
         sink_name(info).ok_or(SoundServerTrouble::NoSink)
     }
 
-    /// Starts to capture; from here on [`Connection::read`] tells what comes.
+    /// Starts capturing; [`Connection::read`] returns the blocks from now on.
     pub(super) fn record_default_monitor(&mut self) -> Result<(), SoundServerTrouble> {
         let _: CreateRecordStreamReply =
             self.request(&Command::CreateRecordStream(record_parameters()))?;

@@ -347,7 +347,7 @@ fn sound_resets_the_deafness_count() {
 }
 
 #[test]
-fn many_gaps_are_a_fault_and_few_are_not() {
+fn only_many_gaps_are_a_fault() {
     let check = |age: Duration, every: Duration, expected: Result<(), CaptureFault>| {
         let mut bench = Bench::new(CaptureMethod::ProcessLoopback);
         bench.now += age;

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_followed_by_one_line_per_second() {
+    fn one_line_per_second_follows_a_burst() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
         let mut admit = |ms| rate.admit(start + Duration::from_millis(ms));
