@@ -1,8 +1,8 @@
-//! Threads that play the sources' shares of a slot when one core hardly suffices.
+//! Threads that share the work of a slot when one core is hardly enough.
 //!
-//! While a slot's work is short, the engine does it alone: waking others costs more than they
-//! save. Always: the mix is the same bit for bit, whoever plays the shares; the threads sleep
-//! while they are not needed, and have ended when the engine has.
+//! While a slot's work is short, the engine does it alone: waking other threads would cost more than
+//! they save. Always: the mixes are the same bit for bit, whichever thread does a job; the threads
+//! sleep while they are not needed, and have ended when the engine has.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,20 +16,19 @@ use tracing::{info, warn};
 
 use super::priority;
 
-/// More would wait for each other more than they help.
+/// Maximum number of threads; more would wait for each other more than they help.
 const MAX_WORKERS: usize = 8;
-/// Slots with so much work, on average, are shared out: one core still suffices for it, but not
-/// for much more.
+/// Average work per slot from which on it is shared: one core can still do it, but not much more.
 const SHARE_FROM: Duration = Duration::from_millis(12);
-/// A single one with so much is reason enough.
+/// Work of a single slot from which on the next ones are shared at once.
 const SHARE_AT_ONCE_FROM: Duration = Duration::from_millis(16);
-/// With less than this, on average, the engine is alone again. Two threads that decode at once
-/// often share a core's units, and then each takes longer.
+/// Average work per slot below which the engine is alone again. It is well below [`SHARE_FROM`],
+/// because two threads that decode at once often share a core's units and each takes longer.
 const ALONE_BELOW: Duration = Duration::from_millis(9);
-/// The average is over about so many slots: a second.
+/// Slots over which the work is averaged: a second.
 const AVERAGED_SLOTS: u32 = 50;
 
-/// Calls `work` with as many threads at hand as the machine has cores, and ends them after it.
+/// Calls `work` with a pool of as many threads as the machine has cores, and ends them afterwards.
 pub(super) fn with_workers(work: impl FnOnce(Workers<'_>) + Send) {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = cores.min(MAX_WORKERS);
@@ -42,43 +41,43 @@ pub(super) fn with_workers(work: impl FnOnce(Workers<'_>) + Send) {
         .thread_name(|n| format!("mixer-{n}"))
         .start_handler(|_| _ = priority::raise())
         .build_scoped(rayon::ThreadBuilder::run, |pool| {
-            info!(threads, "worker threads are ready for many sources");
+            info!(threads, "worker threads are ready");
             work.take().map(|work| work(Workers::new(Some(pool))))
         });
     if let Err(error) = done {
-        warn!(%error, "the engine has no worker threads");
+        warn!(%error, "worker threads cannot be started; the engine works alone");
     }
     if let Some(work) = work {
         work(Workers::new(None));
     }
 }
 
-/// See the module's text.
+/// Plays slots, with the threads if the work is long.
 pub(super) struct Workers<'a> {
     pool: Option<&'a ThreadPool>,
-    load: Load,
+    sharing: Sharing,
 }
 
 impl<'a> Workers<'a> {
     fn new(pool: Option<&'a ThreadPool>) -> Self {
         Self {
             pool,
-            load: Load::default(),
+            sharing: Sharing::default(),
         }
     }
 
     /// Plays the slot that is due by `now`.
     pub(super) fn play(&mut self, hub: &mut Hub, now: Instant) {
         let mut slot = Slot {
-            pool: self.pool.filter(|_| self.load.is_shared),
+            pool: self.pool.filter(|_| self.sharing.is_on),
             work: Duration::ZERO,
         };
         hub.handle_timeout_with(now, &mut slot);
-        self.load.note(slot.work);
+        self.sharing.note(slot.work);
     }
 }
 
-/// Carries out the jobs of one slot.
+/// Runs the jobs of one slot.
 struct Slot<'a> {
     /// The threads that share the work; `None` when the engine does it alone.
     pool: Option<&'a ThreadPool>,
@@ -89,21 +88,21 @@ struct Slot<'a> {
 impl Executor for Slot<'_> {
     fn run<T: Send>(&mut self, jobs: &mut [T], job: impl Fn(&mut T) + Sync) {
         self.work += match self.pool {
-            Some(pool) if jobs.len() > 1 => run_at_once(pool, jobs, job),
-            _ => run_in_turn(jobs, job),
+            Some(pool) if jobs.len() > 1 => run_in_parallel(pool, jobs, job),
+            _ => run_in_sequence(jobs, job),
         };
     }
 }
 
-/// Returns how long it took.
-fn run_in_turn<T>(jobs: &mut [T], job: impl Fn(&mut T)) -> Duration {
+/// Returns the time that it took.
+fn run_in_sequence<T>(jobs: &mut [T], job: impl Fn(&mut T)) -> Duration {
     let started = Instant::now();
     jobs.iter_mut().for_each(job);
     started.elapsed()
 }
 
-/// Returns how long it would have taken one thread.
-fn run_at_once<T: Send>(
+/// Returns the time that it took, summed over the threads.
+fn run_in_parallel<T: Send>(
     pool: &ThreadPool,
     jobs: &mut [T],
     job: impl Fn(&mut T) + Sync,
@@ -119,14 +118,14 @@ fn run_at_once<T: Send>(
     Duration::from_nanos(busy.into_inner())
 }
 
-/// Decides whether slots are shared out.
+/// Decides whether the work of slots is shared.
 #[derive(Debug, Default)]
-struct Load {
+struct Sharing {
     average: Duration,
-    is_shared: bool,
+    is_on: bool,
 }
 
-impl Load {
+impl Sharing {
     /// Takes note of a slot's work, summed over all threads.
     fn note(&mut self, work: Duration) {
         self.average = (self.average * (AVERAGED_SLOTS - 1) + work) / AVERAGED_SLOTS;
@@ -134,9 +133,9 @@ impl Load {
             self.average = self.average.max(SHARE_FROM);
         }
         if self.average >= SHARE_FROM {
-            self.is_shared = true;
+            self.is_on = true;
         } else if self.average < ALONE_BELOW {
-            self.is_shared = false;
+            self.is_on = false;
         }
     }
 }
@@ -148,25 +147,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn much_work_is_shared_out_at_once_and_until_it_has_been_little_for_long() {
-        let mut load = Load::default();
+    fn long_work_is_shared_until_it_stays_short() {
+        let mut sharing = Sharing::default();
         let mut note = |work_ms: u64, slots: u32| {
-            (0..slots).for_each(|_| load.note(Duration::from_millis(work_ms)));
-            load.is_shared
+            (0..slots).for_each(|_| sharing.note(Duration::from_millis(work_ms)));
+            sharing.is_on
         };
-        assert!(!note(11, 500), "one core suffices");
-        assert!(!note(15, 1), "once is no load");
+        assert!(!note(11, 500), "one core is enough");
+        assert!(!note(15, 1), "one slot hardly moves the average");
         assert!(note(15, 50));
-        assert!(note(10, 500), "between the two nothing changes");
-        assert!(note(1, 5), "a few short slots are no reason");
+        assert!(note(10, 500), "nothing changes between the limits");
+        assert!(note(1, 5), "a few short slots hardly move the average");
         assert!(!note(1, 60));
         assert!(!note(10, 500));
-        assert!(note(16, 1), "the next slot may have as much");
+        assert!(note(16, 1), "a very long slot counts at once");
         assert!(!note(8, 200));
     }
 
     #[test]
-    fn the_threads_are_there_for_the_work_and_gone_after_it() {
+    fn threads_live_as_long_as_the_work() {
         let mut threads = Vec::new();
         with_workers(|workers| {
             if let Some(pool) = workers.pool {
