@@ -10,6 +10,8 @@
 mod capture;
 mod files;
 mod link;
+#[cfg(unix)]
+pub mod linux;
 pub mod logging;
 mod reception_log;
 mod resolver;

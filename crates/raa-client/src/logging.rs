@@ -2,12 +2,10 @@
 //!
 //! Always: state changes only, so about one line per second at most.
 
-use serde::Deserialize;
 use tracing::Level;
 
 /// The amount of logging; each level includes those above it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogLevel {
     /// What ends the client.
     Error,

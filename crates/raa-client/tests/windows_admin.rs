@@ -173,15 +173,15 @@ fn version_and_help_are_printed() {
 #[test]
 fn a_wrong_option_is_named_with_what_is_allowed() {
     let case = Case::new();
-    for (options, said) in [
+    for (options, expected) in [
         (
             &["--servr", "a"] as &[_],
-            "--servr is unknown, allowed are --server",
+            "there is no option --servr; the options are --server",
         ),
-        (&["--server", "a:0"], "allowed are 1 to 65535"),
+        (&["--server", "a:0"], "with a port from 1 to 65535"),
         (
             &["--source", "tone"],
-            "allowed are automatic and device:NAME-OR-ID",
+            "it must be automatic or device:NAME-OR-ID",
         ),
         (
             &["--source", "device:Nobody has it", "--server", "a"],
@@ -191,7 +191,7 @@ fn a_wrong_option_is_named_with_what_is_allowed() {
         let answer = case.run(options);
         assert_eq!(answer.code, 2, "{answer:?}");
         assert!(answer.error.starts_with("raa-client: "), "{answer:?}");
-        assert!(answer.error.contains(said), "{answer:?}");
+        assert!(answer.error.contains(expected), "{answer:?}");
     }
     assert!(!case.ini_text().contains("\nserver ="), "nothing is stored");
 }
@@ -287,7 +287,7 @@ fn diagnose_names_what_does_not_work() {
         "server          127.0.0.1:9",
         "addresses       127.0.0.1:9",
         "server test     failed: ",
-        "muted is \"7\", allowed are yes and no",
+        "muted is \"7\"; it must be yes or no",
         "Does not work: the server's page: ",
     ];
     for words in said {
@@ -309,7 +309,7 @@ fn defaults_beside_the_program_are_for_everybody() {
         "{answer:?}"
     );
     assert!(!answer.out.contains("00000001"), "{answer:?}");
-    assert!(answer.out.contains("ssrc is not used"), "{answer:?}");
+    assert!(answer.out.contains("ssrc is ignored"), "{answer:?}");
     assert!(
         !case.ini_text().contains("\nserver ="),
         "it stays beside the program"

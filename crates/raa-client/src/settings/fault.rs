@@ -1,133 +1,190 @@
-//! What is wrong with the settings, in sentences for the person who wrote them.
+//! What can be wrong with settings, in sentences for the person who wrote them.
 //!
-//! Always: file, key, value and what is allowed are named.
+//! On Linux every fault ends the program. On Windows most are reported and the client runs with
+//! the rest of the settings; `ui::texts` translates those.
+//! Always: the place, the key, the value and what is allowed are named.
 
-use std::io;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use crate::settings::Ssrc;
-use crate::settings::ini::DamageReason;
+use super::keys::{Allowed, Platform};
+use super::values::Ssrc;
 
-/// Something in a settings file that a person should put right. The client runs all the same.
+/// A fault in the settings. Each platform constructs some of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// A value that is not allowed; the default is used.
-    #[error("{file}: {key} is \"{value}\", allowed are {allowed}", file = .file.display())]
+#[allow(dead_code)]
+pub(crate) enum Fault {
+    /// A file holds a value that is not allowed.
+    #[error("{place}: {key} is {value}; it must be {allowed}")]
     Value {
-        /// Which file.
-        file: PathBuf,
-        /// Which key.
+        place: Place,
         key: &'static str,
-        /// What stands there.
+        /// The value as the file writes it.
         value: String,
-        /// What may stand there.
-        allowed: &'static str,
+        allowed: Allowed,
     },
-    /// A key that means nothing, most likely a misspelt one.
-    #[error("{file}: the key {key} is unknown, allowed are {allowed}", file = .file.display())]
+    /// An option has a value that is not allowed.
+    #[error("{option} is \"{value}\"; it must be {allowed}")]
+    Option {
+        option: String,
+        value: String,
+        allowed: Allowed,
+    },
+    /// A file holds a key that does not exist, most likely a misspelt one.
+    #[error("{place}: there is no key {key}; the keys are {known}")]
     UnknownKey {
-        /// Which file.
-        file: PathBuf,
-        /// Which key.
+        place: Place,
         key: String,
-        /// All keys.
-        allowed: String,
+        known: String,
     },
-    /// A key that stands twice.
-    #[error("{file}: {key} stands there twice; the first one counts", file = .file.display())]
-    Twice {
-        /// Which file.
-        file: PathBuf,
-        /// Which key.
-        key: &'static str,
-    },
-    /// There are values, and none in the section that is read.
+    /// An ini file holds a key twice.
+    #[error("{file}: {key} is set twice; the first value is used", file = .file.display())]
+    Twice { file: PathBuf, key: &'static str },
+    /// An ini file has values, but none in the section that is read.
+    #[error("{file} has no [raa-client] section and was ignored", file = .file.display())]
+    NoSection { file: PathBuf },
+    /// The machine-wide ini file holds an SSRC.
     #[error(
-        "{file}: nothing stands below [raa-client], so nothing of it is used",
-        file = .file.display()
+        "{file}: ssrc is ignored here, because every user of this file would have the same one; \
+         remove it", file = .file.display()
     )]
-    NoSection {
-        /// Which file.
-        file: PathBuf,
-    },
-    /// A machine-wide SSRC, which is not used.
-    #[error(
-        "{file}: ssrc is not used, because every computer and user with this file would have \
-         the same one; remove it", file = .file.display()
-    )]
-    SharedSsrc {
-        /// Which file.
-        file: PathBuf,
-    },
-    /// A machine-wide file that cannot be read.
+    SharedSsrc { file: PathBuf },
+    /// A file exists but cannot be read.
     #[error("cannot read {file}: {error}", file = .file.display())]
-    Unreadable {
-        /// Which file.
-        file: PathBuf,
-        /// Why.
-        error: String,
-    },
-    /// A file that is no ini file; what is left of it is used.
+    Unreadable { file: PathBuf, error: String },
+    /// A TOML file that cannot be parsed.
+    #[error("{file}: {error}", file = .file.display())]
+    Syntax { file: PathBuf, error: String },
+    /// An ini file that cannot be parsed; the lines that can be read are used.
     #[error("{file} is damaged: {reason}{kept}", file = .file.display(), kept = kept_as(.kept))]
     Damaged {
-        /// Which file.
         file: PathBuf,
-        /// How.
-        reason: DamageReason,
-        /// Where it is kept, or why not; `None` for a machine-wide file, which is left as it is.
+        reason: Damage,
+        /// The copy that was made of it, or why there is none; `None` for the machine-wide file,
+        /// which stays as it is.
         kept: Option<Result<PathBuf, String>>,
+    },
+    /// No server is set anywhere.
+    #[error(
+        "no server is set: add --server HOST[:PORT], or {entry} to {file}",
+        entry = entry(*.platform, "server", "HOST:PORT"), file = .file.display()
+    )]
+    NoServer { platform: Platform, file: PathBuf },
+    /// The folder of the settings is not known.
+    #[error("no folder for the settings: {variable} is not set; set it, or use {option}")]
+    NoFolder {
+        variable: &'static str,
+        option: &'static str,
+    },
+    /// The SSRC could not be saved.
+    #[error(
+        "cannot save this client's SSRC in {file}: {error}; make the file writable, add {entry} \
+         to it, or use another one with {option}",
+        file = .file.display(), entry = entry(*.platform, "ssrc", .ssrc),
+        option = file_option(*.platform)
+    )]
+    SsrcNotSaved {
+        platform: Platform,
+        file: PathBuf,
+        ssrc: Ssrc,
+        error: String,
     },
 }
 
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: PathBuf,
+    /// The number of the line, from 1, where it is known.
+    pub(crate) line: Option<usize>,
+}
+
+/// What makes a file no ini file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(test), allow(dead_code))]
+pub(crate) enum Damage {
+    /// Bytes that are not valid in this encoding.
+    #[error("it is not valid {0}")]
+    NotText(&'static str),
+    /// The line with this number, from 1, cannot be understood.
+    #[error("line {0} is not empty, a comment, a [section] or KEY = VALUE")]
+    Line(usize),
+    /// The file has more than this many bytes.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+}
+
 impl Fault {
-    pub(super) fn damaged(
-        file: &Path,
-        reason: DamageReason,
-        kept: Option<io::Result<PathBuf>>,
-    ) -> Self {
-        Self::Damaged {
-            file: file.to_owned(),
-            reason,
-            kept: kept.map(|kept| kept.map_err(|error| error.to_string())),
-        }
+    pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        let (file, error) = (file.to_owned(), error.to_string());
+        Self::Unreadable { file, error }
     }
 
-    /// Whether it is the value of this key that is not allowed.
-    pub(super) fn is_about(&self, wanted: &str) -> bool {
-        matches!(self, Self::Value { key, .. } if *key == wanted)
+    /// Returns the fault of an ini file without a server.
+    #[cfg(windows)]
+    pub(crate) fn no_server(file: PathBuf) -> Self {
+        let platform = Platform::Windows;
+        Self::NoServer { platform, file }
+    }
+
+    /// Returns the files that the sentence names.
+    #[cfg(any(windows, test))]
+    pub(crate) fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Damaged {
+                file,
+                kept: Some(Ok(copy)),
+                ..
+            } => vec![file, copy],
+            Self::Value { place, .. } | Self::UnknownKey { place, .. } => vec![&mut place.file],
+            Self::Twice { file, .. }
+            | Self::NoSection { file }
+            | Self::SharedSsrc { file }
+            | Self::Unreadable { file, .. }
+            | Self::Syntax { file, .. }
+            | Self::Damaged { file, .. }
+            | Self::NoServer { file, .. }
+            | Self::SsrcNotSaved { file, .. } => vec![file],
+            Self::Option { .. } | Self::NoFolder { .. } => Vec::new(),
+        }
+    }
+}
+
+/// A file as a whole.
+impl From<&Path> for Place {
+    fn from(file: &Path) -> Self {
+        let file = file.to_owned();
+        Self { file, line: None }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        self.line.map_or(Ok(()), |line| write!(f, ", line {line}"))
+    }
+}
+
+/// Returns the line that sets a key.
+fn entry(platform: Platform, key: &str, value: impl Display) -> String {
+    match platform {
+        Platform::Linux => format!("{key} = \"{value}\""),
+        Platform::Windows => format!("{key} = {value}"),
+    }
+}
+
+/// Returns the option that names another file or folder for the settings.
+fn file_option(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Linux => "--config",
+        Platform::Windows => "--settings-dir",
     }
 }
 
 fn kept_as(kept: &Option<Result<PathBuf, String>>) -> String {
     match kept {
         None => String::new(),
-        Some(Ok(copy)) => format!("; it is kept as {}", copy.display()),
-        Some(Err(error)) => format!("; it could not be kept aside and mended: {error}"),
+        Some(Ok(copy)) => format!("; it was kept as {}", copy.display()),
+        Some(Err(error)) => format!("; it could not be copied and repaired: {error}"),
     }
-}
-
-/// Why there are no settings to run with.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The user's file is there and cannot be read.
-    #[error("cannot read {file}: {error}", file = .file.display())]
-    Unreadable {
-        /// Which file.
-        file: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The SSRC could not be kept.
-    #[error(
-        "cannot keep this client's SSRC in {file}: {error}; make room and let the file be \
-         written, or add ssrc = {ssrc} to it yourself", file = .file.display()
-    )]
-    NotKept {
-        /// Which file.
-        file: PathBuf,
-        /// What was to be kept.
-        ssrc: Ssrc,
-        /// Why not.
-        error: io::Error,
-    },
 }

@@ -1,62 +1,45 @@
-//! An ini file as a person keeps it: only the values that are set change, every other byte stays.
+//! An ini file that changes only where a value is set; every other byte stays as it is.
 //!
-//! Lines are kept as they are; what they mean is worked out when it is asked for. Sections and
-//! keys are compared without regard to case. Of a key that stands twice the first counts, as for
-//! Windows itself. A value is the rest of its line, without one pair of quotes around it, so a
-//! comment stands on a line of its own.
-//! Always: `decode(document.encode())` gives the document back; no bytes make it panic.
+//! Lines are kept as text and interpreted on demand. Sections and keys are compared without
+//! regard to case. If a key is set twice, the first one counts, as in Windows itself. A value is
+//! the rest of its line, without one pair of quotes around it, so a comment needs its own line.
+//! Always: `decode(document.encode())` returns the same document; no input makes it panic.
 
 mod encoding;
 
 use encoding::Encoding;
 
-/// A document larger than this is no settings file; it is not even read.
-pub const MAX_BYTES: u64 = 1 << 20;
+use super::fault::Damage;
 
-/// See the module's text.
+/// The contents of an ini file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    lines: Vec<Line>,
+pub(super) struct Document {
+    lines: Vec<IniLine>,
     encoding: Encoding,
 }
 
-/// One line, as it was read or is to be written.
+/// One line, as it was read or will be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
-    /// Without its end.
+struct IniLine {
+    /// The text without its line ending.
     text: String,
     /// `\r\n`, `\n`, or nothing at the end of the document.
     end: &'static str,
 }
 
-/// What is wrong with a file that is no ini file, and what is left of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Damage {
-    /// What is wrong.
-    pub reason: DamageReason,
-    /// The lines that are still good.
-    pub rest: Document,
+/// A file that is no ini file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Damaged {
+    /// What is wrong with it.
+    pub(super) reason: Damage,
+    /// The lines that can be read.
+    pub(super) rest: Document,
 }
 
-/// What is wrong with a file that is no ini file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DamageReason {
-    /// Bytes that are no text.
-    #[error("it is not valid {0}")]
-    NotText(&'static str),
-    /// A line that cannot be understood.
-    #[error("line {0} is neither empty, nor a comment, a [section] or KEY = VALUE")]
-    Line(usize),
-    /// Far too large for settings.
-    #[error("it is larger than {MAX_BYTES} bytes")]
-    TooLarge,
-}
-
-/// What a line means.
+/// The meaning of a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning<'a> {
-    /// Blank, or a comment.
+    /// A blank line or a comment.
     Nothing,
     Section(&'a str),
     Entry(&'a str, &'a str),
@@ -64,57 +47,56 @@ enum Meaning<'a> {
 }
 
 impl Document {
-    /// A new document with this text.
-    pub fn new(text: &str) -> Self {
-        // With a byte order mark, editors of any age keep it as UTF-8.
+    /// Creates a document with this text.
+    pub(super) fn new(text: &str) -> Self {
+        // A byte order mark makes old and new editors keep the file as UTF-8.
         Self::of(text, Encoding::Utf8WithMark)
     }
 
-    /// Takes a file's bytes apart: UTF-8, or UTF-16 (little endian) with a byte order mark.
+    /// Reads the bytes of a file: UTF-8, or UTF-16 (little endian) with a byte order mark.
     ///
     /// # Errors
-    /// [`Damage`], which has what is left.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Box<Damage>> {
-        let (text, encoding, is_whole) = encoding::decode(bytes);
+    /// [`Damaged`], which holds the lines that can be read.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Box<Damaged>> {
+        let (text, encoding, is_valid) = encoding::decode(bytes);
         let document = Self::of(&text, encoding);
-        let bad = document.lines.iter().position(Line::is_bad);
+        let bad = document.lines.iter().position(IniLine::is_bad);
         let reason = match bad {
-            _ if !is_whole => DamageReason::NotText(encoding.name()),
-            Some(at) => DamageReason::Line(at + 1),
+            _ if !is_valid => Damage::NotText(encoding.name()),
+            Some(at) => Damage::Line(at + 1),
             None => return Ok(document),
         };
         let rest = document.without_bad_lines();
-        Err(Box::new(Damage { reason, rest }))
+        Err(Box::new(Damaged { reason, rest }))
     }
 
     fn of(text: &str, encoding: Encoding) -> Self {
-        let lines = text.split_inclusive('\n').map(Line::of).collect();
+        let lines = text.split_inclusive('\n').map(IniLine::of).collect();
         Self { lines, encoding }
     }
 
-    /// The file's bytes.
-    pub fn encode(&self) -> Vec<u8> {
+    /// Returns the bytes of the file.
+    pub(super) fn encode(&self) -> Vec<u8> {
         let texts = self.lines.iter().flat_map(|line| [&line.text, line.end]);
         self.encoding.encode(&texts.collect::<String>())
     }
 
-    /// The value of a key; `None` when it is missing.
-    pub fn get(&self, section: &str, key: &str) -> Option<&str> {
+    /// Returns the value of a key; `None` if it is missing.
+    pub(super) fn get(&self, section: &str, key: &str) -> Option<&str> {
         let mut entries = self.entries();
         let entry = entries.find(|(at, found, _)| is(at, section) && is(found, key));
         entry.map(|(_, _, value)| value)
     }
 
-    /// Section, key and value of every entry, in order; before the first section its name is
-    /// empty.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+    /// Returns section, key and value of every entry, in order. The section is empty before the
+    /// first header.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.numbered_entries().map(|(_, entry)| entry)
     }
 
-    /// Gives a key a value, in the line where it stands, else below the comment that shows it
-    /// (`;key = ...`), else at the end of its section. Line breaks and other characters that no
-    /// line can have become spaces.
-    pub fn set(&mut self, section: &str, key: &str, value: &str) {
+    /// Sets a key where it stands, otherwise below the comment that shows it (`;key = ...`),
+    /// otherwise at the end of its section. Characters that a line cannot hold become spaces.
+    pub(super) fn set(&mut self, section: &str, key: &str, value: &str) {
         let value = quoted(&value.replace(|c| !is_readable(c), " "));
         if let Some(at) = self.line_of(section, key) {
             let line = &mut self.lines[at];
@@ -125,14 +107,14 @@ impl Document {
         self.insert(at, format!("{key} = {value}"));
     }
 
-    /// Removes a key, wherever it stands in its section.
-    pub fn remove(&mut self, section: &str, key: &str) {
+    /// Removes every entry of a key in this section.
+    pub(super) fn remove(&mut self, section: &str, key: &str) {
         while let Some(at) = self.line_of(section, key) {
             self.lines.remove(at);
         }
     }
 
-    /// The indices of lines that are entries, with section, key and value.
+    /// Returns the entries with the indices of their lines.
     fn numbered_entries(&self) -> impl Iterator<Item = (usize, (&str, &str, &str))> {
         let mut section = "";
         let lines = self.lines.iter().enumerate();
@@ -152,15 +134,15 @@ impl Document {
             .map(|(at, _)| at)
     }
 
-    /// Where a new entry goes; the section is made if need be.
+    /// Returns where a new entry goes, after creating the section if needed.
     fn place_for(&mut self, section: &str, key: &str) -> usize {
         let is_header =
-            |line: &Line| matches!(line.meaning(), Meaning::Section(name) if is(name, section));
+            |line: &IniLine| matches!(line.meaning(), Meaning::Section(name) if is(name, section));
         let Some(header) = self.lines.iter().position(is_header) else {
             self.insert(self.lines.len(), format!("[{section}]"));
             return self.lines.len();
         };
-        let is_other = |line: &Line| matches!(line.meaning(), Meaning::Section(_));
+        let is_other = |line: &IniLine| matches!(line.meaning(), Meaning::Section(_));
         let body = &self.lines[header + 1..];
         let body = &body[..body.iter().position(is_other).unwrap_or(body.len())];
         let example = body.iter().position(|line| line.shows(key));
@@ -175,10 +157,10 @@ impl Document {
         {
             before.end = end;
         }
-        self.lines.insert(at, Line { text, end });
+        self.lines.insert(at, IniLine { text, end });
     }
 
-    /// As the document has it; as Windows has it where there is nothing to go by.
+    /// Returns the document's line ending; that of Windows if there is none to follow.
     fn line_end(&self) -> &'static str {
         let ends = self.lines.iter().map(|line| line.end);
         ends.into_iter()
@@ -192,7 +174,7 @@ impl Document {
     }
 }
 
-impl Line {
+impl IniLine {
     fn of(text: &str) -> Self {
         let without = |end: &'static str| text.strip_suffix(end).map(|text| (text, end));
         let (text, end) = without("\r\n")
@@ -227,15 +209,15 @@ impl Line {
         self.meaning() == Meaning::Bad
     }
 
-    /// Whether it is a comment that would be an entry of this key.
+    /// Returns whether the line is a comment that would be an entry of this key.
     fn shows(&self, key: &str) -> bool {
         let example = comment(self.text.trim()).and_then(|text| text.split_once('='));
         example.is_some_and(|(shown, _)| is(shown.trim(), key))
     }
 }
 
-/// Control characters, byte order marks and what stands for undecodable bytes come from damage,
-/// never from a person.
+/// Returns whether a person can have typed the character. Control characters, byte order marks
+/// and replacement characters come from damage.
 fn is_readable(c: char) -> bool {
     c == '\t' || !(c.is_control() || matches!(c, '\u{feff}' | char::REPLACEMENT_CHARACTER))
 }
@@ -244,19 +226,19 @@ fn is(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// What a comment says.
+/// Returns the text of a comment.
 fn comment(text: &str) -> Option<&str> {
     text.strip_prefix([';', '#'])
 }
 
-/// The name of a section, behind whose bracket only a comment may stand.
+/// Returns the name of a section; only a comment may follow its bracket.
 fn section(rest: &str) -> Option<&str> {
     let (name, rest) = rest.split_once(']')?;
     let rest = rest.trim();
     (rest.is_empty() || comment(rest).is_some()).then(|| name.trim())
 }
 
-/// An entry up to where its value begins.
+/// Returns an entry up to where its value begins.
 fn until_value(text: &str) -> &str {
     let sign = text.find('=').map_or(text.len(), |at| at + 1);
     let value = &text[sign..];
@@ -270,7 +252,7 @@ fn unquoted(value: &str) -> &str {
     inner.unwrap_or(value)
 }
 
-/// With quotes where reading would take something off.
+/// Adds quotes where reading would otherwise remove something.
 fn quoted(value: &str) -> String {
     if unquoted(value.trim()) == value {
         value.to_owned()

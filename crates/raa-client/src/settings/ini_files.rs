@@ -1,213 +1,110 @@
-//! The settings of a client with a face: two ini files and the command line, one over the other.
+//! The settings files on Windows: the user's ini file over machine-wide defaults.
 //!
-//! A machine-wide file beside the program gives defaults, the user's own file wins over it, and
-//! what the command line or the dialog says is saved into the user's.
-//! Always: a value of [`Stored`] is valid; what is wrong in a file is a [`Fault`], and the rest
-//! of the file is used; nothing that a person wrote is lost, as a file that is damaged, or whose
-//! invalid values are replaced, is kept aside first.
-
-mod files;
+//! The machine-wide file lies next to the program and is only read. Changes, from the command
+//! line or the settings dialog, are saved into the user's file.
+//! Always: a fault in a file is reported and the rest of the file is used; nothing a person wrote
+//! is lost: a damaged file, or one whose invalid values are replaced, is copied first.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use raa_core::packetizer::Redundancy;
-use raa_core::settings::Name;
-
-pub use super::fault::{Fault, LoadError};
-use super::ini::{Damage, DamageReason, Document};
-use super::keys;
-use crate::logging::LogLevel;
-use crate::settings::{ServerAddress, Settings, Source, Ssrc, host_name};
+use super::fault::{Damage, Fault};
+use super::ini::{Damaged, Document};
+use super::keys::{Allowed, Key, Platform};
+use super::stored::{SourceKind, Stored};
+use super::values::Ssrc;
+use crate::files::{copy_aside, read_up_to, replace};
 
 /// The name of a settings file.
-pub const INI_NAME: &str = "raa-client.ini";
-/// The port of a server's page, unless the settings name the page.
-pub const PAGE_PORT: u16 = 4011;
+pub(crate) const INI_NAME: &str = "raa-client.ini";
 
-/// The section that all keys stand in.
-pub(super) const SECTION: &str = "raa-client";
-/// The documented file that a first start makes.
+/// The section that holds all keys.
+const SECTION: &str = "raa-client";
+/// The documented file that is created at the first start.
 const TEMPLATE: &str = include_str!("../../raa-client.ini");
+/// Maximum size of a settings file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
-/// What the files say; what they say nothing of is `None`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Stored {
-    /// Where to send.
-    pub server: Option<ServerAddress>,
-    /// What to send.
-    pub source: Option<SourceKind>,
-    /// The capture device's endpoint id.
-    pub device: Option<String>,
-    /// The capture device's name for people.
-    pub device_name: Option<String>,
-    /// What this computer calls itself.
-    pub name: Option<Name>,
-    /// The server's page, if it is not where [`Stored::page`] looks for it.
-    pub page: Option<String>,
-    /// Whether nothing is sent for now.
-    pub muted: Option<bool>,
-    /// How many earlier frames a packet of sound carries at least.
-    pub redundancy: Option<Redundancy>,
-    /// How much is logged.
-    pub log_level: Option<LogLevel>,
-    /// Who this client is; there after every [`IniFiles::load`].
-    pub ssrc: Option<Ssrc>,
-}
-
-/// What is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SourceKind {
-    /// What this computer plays.
-    #[default]
-    Automatic,
-    /// What the device of [`Stored::device`] hears.
-    Device,
-}
-
-impl Stored {
-    /// What a client needs to run.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            server: self.server.clone(),
-            source: self.source(),
-            name: self.name.clone().unwrap_or_else(host_name),
-            ssrc: self.ssrc.unwrap_or_else(Ssrc::random),
-            redundancy: self.redundancy.unwrap_or_default(),
-            log_level: self.log_level.unwrap_or_default(),
-        }
-    }
-
-    /// The URL of the server's page, with a slash at its end; `None` while nothing says where it
-    /// is.
-    pub fn page(&self) -> Option<String> {
-        let of_server = || self.server.as_ref().map(page_of);
-        self.page.clone().or_else(of_server)
-    }
-
-    /// These values, and those of `below` where there is none.
-    #[must_use]
-    pub fn over(self, below: Self) -> Self {
-        Self {
-            server: self.server.or(below.server),
-            source: self.source.or(below.source),
-            device: self.device.or(below.device),
-            device_name: self.device_name.or(below.device_name),
-            name: self.name.or(below.name),
-            page: self.page.or(below.page),
-            muted: self.muted.or(below.muted),
-            redundancy: self.redundancy.or(below.redundancy),
-            log_level: self.log_level.or(below.log_level),
-            ssrc: self.ssrc.or(below.ssrc),
-        }
-    }
-
-    fn source(&self) -> Source {
-        match (self.source.unwrap_or_default(), &self.device) {
-            (SourceKind::Device, Some(id)) => Source::Device(id.clone()),
-            _ => Source::Automatic,
-        }
-    }
-}
-
-/// Where a server's page is unless the settings say otherwise.
-pub fn page_of(server: &ServerAddress) -> String {
-    let page = ServerAddress {
-        host: server.host.clone(),
-        port: PAGE_PORT,
-    };
-    format!("http://{page}/")
-}
-
-/// Where the settings are.
+/// The paths of the settings files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IniFiles {
-    /// The user's own file, which is written.
-    pub user: PathBuf,
-    /// The machine-wide defaults, which are only read; `None` where there is no such place.
-    pub machine: Option<PathBuf>,
+pub(crate) struct IniFiles {
+    /// The user's file.
+    pub(crate) user: PathBuf,
+    /// The file with machine-wide defaults, if there is a place for one.
+    pub(crate) machine: Option<PathBuf>,
 }
 
-/// What the files say, and what is wrong with them.
+/// The result of reading the files.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loaded {
-    /// All layers in one.
-    pub stored: Stored,
-    /// For people.
-    pub faults: Vec<Fault>,
+pub(crate) struct Loaded {
+    /// Both layers combined.
+    pub(crate) stored: Stored,
+    /// The faults in both files.
+    pub(crate) faults: Vec<Fault>,
 }
 
 impl IniFiles {
-    /// Reads both files. At the first start it makes the user's file and its SSRC; a user's file
-    /// that is damaged is kept aside and mended.
+    /// Reads both files. The first call creates the user's file and its SSRC. A damaged user's
+    /// file is copied and repaired.
     ///
     /// # Errors
-    /// When the user's file cannot be read, or the SSRC not be kept.
-    pub fn load(&self) -> Result<Loaded, LoadError> {
+    /// When the user's file cannot be read, or the SSRC cannot be saved.
+    pub(crate) fn load(&self) -> Result<Loaded, Fault> {
         let (machine, mut faults) = self.read_machine();
-        let unreadable = |error| LoadError::Unreadable {
-            file: self.user.clone(),
-            error,
-        };
-        let document = match read(&self.user).map_err(unreadable)? {
-            None => None,
-            Some(Ok(document)) => Some(document),
-            Some(Err(damage)) => {
-                let kept = self.mend(&damage);
-                faults.push(Fault::damaged(&self.user, damage.reason, Some(kept)));
-                Some(damage.rest)
+        let document = read(&self.user).map_err(|error| Fault::unreadable(&self.user, &error))?;
+        let user = match document {
+            None => Stored::default(),
+            Some(Ok(document)) => values(&document, &self.user, &mut faults),
+            Some(Err(damaged)) => {
+                let kept = self.repair(&damaged).map_err(|error| error.to_string());
+                faults.push(damage(&self.user, damaged.reason, Some(kept)));
+                values(&damaged.rest, &self.user, &mut faults)
             }
         };
-        let user = document.map_or_else(Stored::default, |document| {
-            keys::read(&document, &self.user, &mut faults)
-        });
         let mut stored = user.over(machine);
         if stored.ssrc.is_none() {
-            stored.ssrc = Some(self.make_ssrc(&stored)?);
+            stored.ssrc = Some(self.create_ssrc(&stored)?);
         }
         Ok(Loaded { stored, faults })
     }
 
-    /// Writes into the user's file what differs from what the files say. Returns where the old
-    /// file is kept if an invalid value of it had to be replaced.
+    /// Writes the values that differ from those of the files into the user's file. Returns the
+    /// path of a copy if an invalid value had to be replaced.
     ///
     /// # Errors
-    /// When the file cannot be read or written; then it is what it was.
-    pub fn save(&self, stored: &Stored) -> io::Result<Option<PathBuf>> {
+    /// When the file cannot be read or written; then it has not changed.
+    pub(crate) fn save(&self, stored: &Stored) -> io::Result<Option<PathBuf>> {
         let (machine, _) = self.read_machine();
         let mut faults = Vec::new();
         let mut document = match read(&self.user)? {
             None => template(),
             Some(Ok(document)) => document,
-            Some(Err(damage)) => {
-                // It is not replaced unless it is safe.
-                self.mend(&damage)?;
-                damage.rest
+            Some(Err(damaged)) => {
+                // Fails unless there is a copy.
+                self.repair(&damaged)?;
+                damaged.rest
             }
         };
-        let before = keys::read(&document, &self.user, &mut faults).over(machine);
-        let changes = keys::differences(&before, stored);
+        let before = values(&document, &self.user, &mut faults).over(machine);
+        let changes = changes(&before, stored);
         if changes.is_empty() && self.user.exists() {
             return Ok(None);
         }
-        let replaced = |fault: &Fault| changes.iter().any(|(key, _)| fault.is_about(key));
-        let kept = if faults.iter().any(replaced) {
-            Some(files::copy_aside(&self.user, "invalid")?)
-        } else {
-            None
-        };
+        let replaces_invalid = changes.iter().any(|(key, _)| is_invalid(key, &faults));
+        let kept = replaces_invalid.then(|| copy_aside(&self.user, "invalid"));
+        let kept = kept.transpose()?;
         for (key, value) in changes {
             match value {
-                Some(value) => document.set(SECTION, key, &value),
-                None => document.remove(SECTION, key),
+                Some(value) => document.set(SECTION, key.name, &value),
+                None => document.remove(SECTION, key.name),
             }
         }
         write(&self.user, &document)?;
         Ok(kept)
     }
 
-    /// The machine-wide layer. Its SSRC would be that of every user and computer, so it is none.
+    /// Reads the machine-wide layer without its SSRC, which would be the same for every user.
     fn read_machine(&self) -> (Stored, Vec<Fault>) {
         let mut faults = Vec::new();
         let Some(file) = &self.machine else {
@@ -216,58 +113,136 @@ impl IniFiles {
         let document = match read(file) {
             Ok(None) => return (Stored::default(), faults),
             Ok(Some(Ok(document))) => document,
-            Ok(Some(Err(damage))) => {
-                faults.push(Fault::damaged(file, damage.reason, None));
-                damage.rest
+            Ok(Some(Err(damaged))) => {
+                faults.push(damage(file, damaged.reason, None));
+                damaged.rest
             }
             Err(error) => {
-                faults.push(Fault::Unreadable {
-                    file: file.clone(),
-                    error: error.to_string(),
-                });
+                faults.push(Fault::unreadable(file, &error));
                 return (Stored::default(), faults);
             }
         };
-        let mut stored = keys::read(&document, file, &mut faults);
+        let mut stored = values(&document, file, &mut faults);
         if stored.ssrc.take().is_some() {
             faults.push(Fault::SharedSsrc { file: file.clone() });
         }
         (stored, faults)
     }
 
-    /// Puts what is left of the user's file in its place, once the damaged one is safe, and says
-    /// where that is.
-    fn mend(&self, damage: &Damage) -> io::Result<PathBuf> {
-        let kept = files::copy_aside(&self.user, "damaged")?;
-        write(&self.user, &damage.rest)?;
-        Ok(kept)
+    /// Copies the damaged user's file, then replaces it by the lines that can be read. Returns
+    /// the path of the copy.
+    fn repair(&self, damaged: &Damaged) -> io::Result<PathBuf> {
+        let copy = copy_aside(&self.user, "damaged")?;
+        write(&self.user, &damaged.rest)?;
+        Ok(copy)
     }
 
-    fn make_ssrc(&self, stored: &Stored) -> Result<Ssrc, LoadError> {
+    fn create_ssrc(&self, stored: &Stored) -> Result<Ssrc, Fault> {
         let ssrc = Ssrc::random();
         let with_ssrc = Stored {
             ssrc: Some(ssrc),
             ..stored.clone()
         };
-        self.save(&with_ssrc).map_err(|error| LoadError::NotKept {
+        let saved = self.save(&with_ssrc);
+        saved.map_err(|error| Fault::SsrcNotSaved {
+            platform: Platform::Windows,
             file: self.user.clone(),
             ssrc,
-            error,
+            error: error.to_string(),
         })?;
         Ok(ssrc)
     }
+}
+
+/// Returns the valid values of a document, and adds its faults.
+fn values(document: &Document, file: &Path, faults: &mut Vec<Fault>) -> Stored {
+    add_overlooked(document, file, faults);
+    let mut stored = Stored::default();
+    let mut add_invalid = |key: &Key, text: &str| {
+        faults.push(Fault::Value {
+            place: file.into(),
+            key: key.name,
+            value: format!("\"{text}\""),
+            allowed: key.allowed,
+        });
+    };
+    for key in Platform::Windows.keys() {
+        let text = document.get(SECTION, key.name).unwrap_or_default().trim();
+        if !text.is_empty() && (key.read)(&mut stored, &canonical(key, text)).is_none() {
+            add_invalid(key, text);
+        }
+        let needs_value = key.name == "device" && stored.source == Some(SourceKind::Device);
+        if text.is_empty() && needs_value {
+            add_invalid(key, text);
+        }
+    }
+    stored
+}
+
+/// Returns the text as the table has it: words are read without regard to case.
+fn canonical(key: &Key, text: &str) -> String {
+    match key.allowed {
+        Allowed::Words(_) => text.to_ascii_lowercase(),
+        Allowed::Number(_) | Allowed::Text(_) => text.to_owned(),
+    }
+}
+
+/// Adds a fault for whatever is not read: keys that do not exist, are set twice, or are not in
+/// the section.
+fn add_overlooked(document: &Document, file: &Path, faults: &mut Vec<Fault>) {
+    let is_ours = |(section, _, _): &(&str, &str, &str)| section.eq_ignore_ascii_case(SECTION);
+    let mut entries = document.entries().peekable();
+    if entries.peek().is_some() && !entries.any(|entry| is_ours(&entry)) {
+        let file = file.to_owned();
+        faults.push(Fault::NoSection { file });
+        return;
+    }
+    let mut seen = Vec::new();
+    for (_, found, _) in document.entries().filter(is_ours) {
+        let is_found = |key: &&Key| key.name.eq_ignore_ascii_case(found);
+        match Platform::Windows.keys().find(is_found) {
+            None => faults.push(Fault::UnknownKey {
+                place: file.into(),
+                key: found.to_owned(),
+                known: Platform::Windows.names(),
+            }),
+            Some(Key { name: key, .. }) if seen.contains(key) => faults.push(Fault::Twice {
+                file: file.to_owned(),
+                key,
+            }),
+            Some(key) => seen.push(key.name),
+        }
+    }
+}
+
+/// Returns the keys whose values differ, with their new values.
+fn changes(before: &Stored, after: &Stored) -> Vec<(&'static Key, Option<String>)> {
+    let keys = Platform::Windows.keys().map(|key| (key, (key.show)(after)));
+    keys.filter(|(key, shown)| *shown != (key.show)(before))
+        .collect()
+}
+
+fn is_invalid(key: &Key, faults: &[Fault]) -> bool {
+    let is_about =
+        |fault: &Fault| matches!(fault, Fault::Value { key: name, .. } if *name == key.name);
+    faults.iter().any(is_about)
+}
+
+fn damage(file: &Path, reason: Damage, kept: Option<Result<PathBuf, String>>) -> Fault {
+    let file = file.to_owned();
+    Fault::Damaged { file, reason, kept }
 }
 
 fn template() -> Document {
     Document::new(&TEMPLATE.replace('\n', "\r\n"))
 }
 
-/// `None` when there is no such file.
-fn read(file: &Path) -> io::Result<Option<Result<Document, Box<Damage>>>> {
-    match files::read(file) {
+/// Reads a file; `None` if it does not exist.
+fn read(file: &Path) -> io::Result<Option<Result<Document, Box<Damaged>>>> {
+    match read_up_to(MAX_BYTES, file) {
         Ok(Some(bytes)) => Ok(Some(Document::decode(&bytes))),
-        Ok(None) => Ok(Some(Err(Box::new(Damage {
-            reason: DamageReason::TooLarge,
+        Ok(None) => Ok(Some(Err(Box::new(Damaged {
+            reason: Damage::TooLarge(MAX_BYTES),
             rest: template(),
         })))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -279,7 +254,7 @@ fn write(file: &Path, document: &Document) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    crate::files::replace(file, &document.encode())
+    replace(file, &document.encode())
 }
 
 #[cfg(test)]

@@ -1,167 +1,265 @@
-//! Values as a settings file has them: texts, to be checked when they are read.
+//! The table of keys: how each setting is called, read, checked, shown and explained.
 //!
-//! Always: what is written is read again as the same value; an empty text is no value.
+//! The TOML file of Linux, the ini files of Windows and both command lines go through it, so a
+//! value is judged the same everywhere. The exception is `source`: a WAV file and a device take
+//! a second word, which each encoding writes in its own way.
+//! Always: `read` understands what `show` returns.
 
-use std::path::Path;
+use std::fmt;
 
 use clap::ValueEnum;
-use raa_core::packetizer::Redundancy;
+use raa_core::packetizer::{MAX_REDUNDANCY, Redundancy};
 use raa_core::settings::Name;
 
-use super::ini_files::{Fault, SECTION, SourceKind, Stored};
+use super::stored::{SourceKind, Stored};
+use super::values::Ssrc;
 use crate::logging::LogLevel;
-use crate::settings::Ssrc;
-use crate::settings::ini::Document;
 
-/// Every key, and what its value may be.
-const KEYS: [(&str, &str); 10] = [
-    (
-        "server",
-        "HOST and HOST:PORT, with a port from 1 to 65535 and IPv6 addresses in brackets",
-    ),
-    ("source", "automatic and device"),
-    ("device", "the id of a capture device, if source is device"),
-    ("device_name", "texts"),
-    ("name", "texts of 1 to 64 characters"),
-    ("page", "URLs that begin with http:// or https://"),
-    ("muted", "yes and no"),
-    ("redundancy", "whole numbers from 0 to 3"),
-    ("log_level", "error, warn, info, debug and trace"),
-    ("ssrc", "8 hexadecimal digits, as in 5f0a11c2"),
+/// One key.
+pub(super) struct Key {
+    /// The name in files.
+    pub(super) name: &'static str,
+    /// The clients that have the key in their files.
+    pub(super) on: &'static [Platform],
+    /// The values that `read` accepts.
+    pub(super) allowed: Allowed,
+    /// The value that is used where none is set, unless it depends on other things.
+    pub(super) default: Option<&'static str>,
+    /// Sets the value; `None` if it is not allowed, and then nothing has changed.
+    pub(super) read: fn(&mut Stored, &str) -> Option<()>,
+    /// Returns the value as files hold it; ini files are written key by key.
+    #[cfg_attr(not(windows), allow(dead_code))]
+    pub(super) show: fn(&Stored) -> Option<String>,
+    /// The option that sets the key for good (Windows) or for this run (Linux).
+    pub(super) option: Option<KeyOption>,
+}
+
+/// The option of a key.
+pub(super) struct KeyOption {
+    /// The name after the two hyphens.
+    pub(super) name: &'static str,
+    /// The clients that have it.
+    pub(super) on: &'static [Platform],
+    /// The placeholder of its value in the help.
+    pub(super) value: &'static str,
+    /// Its line in the help.
+    pub(super) help: &'static str,
+}
+
+/// The two clients: Linux with a TOML file, Windows with ini files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Platform {
+    Linux,
+    Windows,
+}
+
+/// The values of a key; its text completes a sentence that begins with "it must be".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// One of at least two words.
+    Words(&'static [&'static str]),
+    /// A whole number up to this one.
+    Number(u8),
+    /// What the text says.
+    Text(&'static str),
+}
+
+const LINUX: &[Platform] = &[Platform::Linux];
+const WINDOWS: &[Platform] = &[Platform::Windows];
+const BOTH: &[Platform] = &[Platform::Linux, Platform::Windows];
+
+/// All keys, in the order of the documented files.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "server",
+        on: BOTH,
+        allowed: Allowed::Text(
+            "HOST or HOST:PORT, with a port from 1 to 65535 and an IPv6 address in brackets",
+        ),
+        default: None,
+        read: |stored, text| put(&mut stored.server, text.parse().ok()),
+        show: |stored| stored.server.as_ref().map(ToString::to_string),
+        option: Some(KeyOption {
+            name: "server",
+            on: BOTH,
+            value: "HOST[:PORT]",
+            help: "The RAA server; the port is 4010 unless given, an IPv6 address needs brackets",
+        }),
+    },
+    Key {
+        name: "source",
+        on: LINUX,
+        allowed: Allowed::Text("\"pulse\", \"tone\" or { file = \"PATH\" }"),
+        default: Some("pulse"),
+        read: |stored, text| put(&mut stored.source, linux_source(text)),
+        show: |stored| stored.source.as_ref().and_then(show_source),
+        option: None,
+    },
+    Key {
+        name: "source",
+        on: WINDOWS,
+        allowed: Allowed::Words(&["automatic", "device"]),
+        default: Some("automatic"),
+        read: |stored, text| put(&mut stored.source, windows_source(text)),
+        show: |stored| stored.source.as_ref().and_then(show_source),
+        option: None,
+    },
+    Key {
+        name: "device",
+        on: WINDOWS,
+        allowed: Allowed::Text("the endpoint id of a capture device if source is device"),
+        default: None,
+        read: |stored, text| put(&mut stored.device, Some(text.to_owned())),
+        show: |stored| stored.device.clone(),
+        option: None,
+    },
+    Key {
+        name: "device_name",
+        on: WINDOWS,
+        allowed: Allowed::Text("a text"),
+        default: None,
+        read: |stored, text| put(&mut stored.device_name, Some(text.to_owned())),
+        show: |stored| stored.device_name.clone(),
+        option: None,
+    },
+    Key {
+        name: "name",
+        on: BOTH,
+        allowed: Allowed::Text("a text of 1 to 64 printable characters"),
+        default: None,
+        read: |stored, text| put(&mut stored.name, Name::new(text).ok()),
+        show: |stored| stored.name.as_ref().map(|name| name.as_str().to_owned()),
+        option: Some(KeyOption {
+            name: "name",
+            on: BOTH,
+            value: "NAME",
+            help: "The name shown for this computer until an operator sets another, 1 to 64 \
+                   characters [default: its host name]",
+        }),
+    },
+    Key {
+        name: "page",
+        on: WINDOWS,
+        allowed: Allowed::Text("a URL that begins with http:// or https://"),
+        default: None,
+        read: |stored, text| put(&mut stored.page, page(text)),
+        show: |stored| stored.page.clone(),
+        option: None,
+    },
+    Key {
+        name: "muted",
+        on: WINDOWS,
+        allowed: Allowed::Words(&["yes", "no"]),
+        default: Some("no"),
+        read: |stored, text| put(&mut stored.muted, yes_or_no(text)),
+        show: |stored| stored.muted.map(|on| if on { "yes" } else { "no" }.into()),
+        option: None,
+    },
+    Key {
+        name: "redundancy",
+        on: BOTH,
+        allowed: Allowed::Number(MAX_REDUNDANCY),
+        default: Some("1"),
+        read: |stored, text| put(&mut stored.redundancy, redundancy(text)),
+        show: |stored| stored.redundancy.map(|least| least.frames().to_string()),
+        option: Some(KeyOption {
+            name: "redundancy",
+            on: LINUX,
+            value: "N",
+            help: "Minimum number of earlier frames that each packet repeats against loss, 0 to 3",
+        }),
+    },
+    Key {
+        name: "log_level",
+        on: BOTH,
+        allowed: Allowed::Words(&["error", "warn", "info", "debug", "trace"]),
+        default: Some("info"),
+        read: |stored, text| put(&mut stored.log_level, LogLevel::from_str(text, false).ok()),
+        show: |stored| stored.log_level.and_then(show_log_level),
+        option: Some(KeyOption {
+            name: "log-level",
+            on: LINUX,
+            value: "LEVEL",
+            help: "The amount of logging: error, warn, info, debug or trace",
+        }),
+    },
+    Key {
+        name: "ssrc",
+        on: BOTH,
+        allowed: Allowed::Text("8 hexadecimal digits, such as 5f0a11c2"),
+        default: None,
+        read: |stored, text| put(&mut stored.ssrc, Ssrc::parse(text)),
+        show: |stored| stored.ssrc.map(|ssrc| ssrc.to_string()),
+        option: None,
+    },
 ];
 
-/// All values that are valid; what is not becomes a fault.
-pub(super) fn read(document: &Document, file: &Path, faults: &mut Vec<Fault>) -> Stored {
-    note_unknown(document, file, faults);
-    let mut reader = Reader {
-        document,
-        file,
-        faults,
-    };
-    let stored = Stored {
-        server: reader.value("server", |text| text.parse().ok()),
-        source: reader.value("source", source),
-        device: reader.value("device", any),
-        device_name: reader.value("device_name", any),
-        name: reader.value("name", |text| Name::new(text).ok()),
-        page: reader.value("page", page),
-        muted: reader.value("muted", yes_or_no),
-        redundancy: reader.value("redundancy", redundancy),
-        log_level: reader.value("log_level", |text| LogLevel::from_str(text, true).ok()),
-        ssrc: reader.value("ssrc", |text| Ssrc::try_from(text.to_owned()).ok()),
-    };
-    if stored.source == Some(SourceKind::Device) && stored.device.is_none() {
-        reader.refuse("device", "");
-    }
-    stored
-}
-
-/// The keys whose values differ, with what is to stand there in future.
-pub(super) fn differences(old: &Stored, new: &Stored) -> Vec<(&'static str, Option<String>)> {
-    let pairs = texts(old).into_iter().zip(texts(new));
-    pairs
-        .filter(|(old, new)| old != new)
-        .map(|(_, new)| new)
-        .collect()
-}
-
-/// The values as they stand in a file.
-fn texts(stored: &Stored) -> [(&'static str, Option<String>); KEYS.len()] {
-    let source = |kind| match kind {
-        SourceKind::Automatic => "automatic",
-        SourceKind::Device => "device",
-    };
-    let muted = |muted| if muted { "yes" } else { "no" };
-    let log_level = stored.log_level.and_then(|level| level.to_possible_value());
-    [
-        ("server", stored.server.as_ref().map(ToString::to_string)),
-        ("source", stored.source.map(|kind| source(kind).into())),
-        ("device", stored.device.clone()),
-        ("device_name", stored.device_name.clone()),
-        (
-            "name",
-            stored.name.as_ref().map(|name| name.as_str().into()),
-        ),
-        ("page", stored.page.clone()),
-        ("muted", stored.muted.map(|on| muted(on).into())),
-        (
-            "redundancy",
-            stored.redundancy.map(|least| least.frames().to_string()),
-        ),
-        ("log_level", log_level.map(|level| level.get_name().into())),
-        ("ssrc", stored.ssrc.map(|ssrc| ssrc.to_string())),
-    ]
-}
-
-struct Reader<'a> {
-    document: &'a Document,
-    file: &'a Path,
-    faults: &'a mut Vec<Fault>,
-}
-
-impl Reader<'_> {
-    fn value<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let text = self.document.get(SECTION, key)?.trim();
-        if text.is_empty() {
-            return None;
-        }
-        let value = parse(text);
-        if value.is_none() {
-            self.refuse(key, text);
-        }
-        value
+impl Platform {
+    /// Returns the keys of this client's files.
+    pub(super) fn keys(self) -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(move |key| key.on.contains(&self))
     }
 
-    fn refuse(&mut self, key: &'static str, value: &str) {
-        let allowed = KEYS.iter().find(|(known, _)| *known == key);
-        self.faults.push(Fault::Value {
-            file: self.file.to_owned(),
-            key,
-            value: value.to_owned(),
-            allowed: allowed.map_or("", |(_, allowed)| allowed),
-        });
+    /// Returns the keys that have an option, with that option.
+    pub(super) fn options(self) -> impl Iterator<Item = (&'static Key, &'static KeyOption)> {
+        let with_option = |key: &'static Key| Some((key, key.option.as_ref()?));
+        let options = KEYS.iter().filter_map(with_option);
+        options.filter(move |(_, option)| option.on.contains(&self))
+    }
+
+    /// Returns the names of all keys, for a sentence.
+    pub(super) fn names(self) -> String {
+        let names: Vec<_> = self.keys().map(|key| key.name).collect();
+        names.join(", ")
     }
 }
 
-/// Says what would be overlooked: keys that are misspelt, stand twice or in a wrong place.
-fn note_unknown(document: &Document, file: &Path, faults: &mut Vec<Fault>) {
-    let file = file.to_owned();
-    let mut entries = document.entries();
-    let is_ours = |(section, _, _): &(&str, &str, &str)| section.eq_ignore_ascii_case(SECTION);
-    if document.entries().count() > 0 && !entries.any(|entry| is_ours(&entry)) {
-        faults.push(Fault::NoSection { file });
-        return;
-    }
-    let mut seen = Vec::new();
-    for (_, key, _) in document.entries().filter(is_ours) {
-        let known = KEYS.iter().map(|(known, _)| *known);
-        let file = file.clone();
-        match known.clone().find(|known| known.eq_ignore_ascii_case(key)) {
-            None => faults.push(Fault::UnknownKey {
-                file,
-                key: key.to_owned(),
-                allowed: known.collect::<Vec<_>>().join(", "),
-            }),
-            Some(key) if seen.contains(&key) => faults.push(Fault::Twice { file, key }),
-            Some(key) => seen.push(key),
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words([words @ .., last]) => write!(f, "{} or {last}", words.join(", ")),
+            Self::Words([]) => Ok(()),
+            Self::Number(most) => write!(f, "a whole number from 0 to {most}"),
+            Self::Text(text) => f.write_str(text),
         }
     }
 }
 
-fn any(text: &str) -> Option<String> {
-    Some(text.to_owned())
+fn put<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
+    *field = Some(value?);
+    Some(())
 }
 
-fn source(text: &str) -> Option<SourceKind> {
-    match text.to_ascii_lowercase().as_str() {
+fn linux_source(text: &str) -> Option<SourceKind> {
+    match text {
+        "pulse" => Some(SourceKind::Pulse),
+        "tone" => Some(SourceKind::Tone),
+        _ => None,
+    }
+}
+
+fn windows_source(text: &str) -> Option<SourceKind> {
+    match text {
         "automatic" => Some(SourceKind::Automatic),
         "device" => Some(SourceKind::Device),
         _ => None,
     }
 }
 
+/// Returns the one word of a source; `None` for a WAV file, which has two.
+fn show_source(source: &SourceKind) -> Option<String> {
+    let word = match source {
+        SourceKind::Pulse => "pulse",
+        SourceKind::Tone => "tone",
+        SourceKind::Automatic => "automatic",
+        SourceKind::Device => "device",
+        SourceKind::File(_) => return None,
+    };
+    Some(word.to_owned())
+}
+
 fn yes_or_no(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
+    match text {
         "yes" => Some(true),
         "no" => Some(false),
         _ => None,
@@ -172,7 +270,12 @@ fn redundancy(text: &str) -> Option<Redundancy> {
     Redundancy::new(text.parse().ok()?).ok()
 }
 
-/// With a slash at its end, so that names can be put behind it.
+fn show_log_level(level: LogLevel) -> Option<String> {
+    let value = level.to_possible_value();
+    value.map(|value| value.get_name().to_owned())
+}
+
+/// Returns the URL with exactly one slash at the end, so that paths can be appended.
 fn page(text: &str) -> Option<String> {
     let rest = ["http://", "https://"]
         .iter()
@@ -181,3 +284,6 @@ fn page(text: &str) -> Option<String> {
         !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace);
     is_valid.then(|| format!("{}/", text.trim_end_matches('/')))
 }
+
+#[cfg(test)]
+mod tests;

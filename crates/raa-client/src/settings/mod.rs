@@ -1,22 +1,49 @@
-//! What a client is set to: the values, the files that hold them, and the command line.
+//! The settings of a client: one table of keys, the files that hold them, and the command line.
+//!
+//! [`keys`] says how each setting is read, checked and shown. A TOML file (Linux) and ini files
+//! (Windows) are two encodings of that table, and both command lines use it. A layer of settings
+//! is a [`Stored`], layers are combined by [`Stored::over`], and the result is a [`Settings`].
 
-#[cfg(unix)]
-mod error;
+mod command_line;
 mod fault;
-pub mod ini;
-pub mod ini_files;
+// Used on Windows only, and tested everywhere.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
+mod ini;
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
+mod ini_files;
 mod keys;
 #[cfg(unix)]
-pub mod linux_options;
-#[cfg(unix)]
-mod load;
+mod linux_options;
 mod server_address;
+// The page is opened on Windows only.
+#[cfg_attr(not(windows), allow(dead_code))]
+mod stored;
 #[cfg(unix)]
 mod toml_file;
 mod values;
-pub mod windows_options;
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
+mod windows_options;
 
+#[cfg(any(windows, test))]
+pub(crate) use self::fault::{Damage, Fault};
+#[cfg(windows)]
+pub(crate) use self::ini_files::{INI_NAME, IniFiles, Loaded};
+#[cfg(any(windows, test))]
+pub(crate) use self::keys::Allowed;
 #[cfg(unix)]
-pub use self::error::ConfigError;
-pub use self::server_address::{AddressError, DEFAULT_PORT, ServerAddress};
-pub use self::values::{Settings, Source, Ssrc, host_name};
+pub(crate) use self::linux_options::LinuxOptions;
+#[cfg(windows)]
+pub(crate) use self::server_address::DEFAULT_PORT;
+pub use self::server_address::{AddressError, ServerAddress};
+#[cfg(windows)]
+pub(crate) use self::stored::SourceKind;
+#[cfg(any(windows, test))]
+pub(crate) use self::stored::{Stored, default_page};
+#[cfg(unix)]
+pub(crate) use self::toml_file::load;
+pub use self::values::{Settings, Source, Ssrc};
+#[cfg(windows)]
+pub(crate) use self::windows_options::{Command, NotRun, SourceOption, WindowsOptions};

@@ -1,122 +1,142 @@
-//! The configuration file: reading it, and adding the SSRC to it.
+//! The configuration file on Linux: reads it, and adds the SSRC to it.
 //!
-//! Always: what a person wrote into it, comments and order included, stays as it is; it is
-//! replaced whole or not at all, so a crash or a full disk leaves the old one.
+//! Always: a key that does not exist is refused by name; the file is replaced as a whole or not
+//! at all, and everything that a person wrote into it stays.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use raa_core::packetizer::{Redundancy, RedundancyError};
-use raa_core::settings::{Name, NameError};
-use serde::Deserialize;
-use toml_edit::{DocumentMut, value};
+use toml_edit::{Document, DocumentMut, Item, value};
 
-use super::error::ConfigError;
-use super::{ServerAddress, Source, Ssrc};
+use super::fault::{Fault, Place};
+use super::keys::{Allowed, Key, Platform};
+use super::linux_options::LinuxOptions;
+use super::stored::{SourceKind, Stored};
+use super::values::{Settings, Ssrc};
 use crate::files::replace;
-use crate::logging::LogLevel;
 
-/// The documented file that a first start makes.
+/// The documented file that is created at the first start.
 const TEMPLATE: &str = include_str!("../../raa-client.toml");
 
-impl Source {
-    /// Reads the words after `--source`.
-    pub(super) fn from_words(words: &[String]) -> Result<Self, ConfigError> {
-        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["pulse"] => Ok(Self::Pulse),
-            ["tone"] => Ok(Self::Tone),
-            ["file", path] => Ok(Self::File(path.into())),
-            _ => Err(ConfigError::Source(words.join(" "))),
-        }
+/// Reads the file, puts the options over it, and creates the SSRC at the first start.
+///
+/// # Errors
+/// When the file is wrong or cannot be read, no server is set, or the SSRC cannot be saved.
+pub(crate) fn load(options: LinuxOptions) -> Result<Settings, Fault> {
+    let path = options.config.map_or_else(default_path, Ok)?;
+    let text = read_text(&path)?;
+    let file = text.as_deref().map(|text| read(text, &path)).transpose()?;
+    let mut stored = options.given.over(file.unwrap_or_default());
+    if stored.server.is_none() {
+        return Err(Fault::NoServer {
+            platform: Platform::Linux,
+            file: path,
+        });
     }
-}
-
-/// The file as it is; every key may be missing.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Values {
-    pub server: Option<ServerAddress>,
-    pub source: Option<Source>,
-    pub name: Option<CheckedName>,
-    pub redundancy: Option<CheckedRedundancy>,
-    pub log_level: Option<LogLevel>,
-    pub ssrc: Option<Ssrc>,
-}
-
-/// A name that was checked where it stands in the file.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct CheckedName(pub Name);
-
-impl TryFrom<String> for CheckedName {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        Name::new(&text).map(Self)
+    if stored.ssrc.is_none() {
+        // Last, so that nothing is written when something is wrong.
+        stored.ssrc = Some(create_ssrc(&path, text.as_deref())?);
     }
+    Ok(stored.settings())
 }
 
-/// A redundancy that was checked where it stands in the file.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "i64")]
-pub(super) struct CheckedRedundancy(pub Redundancy);
-
-impl TryFrom<i64> for CheckedRedundancy {
-    type Error = RedundancyError;
-
-    fn try_from(frames: i64) -> Result<Self, RedundancyError> {
-        Redundancy::new(frames).map(Self)
-    }
-}
-
-pub(super) struct File {
-    /// `None` when there is no file yet.
-    pub text: Option<String>,
-    pub values: Values,
-}
-
-/// Where the file is unless `--config` names it.
-pub(super) fn default_path() -> Result<PathBuf, ConfigError> {
+/// Returns the path of the file unless `--config` names it (XDG Base Directory Specification).
+fn default_path() -> Result<PathBuf, Fault> {
     let folder = |variable| {
-        std::env::var_os(variable)
-            .map(PathBuf::from)
-            .filter(|path: &PathBuf| path.is_absolute())
+        let folder = std::env::var_os(variable).map(PathBuf::from);
+        folder.filter(|folder| folder.is_absolute())
     };
     let config = folder("XDG_CONFIG_HOME")
         .or_else(|| folder("HOME").map(|home| home.join(".config")))
-        .ok_or(ConfigError::NoHome("HOME"));
+        .ok_or(Fault::NoFolder {
+            variable: "HOME",
+            option: "--config",
+        });
     Ok(config?.join("raa").join("raa-client.toml"))
 }
 
-pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(File {
-                text: None,
-                values: Values::default(),
-            });
-        }
-        Err(error) => {
-            return Err(ConfigError::Unreadable {
-                path: path.to_owned(),
-                error,
-            });
-        }
-    };
-    let values = toml_edit::de::from_str(&text).map_err(|error| ConfigError::Invalid {
-        path: path.to_owned(),
-        error: error.to_string().trim_end().to_owned(),
-    })?;
-    Ok(File {
-        text: Some(text),
-        values,
-    })
+/// Returns the file's text; `None` if there is no file.
+fn read_text(path: &Path) -> Result<Option<String>, Fault> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Fault::unreadable(path, &error)),
+    }
 }
 
-/// Adds the SSRC to the file whose content is `text`, or makes a documented one.
-pub(super) fn keep_ssrc(path: &Path, text: Option<&str>, ssrc: Ssrc) -> io::Result<()> {
+fn read(text: &str, path: &Path) -> Result<Stored, Fault> {
+    let document = Document::parse(text).map_err(|error| Fault::Syntax {
+        file: path.to_owned(),
+        error: error.to_string().trim_end().to_owned(),
+    })?;
+    let mut stored = Stored::default();
+    for (name, item) in document.iter() {
+        let name_at = document.key(name).and_then(toml_edit::Key::span);
+        let place = || Place {
+            file: path.to_owned(),
+            line: name_at.as_ref().map(|at| line_of(text, at.start)),
+        };
+        let key = Platform::Linux.keys().find(|key| key.name == name);
+        let key = key.ok_or_else(|| Fault::UnknownKey {
+            place: place(),
+            key: name.to_owned(),
+            known: Platform::Linux.names(),
+        })?;
+        set(&mut stored, key, item).ok_or_else(|| Fault::Value {
+            place: place(),
+            key: key.name,
+            value: written(text, item),
+            allowed: key.allowed,
+        })?;
+    }
+    Ok(stored)
+}
+
+/// Sets a key; `None` if the value is not allowed.
+fn set(stored: &mut Stored, key: &Key, item: &Item) -> Option<()> {
+    if key.name == "source"
+        && let Some(path) = wav_file(item)
+    {
+        stored.source = Some(SourceKind::File(path));
+        return Some(());
+    }
+    let text = match key.allowed {
+        Allowed::Number(_) => item.as_integer()?.to_string(),
+        Allowed::Words(_) | Allowed::Text(_) => item.as_str()?.to_owned(),
+    };
+    (key.read)(stored, &text)
+}
+
+/// Returns the path of `{ file = "PATH" }`.
+fn wav_file(item: &Item) -> Option<PathBuf> {
+    let table = item.as_table_like().filter(|table| table.len() == 1)?;
+    table.get("file")?.as_str().map(PathBuf::from)
+}
+
+/// Returns the value as it is written in the file.
+fn written(text: &str, item: &Item) -> String {
+    let written = item.span().and_then(|at| text.get(at));
+    written.unwrap_or("a table").to_owned()
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn create_ssrc(path: &Path, text: Option<&str>) -> Result<Ssrc, Fault> {
+    let ssrc = Ssrc::random();
+    save_ssrc(path, text, ssrc).map_err(|error| Fault::SsrcNotSaved {
+        platform: Platform::Linux,
+        file: path.to_owned(),
+        ssrc,
+        error: error.to_string(),
+    })?;
+    Ok(ssrc)
+}
+
+/// Adds the SSRC to the file with this text, or creates the documented file.
+fn save_ssrc(path: &Path, text: Option<&str>, ssrc: Ssrc) -> io::Result<()> {
     let text = match text {
         None => format!("{TEMPLATE}ssrc = \"{ssrc}\"\n"),
         Some(text) => {
@@ -130,3 +150,6 @@ pub(super) fn keep_ssrc(path: &Path, text: Option<&str>, ssrc: Ssrc) -> io::Resu
     }
     replace(path, text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,77 +1,65 @@
-//! What a client is set to.
+//! What a client runs with.
 //!
-//! Always: a value of [`Settings`] is valid. Where they come from is another matter: the command
-//! line and a TOML file for the program without a face, [`crate::ui`] for the one with a
-//! tray icon.
+//! Always: every value has been checked; nothing here knows where it came from.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
-use serde::Deserialize;
 
-use super::ServerAddress;
+use super::server_address::ServerAddress;
 use crate::logging::LogLevel;
 
-/// Everything a client needs to know.
+/// The settings of a running client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Where to send; without it the client only captures, for a level meter to show.
+    /// The server to send to. Without one the client only captures, for the level meter.
     pub server: Option<ServerAddress>,
-    /// What to send.
+    /// The sound to capture.
     pub source: Source,
-    /// What the sender calls itself.
+    /// The name shown for this client until an operator sets another.
     pub name: Name,
-    /// How many earlier frames a packet of sound carries at least.
+    /// Minimum number of earlier frames in a packet.
     pub redundancy: Redundancy,
-    /// Who the sender is.
+    /// The client's RTP identity.
     pub ssrc: Ssrc,
-    /// How much is logged.
+    /// The amount of logging.
     pub log_level: LogLevel,
 }
 
-/// What is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// The sound that a client captures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Source {
-    /// Linux: what this computer plays, from PulseAudio or PipeWire's pulse server.
+    /// Linux: everything this computer plays, from PulseAudio or PipeWire's pulse server.
     #[cfg_attr(not(windows), default)]
     Pulse,
-    /// A WAV file, over and over.
+    /// A WAV file, repeated.
     File(PathBuf),
     /// A test tone.
     Tone,
-    /// Windows: what this computer plays, captured in the best way that it has.
-    #[serde(skip)]
+    /// Windows: everything this computer plays, by the best capture method available.
     #[cfg_attr(windows, default)]
     Automatic,
-    /// Windows: the capture device of this endpoint id.
-    #[serde(skip)]
+    /// Windows: the capture device with this endpoint id.
     Device(String),
 }
 
-/// By which the server knows a client again; written as 8 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// Identifies this client to the server across restarts; written as 8 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ssrc(pub u32);
 
 impl Ssrc {
-    /// One that no other client has, in all likelihood (RFC 3550 section 8).
-    pub fn random() -> Self {
+    /// Returns one that in all likelihood no other client has (RFC 3550 section 8).
+    pub(crate) fn random() -> Self {
         Self(rand::random())
     }
-}
 
-impl TryFrom<String> for Ssrc {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = u32::from_str_radix(&text, 16).ok().filter(|_| digits);
-        number.map(Self).ok_or_else(|| {
-            format!("ssrc is {text:?}, allowed are 8 hexadecimal digits, as in \"5f0a11c2\"")
-        })
+    /// Reads exactly 8 hexadecimal digits.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let is_valid = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok();
+        number.filter(|_| is_valid).map(Self)
     }
 }
 
@@ -81,11 +69,11 @@ impl fmt::Display for Ssrc {
     }
 }
 
-/// The computer's name, made fit to be shown.
-pub fn host_name() -> Name {
+/// Returns the computer's host name as a valid [`Name`].
+pub(crate) fn host_name() -> Name {
     let name = gethostname::gethostname();
     Name::from_sender(name.as_encoded_bytes()).unwrap_or_else(|| {
-        // Only a computer without a printable host name comes here.
+        // Only for a host name without any printable character.
         Name::from_sender(b"raa-client").expect("it has printable characters")
     })
 }

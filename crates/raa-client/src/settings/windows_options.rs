@@ -1,73 +1,71 @@
-//! The command line of the client with a face.
+//! The command line on Windows.
 //!
-//! Always: every option may be missing; what is refused is named with what is allowed.
+//! Always: an option that is refused is named, with what is allowed.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
-use clap::{CommandFactory, Parser};
-use raa_core::settings::Name;
 
-use crate::settings::ServerAddress;
+use super::command_line;
+use super::keys::Platform;
+use super::stored::Stored;
 
 const AFTER_HELP: &str = "\
-Without options it runs with a tray icon. A second start brings up the settings of the first.
---server, --name and --source are stored in the user's settings, which are in
-%APPDATA%\\raa-client\\raa-client.ini unless --settings-dir says otherwise.
-A raa-client.ini beside the program gives defaults for all users of the computer.
+Without options the client runs with a tray icon. Starting it again opens its settings.
+--server, --name and --source are saved in the user's settings file,
+%APPDATA%\\raa-client\\raa-client.ini unless --settings-dir names another folder.
+A raa-client.ini next to the program holds defaults for all users of the computer.
 
 Exit codes:
-  0  ended by a person, or what was asked for is done
-  1  cannot work, or --diagnose has found something that does not
+  0  ended by a person, or the task is done
+  1  cannot work, or --diagnose found a problem
   2  the command line or the settings are wrong, or --silent is given and no server is set";
 
 const SILENT: &str = "--silent";
 
 /// Sends what this computer plays to an RAA server.
 #[derive(Debug, Default, PartialEq, Parser)]
-#[command(name = "raa-client", version, after_help = AFTER_HELP)]
-pub struct Options {
-    /// The RAA server; IPv6 addresses in brackets, port 4010 if none is given.
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub server: Option<ServerAddress>,
-    /// What this computer is called until an operator names it: 1 to 64 characters.
-    #[arg(long, value_parser = Name::new)]
-    pub name: Option<Name>,
-    /// What is sent: what this computer plays, or a capture device.
+#[command(version, after_help = AFTER_HELP)]
+pub(crate) struct WindowsOptions {
+    /// The settings among the options, without the source.
+    #[arg(skip)]
+    pub(crate) given: Stored,
+    /// The sound to send: everything this computer plays, or a capture device
     #[arg(long, value_name = "automatic|device:NAME-OR-ID")]
-    pub source: Option<SourceOption>,
-    /// Show no dialog, message box or balloon.
+    pub(crate) source: Option<SourceOption>,
+    /// Never show a dialog, message box or notification
     #[arg(long)]
-    pub silent: bool,
-    /// Start with Windows when this user signs in; then run.
+    pub(crate) silent: bool,
+    /// Start with Windows when this user signs in, and run now
     #[arg(long)]
-    pub install_autostart: bool,
-    /// End the running client and no longer start with Windows; settings and log are kept.
+    pub(crate) install_autostart: bool,
+    /// End the running client and stop starting with Windows; settings and log are kept
     #[arg(long, conflicts_with_all = ["server", "name", "source", "install_autostart", "diagnose"])]
-    pub uninstall: bool,
-    /// Try the ways of capture and the server, print what was found, and end.
+    pub(crate) uninstall: bool,
+    /// Test capture and the server, print the results, and end
     #[arg(long, conflicts_with_all = ["server", "name", "source", "install_autostart"])]
-    pub diagnose: bool,
-    /// The folder of settings and log.
+    pub(crate) diagnose: bool,
+    /// The folder for settings and log
     #[arg(long, value_name = "DIR")]
-    pub settings_dir: Option<PathBuf>,
+    pub(crate) settings_dir: Option<PathBuf>,
 }
 
-/// What `--source` may be.
+/// The value of `--source`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceOption {
-    /// What this computer plays.
+pub(crate) enum SourceOption {
+    /// Everything this computer plays.
     Automatic,
     /// A capture device, by its name or endpoint id.
     Device(String),
 }
 
-/// `--source` is something else.
+/// A value of `--source` that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("allowed are automatic and device:NAME-OR-ID")]
-pub struct SourceError;
+#[error("it must be automatic or device:NAME-OR-ID")]
+pub(crate) struct SourceError;
 
 impl FromStr for SourceOption {
     type Err = SourceError;
@@ -83,45 +81,47 @@ impl FromStr for SourceOption {
     }
 }
 
-/// What the program is to do.
+/// The task of this start of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Capture and send.
     Run,
-    /// Say what works.
+    /// Test everything and print the results.
     Diagnose,
-    /// Take back what was set up.
+    /// End the running client and remove the start with Windows.
     Uninstall,
 }
 
-/// A command line after which there is only something to say.
+/// A command line after which the program ends with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotRun {
-    /// What to say.
-    pub text: String,
-    /// It is why the command line is wrong, not an answer.
-    pub is_wrong: bool,
-    /// `--silent` is there all the same.
-    pub silent: bool,
+pub(crate) struct NotRun {
+    /// The text to show.
+    pub(crate) text: String,
+    /// Whether the text is an error, not help or the version.
+    pub(crate) is_wrong: bool,
+    /// Whether `--silent` is given.
+    pub(crate) silent: bool,
 }
 
-impl Options {
-    /// Takes the command line apart; its first word is the program.
+impl WindowsOptions {
+    /// Reads a command line, whose first word is the program.
     ///
     /// # Errors
     /// When it asks for help or the version, or is wrong.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, NotRun> {
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, NotRun> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let silent = arguments.iter().any(|argument| argument == SILENT);
-        Self::try_parse_from(arguments).map_err(|error| NotRun {
+        let parsed = command_line::parse::<Self>(Platform::Windows, arguments);
+        let (given, own) = parsed.map_err(|error| NotRun {
             text: sentence(&error),
             is_wrong: error.use_stderr(),
             silent,
-        })
+        })?;
+        Ok(Self { given, ..own })
     }
 
-    /// What the program is to do.
-    pub fn command(&self) -> Command {
+    /// Returns the task.
+    pub(crate) fn command(&self) -> Command {
         match self {
             Self { diagnose: true, .. } => Command::Diagnose,
             Self {
@@ -130,9 +130,14 @@ impl Options {
             _ => Command::Run,
         }
     }
+
+    /// Returns whether the command line sets any key.
+    pub(crate) fn has_settings(&self) -> bool {
+        self.given != Stored::default() || self.source.is_some()
+    }
 }
 
-/// Help and version as they are; of an error what is wrong, in one line.
+/// Returns help and version as they are, and an error as one line.
 fn sentence(error: &clap::Error) -> String {
     let text = error.to_string();
     if !error.use_stderr() {
@@ -143,14 +148,14 @@ fn sentence(error: &clap::Error) -> String {
     let line = line.strip_prefix("error: ").unwrap_or(&line);
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(unknown)) => {
-            format!("{unknown} is unknown, allowed are {}", names())
+            format!("there is no option {unknown}; the options are {}", names())
         }
         _ => line.to_owned(),
     }
 }
 
 fn names() -> String {
-    let mut command = <Options as CommandFactory>::command();
+    let mut command = command_line::command::<WindowsOptions>(Platform::Windows);
     // Adds --help and --version.
     command.build();
     let names = command
@@ -164,41 +169,48 @@ fn names() -> String {
 
 #[cfg(test)]
 mod tests {
+    use raa_core::settings::Name;
+
     use super::*;
 
-    fn read(line: &str) -> Result<Options, NotRun> {
+    fn read(line: &str) -> Result<WindowsOptions, NotRun> {
         let words = std::iter::once("raa-client.exe").chain(line.split_whitespace());
-        Options::read(words.map(OsString::from))
+        WindowsOptions::read(words.map(OsString::from))
     }
 
     #[test]
     fn every_option_is_read() {
         let line = "--server [::1]:5000 --name Ward3 --source device:Microphone --silent \
                     --install-autostart --settings-dir C:\\raa";
-        let expected = Options {
-            server: "[::1]:5000".parse().ok(),
-            name: Name::new("Ward3").ok(),
+        let expected = WindowsOptions {
+            given: Stored {
+                server: Some("[::1]:5000".parse().unwrap()),
+                name: Some(Name::new("Ward3").unwrap()),
+                ..Stored::default()
+            },
             source: Some(SourceOption::Device("Microphone".into())),
             silent: true,
             install_autostart: true,
             settings_dir: Some("C:\\raa".into()),
-            ..Options::default()
+            ..WindowsOptions::default()
         };
+        assert!(expected.has_settings());
         assert_eq!(read(line), Ok(expected));
-        assert_eq!(read(""), Ok(Options::default()));
-        let automatic = read("--source automatic").unwrap().source;
-        assert_eq!(automatic, Some(SourceOption::Automatic));
-        let id = read("--source device:{0.0.1.00000000}.{a:b}")
-            .unwrap()
-            .source;
-        assert_eq!(
-            id,
-            Some(SourceOption::Device("{0.0.1.00000000}.{a:b}".into()))
-        );
+        assert_eq!(read(""), Ok(WindowsOptions::default()));
+        assert!(!read("--silent").unwrap().has_settings());
     }
 
     #[test]
-    fn one_command_at_a_time() {
+    fn a_device_has_a_name_or_an_id() {
+        let source = |line: &str| read(line).unwrap().source.unwrap();
+        assert_eq!(source("--source automatic"), SourceOption::Automatic);
+        let id = "{0.0.1.00000000}.{a:b}";
+        let device = source(&format!("--source device:{id}"));
+        assert_eq!(device, SourceOption::Device(id.into()));
+    }
+
+    #[test]
+    fn a_command_line_has_one_task() {
         let command = |line| read(line).unwrap().command();
         assert_eq!(command("--silent"), Command::Run);
         assert_eq!(command("--diagnose"), Command::Diagnose);
@@ -206,44 +218,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named_with_what_is_allowed() {
-        for (line, said) in [
+    fn a_refusal_names_the_option_and_what_is_allowed() {
+        for (line, expected) in [
             (
                 "--servr a",
                 &["--servr", "--server, --name, --source"] as &[_],
             ),
-            ("raa.example", &["raa.example", "allowed are --server"]),
-            ("--server a:0", &["--server", "'a:0'", "1 to 65535"]),
-            ("--server ::1", &["--server", "::1", "brackets"]),
+            ("raa.example", &["raa.example", "options are --server"]),
+            (
+                "--server a:0",
+                &["--server is \"a:0\"; it must be HOST", "1 to 65535"],
+            ),
+            ("--server ::1", &["--server is \"::1\"", "brackets"]),
             ("--server", &["--server <HOST[:PORT]>", "value is required"]),
             (
                 "--source tone",
-                &["--source", "'tone'", "automatic and device:NAME-OR-ID"],
+                &["--source", "'tone'", "automatic or device:NAME-OR-ID"],
             ),
             ("--source device:", &["--source", "device:NAME-OR-ID"]),
             ("--name a --name b", &["--name", "multiple times"]),
             ("--uninstall --diagnose", &["--uninstall", "--diagnose"]),
             ("--diagnose --server a", &["--diagnose", "--server"]),
+            ("--log-level debug", &["no option --log-level"]),
         ] {
-            let refused = read(line).unwrap_err();
-            assert!(refused.is_wrong && !refused.silent, "{line}");
-            let text = refused.text;
-            assert!(
-                said.iter().all(|words| text.contains(words)),
-                "{line}: {text}"
-            );
-            assert_eq!(text.lines().count(), 1, "{text}");
+            check_refused(line, expected);
         }
-        let long = "x".repeat(65);
-        let text = read(&format!("--name {long}")).unwrap_err().text;
-        assert!(
-            text.contains("--name") && text.contains("1 to 64"),
-            "{text}"
-        );
+        let long = format!("--name {}", "x".repeat(65));
+        check_refused(&long, &["--name is \"xxx", "1 to 64"]);
+    }
+
+    #[track_caller]
+    fn check_refused(line: &str, expected: &[&str]) {
+        let NotRun {
+            text,
+            is_wrong,
+            silent,
+        } = read(line).unwrap_err();
+        assert!(is_wrong && !silent, "{line}");
+        for words in expected {
+            assert!(text.contains(words), "{line}: {words} is missing in {text}");
+        }
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 
     #[test]
-    fn help_and_version_are_answers() {
+    fn help_and_version_are_no_errors() {
         let version = read("--version").unwrap_err();
         assert!(!version.is_wrong && !version.silent);
         assert_eq!(
@@ -252,8 +271,8 @@ mod tests {
         );
         let help = read("--help --silent").unwrap_err();
         assert!(!help.is_wrong && help.silent);
-        for option in ["--install-autostart", "--settings-dir", "Exit codes"] {
-            assert!(help.text.contains(option), "{}", help.text);
+        for words in ["--server", "--install-autostart", "Exit codes"] {
+            assert!(help.text.contains(words), "{}", help.text);
         }
     }
 }

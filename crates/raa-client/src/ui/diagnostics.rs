@@ -11,7 +11,7 @@ use std::time::Duration;
 use raa_core::packetizer::Reception;
 
 use super::server_test::{ClientState, RaaServer, TestResult};
-use crate::settings::ini_files::Stored;
+use crate::settings::Stored;
 use crate::status::Status;
 
 /// The width of the names at the start of the lines.

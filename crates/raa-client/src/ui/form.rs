@@ -249,9 +249,9 @@ impl Form {
             return Err(Text::ServerUrl);
         }
         text.parse().map_err(|error| match error {
-            AddressError::Host(_) => Text::ServerHost,
-            AddressError::Port(_) => Text::ServerPort,
-            AddressError::Brackets(_) => Text::ServerBrackets,
+            AddressError::Host => Text::ServerHost,
+            AddressError::Port => Text::ServerPort,
+            AddressError::Brackets => Text::ServerBrackets,
         })
     }
 

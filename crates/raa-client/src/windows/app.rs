@@ -24,7 +24,7 @@ use super::message_box::Message;
 use super::paths::Files;
 use super::tray::{Balloon, BalloonKind, Tray};
 use super::{autostart, window};
-use crate::settings::ini_files::{Fault, Stored};
+use crate::settings::{Fault, Stored};
 use crate::ui::server_test;
 use crate::ui::texts::{Language, Text};
 use crate::ui::view::{self, MenuState};

@@ -1,8 +1,8 @@
-//! "Start with Windows": a value below the user's `Run` key, which is the setting itself.
+//! "Start with Windows": a value of the user's `Run` key, which is the setting itself.
 //!
-//! Windows runs what stands there when the user signs in
+//! Windows runs the commands of this key when the user signs in
 //! (learn.microsoft.com/windows/win32/setupapi/run-and-runonce-registry-keys).
-//! Always: the user's own key; nothing that needs an administrator.
+//! Always: the user's own key; nothing needs an administrator.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,22 +10,22 @@ use std::path::Path;
 
 use super::paths;
 use super::registry::Key;
-use crate::settings::windows_options::Options;
+use crate::settings::WindowsOptions;
 
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
 const VALUE: &str = "raa-client";
-/// What Windows takes of a command, by the page named above.
+/// Maximum length of a command, according to the page named above.
 const MAX_COMMAND_CHARS: usize = 260;
 
-/// Whether this client starts with Windows. A registry that cannot be read says no.
+/// Returns whether this client starts with Windows; false if the registry cannot be read.
 pub(super) fn is_on() -> bool {
     matches!(Key::of_user(RUN).text(VALUE), Ok(Some(_)))
 }
 
-/// Makes it start with Windows, or no more.
+/// Adds or removes the start with Windows.
 ///
 /// # Errors
-/// When the registry refuses, or the program lies too deep for a command of 260 characters.
+/// When the registry refuses, or the command would be longer than 260 characters.
 pub(super) fn set(on: bool) -> io::Result<()> {
     let run = Key::of_user(RUN);
     if on {
@@ -35,9 +35,9 @@ pub(super) fn set(on: bool) -> io::Result<()> {
     }
 }
 
-/// What Windows is to run: this program, silently, with the settings it has now.
+/// Returns the command for Windows: this program, silent, with the folder of its settings.
 fn command() -> io::Result<String> {
-    let options = Options::read(std::env::args_os()).ok();
+    let options = WindowsOptions::read(std::env::args_os()).ok();
     let settings_dir = options
         .and_then(|options| options.settings_dir)
         .map(|folder| paths::settings_dir(&folder))
@@ -50,8 +50,8 @@ fn command() -> io::Result<String> {
     let chars = command.chars().count();
     if chars > MAX_COMMAND_CHARS {
         return Err(io::Error::other(format!(
-            "the command to start with Windows has {chars} characters, allowed are \
-             {MAX_COMMAND_CHARS}: move the program to a folder with a shorter path"
+            "the command to start with Windows has {chars} characters; it must have \
+             {MAX_COMMAND_CHARS} at most. Move the program to a folder with a shorter path"
         )));
     }
     Ok(command)
@@ -67,7 +67,8 @@ fn command_of(exe: &Path, settings_dir: Option<&Path>) -> OsString {
     command
 }
 
-/// A path has no quotes in it; a folder's last backslash would hide the closing one.
+/// Quotes a path, which contains no quotes. A backslash at its end is doubled, because it would
+/// otherwise escape the closing quote.
 fn quoted(path: &Path) -> OsString {
     let mut text = OsString::from("\"");
     text.push(path);
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_is_quoted_as_windows_takes_it_apart() {
+    fn the_command_is_quoted_for_windows() {
         let command = |folder: Option<&str>| {
             let exe = Path::new(r"C:\Program Files\RAA\raa-client.exe");
             command_of(exe, folder.map(Path::new))

@@ -1,10 +1,9 @@
-//! Where a command's words go: the console that the program was started from.
+//! Prints the results of a command on the console that the program was started from.
 //!
-//! A program without a console window has no console either, until it attaches itself to that of
-//! its parent. It does so for its last words only: whatever is attached ends with Ctrl+C, or when
-//! a person closes that console's window. What the parent has redirected to a file or a pipe
-//! stays redirected.
-//! Always: words that cannot be written anywhere are lost without an error.
+//! A program for the Windows subsystem has no console until it attaches to that of its parent. It
+//! attaches only before it ends, because Ctrl+C, or closing the console's window, ends every
+//! attached process. What the parent has redirected to a file or a pipe stays redirected.
+//! Always: text that cannot be written anywhere is lost without an error.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -21,66 +20,66 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::{HSTRING, w};
 
-/// See the module's text.
+/// The output of this program; see the module's text.
 #[derive(Debug)]
 pub(super) struct Console {
-    /// Never a message box.
+    /// Never show a message box.
     pub(super) silent: bool,
 }
 
 impl Console {
-    /// What was asked for. The program is to end then.
+    /// Prints the result of a command; the program must end after it.
     pub(super) fn say(&self, text: &str) {
-        let is_deaf = !attach();
+        let is_unread = !attach();
         let _ = writeln!(io::stdout(), "{}", text.trim_end());
-        self.show(is_deaf, text, MB_ICONINFORMATION);
+        self.show(is_unread, text, MB_ICONINFORMATION);
     }
 
-    /// Why the program does not go on.
+    /// Prints the reason why the program does not continue.
     pub(super) fn complain(&self, reason: &str) {
-        let is_deaf = !attach();
+        let is_unread = !attach();
         let text = format!("raa-client: {}", reason.trim_end());
         let _ = writeln!(io::stderr(), "{text}");
-        self.show(is_deaf, &text, MB_ICONWARNING);
+        self.show(is_unread, &text, MB_ICONWARNING);
     }
 
-    /// What nobody would read otherwise is shown in a message box.
-    fn show(&self, is_deaf: bool, text: &str, icon: MESSAGEBOX_STYLE) {
-        if is_deaf && !self.silent {
+    /// Shows the text in a message box if nobody can read the output.
+    fn show(&self, is_unread: bool, text: &str, icon: MESSAGEBOX_STYLE) {
+        if is_unread && !self.silent {
             message_box(text, icon);
         }
     }
 }
 
-/// Leads stdout and stderr to the parent's console unless they lead somewhere. Returns whether
-/// anybody can read them.
+/// Connects stdout and stderr to the parent's console unless they are connected already. Returns
+/// whether anybody can read them.
 fn attach() -> bool {
     let kept = [STD_OUTPUT_HANDLE, STD_ERROR_HANDLE].map(|which| (which, handle(which)));
     if kept.iter().any(|(_, handle)| handle.is_none()) {
         attach_to_parent();
         for (which, handle) in kept {
-            lead(which, handle);
+            restore(which, handle);
         }
     }
     handle(STD_OUTPUT_HANDLE).is_some()
 }
 
-/// Gives a standard handle back that it had, or a console if it has none.
-fn lead(which: STD_HANDLE, kept: Option<HANDLE>) {
+/// Restores a standard handle, or opens the console for it if there was none.
+fn restore(which: STD_HANDLE, kept: Option<HANDLE>) {
     if let Some(kept) = kept {
         set_handle(which, kept);
     } else if handle(which).is_none()
         && let Ok(console) = OpenOptions::new().read(true).write(true).open("CONOUT$")
     {
-        // It stays open for as long as the process lives.
+        // It stays open as long as the process lives.
         set_handle(which, HANDLE(console.into_raw_handle()));
     }
 }
 
-/// A standard handle, if it leads anywhere.
+/// Returns a standard handle if it is connected.
 #[allow(unsafe_code)]
 fn handle(which: STD_HANDLE) -> Option<HANDLE> {
-    // SAFETY: both take values only; a handle that is none has an unknown type.
+    // SAFETY: both take values only; an invalid handle has an unknown type.
     unsafe {
         let handle = GetStdHandle(which)
             .ok()
@@ -91,11 +90,11 @@ fn handle(which: STD_HANDLE) -> Option<HANDLE> {
 
 #[allow(unsafe_code)]
 fn set_handle(which: STD_HANDLE, handle: HANDLE) {
-    // SAFETY: the handle stays open for as long as the process lives.
+    // SAFETY: the handle stays open as long as the process lives.
     let _ = unsafe { SetStdHandle(which, handle) };
 }
 
-/// There is none when the program was started from the desktop.
+/// Attaches to the parent's console. There is none if the program was started from the desktop.
 #[allow(unsafe_code)]
 fn attach_to_parent() {
     // SAFETY: takes a number.

@@ -1,37 +1,37 @@
-//! `--diagnose`: tries capture and server for real, and prints how that went.
+//! `--diagnose`: tests capture and the server, and prints the results.
 //!
-//! If no client runs, this one is it for some seconds, sending included, so that the server can
-//! say whether the packets arrive. Beside a running client it only captures.
-//! Always: ends within about 20 s; 0 when all is well, else 1.
+//! If no client is running, this process is one for some seconds and sends, so that the server can
+//! report whether packets arrive. Otherwise it only captures.
+//! Always: ends within about 20 s, with 0 if everything works, otherwise with 1.
 
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::console::Console;
+use super::failure::{CANNOT_WORK, Failure};
 use super::instance::{self, Claim};
 use super::paths::Files;
 use super::registry::Key;
-use super::start::{self, Failure};
 use crate::Client;
-use crate::settings::Settings;
-use crate::settings::ini_files::{Loaded, Stored};
+use crate::settings::{Loaded, Settings, Stored};
 use crate::status::{SharedStatus, Status};
 use crate::ui::diagnostics::Diagnostics;
 use crate::ui::server_test::{self, ClientState, RaaServer, TestResult};
 
-/// Three ways of capture, 3 s each, and a little time to say how that went.
+/// Time limit for a capture to start or fail: three methods of 3 s each, and some reserve.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(10);
-/// What is captured, or not, is looked at for so long.
-const LOOK: Duration = Duration::from_millis(1500);
-const STEP: Duration = Duration::from_millis(50);
+/// How long a capture is observed.
+const OBSERVE: Duration = Duration::from_millis(1500);
+/// The pause between two checks of the status.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
-/// The text about a client; `status` is `None` while none runs.
+/// Returns the diagnostics of a client; `status` is `None` while none is running.
 pub(super) fn text(
     stored: &Stored,
     files: &Files,
     status: Option<&Status>,
-    found: Option<&TestResult>,
+    tested: Option<&TestResult>,
 ) -> String {
     let diagnostics = Diagnostics {
         system: &system(),
@@ -39,16 +39,16 @@ pub(super) fn text(
         ini: &files.ini.user,
         log: &files.log,
         status,
-        tested: found,
+        tested,
     };
     diagnostics.text()
 }
 
-/// Tries everything.
+/// Tests everything and prints the results.
 pub(super) fn run(files: &Files, console: &Console) -> ExitCode {
-    match start::load(files) {
+    match files.load() {
         Ok(loaded) => try_all(&loaded, files, console),
-        Err(failure) => failure.tell(console),
+        Err(failure) => failure.report(console),
     }
 }
 
@@ -56,24 +56,24 @@ fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
     let Loaded { stored, faults } = loaded;
     let claim = instance::claim();
     let runs_already = matches!(claim, Claim::Another);
-    let (status, found) = match try_out(stored, runs_already) {
+    let (status, tested) = match try_out(stored, runs_already) {
         Ok(result) => result,
-        Err(failure) => return failure.tell(console),
+        Err(failure) => return failure.report(console),
     };
-    let mut page = text(stored, files, Some(&status), found.as_ref());
+    let mut page = text(stored, files, Some(&status), tested.as_ref());
     if runs_already {
-        page += "A client runs in this session; this one has sent nothing.\n";
+        page += "A client is running in this session, so nothing was sent for this test.\n";
     }
     for fault in faults {
         page += &format!("{fault}\n");
     }
-    let troubles = troubles(&status, found.as_ref());
+    let troubles = troubles(&status, tested.as_ref());
     page += &verdict(&troubles);
     console.say(&page);
     ExitCode::from(u8::from(!troubles.is_empty()))
 }
 
-/// Captures, sends unless there is a client that does, and tests the server meanwhile.
+/// Captures and tests the server; sends as well unless a client is running.
 fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<TestResult>), Failure> {
     let settings = stored.settings();
     let shared = SharedStatus::unwatched();
@@ -81,45 +81,43 @@ fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<TestRe
         server: settings.server.clone().filter(|_| !runs_already),
         ..settings.clone()
     };
-    let client = Client::start(&own, shared.clone()).map_err(|error| Failure {
-        code: 1,
-        reason: format!("cannot capture or send: {error:#}"),
-    })?;
+    let client = Client::start(&own, shared.clone())
+        .map_err(|error| Failure::new(CANNOT_WORK, format!("cannot capture or send: {error:#}")))?;
     client.mute(stored.muted.unwrap_or(false));
     wait_for_capture(&shared);
     let page = stored.page().unwrap_or_default();
     let test = |server| server_test::test(server, &page, settings.ssrc, server_test::LIMIT);
-    let found = settings.server.as_ref().map(test);
+    let tested = settings.server.as_ref().map(test);
     let status = shared.get();
     client.stop().wait();
-    Ok((status, found))
+    Ok((status, tested))
 }
 
-/// Until sound is captured, or it is clear that none will be.
+/// Waits until sound is captured or capture has failed.
 fn wait_for_capture(shared: &SharedStatus) {
     let start = Instant::now();
     let is_settled =
         |status: &Status| status.capture.method.is_some() || status.capture.trouble.is_some();
     while !is_settled(&shared.get()) && start.elapsed() < CAPTURE_LIMIT {
-        thread::sleep(STEP);
+        thread::sleep(CHECK_EVERY);
     }
-    thread::sleep(LOOK);
+    thread::sleep(OBSERVE);
 }
 
-/// What does not work, a sentence each.
-fn troubles(status: &Status, found: Option<&TestResult>) -> Vec<String> {
+/// Returns everything that does not work.
+fn troubles(status: &Status, tested: Option<&TestResult>) -> Vec<String> {
     let mut troubles = Vec::new();
     match (&status.capture.trouble, &status.capture.method) {
         (Some(trouble), _) => troubles.push(format!("nothing is captured: {trouble}")),
-        (None, None) => troubles.push("no way of capture has begun in time".into()),
+        (None, None) => troubles.push("no capture method started in time".into()),
         (None, Some(_)) => {}
     }
-    let Some(TestResult { addresses, server }) = found else {
+    let Some(TestResult { addresses, server }) = tested else {
         troubles.push("no server is set".into());
         return troubles;
     };
     if let Err(error) = addresses {
-        troubles.push(format!("the server's name has no address: {error}"));
+        troubles.push(format!("the server's name cannot be resolved: {error}"));
     }
     if let Some(trouble) = &status.link.trouble {
         troubles.push(format!("nothing can be sent: {trouble}"));
@@ -131,7 +129,7 @@ fn troubles(status: &Status, found: Option<&TestResult>) -> Vec<String> {
             client: ClientState::Unlisted | ClientState::Offline,
             ..
         }) if packets > 0 => {
-            troubles.push(format!("the server has heard none of {packets} packets"));
+            troubles.push(format!("the server has received none of {packets} packets"));
         }
         Ok(_) => {}
     }
@@ -140,7 +138,7 @@ fn troubles(status: &Status, found: Option<&TestResult>) -> Vec<String> {
 
 fn verdict(troubles: &[String]) -> String {
     if troubles.is_empty() {
-        return "All is well.\n".into();
+        return "Everything works.\n".into();
     }
     let lines = troubles
         .iter()

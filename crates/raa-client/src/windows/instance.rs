@@ -1,9 +1,9 @@
-//! One client per session: who is the first, and how a later one talks to it.
+//! One client per session: which one it is, and how a later start reaches it.
 //!
-//! The first holds a named mutex and has a hidden window of a known class. A later one posts a
-//! message to that window and ends. The window's part of it: [`SHOW_SETTINGS`] brings up the
-//! settings dialog, [`RELOAD`] reads the settings anew, and `WM_CLOSE` ends the client.
-//! Always: waits for a bounded time; the session's other users and their clients are left alone.
+//! The first start holds a named mutex and has a hidden window of a known class. A later one posts
+//! a message to that window and ends: [`SHOW_SETTINGS`] opens the settings dialog, [`RELOAD`]
+//! reads the settings again, and `WM_CLOSE` ends the client.
+//! Always: every wait has a limit; clients in other sessions are left alone.
 
 use std::io;
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
@@ -25,78 +25,78 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::{PCWSTR, w};
 
-/// The class of the first one's hidden window.
+/// The class of the running client's hidden window.
 pub(super) const WINDOW_CLASS: PCWSTR = w!("raa-client");
-/// The session's name for the first one.
+/// The mutex that the running client holds, named for this session.
 const MUTEX: PCWSTR = w!("Local\\raa-client");
 
-/// Message to the first one's window: bring up the settings dialog.
+/// Message to the hidden window: open the settings dialog.
 pub(super) static SHOW_SETTINGS: LazyLock<u32> =
     LazyLock::new(|| register(w!("raa-client.settings")));
-/// Message to the first one's window: the settings file has changed.
+/// Message to the hidden window: the settings file has changed.
 pub(super) static RELOAD: LazyLock<u32> = LazyLock::new(|| register(w!("raa-client.reload")));
 
-/// The first one makes its window within this, or never.
+/// Time limit for a client that has just started to create its window.
 const WINDOW_LIMIT: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Saying goodbye to the server takes a few milliseconds.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// Time limit for a client to end; sending its goodbye takes a few milliseconds.
 const END_LIMIT: Duration = Duration::from_secs(5);
-/// The exit code of a client that had to be ended by force.
+/// The exit code of a client that was ended by force.
 const ENDED_BY_FORCE: u32 = 1;
 
-/// Who is the session's client.
+/// The client of this session.
 #[derive(Debug)]
 #[must_use]
 pub(super) enum Claim {
-    /// This process, for as long as it keeps the guard.
+    /// This process, as long as it keeps the guard.
     First(Guard),
-    /// One that has been there before.
+    /// A client that was started earlier.
     Another,
 }
 
-/// Dropping it lets another client be the first.
+/// Makes this process the session's client until it is dropped.
 #[derive(Debug)]
 pub(super) struct Guard {
     _mutex: Option<OwnedHandle>,
 }
 
-/// Becomes the session's client unless there is one.
+/// Makes this process the session's client unless there is one.
 pub(super) fn claim() -> Claim {
     match create_mutex() {
         Ok((_, true)) => Claim::Another,
         Ok((mutex, false)) => Claim::First(Guard {
             _mutex: Some(mutex),
         }),
-        // One that runs as administrator has it.
+        // A client that runs as administrator holds it.
         Err(error) if error.code() == ERROR_ACCESS_DENIED.to_hresult() => Claim::Another,
         Err(error) => {
-            tracing::warn!("cannot see whether a client runs in this session: {error}");
+            tracing::warn!("cannot find out whether a client is running in this session: {error}");
             Claim::First(Guard { _mutex: None })
         }
     }
 }
 
-/// Posts [`SHOW_SETTINGS`] or [`RELOAD`] to the first one, and waits until its window is there.
+/// Posts [`SHOW_SETTINGS`] or [`RELOAD`] to the running client, after waiting for its window.
 ///
 /// # Errors
-/// When it has no window, or takes no message from this process.
-pub(super) fn tell_running(message: u32) -> io::Result<()> {
+/// When it has no window, or accepts no message from this process.
+pub(super) fn post_to_running(message: u32) -> io::Result<()> {
     let window = find_window(WINDOW_LIMIT)?;
     let process_id = process_of(window);
     allow_foreground(process_id);
     post(window, message)
 }
 
-/// Ends the first one: asks it to, and forces it when it does not within 5 s.
+/// Ends the running client: by a message, or by force if it has not ended after 5 s.
 ///
 /// # Errors
-/// When it has no window, or this process may not end it.
+/// When it has no window, or this process is not allowed to end it.
 pub(super) fn end_running() -> io::Result<()> {
     let window = find_window(WINDOW_LIMIT)?;
     let process = open_process(process_of(window))?;
-    // A window that takes no messages is one more reason to use force.
-    let asked = post(window, WM_CLOSE);
-    if asked.is_ok() && has_ended(&process, END_LIMIT) {
+    // A window that accepts no messages is another reason to use force.
+    let posted = post(window, WM_CLOSE);
+    if posted.is_ok() && has_ended(&process, END_LIMIT) {
         return Ok(());
     }
     terminate(&process)?;
@@ -110,10 +110,10 @@ pub(super) fn end_running() -> io::Result<()> {
 fn find_window(limit: Duration) -> io::Result<HWND> {
     let start = Instant::now();
     loop {
-        match look_for_window() {
+        match try_find_window() {
             Ok(window) => return Ok(window),
             Err(error) if start.elapsed() > limit => return Err(error.into()),
-            Err(_) => thread::sleep(LOOK_EVERY),
+            Err(_) => thread::sleep(CHECK_EVERY),
         }
     }
 }
@@ -124,7 +124,7 @@ fn register(name: PCWSTR) -> u32 {
     unsafe { RegisterWindowMessageW(name) }
 }
 
-/// The mutex, and whether it was there before.
+/// Returns the mutex, and whether it existed already.
 #[allow(unsafe_code)]
 fn create_mutex() -> windows::core::Result<(OwnedHandle, bool)> {
     // SAFETY: `MUTEX` is a constant that ends with zero. The last error is this thread's own and
@@ -138,12 +138,12 @@ fn create_mutex() -> windows::core::Result<(OwnedHandle, bool)> {
 }
 
 #[allow(unsafe_code)]
-fn look_for_window() -> windows::core::Result<HWND> {
+fn try_find_window() -> windows::core::Result<HWND> {
     // SAFETY: the class is a constant that ends with zero, the title is none.
     unsafe { FindWindowW(WINDOW_CLASS, PCWSTR::null()) }
 }
 
-/// 0, which is no process, when the window is gone.
+/// Returns the id of the window's process; 0, which is no process, if the window is gone.
 #[allow(unsafe_code)]
 fn process_of(window: HWND) -> u32 {
     let mut process_id = 0;
@@ -153,7 +153,7 @@ fn process_of(window: HWND) -> u32 {
     process_id
 }
 
-/// So that the dialog does not open behind the window that this process was started from.
+/// Keeps the dialog from opening behind the window that this process was started from.
 #[allow(unsafe_code)]
 fn allow_foreground(process_id: u32) {
     // SAFETY: takes a number. Without the permission the dialog only blinks in the task bar.

@@ -11,6 +11,7 @@ mod console;
 mod diagnose;
 mod dialog;
 mod events;
+mod failure;
 mod handle;
 mod icon;
 mod ids;
@@ -28,15 +29,13 @@ mod window;
 use std::process::ExitCode;
 
 use self::console::Console;
+use self::failure::WRONG;
 use self::paths::Files;
-use crate::settings::windows_options::{Command, NotRun, Options};
-
-/// The exit code when the command line or the settings are wrong.
-const WRONG: u8 = 2;
+use crate::settings::{Command, NotRun, WindowsOptions};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let options = Options::read(std::env::args_os());
+    let options = WindowsOptions::read(std::env::args_os());
     let silent = match &options {
         Ok(options) => options.silent,
         Err(NotRun { silent, .. }) => *silent,
@@ -55,11 +54,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options, console: &Console) -> ExitCode {
+fn run(options: &WindowsOptions, console: &Console) -> ExitCode {
     let files = match Files::find(options.settings_dir.as_deref()) {
         Ok(files) => files,
-        Err(reason) => {
-            console.complain(&reason);
+        Err(fault) => {
+            console.complain(&fault.to_string());
             return ExitCode::from(WRONG);
         }
     };

@@ -1,19 +1,21 @@
-//! Where this client's files are.
+//! The files of this client: their paths, and how they are opened at the start.
 //!
-//! Always: absolute paths; the user's files lie in one folder, the machine-wide defaults beside
+//! Always: absolute paths; the user's files are in one folder, the machine-wide defaults next to
 //! the program.
 
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::settings::ini_files::{INI_NAME, IniFiles};
-use crate::ui::log_file::LOG_NAME;
+use super::failure::{Failure, WRONG};
+use crate::logging::LogLevel;
+use crate::settings::{Allowed, Fault, INI_NAME, IniFiles, Loaded};
+use crate::ui::log_file::{LOG_NAME, LogFile};
 
 /// The folder in the user's application data.
 const FOLDER: &str = "raa-client";
 
-/// The settings and the log.
+/// The paths of the settings and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
     /// The settings; `ini.user` is the user's own file.
@@ -23,8 +25,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// The files in `folder`, or in the user's application data.
-    pub(super) fn find(folder: Option<&Path>) -> Result<Self, String> {
+    /// Returns the files in `folder`, or in the user's application data.
+    pub(super) fn find(folder: Option<&Path>) -> Result<Self, Fault> {
         let folder = match folder {
             Some(folder) => settings_dir(folder)?,
             None => application_data()?.join(FOLDER),
@@ -40,32 +42,49 @@ impl Files {
             },
         })
     }
+
+    /// Reads the settings and starts the log at the level that they set.
+    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+        let loaded = self.ini.load();
+        let level = match &loaded {
+            Ok(loaded) => loaded.stored.log_level.unwrap_or_default(),
+            Err(_) => LogLevel::default(),
+        };
+        LogFile::new(&self.log).start(level);
+        let loaded = loaded.map_err(|fault| Failure::new(WRONG, fault))?;
+        for fault in &loaded.faults {
+            tracing::warn!("{fault}");
+        }
+        Ok(loaded)
+    }
 }
 
-/// This program.
+/// Returns the path of this program.
 pub(super) fn exe() -> io::Result<PathBuf> {
     env::current_exe()
 }
 
-/// The folder that `--settings-dir` names, which need not be there yet.
-pub(super) fn settings_dir(folder: &Path) -> Result<PathBuf, String> {
-    absolute(folder).map_err(|error| {
-        format!(
-            "--settings-dir is \"{}\", allowed are folders: {error}",
-            folder.display()
-        )
+/// Returns the absolute path of the folder of `--settings-dir`, which need not exist yet.
+pub(super) fn settings_dir(folder: &Path) -> Result<PathBuf, Fault> {
+    absolute(folder).map_err(|_| Fault::Option {
+        option: "--settings-dir".into(),
+        value: folder.display().to_string(),
+        allowed: Allowed::Text("the path of a folder"),
     })
 }
 
-/// %APPDATA%, the user's folder for settings.
-fn application_data() -> Result<PathBuf, String> {
+/// Returns %APPDATA%, the user's folder for settings.
+fn application_data() -> Result<PathBuf, Fault> {
     let folder = env::var_os("APPDATA").map(PathBuf::from);
-    folder.filter(|path| path.is_absolute()).ok_or_else(|| {
-        "no folder for settings: APPDATA is not set, and --settings-dir not given".into()
+    let folder = folder.filter(|folder| folder.is_absolute());
+    folder.ok_or(Fault::NoFolder {
+        variable: "APPDATA",
+        option: "--settings-dir",
     })
 }
 
-/// Files that are not there are the same if their folders are.
+/// Returns whether two paths name the same file. Files that do not exist are the same if their
+/// folders are.
 fn is_same(one: &Path, other: &Path) -> bool {
     let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
     one == other || (folder(one).is_some() && folder(one) == folder(other))

@@ -1,7 +1,7 @@
-//! The registry, as far as this client needs it: single values.
+//! Single values of the registry.
 //!
-//! `RegGetValueW` and its like open and close the key by themselves, so there is no handle to
-//! look after and no crate for the registry is needed.
+//! `RegGetValueW` and similar functions open and close the key themselves, so no handle has to be
+//! closed and no crate for the registry is needed.
 //! Always: a value that is missing is `None`, not an error.
 
 use std::ffi::c_void;
@@ -13,10 +13,10 @@ use windows::Win32::System::Registry::{
 };
 use windows::core::{HSTRING, Result};
 
-/// A longer text is an error: none that this client reads is as long.
+/// Maximum length of a text in UTF-16 units; no text that this client reads is longer.
 const MAX_UNITS: usize = 1024;
 
-/// One key, which need not exist.
+/// A key, which need not exist.
 pub(super) struct Key {
     root: HKEY,
     path: HSTRING,
@@ -39,10 +39,10 @@ impl Key {
         }
     }
 
-    /// The text of a value.
+    /// Returns the text of a value.
     pub(super) fn text(&self, value: &str) -> Result<Option<String>> {
         let mut units = [0; MAX_UNITS];
-        let Some(bytes) = found(self.read_text(value, &mut units))? else {
+        let Some(bytes) = optional(self.read_text(value, &mut units))? else {
             return Ok(None);
         };
         let text = &units[..bytes / size_of::<u16>()];
@@ -50,27 +50,27 @@ impl Key {
         Ok(Some(String::from_utf16_lossy(text)))
     }
 
-    /// The number of a value.
+    /// Returns the number of a value.
     pub(super) fn number(&self, value: &str) -> Result<Option<u32>> {
-        found(self.read_number(value))
+        optional(self.read_number(value))
     }
 
-    /// Makes the key if need be.
+    /// Sets a text, and creates the key if needed.
     pub(super) fn set_text(&self, value: &str, text: &str) -> Result<()> {
         let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
         self.write_text(value, &units)
     }
 
-    /// A value that is not there is as good as removed.
+    /// Removes a value, which need not exist.
     pub(super) fn remove(&self, value: &str) -> Result<()> {
-        found(self.delete(value)).map(drop)
+        optional(self.delete(value)).map(drop)
     }
 
-    /// How many bytes the text has.
+    /// Reads a text into `units` and returns its length in bytes.
     #[allow(unsafe_code)]
     fn read_text(&self, value: &str, units: &mut [u16; MAX_UNITS]) -> Result<usize> {
         let room = size_of_val(units);
-        // SAFETY: `units` has this room.
+        // SAFETY: `units` has room for `room` bytes.
         unsafe { self.read(value, RRF_RT_REG_SZ, units.as_mut_ptr().cast(), room) }
     }
 
@@ -78,15 +78,15 @@ impl Key {
     fn read_number(&self, value: &str) -> Result<u32> {
         let mut number = 0_u32;
         let into = (&raw mut number).cast();
-        // SAFETY: a number has this room.
+        // SAFETY: `number` has room for 4 bytes.
         unsafe { self.read(value, RRF_RT_DWORD, into, size_of::<u32>()) }?;
         Ok(number)
     }
 
-    /// Reads a value of this type into memory, and says how many bytes it has.
+    /// Reads a value of this type into memory, and returns its length in bytes.
     ///
     /// # Safety
-    /// `into` has room for so many bytes.
+    /// `into` has room for `room` bytes.
     #[allow(unsafe_code)]
     unsafe fn read(
         &self,
@@ -97,7 +97,7 @@ impl Key {
     ) -> Result<usize> {
         let mut bytes = room as u32;
         let value = HSTRING::from(value);
-        // SAFETY: `into` has room for `bytes`, as the caller says, and the strings end with zero.
+        // SAFETY: `into` has room for `bytes` according to the caller, and the strings end with zero.
         let done = unsafe {
             let bytes = Some(&raw mut bytes);
             RegGetValueW(
@@ -113,7 +113,7 @@ impl Key {
         done.ok().map(|()| bytes as usize)
     }
 
-    /// `units` ends with zero.
+    /// Sets a text; `units` ends with zero.
     #[allow(unsafe_code)]
     fn write_text(&self, value: &str, units: &[u16]) -> Result<()> {
         let bytes = size_of_val(units) as u32;
@@ -134,8 +134,8 @@ impl Key {
     }
 }
 
-/// Tells what is not there from what cannot be read.
-fn found<T>(result: Result<T>) -> Result<Option<T>> {
+/// Returns `None` for a value that does not exist.
+fn optional<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.code() == ERROR_FILE_NOT_FOUND.to_hresult() => Ok(None),

@@ -1,4 +1,4 @@
-//! Opens the server's page in the person's browser.
+//! Opens the server's page in the default browser.
 //!
 //! Always: in a thread of its own, because starting a browser may take seconds.
 
@@ -11,23 +11,23 @@ use windows::Win32::UI::Shell::ShellExecuteW;
 use windows::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
 use windows::core::{Error, HSTRING, PCWSTR, Result, w};
 
-/// Results up to this are errors.
+/// The largest result of `ShellExecuteW` that is an error.
 const LAST_ERROR: usize = 32;
 
-/// Opens `page`, then says how that went.
+/// Opens `page`, then passes the result to `done`.
 ///
 /// # Errors
-/// When there is no thread for it.
+/// When no thread can be started.
 pub(super) fn open_page(
     page: String,
-    told: impl FnOnce(Result<()>) + Send + 'static,
+    done: impl FnOnce(Result<()>) + Send + 'static,
 ) -> std::io::Result<()> {
-    let open = move || told(open(&page));
+    let open = move || done(open(&page));
     thread::Builder::new().name("page".into()).spawn(open)?;
     Ok(())
 }
 
-/// Extensions of the shell may need COM
+/// Initializes COM first, which extensions of the shell may need
 /// (learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-shellexecutew).
 #[allow(unsafe_code)]
 fn open(page: &str) -> Result<()> {

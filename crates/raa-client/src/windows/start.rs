@@ -1,83 +1,45 @@
-//! The start of the client: settings, their options, the log, and who is the first.
+//! The start of the client: settings, options, log, and whether another client is running.
 //!
-//! Always: nothing is stored or set up when something is wrong with the command line or the
-//! settings; what was given is stored before it is used, so that the next start has it, too.
+//! Always: nothing is saved or set up when the command line or the settings are wrong; options are
+//! saved before they are used, so that the next start has them too.
 
 use std::process::ExitCode;
 use std::thread;
 
 use super::app::{self, AppStart};
+use super::autostart;
 use super::console::Console;
+use super::failure::{CANNOT_WORK, Failure, WRONG};
 use super::instance::{self, Claim};
 use super::paths::Files;
-use super::{WRONG, autostart};
 use crate::capture::{self, Device};
-use crate::logging::LogLevel;
-use crate::settings::ini_files::{Loaded, SourceKind, Stored};
-use crate::settings::windows_options::{Options, SourceOption};
-use crate::ui::log_file::LogFile;
+use crate::settings::{Fault, Loaded, SourceKind, SourceOption, Stored, WindowsOptions};
 
-/// The client cannot work.
-const CANNOT_WORK: u8 = 1;
-/// How the id of a capture endpoint begins
+/// The prefix of the ids of capture endpoints
 /// (learn.microsoft.com/windows/win32/coreaudio/endpoint-id-strings).
 const ENDPOINT_ID: &str = "{0.0.1.";
 
-/// Why the program does not go on.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) code: u8,
-    pub(super) reason: String,
+/// Runs the client, or passes the options on to the one that is running.
+pub(super) fn run(options: &WindowsOptions, files: Files, console: &Console) -> ExitCode {
+    start(options, files).unwrap_or_else(|failure| failure.report(console))
 }
 
-impl Failure {
-    fn new(code: u8, reason: impl ToString) -> Self {
-        let reason = reason.to_string();
-        Self { code, reason }
-    }
-
-    /// Says it where it can be seen.
-    pub(super) fn tell(self, console: &Console) -> ExitCode {
-        tracing::error!("{}", self.reason);
-        console.complain(&self.reason);
-        ExitCode::from(self.code)
-    }
-}
-
-/// Runs the client, or has the one that runs see to it.
-pub(super) fn run(options: &Options, files: Files, console: &Console) -> ExitCode {
-    start(options, files).unwrap_or_else(|failure| failure.tell(console))
-}
-
-/// Reads the settings and begins to log, as everything else needs both.
-pub(super) fn load(files: &Files) -> Result<Loaded, Failure> {
-    let loaded = files.ini.load();
-    let level = match &loaded {
-        Ok(loaded) => loaded.stored.log_level.unwrap_or_default(),
-        Err(_) => LogLevel::default(),
-    };
-    LogFile::new(&files.log).start(level);
-    let loaded = loaded.map_err(|error| Failure::new(WRONG, error))?;
-    for fault in &loaded.faults {
-        tracing::warn!("{fault}");
-    }
-    Ok(loaded)
-}
-
-fn start(options: &Options, files: Files) -> Result<ExitCode, Failure> {
-    let Loaded { stored, faults } = load(&files)?;
-    let stored = with_given(stored, options)?;
+fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
+    let Loaded { stored, faults } = files.load()?;
+    let stored = given(options)?.over(stored);
     if options.silent && stored.server.is_none() {
-        return Err(no_server(&files));
+        let file = files.ini.user;
+        return Err(Failure::new(WRONG, Fault::no_server(file)));
     }
-    store(&stored, &files)?;
+    save(&stored, &files)?;
     if options.install_autostart {
         autostart::set(true).map_err(|error| {
-            Failure::new(CANNOT_WORK, format!("cannot start with Windows: {error}"))
+            let reason = format!("cannot set up the start with Windows: {error}");
+            Failure::new(CANNOT_WORK, reason)
         })?;
     }
     match instance::claim() {
-        Claim::Another => tell_running(options),
+        Claim::Another => notify_running(options),
         Claim::First(_guard) => Ok(app::run(AppStart {
             first_run: stored.server.is_none(),
             silent: options.silent,
@@ -88,20 +50,9 @@ fn start(options: &Options, files: Files) -> Result<ExitCode, Failure> {
     }
 }
 
-fn no_server(files: &Files) -> Failure {
-    let file = files.ini.user.display();
-    let reason =
-        format!("no server is set: add --server HOST[:PORT], or server = HOST:PORT to {file}");
-    Failure::new(WRONG, reason)
-}
-
-/// The settings with what the command line says.
-fn with_given(stored: Stored, options: &Options) -> Result<Stored, Failure> {
-    let mut given = Stored {
-        server: options.server.clone(),
-        name: options.name.clone(),
-        ..Stored::default()
-    };
+/// Returns the settings of the command line, with the device that it names.
+fn given(options: &WindowsOptions) -> Result<Stored, Failure> {
+    let mut given = options.given.clone();
     match &options.source {
         None => {}
         Some(SourceOption::Automatic) => given.source = Some(SourceKind::Automatic),
@@ -112,15 +63,17 @@ fn with_given(stored: Stored, options: &Options) -> Result<Stored, Failure> {
             given.device_name = Some(device.name);
         }
     }
-    Ok(given.over(stored))
+    Ok(given)
 }
 
-/// In a thread of its own: what it does with COM must not decide for the user interface.
+/// Returns the capture devices. The thread keeps the choice of a COM apartment away from the user
+/// interface.
 fn devices() -> Vec<Device> {
     thread::spawn(capture::devices).join().unwrap_or_default()
 }
 
-/// The device of this id or name. An id is taken even if its device is not plugged in now.
+/// Returns the device with this id or name. An endpoint id is accepted even if its device is not
+/// plugged in.
 fn choose(wanted: &str, devices: Vec<Device>) -> Result<Device, String> {
     let is = |text: &str| text.to_lowercase() == wanted.to_lowercase();
     let names: Vec<_> = devices
@@ -143,46 +96,41 @@ fn choose(wanted: &str, devices: Vec<Device>) -> Result<Device, String> {
                 "no capture device"
             };
             let allowed = if names.is_empty() {
-                "none, as there is none".into()
+                "this computer has none".into()
             } else {
-                names.join(", ")
+                format!("it must be one of {}", names.join(", "))
             };
             Err(format!(
-                "--source device is \"{wanted}\", which is {what}; allowed are {allowed}"
+                "--source device is \"{wanted}\", which is {what}; {allowed}"
             ))
         }
     }
 }
 
-fn store(stored: &Stored, files: &Files) -> Result<(), Failure> {
-    let kept = files.ini.save(stored).map_err(|error| {
+fn save(stored: &Stored, files: &Files) -> Result<(), Failure> {
+    let copy = files.ini.save(stored).map_err(|error| {
         let file = files.ini.user.display();
-        Failure::new(
-            CANNOT_WORK,
-            format!("cannot store the settings in {file}: {error}"),
-        )
+        let reason = format!("cannot save the settings in {file}: {error}");
+        Failure::new(CANNOT_WORK, reason)
     })?;
-    if let Some(kept) = kept {
-        tracing::warn!(
-            "invalid settings were replaced, the old file is {}",
-            kept.display()
-        );
+    if let Some(copy) = copy {
+        let copy = copy.display();
+        tracing::warn!("invalid settings were replaced; the old file was kept as {copy}");
     }
     Ok(())
 }
 
-/// There is a client already: it takes over what is new, or shows its settings.
-fn tell_running(options: &Options) -> Result<ExitCode, Failure> {
-    let is_given = options.server.is_some() || options.name.is_some() || options.source.is_some();
-    let told = if is_given || options.install_autostart {
-        instance::tell_running(*instance::RELOAD)
+/// Makes the running client read new settings, or show its settings dialog.
+fn notify_running(options: &WindowsOptions) -> Result<ExitCode, Failure> {
+    let posted = if options.has_settings() || options.install_autostart {
+        instance::post_to_running(*instance::RELOAD)
     } else if options.silent {
         Ok(())
     } else {
-        instance::tell_running(*instance::SHOW_SETTINGS)
+        instance::post_to_running(*instance::SHOW_SETTINGS)
     };
-    told.map_err(|error| {
-        let reason = format!("a client runs in this session and takes no messages: {error}");
+    posted.map_err(|error| {
+        let reason = format!("the client running in this session does not respond: {error}");
         Failure::new(CANNOT_WORK, reason)
     })?;
     Ok(ExitCode::SUCCESS)
@@ -215,12 +163,12 @@ mod tests {
         assert_eq!(chosen(unplugged), Ok(unplugged.into()));
         let reason = chosen("Headset").unwrap_err();
         assert!(
-            reason.contains("no capture device; allowed are \"Mic\" ({a}), "),
+            reason.contains("no capture device; it must be one of \"Mic\" ({a}), "),
             "{reason}"
         );
         let reason = chosen("Line").unwrap_err();
         assert!(reason.contains("more than one"), "{reason}");
         let reason = choose("Mic", vec![]).unwrap_err();
-        assert!(reason.contains("there is none"), "{reason}");
+        assert!(reason.contains("has none"), "{reason}");
     }
 }

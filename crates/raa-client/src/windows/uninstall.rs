@@ -1,7 +1,7 @@
-//! `--uninstall`: takes back what this client has set up outside of its folder.
+//! `--uninstall`: ends the running client and removes everything that was set up outside its folder.
 //!
-//! Always: the settings and the log stay where they are and are named, so that a client that is
-//! installed again is the same one to the server.
+//! Always: settings and log are kept, and their paths are printed, so that the server recognizes a
+//! client that is installed again.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ pub(super) fn run(files: &Files, console: &Console) -> ExitCode {
         Claim::First(_guard) => Ok("no client was running"),
         Claim::Another => instance::end_running().map(|()| "the running client has ended"),
     };
-    // One that cannot be ended is no reason to let it start again.
+    // Even if the running client cannot be ended, it must not start again.
     let removed = autostart::set(false);
     for (what, error) in [
         ("cannot end the running client", ended.as_ref().err()),
@@ -37,11 +37,11 @@ pub(super) fn run(files: &Files, console: &Console) -> ExitCode {
 }
 
 fn report(ended: &str, files: &Files) -> String {
-    let mut report = format!("RAA's client no longer starts with Windows; {ended}.\n");
+    let mut report = format!("The RAA client no longer starts with Windows; {ended}.\n");
     let kept = [&files.ini.user, &files.log];
     for file in kept.into_iter().filter(|file| file.exists()) {
         report += &format!(
-            "It is kept, delete it if nobody needs it: {}\n",
+            "This file was kept; delete it if it is not needed: {}\n",
             file.display()
         );
     }

@@ -1,4 +1,4 @@
-//! Documents of all kinds, and bytes that are none.
+//! Documents of all kinds, and bytes that are not documents.
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
@@ -18,7 +18,7 @@ fn text(document: &Document) -> String {
 }
 
 #[test]
-fn values_are_found_without_regard_to_case_blanks_and_quotes() {
+fn case_blanks_and_quotes_do_not_matter() {
     let document = document(FILE);
     assert_eq!(document.get("raa-client", "server"), Some("a:1"));
     assert_eq!(document.get("raa-client", "NAME"), Some("Ward 3"));
@@ -28,7 +28,7 @@ fn values_are_found_without_regard_to_case_blanks_and_quotes() {
 }
 
 #[test]
-fn what_a_line_means() {
+fn a_line_has_one_meaning() {
     for (line, meaning) in [
         ("", Meaning::Nothing),
         (" \t", Meaning::Nothing),
@@ -47,7 +47,7 @@ fn what_a_line_means() {
         ("a = \0", Meaning::Bad),
         ("; a\rb", Meaning::Bad),
     ] {
-        let line = Line::of(line);
+        let line = IniLine::of(line);
         assert_eq!(line.meaning(), meaning, "{:?}", line.text);
     }
 }
@@ -89,7 +89,7 @@ fn setting_a_value_changes_nothing_else() {
 }
 
 #[test]
-fn the_ends_of_lines_stay_what_they_are() {
+fn line_endings_stay() {
     let check = |before: &str, after: &str| {
         let mut document = document(before);
         document.set("a", "k", "1");
@@ -103,7 +103,7 @@ fn the_ends_of_lines_stay_what_they_are() {
 }
 
 #[test]
-fn a_key_that_stands_twice_counts_and_changes_where_it_stands_first() {
+fn the_first_of_two_entries_counts_and_changes() {
     let mut twice = document("[a]\nk = 1\nk = 2\n[b]\n[A]\nK = 3\n");
     assert_eq!(twice.get("a", "k"), Some("1"));
     twice.set("a", "k", "4");
@@ -113,7 +113,7 @@ fn a_key_that_stands_twice_counts_and_changes_where_it_stands_first() {
 }
 
 #[test]
-fn the_encodings_of_editors_are_kept() {
+fn encodings_are_kept() {
     let content = "[raa-client]\r\nname = 監視 3\r\n";
     let utf16: Vec<u8> = content.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for bytes in [
@@ -129,35 +129,37 @@ fn the_encodings_of_editors_are_kept() {
 }
 
 #[test]
-fn what_is_left_of_a_damaged_file_is_used() {
-    let check = |bytes: &[u8], reason: DamageReason, name: Option<&str>| {
+fn the_readable_rest_of_a_damaged_file_is_valid() {
+    let check = |bytes: &[u8], reason: Damage, name: Option<&str>| {
         let damage = Document::decode(bytes).unwrap_err();
         assert_eq!(damage.reason, reason);
         assert_eq!(damage.rest.get("raa-client", "name"), name, "{reason}");
         let rest = damage.rest.encode();
-        assert_eq!(Document::decode(&rest), Ok(damage.rest), "the rest is good");
+        assert_eq!(
+            Document::decode(&rest),
+            Ok(damage.rest),
+            "the rest is valid"
+        );
     };
-    let line = |number| DamageReason::Line(number);
+    let line = |number| Damage::Line(number);
     check(b"[raa-client]\nname = a\nnonsense\n", line(3), Some("a"));
     check(b"nonsense", line(1), None);
     check(&[0; 600], line(1), None);
-    let latin = DamageReason::NotText("UTF-8");
+    let latin = Damage::NotText("UTF-8");
     check(b"[raa-client]\nname = a\nserver = \xe9\n", latin, Some("a"));
     check(b"[raa-client]\nname = \x83\n", latin, None);
-    check(b"\xff\xfe[\0r", DamageReason::NotText("UTF-16"), None);
-    check(b"\xff\xfe\x00\xd8", DamageReason::NotText("UTF-16"), None);
+    check(b"\xff\xfe[\0r", Damage::NotText("UTF-16"), None);
+    check(b"\xff\xfe\x00\xd8", Damage::NotText("UTF-16"), None);
 }
 
 #[test]
-fn damage_is_told_in_a_sentence() {
-    let damage = Document::decode(b"\n\nx\n").unwrap_err();
-    assert!(
-        damage.to_string().starts_with("line 3 is neither"),
-        "{damage}"
-    );
+fn damage_names_the_line() {
+    let reason = Document::decode(b"\n\nx\n").unwrap_err().reason;
+    let text = reason.to_string();
+    assert!(text.starts_with("line 3 is not empty"), "{text}");
 }
 
-/// Pieces that documents are made of, and some that they are not.
+/// Pieces of valid and invalid documents.
 const PIECES: [&str; 20] = [
     "[raa-client]",
     "[x]",
@@ -182,7 +184,7 @@ const PIECES: [&str; 20] = [
 ];
 
 #[test]
-fn any_text_survives_and_takes_values() {
+fn any_text_survives_and_accepts_values() {
     let mut random = SmallRng::seed_from_u64(1);
     for _ in 0..20_000 {
         let pieces = random.random_range(0..30);
@@ -195,7 +197,7 @@ fn any_text_survives_and_takes_values() {
     }
 }
 
-/// Sets one value, and looks at everything else.
+/// Sets one value, and compares everything else.
 fn set_and_compare(before: &Document, which: usize) {
     let value = ["", "a", " \" ", "\"x\""][which];
     let mut after = before.clone();

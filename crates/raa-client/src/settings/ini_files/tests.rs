@@ -1,8 +1,12 @@
-//! Settings in real files.
+//! Settings from real files.
 
+use raa_core::packetizer::Redundancy;
 use tempfile::TempDir;
 
 use super::*;
+use crate::logging::LogLevel;
+use crate::settings::values::host_name;
+use crate::settings::{Source, default_page};
 
 /// A user's folder and a machine-wide one.
 struct Case {
@@ -42,7 +46,7 @@ impl Case {
         fs::read_to_string(&self.files.user).unwrap()
     }
 
-    /// The names of the user's files.
+    /// Returns the names of the user's files.
     fn names(&self) -> Vec<String> {
         let folder = fs::read_dir(self.folder.path().join("user")).unwrap();
         let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -78,48 +82,56 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn without_a_file_the_defaults_hold_and_a_documented_file_is_made() {
+fn the_first_start_creates_a_documented_file() {
     let case = Case::new(None, None);
     let Loaded { stored, faults } = case.load();
     assert_eq!(faults, []);
     let settings = stored.settings();
     assert_eq!((settings.server, stored.page()), (None, None));
-    assert_eq!(settings.source, Source::Automatic);
+    assert_eq!(settings.source, Source::default());
     assert_eq!(settings.name, host_name());
     let ssrc = stored.ssrc.unwrap();
     assert!(case.text().starts_with('\u{feff}'));
     assert!(case.text().ends_with(&format!("ssrc = {ssrc}\r\n")));
-    assert_eq!(case.load().stored.ssrc, Some(ssrc), "it is made once");
+    assert_eq!(case.load().stored.ssrc, Some(ssrc), "it is created once");
     assert_eq!(case.names(), [INI_NAME]);
     assert_ne!(Case::new(None, None).load().stored.ssrc, Some(ssrc));
 }
 
 #[test]
-fn what_the_documented_file_shows_is_valid() {
-    let case = Case::user(&TEMPLATE.replace("\n;s", "\ns").replace("\n;n", "\nn"));
-    let shown = case.text().replace("\n;p", "\np").replace("\n;m", "\nm");
-    let shown = shown.replace("\n;l", "\nl").replace("\n;d", "\nd");
-    let shown = shown.replace("\n;r", "\nr");
-    fs::write(&case.files.user, &shown).unwrap();
+fn the_documented_file_is_valid_without_its_comment_signs() {
+    let is_key = |line: &str| {
+        Platform::Windows
+            .keys()
+            .any(|key| line.starts_with(key.name))
+    };
+    let uncomment = |line: &str| match line.strip_prefix(';') {
+        Some(shown) if is_key(shown) => format!("{shown}\n"),
+        _ => format!("{line}\n"),
+    };
+    let all: String = TEMPLATE.lines().map(uncomment).collect();
+    let case = Case::user(&all);
     let Loaded { stored, faults } = case.load();
     assert_eq!(faults, []);
-    let lines = shown.lines().filter(|line| line.contains(" =")).count();
-    assert_eq!(lines, 10, "every key is shown");
-    let settings = stored.settings();
-    assert_eq!(settings.source, Source::default_here());
-    assert_eq!(settings.log_level, LogLevel::default());
-    assert_eq!(stored.redundancy, Some(Redundancy::default()));
-    assert_eq!(stored.page(), settings.server.as_ref().map(page_of));
-}
-
-impl Source {
-    fn default_here() -> Self {
-        Stored::default().settings().source
-    }
+    assert_eq!(stored.name.as_ref().unwrap().as_str(), "Ward 3");
+    assert_eq!(stored.page, stored.server.as_ref().map(default_page));
+    assert_eq!(case.text(), all, "the SSRC is there already");
 }
 
 #[test]
-fn the_users_file_wins_over_the_machines() {
+fn words_are_read_without_regard_to_case() {
+    let text = "[raa-client]\nSource = Automatic\nmuted = YES\nlog_level = Debug\n";
+    let Loaded { stored, faults } = Case::user(text).load();
+    assert_eq!(faults, []);
+    assert_eq!(stored.source, Some(SourceKind::Automatic));
+    assert_eq!(
+        (stored.muted, stored.log_level),
+        (Some(true), Some(LogLevel::Debug))
+    );
+}
+
+#[test]
+fn the_users_file_wins_over_the_machine_wide_one() {
     let machine = "[raa-client]\nserver = a\nname = m\nssrc = 00000001\n";
     let case = Case::new(Some(machine), Some("[raa-client]\nname = u\n"));
     let Loaded { stored, faults } = case.load();
@@ -130,17 +142,17 @@ fn the_users_file_wins_over_the_machines() {
         matches!(&faults[..], [Fault::SharedSsrc { .. }]),
         "{faults:?}"
     );
-    let said = faults[0].to_string();
+    let text = faults[0].to_string();
     assert!(
-        said.contains("machine") && said.contains("remove it"),
-        "{said}"
+        text.contains("machine") && text.contains("remove it"),
+        "{text}"
     );
-    // What the machine's file says is not copied, so that it goes on following that file.
+    // The machine-wide value is not copied, so that later changes of that file take effect.
     assert!(!case.text().contains("server"), "{}", case.text());
 }
 
 #[test]
-fn an_empty_value_is_none() {
+fn an_empty_value_is_no_value() {
     let case = Case::new(
         Some("[raa-client]\nserver = a\n"),
         Some("[raa-client]\nserver =\nname = \"\"\n"),
@@ -151,7 +163,7 @@ fn an_empty_value_is_none() {
 }
 
 #[test]
-fn saving_changes_what_has_changed() {
+fn a_save_writes_changes_only() {
     let before =
         "; mine\n[raa-client]\nserver = a:1 \nfuture = 1\nname = n\nssrc = 5f0a11c2\n[x]\n";
     let case = Case::user(before);
@@ -176,22 +188,22 @@ fn saving_changes_what_has_changed() {
 }
 
 #[test]
-fn a_file_deleted_meanwhile_is_made_again() {
+fn a_deleted_file_is_created_again() {
     let case = Case::user(ALL);
     let stored = case.load().stored;
     fs::remove_file(&case.files.user).unwrap();
     case.files.save(&stored).unwrap();
     assert_eq!(case.load().stored, stored);
-    assert!(case.text().contains("; raa-client.ini: what"));
+    assert!(case.text().contains("; raa-client.ini: "));
 }
 
 #[test]
-fn what_is_wrong_is_named_and_the_rest_is_used() {
-    for (line, said) in [
+fn a_fault_is_named_and_the_rest_is_used() {
+    for (line, expected) in [
         ("server = a:99999", &["server is \"a:99999\"", "1 to 65535"]),
         (
             "source = alsa",
-            &["source is \"alsa\"", "automatic and device"],
+            &["source is \"alsa\"", "automatic or device"],
         ),
         (
             "source = device",
@@ -199,7 +211,7 @@ fn what_is_wrong_is_named_and_the_rest_is_used() {
         ),
         ("redundancy = 4", &["redundancy is \"4\"", "0 to 3"]),
         ("redundancy = one", &["redundancy is \"one\"", "0 to 3"]),
-        ("muted = 1", &["muted is \"1\"", "yes and no"]),
+        ("muted = 1", &["muted is \"1\"", "yes or no"]),
         (
             "page = raa.example",
             &["page is \"raa.example\"", "http://"],
@@ -207,8 +219,8 @@ fn what_is_wrong_is_named_and_the_rest_is_used() {
         ("page = http://", &["page is \"http://\"", "https://"]),
         ("log_level = loud", &["log_level is \"loud\"", "debug"]),
         ("ssrc = 12", &["ssrc is \"12\"", "8 hexadecimal digits"]),
-        ("servr = a", &["key servr is unknown", "server, source"]),
-        ("name = b", &["name stands there twice", "first"]),
+        ("servr = a", &["no key servr", "server, source"]),
+        ("name = b", &["name is set twice", "first"]),
     ] {
         let case = Case::user(&format!("[raa-client]\nname = a\n{line}\n"));
         let Loaded { stored, faults } = case.load();
@@ -217,7 +229,7 @@ fn what_is_wrong_is_named_and_the_rest_is_used() {
         };
         let text = fault.to_string();
         assert!(text.contains(INI_NAME), "{text}");
-        assert!(said.iter().all(|words| text.contains(words)), "{text}");
+        assert!(expected.iter().all(|words| text.contains(words)), "{text}");
         assert_eq!(stored.name.unwrap().as_str(), "a", "{line}");
     }
     let faults = Case::user("name = a\n").load().faults;
@@ -230,7 +242,7 @@ fn what_is_wrong_is_named_and_the_rest_is_used() {
 }
 
 #[test]
-fn an_invalid_value_is_kept_aside_before_it_is_replaced() {
+fn an_invalid_value_is_copied_before_it_is_replaced() {
     let before = "[raa-client]\nserver = a:0\nssrc = 5f0a11c2\n";
     let case = Case::user(before);
     let stored = case.load().stored;
@@ -252,7 +264,7 @@ fn an_invalid_value_is_kept_aside_before_it_is_replaced() {
 }
 
 #[test]
-fn an_invalid_ssrc_is_replaced_and_kept_aside() {
+fn an_invalid_ssrc_is_copied_and_replaced() {
     let case = Case::user("[raa-client]\nssrc = zz\n");
     let ssrc = case.load().stored.ssrc.unwrap();
     assert_eq!(case.text(), format!("[raa-client]\nssrc = {ssrc}\n"));
@@ -260,7 +272,7 @@ fn an_invalid_ssrc_is_replaced_and_kept_aside() {
 }
 
 #[test]
-fn a_damaged_file_is_kept_aside_and_mended() {
+fn a_damaged_file_is_copied_and_repaired() {
     let good = "[raa-client]\nname = a\nssrc = 5f0a11c2\n";
     let damaged = format!("{good}no sense\n");
     let case = Case::user(&damaged);
@@ -271,15 +283,15 @@ fn a_damaged_file_is_kept_aside_and_mended() {
         let copy = case.aside(suffix);
         assert_eq!(fs::read_to_string(&copy).unwrap(), damaged);
         assert_eq!(case.text(), good);
-        let said = faults[0].to_string();
-        let names_copy = said.contains(&copy.display().to_string());
-        assert!(names_copy && said.contains("line 4"), "{said}");
+        let text = faults[0].to_string();
+        let names_copy = text.contains(&copy.display().to_string());
+        assert!(names_copy && text.contains("line 4"), "{text}");
     }
     assert_eq!(case.load().faults, []);
 }
 
 #[test]
-fn a_file_of_zeroes_costs_no_more_than_what_was_in_it() {
+fn a_worthless_file_is_replaced() {
     let case = Case::new(None, None);
     for content in [vec![0; 700], vec![b'x'; (1 << 20) + 1]] {
         fs::create_dir_all(case.files.user.parent().unwrap()).unwrap();
@@ -297,7 +309,7 @@ fn a_file_of_zeroes_costs_no_more_than_what_was_in_it() {
 }
 
 #[test]
-fn a_damaged_machine_wide_file_is_left_as_it_is() {
+fn a_damaged_machine_wide_file_stays() {
     let machine = "[raa-client]\nname = m\nno sense\n";
     let case = Case::new(Some(machine), None);
     let Loaded { stored, faults } = case.load();
@@ -312,8 +324,8 @@ fn a_damaged_machine_wide_file_is_left_as_it_is() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_ssrc_that_cannot_be_kept_is_an_error() {
-    // Not even root can make a file there.
+fn an_ssrc_that_cannot_be_saved_is_a_fault() {
+    // Not even root can create a file there.
     let files = IniFiles {
         user: "/proc/raa/raa-client.ini".into(),
         machine: None,
@@ -326,16 +338,9 @@ fn an_ssrc_that_cannot_be_kept_is_an_error() {
 }
 
 #[test]
-fn a_file_that_is_a_folder_is_an_error() {
+fn a_folder_in_place_of_the_file_is_a_fault() {
     let case = Case::new(None, None);
     fs::create_dir_all(&case.files.user).unwrap();
     let error = case.files.load().unwrap_err().to_string();
     assert!(error.starts_with("cannot read"), "{error}");
-}
-
-#[test]
-fn the_page_is_where_the_server_is() {
-    let page = |server: &str| page_of(&server.parse().unwrap());
-    assert_eq!(page("raa.example:5000"), "http://raa.example:4011/");
-    assert_eq!(page("[::1]"), "http://[::1]:4011/");
 }

@@ -1,63 +1,94 @@
 //! Faults in the settings files, in the user's language.
 //!
-//! Always: a file is named without its folder, for which a balloon has no room; the log has the full
-//! path.
+//! English is what the values say themselves, as in the log.
+//! Always: files are named without their folders, for which a balloon has no room; a fault
+//! without a Japanese text does not compile.
 
 use std::path::Path;
 
-use super::{Language, Text};
-use crate::settings::ini_files::Fault;
+use super::Language;
+use crate::settings::{Allowed, Damage, Fault};
 
 impl Language {
-    /// Returns a sentence about a fault.
+    /// Returns the fault as a sentence.
     pub(crate) fn fault(self, fault: &Fault) -> String {
-        match fault {
-            Fault::Value {
-                file,
-                key,
-                value,
-                allowed,
-            } => self.fill(
-                Text::FaultValue,
-                &[
-                    ("file", &name(file)),
-                    ("key", key),
-                    ("value", value),
-                    ("allowed", allowed),
-                ],
-            ),
-            Fault::UnknownKey { file, key, .. } => self.fill(
-                Text::FaultUnknownKey,
-                &[("file", &name(file)), ("key", key)],
-            ),
-            Fault::Twice { file, key } => {
-                self.fill(Text::FaultTwice, &[("file", &name(file)), ("key", key)])
-            }
-            Fault::NoSection { file } => self.fill(Text::FaultNoSection, &[("file", &name(file))]),
-            Fault::SharedSsrc { file } => {
-                self.fill(Text::FaultSharedSsrc, &[("file", &name(file))])
-            }
-            Fault::Unreadable { file, error } => self.fill(
-                Text::FaultUnreadable,
-                &[("file", &name(file)), ("reason", error)],
-            ),
-            Fault::Damaged {
-                file, reason, kept, ..
-            } => {
-                let file = name(file);
-                match kept {
-                    Some(Ok(copy)) => self.fill(
-                        Text::FaultKept,
-                        &[("file", &file), ("reason", reason), ("copy", &name(copy))],
-                    ),
-                    _ => self.fill(Text::FaultDamaged, &[("file", &file), ("reason", reason)]),
-                }
-            }
+        let mut fault = fault.clone();
+        for file in fault.files_mut() {
+            *file = file.file_name().unwrap_or(file.as_os_str()).into();
+        }
+        match self {
+            Self::English => fault.to_string(),
+            Self::Japanese => self::fault(&fault),
         }
     }
 }
 
+fn fault(fault: &Fault) -> String {
+    match fault {
+        Fault::Value {
+            place,
+            key,
+            value,
+            allowed,
+        } => {
+            let allowed = self::allowed(key, *allowed);
+            format!("{place}: {key} の値 {value} は無効です。指定できる値: {allowed}")
+        }
+        Fault::UnknownKey { place, key, known } => {
+            format!("{place}: {key} は不明なキーです。使用できるキー: {known}")
+        }
+        Fault::Twice { file, key } => format!(
+            "{}: {key} が 2 回指定されています。最初の値を使用します",
+            name(file)
+        ),
+        Fault::NoSection { file } => format!(
+            "{} に [raa-client] セクションがないため、無視されました",
+            name(file)
+        ),
+        Fault::SharedSsrc { file } => format!(
+            "{}: すべてのユーザーで同じ値になるため、ssrc は無視されました。この行を削除してください",
+            name(file)
+        ),
+        Fault::Unreadable { file, error } => format!("{} を読み取れません: {error}", name(file)),
+        Fault::Damaged { file, reason, kept } => damaged(&name(file), *reason, kept.as_ref()),
+        // These end the program before it has a user interface.
+        Fault::Option { .. }
+        | Fault::Syntax { .. }
+        | Fault::NoServer { .. }
+        | Fault::NoFolder { .. }
+        | Fault::SsrcNotSaved { .. } => fault.to_string(),
+    }
+}
+
+fn allowed(key: &str, allowed: Allowed) -> String {
+    match (key, allowed) {
+        (_, Allowed::Words(words)) => words.join("、"),
+        (_, Allowed::Number(most)) => format!("0～{most} の整数"),
+        ("server", _) => {
+            "HOST または HOST:PORT (ポートは 1～65535、IPv6 アドレスは角かっこで囲む)".into()
+        }
+        ("device", _) => "録音デバイスのエンドポイント ID (source が device の場合)".into(),
+        ("name", _) => "1～64 文字の文字列 (制御文字を除く)".into(),
+        ("page", _) => "http:// または https:// で始まる URL".into(),
+        ("ssrc", _) => "8 桁の 16 進数 (例: 5f0a11c2)".into(),
+        (_, Allowed::Text(text)) => text.into(),
+    }
+}
+
+fn damaged(file: &str, reason: Damage, kept: Option<&Result<impl AsRef<Path>, String>>) -> String {
+    let reason = match reason {
+        Damage::NotText(encoding) => format!("{encoding} として正しくありません"),
+        Damage::Line(number) => format!("{number} 行目を解釈できません"),
+        Damage::TooLarge(bytes) => format!("サイズが {bytes} バイトを超えています"),
+    };
+    let kept = match kept {
+        None => String::new(),
+        Some(Ok(copy)) => format!("。元のファイルは {} に残してあります", name(copy.as_ref())),
+        Some(Err(error)) => format!("。コピーと修復ができませんでした: {error}"),
+    };
+    format!("{file} が破損しています: {reason}{kept}")
+}
+
 fn name(file: &Path) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str());
-    name.to_string_lossy().into_owned()
+    file.display().to_string()
 }

@@ -115,19 +115,6 @@ texts! {
         "自動起動の設定を変更できませんでした: {reason}";
     DialogFailed: "The settings could not be opened: {reason}", "設定画面を開けませんでした: {reason}";
     FaultsTitle: "Please check the settings", "設定を確認してください";
-    FaultValue: "{file}: {key} is \"{value}\"; it must be {allowed}",
-        "{file}: {key} の値「{value}」は無効です。指定できる値: {allowed}";
-    FaultUnknownKey: "{file}: the key {key} is unknown", "{file}: {key} は不明なキーです";
-    FaultTwice: "{file}: {key} is set twice; the first value is used",
-        "{file}: {key} が 2 回指定されています。最初の値を使用します";
-    FaultNoSection: "{file} has no [raa-client] section and was ignored",
-        "{file} に [raa-client] セクションがないため、無視されました";
-    FaultSharedSsrc: "{file}: ssrc was ignored, because all computers with this file would share it",
-        "{file}: 複数のコンピューターで同じ値になるため、ssrc は無視されました";
-    FaultUnreadable: "{file} cannot be read: {reason}", "{file} を読み取れません: {reason}";
-    FaultDamaged: "{file} is damaged: {reason}", "{file} が破損しています: {reason}";
-    FaultKept: "{file} is damaged: {reason}; it was kept as {copy}",
-        "{file} が破損しています: {reason}。元のファイルは {copy} に残してあります";
     AboutTitle: "About RAA client", "RAA クライアントのバージョン情報";
     AboutMessage: "RAA client {version}\n\nSends everything this computer plays to an RAA server.\n\nSettings: {settings}\nLog: {log}\n\nLicense: MIT or Apache-2.0",
         "RAA クライアント {version}\n\nこのコンピューターで再生される音を RAA サーバーへ送信します。\n\n設定: {settings}\nログ: {log}\n\nライセンス: MIT または Apache-2.0";

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::App;
 use super::results::Outcome;
 use crate::capture;
-use crate::settings::ini_files::{SourceKind, Stored, page_of};
-use crate::settings::{DEFAULT_PORT, ServerAddress, Settings, Source, Ssrc};
+use crate::settings::{
+    DEFAULT_PORT, ServerAddress, Settings, Source, SourceKind, Ssrc, Stored, default_page,
+};
 use crate::ui::form::{FormValues, NewSettings};
 use crate::ui::server_test::{self, TestResult};
 use crate::ui::texts::Text;
@@ -93,7 +94,11 @@ impl App {
     /// Prepares a test of a server, which need not be the stored one.
     pub(super) fn server_test(&self, server: ServerAddress) -> ServerTest {
         ServerTest {
-            page: self.stored.page.clone().unwrap_or_else(|| page_of(&server)),
+            page: self
+                .stored
+                .page
+                .clone()
+                .unwrap_or_else(|| default_page(&server)),
             ssrc: self.stored.settings().ssrc,
             server,
         }
