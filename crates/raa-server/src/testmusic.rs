@@ -1,10 +1,10 @@
-//! The built-in test client: Bach's Goldberg Variation 1 on a harpsichord of our own, for ever.
+//! The built-in test client, which plays Bach's Goldberg Variation 1 without end.
 //!
-//! It behaves as any sender does: RTP packets into the hub, a name by RTCP. A thread renders and
-//! encodes the music once, two minutes of sound in about a second; after that a slot costs a
-//! copy of one packet.
-//! Always: the packet of a slot depends on the slot's number alone, so that the music, like any
-//! sender, goes on while the server stands still.
+//! It behaves like any sender: it gives RTP packets to the hub, and its name by RTCP. A thread
+//! renders and encodes the music once, two minutes of sound in about a second; after that, a slot
+//! costs a copy of one packet.
+//! Always: the packet of a slot depends only on the number of the slot, so the music, like any
+//! sender, continues while the server stands still.
 
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
@@ -17,15 +17,15 @@ use raa_core::rtp::StreamStart;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
 use raa_testmusic::{Harpsichord, variation_1};
 
-/// What the client calls itself.
+/// The name that the client reports.
 const NAME: &str = "Test BGM (Goldberg Var.1)";
-/// Silence between the end of the music and its next beginning, in slots.
+/// Slots of silence before the music begins again: 2 s.
 const PAUSE_SLOTS: usize = 100;
 
-/// See the module's text.
+/// The test music as a stream of RTP packets.
 pub(crate) struct TestMusic {
     stream: StreamStart,
-    /// Gives one payload per slot until the music has been encoded as a whole.
+    /// Receives one payload per slot until the whole music has been encoded.
     encoded: Receiver<Box<[u8]>>,
     is_complete: bool,
     payloads: Vec<Box<[u8]>>,
@@ -33,13 +33,13 @@ pub(crate) struct TestMusic {
 }
 
 impl TestMusic {
-    /// Starts the rendering.
+    /// Starts the thread that renders the music.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// Fails if the thread cannot be started or libopus cannot allocate an encoder.
     pub(crate) fn start(stream: StreamStart) -> anyhow::Result<Self> {
         let mut encoder = Encoder::new(EncoderSettings::default())?;
-        // One piece of music of a known length goes through it, so it needs no bound.
+        // The channel is unbounded, but the music has a known length.
         let (sender, encoded) = channel();
         let render = move || {
             let mut harpsichord = Harpsichord::new(variation_1());
@@ -52,7 +52,7 @@ impl TestMusic {
                 let sent = encoder
                     .encode(&pcm, &mut packet)
                     .map(|len| sender.send(packet[..len].into()));
-                // The receiver is gone when the server stops within the first second.
+                // The receiver is gone if the server stops within the first second.
                 if !matches!(sent, Ok(Ok(()))) {
                     return;
                 }
@@ -72,7 +72,7 @@ impl TestMusic {
         })
     }
 
-    /// The RTP packet of a slot, counted from the first one; `None` while it is being rendered.
+    /// Returns the RTP packet of a slot, counted from 0; `None` if it has not been rendered yet.
     pub(crate) fn datagram(&mut self, slot: u64) -> Option<&[u8]> {
         self.take_encoded();
         let position = if self.is_complete {
@@ -94,7 +94,7 @@ impl TestMusic {
         Some(&self.datagram)
     }
 
-    /// The RTCP packet that carries the name.
+    /// Returns the RTCP packet with the client's name.
     pub(crate) fn description(&mut self, slot: u64) -> &[u8] {
         let ssrc = self.stream.ssrc;
         let timestamp = self.timestamp(slot);
@@ -165,7 +165,7 @@ mod tests {
         (music, if is_over { channel().0 } else { sender })
     }
 
-    fn told(music: &mut TestMusic, slot: u64) -> Option<(u16, u32, bool, Vec<u8>)> {
+    fn packet(music: &mut TestMusic, slot: u64) -> Option<(u16, u32, bool, Vec<u8>)> {
         let packet = Packet::parse(music.datagram(slot)?).unwrap();
         Some((
             packet.sequence_number,
@@ -176,24 +176,24 @@ mod tests {
     }
 
     #[test]
-    fn a_slots_packet_depends_on_the_slot_alone_and_the_music_loops() {
+    fn packets_depend_on_the_slot_and_loop() {
         let (mut music, _) = music_of(&[&[1], &[2], &[3]], true);
-        assert_eq!(told(&mut music, 1), Some((0, 959, false, vec![2])));
-        assert_eq!(told(&mut music, 5), Some((4, 4799, false, vec![3])));
-        assert_eq!(told(&mut music, 6), Some((5, 5759, true, vec![1])));
+        assert_eq!(packet(&mut music, 1), Some((0, 959, false, vec![2])));
+        assert_eq!(packet(&mut music, 5), Some((4, 4799, false, vec![3])));
+        assert_eq!(packet(&mut music, 6), Some((5, 5759, true, vec![1])));
     }
 
     #[test]
-    fn while_it_is_rendered_what_is_ready_plays_and_the_rest_is_silence() {
+    fn music_plays_while_it_is_rendered() {
         let (mut music, sender) = music_of(&[&[1]], false);
-        assert_eq!(told(&mut music, 0).map(|told| told.3), Some(vec![1]));
-        assert_eq!(told(&mut music, 1), None);
+        assert_eq!(packet(&mut music, 0).map(|packet| packet.3), Some(vec![1]));
+        assert_eq!(packet(&mut music, 1), None);
         sender.send([2].into()).unwrap();
-        assert_eq!(told(&mut music, 1).map(|told| told.3), Some(vec![2]));
+        assert_eq!(packet(&mut music, 1).map(|packet| packet.3), Some(vec![2]));
     }
 
     #[test]
-    fn it_tells_its_name_as_any_sender_does() {
+    fn the_name_is_sent_by_rtcp() {
         let (mut music, _) = music_of(&[&[1]], true);
         let mut names = Vec::new();
         let note = |item: rtcp::Item<'_>| {

@@ -1,40 +1,43 @@
-//! Bach's Goldberg Variation 1 as a list of keys to strike: what, when, how long, how firmly.
+//! Bach's Goldberg Variation 1 as a list of notes: key, onset, length and strength.
 //!
-//! The notes are an embedded table in sixteenths of a bar; this module reads it, plays each half
-//! twice as the repeat signs ask, and gives it a player's time: a breath between the halves, a
-//! slackening at the end, hands that are never quite together. All of that is computed from the
-//! notes alone, so every start of the server plays exactly the same.
-//! Always: notes are ordered by onset, no onset is negative, and one key is never struck by both
-//! hands at once.
+//! The notes are an embedded table in sixteenth notes. This module parses it, repeats each half as
+//! the repeat signs ask, and adds the timing of a player: a breath between the halves, a
+//! ritardando at the end, and hands that are never exactly together. All of that is computed from
+//! the notes alone, so the music is the same at every start of the server.
+//! Always: notes are ordered by onset; no onset is negative; both hands never strike one key at the
+//! same time.
 
 use std::f64::consts::TAU;
 
 const TABLE: &str = include_str!("../assets/goldberg-var1.tsv");
 
+/// Sixteenths in a bar of 3/4.
 const BAR: u32 = 12;
 /// Sixteenths in one half, which is played twice before the music goes on.
 const HALF: u32 = 16 * BAR;
+/// Sixteenths in both halves, without repeats.
 const WHOLE: u32 = 2 * HALF;
 
-/// The steady tempo: quarters at 99 a minute, the whole with its repeats in a little under two minutes.
+/// Duration of a sixteenth in the steady tempo: 99 quarters per minute, so that the piece with its
+/// repeats takes a little under two minutes.
 const SIXTEENTH_S: f64 = 0.1515;
-/// Silence before the first note, so that no hand can be early enough to start before the beginning.
+/// Silence before the first note, so that an early hand does not begin before the music.
 const LEAD_IN_S: f64 = 0.1;
 
-/// One key going down and coming up again.
+/// One key that is pressed and released.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Note {
-    /// When the key goes down, in seconds from the beginning.
+    /// When the key is pressed, in seconds from the beginning.
     pub onset_s: f32,
     /// How long the key is held, in seconds.
     pub length_s: f32,
     /// The key's MIDI number: 69 is A4, 440 Hz.
     pub midi: u8,
-    /// How firmly the string is plucked: about 1, as a harpsichord allows little difference.
+    /// How firmly the string is plucked; about 1, as a harpsichord allows little difference.
     pub strength: f32,
 }
 
-/// What in the table is not a note. Text is kept short: it comes from a file a developer has open.
+/// A line of the table that is not a note. The text is short, because a developer has the file open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, {field}: {problem}")]
 struct ScoreError {
@@ -43,7 +46,7 @@ struct ScoreError {
     problem: String,
 }
 
-/// The whole variation with its repeats, ordered by onset.
+/// Returns the whole variation with its repeats, ordered by onset.
 pub fn variation_1() -> Vec<Note> {
     perform(&parse(TABLE).expect("the embedded table is valid: a test reads it"))
 }
@@ -54,7 +57,7 @@ enum Hand {
     Lower,
 }
 
-/// One line of the table, in sixteenths as written and without repeats.
+/// One line of the table: a note as written, in sixteenths and without repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Written {
     hand: Hand,
@@ -110,14 +113,14 @@ impl Field<'_> {
         let number = self.value.parse::<u32>().ok();
         number
             .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| self.wrong(&format!("allowed are whole numbers from {least} to {most}")))
+            .ok_or_else(|| self.wrong(&format!("it must be a whole number from {least} to {most}")))
     }
 
     fn hand(self) -> Result<Hand, ScoreError> {
         match self.value {
             "upper" => Ok(Hand::Upper),
             "lower" => Ok(Hand::Lower),
-            _ => Err(self.wrong("allowed are upper and lower")),
+            _ => Err(self.wrong("it must be upper or lower")),
         }
     }
 
@@ -125,7 +128,7 @@ impl Field<'_> {
         wrong(
             self.line,
             self.field,
-            &format!("is {:?}, {problem}", self.value),
+            &format!("is {:?}; {problem}", self.value),
         )
     }
 }
@@ -145,13 +148,13 @@ fn name_of(midi: u32) -> String {
     format!("{}{}", NAMES[midi as usize % 12], midi / 12 - 1)
 }
 
-/// From the written notes to played ones: repeats, tempo, touch.
+/// Turns the written notes into played ones, with repeats, tempo and touch.
 fn perform(written: &[Written]) -> Vec<Note> {
     let times = beat_times();
     let mut notes: Vec<Note> = one_key_once(written)
         .iter()
         .flat_map(|&note| {
-            // Half 1 is heard at 0 and 192, half 2 at 384 and 576.
+            // Half 1 is played at 0 and 192, half 2 at 384 and 576.
             let first = note.onset + if note.onset < HALF { 0 } else { HALF };
             [first, first + HALF].map(|at| play(&note, at, &times))
         })
@@ -160,7 +163,7 @@ fn perform(written: &[Written]) -> Vec<Note> {
     notes
 }
 
-/// Where both hands are written on one key, the longer note plays: one key has one set of strings.
+/// Keeps only the longer note where both hands have the same key, as a key has one set of strings.
 fn one_key_once(written: &[Written]) -> Vec<Written> {
     let mut keys: Vec<Written> = written.to_vec();
     keys.sort_by_key(|note| (note.onset, note.midi, std::cmp::Reverse(note.length)));
@@ -168,7 +171,7 @@ fn one_key_once(written: &[Written]) -> Vec<Written> {
     keys
 }
 
-/// The second at which each sixteenth of the performance begins; one more entry for its end.
+/// Returns the time in seconds at which each sixteenth of the performance begins, and its end.
 fn beat_times() -> Vec<f64> {
     let mut now = LEAD_IN_S;
     let mut times = vec![now];
@@ -179,10 +182,11 @@ fn beat_times() -> Vec<f64> {
     times
 }
 
-/// How much longer than steady a sixteenth lasts.
+/// Returns the duration of a sixteenth relative to the steady tempo.
 fn stretch(sixteenth: u32) -> f64 {
-    /// Sixteenths of the closing ritardando, and how slow the last of them is.
+    /// Sixteenths in the ritardando at the end.
     const CLOSE: f64 = 20.0;
+    /// How much longer the last sixteenth is.
     const CLOSE_SLOWER: f64 = 0.5;
     let phrase = 0.008 * (TAU * f64::from(sixteenth) / f64::from(4 * BAR)).cos();
     let to_double_bar = HALF - sixteenth % HALF;
@@ -194,7 +198,7 @@ fn stretch(sixteenth: u32) -> f64 {
 
 fn play(note: &Written, at: u32, times: &[f64]) -> Note {
     let (begin, end) = (times[at as usize], times[(at + note.length) as usize]);
-    // The bass leads by a few milliseconds, as the hands of players do; then each finger's own spread.
+    // The bass is a few milliseconds early, as with human players, and each note varies a little.
     let after_bass = if note.hand == Hand::Upper { 0.005 } else { 0.0 };
     let last = at + note.length == 2 * WHOLE;
     let held = if last { 1.5 } else { touch(note) };
@@ -211,7 +215,8 @@ fn play(note: &Written, at: u32, times: &[f64]) -> Note {
     }
 }
 
-/// The part of its written length for which a key is held: runs nearly legato, quavers lifted.
+/// Returns the share of its written length for which a key is held: runs are nearly legato, quavers
+/// are shorter.
 fn touch(note: &Written) -> f64 {
     match (note.length, note.hand) {
         (1, _) => 0.96,
@@ -221,7 +226,7 @@ fn touch(note: &Written) -> f64 {
     }
 }
 
-/// A fixed number from -1 to 1 for a note: chance to the ear, the same at every start.
+/// Returns a number from -1 to 1 for a note, which sounds random and is the same at every start.
 fn spread(at: u32, midi: u8, salt: u32) -> f64 {
     let mut bits =
         at.wrapping_mul(0x9E37_79B1) ^ (u32::from(midi) << 8 | salt).wrapping_mul(0x85EB_CA6B);
@@ -236,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_holds_every_written_note() {
+    fn the_table_has_every_written_note() {
         let written = parse(TABLE).expect("the embedded table is valid");
         assert_eq!(written.len(), 552);
         assert_eq!(
@@ -294,6 +299,7 @@ mod tests {
     #[test]
     fn notes_are_in_order_and_the_same_each_time() {
         let notes = variation_1();
+        assert_eq!(notes.len(), 1100);
         assert!(
             notes
                 .windows(2)
@@ -313,14 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn the_close_slows_down_and_nothing_else_does() {
+    fn only_the_end_slows_down() {
         let steady = |sixteenth| (stretch(sixteenth) - 1.0).abs() < 0.06;
         assert!((0..2 * WHOLE - 20).all(steady));
         assert!(stretch(2 * WHOLE - 1) > 1.4);
     }
 
     #[test]
-    fn a_wrong_line_is_named_with_its_field() {
+    fn errors_name_line_and_field() {
         let check = |table: &str, message: &str| {
             assert_eq!(
                 parse(table).map_err(|error| error.to_string()),
@@ -332,27 +338,27 @@ mod tests {
         check("upper", "line 1, onset_16th: is missing");
         check(
             "middle\t0\t1\t67\tG4",
-            "line 1, voice: is \"middle\", allowed are upper and lower",
+            "line 1, voice: is \"middle\"; it must be upper or lower",
         );
         check(
             "upper\t384\t1\t67\tG4",
-            "line 1, onset_16th: is \"384\", allowed are whole numbers from 0 to 383",
+            "line 1, onset_16th: is \"384\"; it must be a whole number from 0 to 383",
         );
         check(
             "upper\t191\t2\t67\tG4",
-            "line 1, length_16th: is \"2\", allowed are whole numbers from 1 to 1",
+            "line 1, length_16th: is \"2\"; it must be a whole number from 1 to 1",
         );
         check(
             "upper\t0\t0\t67\tG4",
-            "line 1, length_16th: is \"0\", allowed are whole numbers from 1 to 192",
+            "line 1, length_16th: is \"0\"; it must be a whole number from 1 to 192",
         );
         check(
             "upper\t0\t1\t-1\tG4",
-            "line 1, midi: is \"-1\", allowed are whole numbers from 21 to 108",
+            "line 1, midi: is \"-1\"; it must be a whole number from 21 to 108",
         );
         check(
             "upper\t0\t1\t67\tG5",
-            "line 1, name: is \"G5\", midi 67 is G4",
+            "line 1, name: is \"G5\"; midi 67 is G4",
         );
         check(
             "upper\t0\t1\t67\tG4\tp",

@@ -1,11 +1,11 @@
-//! A small harpsichord that plays a list of notes, block by block, as 48 kHz mono samples.
+//! A small harpsichord that renders a list of notes, block by block, as 48 kHz mono samples.
 //!
-//! Each key has three choirs of strings: two at pitch, plucked at different points and tuned a
-//! shade apart, and a soft one an octave higher. Letting the key go drops a damper on them. All
-//! sound passes a soundboard and a small room. It streams: nothing is rendered ahead.
-//! Always: the samples depend on the notes alone, never on how they are cut into blocks; a pass
-//! begins and ends in silence and is a whole number of 20 ms frames long; nothing is allocated
-//! once as many keys have sounded together as ever do.
+//! Each key has three strings: two at pitch, plucked at different points and slightly detuned, and
+//! a soft one an octave higher. Releasing the key drops a damper on them. All sound passes through
+//! a soundboard and a small room. Nothing is rendered in advance.
+//! Always: the samples depend on the notes alone and not on the size of the blocks; a pass begins
+//! and ends in silence and lasts a whole number of 20 ms frames; memory is allocated only until as
+//! many keys have sounded together as ever do.
 
 mod room;
 mod string;
@@ -17,20 +17,27 @@ use string::{Pluck, PluckedString};
 
 use crate::score::Note;
 
+/// Samples per second.
 const SAMPLE_RATE: u32 = 48_000;
+/// Samples in a frame of 20 ms.
 const FRAME: u64 = 960;
 
-/// From the last key's release to the end of the pass: the strings and the room are below -80 dBFS.
+/// The time from the release of the last key to the end of the pass, in seconds. The sound is below
+/// -80 dBFS then.
 const FADE_S: f64 = 0.8;
-/// Puts the loudest passage at about -6 dBFS.
+/// Gain that puts the loudest passage at about -6 dBFS.
 const LEVEL: f32 = 0.1;
-/// A new tone swells over these samples, so that its first wave does not click.
+/// Duration of the fade-in of a new tone in seconds, so that it does not begin with a click.
 const SWELL_S: f64 = 0.0008;
 
+/// A set of strings, one for each key.
 struct Choir {
+    /// Factor of the frequency.
     octave: f64,
+    /// Detuning in cents.
     cents: f64,
     level: f64,
+    /// Plucking point, as a part of the string's length from the bridge.
     point: f64,
     quill_hz: f64,
 }
@@ -59,7 +66,7 @@ const CHOIRS: [Choir; 3] = [
     },
 ];
 
-/// Plays one pass of a list of notes.
+/// Renders one pass of a list of notes.
 pub struct Harpsichord {
     notes: Vec<Note>,
     next_note: usize,
@@ -71,7 +78,7 @@ pub struct Harpsichord {
 }
 
 impl Harpsichord {
-    /// `notes` are ordered by onset.
+    /// Creates an instrument that plays `notes`, which must be ordered by onset.
     pub fn new(notes: Vec<Note>) -> Self {
         let last = notes
             .iter()
@@ -89,7 +96,8 @@ impl Harpsichord {
         }
     }
 
-    /// Renders what comes next. After the end of the pass that is the inaudible last of the room's decay.
+    /// Renders the next samples. After the end of the pass, that is the inaudible rest of the room's
+    /// decay.
     pub fn render(&mut self, out: &mut [f32]) {
         let mut rest = out;
         while !rest.is_empty() {
@@ -110,7 +118,7 @@ impl Harpsichord {
         }
     }
 
-    /// Whether the pass has been rendered whole, with the decay of its last note.
+    /// Whether the whole pass has been rendered, including the decay of its last note.
     pub fn is_over(&self) -> bool {
         self.position >= self.length
     }
@@ -139,12 +147,14 @@ fn samples(seconds: f32) -> u64 {
     (f64::from(seconds) * f64::from(SAMPLE_RATE)).round() as u64
 }
 
-/// One key's strings and jack, from the strike until the damped strings are inaudible.
+/// The strings and the jack of one key, from the strike until the damped strings are inaudible.
 struct Key {
     strings: [PluckedString; CHOIRS.len()],
+    /// Samples until the key is released.
     held: u64,
+    /// Samples until the damped strings are inaudible, once the key is released.
     dying: u64,
-    let_go: bool,
+    is_released: bool,
     swell: f32,
     jack: Jack,
 }
@@ -155,7 +165,7 @@ impl Key {
             strings: CHOIRS.map(|_| PluckedString::new()),
             held: 0,
             dying: 0,
-            let_go: false,
+            is_released: false,
             swell: 0.0,
             jack: Jack::default(),
         }
@@ -165,7 +175,7 @@ impl Key {
         self.held == 0 && self.dying == 0
     }
 
-    /// `chance` gives every strike its own small differences.
+    /// Strikes the key. `chance` makes every strike a little different.
     fn strike(&mut self, note: &Note, chance: &mut Chance) {
         // 0 at the lowest D of the piece, 1 four octaves above.
         let height = (f64::from(note.midi) - 38.0) / 48.0;
@@ -184,9 +194,9 @@ impl Key {
             string.pluck(&pluck, chance);
         }
         self.held = samples(note.length_s).max(1);
-        // 1.7 times the time to -60 dB: what is cut off is 100 dB down.
+        // 1.7 times the time to -60 dB, so that the sound is cut off at about -100 dB.
         self.dying = (1.7 * damped_s * f64::from(SAMPLE_RATE)) as u64;
-        self.let_go = false;
+        self.is_released = false;
         self.swell = 0.0;
         self.jack = Jack::default();
     }
@@ -198,16 +208,16 @@ impl Key {
         let (held, released) = block.split_at_mut(block.len().min(self.held as usize));
         self.ring(held);
         self.held -= held.len() as u64;
-        if self.held == 0 && !self.let_go {
-            self.let_go();
+        if self.held == 0 && !self.is_released {
+            self.release();
         }
         let dying = released.len().min(self.dying as usize);
         self.ring(&mut released[..dying]);
         self.dying -= dying as u64;
     }
 
-    fn let_go(&mut self) {
-        self.let_go = true;
+    fn release(&mut self) {
+        self.is_released = true;
         self.strings.iter_mut().for_each(PluckedString::damp);
         self.jack.fall();
     }
@@ -223,7 +233,7 @@ impl Key {
     }
 }
 
-/// The jack falling back and the quill brushing past the string: a soft, dull, short noise.
+/// The noise of the jack that falls back and brushes the string: soft, dull and short.
 #[derive(Default)]
 struct Jack {
     strength: f32,
@@ -251,7 +261,7 @@ impl Jack {
     }
 }
 
-/// A small xorshift generator: the same numbers at every start.
+/// A small xorshift generator, which gives the same numbers at every start.
 #[derive(Debug)]
 struct Chance(u32);
 
@@ -262,7 +272,7 @@ impl Default for Chance {
 }
 
 impl Chance {
-    /// The next number, from -1 to 1.
+    /// Returns the next number, from -1 to 1.
     #[inline]
     fn next(&mut self) -> f32 {
         self.0 ^= self.0 << 13;

@@ -1,15 +1,15 @@
-//! What stands around the strings: the soundboard's low modes and a small, soft room.
+//! The surroundings of the strings: the soundboard's low modes and a small, soft room.
 //!
-//! Dry strings sound like a telephone; a soundboard gives them a body and a short reverberation
-//! lets notes part without holes. The room is a feedback delay network of eight lines mixed by a
-//! Householder matrix, which loses no energy by itself; each line's own gain and low-pass do.
-//! Always: no DC leaves it, and after the strings stop it decays to silence.
+//! Dry strings sound like a telephone. A soundboard gives them body, and a short reverberation
+//! fills the gaps between notes. The room is a feedback delay network of eight lines mixed by a
+//! Householder matrix, which loses no energy itself; the gain and low-pass of each line do.
+//! Always: the output has no DC; once the strings stop, it decays to silence.
 
 use std::f64::consts::TAU;
 
 use super::SAMPLE_RATE;
 
-/// Modes of the soundboard: Hz, Q, level.
+/// Modes of the soundboard: frequency in Hz, Q, level.
 const MODES: [(f64, f64, f64); 5] = [
     (112.0, 3.0, 0.15),
     (196.0, 3.5, 0.20),
@@ -17,21 +17,26 @@ const MODES: [(f64, f64, f64); 5] = [
     (545.0, 2.5, 0.20),
     (930.0, 2.0, 0.20),
 ];
-/// A soundboard is too small to radiate bass; that lean bass is much of a harpsichord's clarity.
+/// Cut-off of the high-pass in Hz: a soundboard is too small to radiate bass, and that makes a
+/// harpsichord sound clear.
 const RUMBLE_HZ: f64 = 90.0;
 
-/// Line lengths in samples, 21 to 45 ms: primes, so that their echoes do not coincide.
+/// Lengths of the delay lines in samples, 21 to 45 ms. They are primes, so that their echoes do not
+/// coincide.
 const LINES: [usize; 8] = [1009, 1153, 1303, 1453, 1613, 1787, 1973, 2161];
+/// Time until the reverberation has decayed by 60 dB, in seconds.
 const REVERBERATION_S: f64 = 0.85;
+/// Cut-off of the low-pass in the delay lines.
 const ROOM_DAMPING_HZ: f64 = 3600.0;
+/// Level of the reverberation relative to the direct sound.
 const ROOM_LEVEL: f32 = 0.16;
-/// The all-passes that spread a pluck before it enters the lines: samples.
+/// Lengths in samples of the all-passes that spread a pluck before it enters the delay lines.
 const SPREADERS: [usize; 2] = [223, 359];
-/// The all-passes of the soundboard's scattering, a millisecond or so: they round off the edge of
-/// the quill and keep coinciding notes from adding up to spikes.
+/// Lengths in samples of the all-passes that scatter sound in the soundboard, about a millisecond.
+/// They soften the attack of the quill and keep simultaneous notes from adding up to peaks.
 const SCATTER: [usize; 3] = [19, 41, 73];
 
-/// Soundboard and room in a row.
+/// The soundboard followed by the room.
 #[derive(Debug)]
 pub(super) struct Room {
     rumble: HighPass,
@@ -52,7 +57,7 @@ impl Room {
         }
     }
 
-    /// Turns the bare strings' sound into what is heard in the room, in place.
+    /// Replaces the sound of the strings by the sound in the room.
     pub(super) fn process(&mut self, samples: &mut [f32]) {
         for sample in samples {
             let dry = scatter(&mut self.scatter, self.rumble.next(*sample));
@@ -73,16 +78,17 @@ impl Room {
         for (out, line) in outs.iter_mut().zip(&mut self.lines) {
             *out = line.read();
         }
-        // Householder: each line gets itself less a quarter of all, which keeps the energy.
+        // Householder matrix: each line gets its own output minus a quarter of the sum, which keeps the
+        // energy.
         let shared = outs.iter().sum::<f32>() * (2.0 / LINES.len() as f32);
-        let mut heard = 0.0;
+        let mut sum = 0.0;
         let mut sign = 1.0;
         for (out, line) in outs.iter().zip(&mut self.lines) {
             line.write(out - shared + sign * spread);
-            heard += sign * out;
+            sum += sign * out;
             sign = -sign;
         }
-        heard
+        sum
     }
 }
 
@@ -93,7 +99,7 @@ fn scatter(spreaders: &mut [Spreader], sample: f32) -> f32 {
         .fold(sample, |sample, spreader| spreader.next(sample))
 }
 
-/// First-order high-pass.
+/// A first-order high-pass.
 #[derive(Debug)]
 struct HighPass {
     pole: f32,
@@ -119,7 +125,7 @@ impl HighPass {
     }
 }
 
-/// One resonance of the soundboard: a band-pass whose peak gain is its level.
+/// One mode of the soundboard: a band-pass whose peak gain is its level.
 #[derive(Debug)]
 struct Mode {
     feed: f32,
@@ -155,7 +161,7 @@ impl Mode {
     }
 }
 
-/// Schroeder's all-pass: every frequency passes equally, but not at once.
+/// Schroeder's all-pass, which delays frequencies differently and passes all of them equally.
 #[derive(Debug)]
 struct Spreader {
     memory: Vec<f32>,
@@ -185,7 +191,7 @@ impl Spreader {
     }
 }
 
-/// One line of the room: a delay, the walls' loss, and their dullness.
+/// One delay line of the room, with the loss and the low-pass of the walls.
 #[derive(Debug)]
 struct Line {
     memory: Vec<f32>,

@@ -1,37 +1,40 @@
-//! One plucked string: a delay line one period long, fed back through a loss and a tuning filter.
+//! One plucked string: a delay line of one period, fed back through a loss and a tuning filter.
 //!
-//! This is Karplus and Strong's string in Jaffe and Smith's extended form. A pluck fills the line
-//! with the wave that a quill leaves in a string (a rectangle in velocity, its width the plucking
-//! point), so tones have the nasal comb of a harpsichord instead of a burst of noise.
-//! Always: the loop's gain is below 1 at every frequency, so a string only ever decays; the loop's
-//! delay is one period at the fundamental, so it is in tune whatever its losses.
+//! This is the string of Karplus and Strong in the extended form of Jaffe and Smith. A pluck fills
+//! the line with the wave that a quill leaves in a string (a rectangle of velocity as wide as the
+//! distance of the plucking point), which gives the nasal sound of a harpsichord.
+//! Always: the gain of the loop is below 1 at every frequency, so a string only decays; the delay
+//! of the loop is one period of the fundamental, so the string is in tune whatever its losses.
 
 use std::f64::consts::TAU;
 
 use super::{Chance, SAMPLE_RATE};
 
-/// The lowest frequency a string can be plucked at, which bounds its memory.
+/// The lowest frequency of a string, which limits its memory.
 const LOWEST_HZ: f64 = 27.0;
-/// Where the loss filter's second decay time is given.
+/// The frequency that the second decay time of the loss filter applies to.
 const BRIGHT_HZ: f64 = 4000.0;
-/// The felt reaches its full grip with this time constant; a sudden grip would click.
+/// Time constant of the damper in seconds; a sudden one would click.
 const FELT_S: f64 = 0.008;
 
-/// How one string is plucked and how it dies away.
+/// How a string is plucked and how it decays.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pluck {
     pub(super) frequency_hz: f64,
     /// Plucking point, as a part of the string's length from the bridge.
     pub(super) point: f64,
     pub(super) level: f64,
-    /// Softness of the quill: partials above this are weaker.
+    /// Cut-off of the quill: partials above it are weaker.
     pub(super) quill_hz: f64,
-    /// Time to -60 dB of the fundamental, of partials at 4 kHz, and with the damper on.
+    /// Time to -60 dB of the fundamental.
     pub(super) decay_s: f64,
+    /// Time to -60 dB of partials at 4 kHz.
     pub(super) bright_decay_s: f64,
+    /// Time to -60 dB with the damper on.
     pub(super) damped_s: f64,
 }
 
+/// One string with its damper.
 #[derive(Debug)]
 pub(super) struct PluckedString {
     line: Vec<f32>,
@@ -58,7 +61,7 @@ impl PluckedString {
         }
     }
 
-    /// Forgets what sounded before and starts a new tone.
+    /// Starts a new tone; the previous one ends.
     pub(super) fn pluck(&mut self, pluck: &Pluck, chance: &mut Chance) {
         let frequency_hz = pluck.frequency_hz.max(LOWEST_HZ);
         let radians = TAU * frequency_hz / f64::from(SAMPLE_RATE);
@@ -71,18 +74,18 @@ impl PluckedString {
         let (loss, loss_delay) = Loss::new(period_gain(pluck.bright_decay_s) / gain, radians);
         self.loss = loss;
         let rest = f64::from(SAMPLE_RATE) / frequency_hz - loss_delay;
-        // The all-pass is most even for delays around one sample.
+        // The delay of the all-pass is most uniform around one sample.
         let length = (rest - 0.6).floor();
         self.tuner = Tuner::new(rest - length, radians);
         self.fill(length as usize, pluck, chance);
     }
 
-    /// Lets the damper's felt down on the string.
+    /// Drops the damper on the string.
     pub(super) fn damp(&mut self) {
         self.gain_target = self.damped_gain.min(self.gain);
     }
 
-    /// The string's next sample.
+    /// Returns the next sample of the string.
     #[inline]
     pub(super) fn next(&mut self) -> f32 {
         let Some(cell) = self.line.get_mut(self.at) else {
@@ -98,8 +101,8 @@ impl PluckedString {
         sample
     }
 
-    /// The wave of a string let go by a quill: free of DC, its two edges softened by the quill's
-    /// width, with a little roughness of the quill on top.
+    /// Fills the line with the wave of a string that a quill has let go: without DC, with edges
+    /// softened by the width of the quill, and a little noise.
     fn fill(&mut self, length: usize, pluck: &Pluck, chance: &mut Chance) {
         const ROUGHNESS: f32 = 0.04;
         self.at = 0;
@@ -115,7 +118,7 @@ impl PluckedString {
         self.soften(pole);
     }
 
-    /// Low-passes the line as the closed loop it is: the first round only finds the filter's state.
+    /// Low-passes the line as a closed loop; the first round only settles the state of the filter.
     fn soften(&mut self, pole: f32) {
         let mut state = 0.0;
         for sample in &self.line {
@@ -128,7 +131,7 @@ impl PluckedString {
     }
 }
 
-/// One-pole low-pass with unit gain at DC: high partials die sooner.
+/// A one-pole low-pass with unit gain at DC, so that high partials decay faster.
 #[derive(Debug, Default)]
 struct Loss {
     feed: f32,
@@ -137,7 +140,8 @@ struct Loss {
 }
 
 impl Loss {
-    /// The filter whose gain at `BRIGHT_HZ` is `bright_gain`, and its delay in samples at `radians`.
+    /// Returns the filter whose gain at `BRIGHT_HZ` is `bright_gain`, and its delay in samples at
+    /// `radians`.
     fn new(bright_gain: f64, radians: f64) -> (Self, f64) {
         let power = (bright_gain * bright_gain).clamp(1e-6, 0.999_999);
         let bright = (TAU * BRIGHT_HZ / f64::from(SAMPLE_RATE)).cos();
@@ -161,7 +165,7 @@ impl Loss {
     }
 }
 
-/// First-order all-pass: the part of the period that is not a whole number of samples.
+/// A first-order all-pass for the part of the period that is not a whole number of samples.
 #[derive(Debug, Default)]
 struct Tuner {
     coefficient: f32,
@@ -170,7 +174,7 @@ struct Tuner {
 }
 
 impl Tuner {
-    /// The all-pass that delays by exactly `delay` samples at `radians`.
+    /// Creates the all-pass that delays by exactly `delay` samples at `radians`.
     fn new(delay: f64, radians: f64) -> Self {
         let coefficient =
             ((1.0 - delay) * radians / 2.0).sin() / ((1.0 + delay) * radians / 2.0).sin();

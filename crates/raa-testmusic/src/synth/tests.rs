@@ -1,7 +1,7 @@
-//! What the harpsichord promises, measured on its samples: pitch, level, silence, sameness.
+//! Measurements of the harpsichord's samples: pitch, level, silence and reproducibility.
 //!
-//! Only parts of the music are rendered, as unoptimised builds are slow at it.
-//! Always: every measurement is of sound that left the room, as listeners get it.
+//! Only parts of the music are rendered, to keep the tests fast.
+//! Always: measurements are of the final sound, after soundboard and room.
 
 use std::f64::consts::TAU;
 
@@ -25,7 +25,7 @@ fn render(notes: Vec<Note>, length: usize) -> Vec<f32> {
     samples
 }
 
-/// A part of the variation, moved to the beginning.
+/// Returns a part of the variation, moved to the beginning.
 fn part(from_s: f32, to_s: f32) -> Vec<Note> {
     let whole = variation_1().into_iter();
     let inside = whole.filter(|note| (from_s..to_s).contains(&note.onset_s));
@@ -42,7 +42,7 @@ fn dbfs(samples: &[f32]) -> f32 {
     10.0 * power.max(1e-20).log10()
 }
 
-/// Strength and phase (in turns) of `hz` in a stretch of sound, seen through a Hann window.
+/// Returns the amplitude and the phase (in cycles) of a frequency, measured with a Hann window.
 fn partial(samples: &[f32], hz: f64) -> (f64, f64) {
     let (mut re, mut im) = (0.0, 0.0);
     for (index, &sample) in samples.iter().enumerate() {
@@ -54,7 +54,7 @@ fn partial(samples: &[f32], hz: f64) -> (f64, f64) {
     (re.hypot(im) / samples.len() as f64, (-im).atan2(re) / TAU)
 }
 
-/// How far a tone is from `hz`, by how its phase moves within 50 ms.
+/// Returns how far a tone is from `hz` in cents, by the change of its phase within 50 ms.
 fn cents_off(tone: &[f32], hz: f64) -> f64 {
     let (window, apart) = (SECOND * 2 / 5, SECOND / 20);
     let apart_s = apart as f64 / f64::from(SAMPLE_RATE);
@@ -77,7 +77,7 @@ fn every_register_is_in_tune() {
 }
 
 #[test]
-fn the_measurement_of_pitch_sees_three_cents() {
+fn pitch_is_measured_to_three_cents() {
     let tone: Vec<f32> = (0..SECOND)
         .map(|index| (0.1 * (TAU * 440.0 * index as f64 / f64::from(SAMPLE_RATE)).sin()) as f32)
         .collect();
@@ -85,7 +85,7 @@ fn the_measurement_of_pitch_sees_three_cents() {
 }
 
 #[test]
-fn the_music_is_loud_enough_and_never_clips() {
+fn the_music_is_loud_and_does_not_clip() {
     let busy = render(part(96.0, 104.0), 8 * SECOND);
     let peak = busy
         .iter()
@@ -102,7 +102,7 @@ fn the_music_is_loud_enough_and_never_clips() {
 }
 
 #[test]
-fn a_pass_begins_and_ends_in_silence_and_in_whole_frames() {
+fn a_pass_begins_and_ends_in_silence() {
     let mut player = Harpsichord::new(part(115.0, 120.0));
     let mut samples = Vec::new();
     while !player.is_over() {
@@ -115,12 +115,12 @@ fn a_pass_begins_and_ends_in_silence_and_in_whole_frames() {
     assert!(dbfs(&samples[samples.len() - SECOND / 20..]) < -80.0);
     let mut pause = vec![0.0; 2 * SECOND];
     player.render(&mut pause);
-    assert!(dbfs(&pause) < -90.0, "the decay goes on");
+    assert!(dbfs(&pause) < -90.0, "the decay continues");
     assert!(dbfs(&pause[SECOND..]) < -110.0);
 }
 
 #[test]
-fn a_tone_starts_softly_and_without_a_click() {
+fn a_tone_starts_without_a_click() {
     let tone = render(vec![note(60, 1.0)], SECOND / 5);
     let onset = SECOND / 10;
     assert!(tone[..onset].iter().all(|&sample| sample == 0.0));
@@ -138,7 +138,7 @@ fn a_tone_starts_softly_and_without_a_click() {
 }
 
 #[test]
-fn a_tone_decays_while_held_and_stops_when_let_go() {
+fn a_tone_decays_and_stops_on_release() {
     let tone = render(vec![note(55, 1.5)], 3 * SECOND);
     let level = |at_s: f32| dbfs(&tone[(at_s * SECOND as f32) as usize..][..SECOND / 10]);
     let (early, held, damped, gone) = (level(0.15), level(1.45), level(2.0), level(2.6));
@@ -150,11 +150,11 @@ fn a_tone_decays_while_held_and_stops_when_let_go() {
         damped < held - 25.0,
         "the damper: {held} then {damped} dBFS"
     );
-    assert!(gone < -85.0, "gone: {gone} dBFS");
+    assert!(gone < -85.0, "after release: {gone} dBFS");
 }
 
 #[test]
-fn blocks_of_any_size_sound_the_same_at_every_start() {
+fn the_sound_does_not_depend_on_block_sizes() {
     let notes = part(10.0, 11.0);
     let expected = render(notes.clone(), 3 * SECOND);
     for size in [960, 1, 333, 4801] {
@@ -163,12 +163,15 @@ fn blocks_of_any_size_sound_the_same_at_every_start() {
         samples
             .chunks_mut(size)
             .for_each(|block| player.render(block));
-        assert!(samples == expected, "blocks of {size} sound different");
+        assert!(
+            samples == expected,
+            "blocks of {size} samples sound different"
+        );
     }
 }
 
 #[test]
-fn without_notes_there_is_silence() {
+fn no_notes_are_silence() {
     let mut player = Harpsichord::new(Vec::new());
     let mut samples = vec![1.0; 3 * SECOND];
     player.render(&mut samples);
