@@ -1,7 +1,7 @@
-// The Windows client as the person at the PC meets it: the dialog of the first start, the icon in the tray and its
-// menu, start with Windows, a second start; by real keys and clicks on a real screen, under Wine.
+// The Windows client as the person at the PC sees it: the dialog of the first start, the icon in the tray and its menu,
+// start with Windows, a second start; with real keys and clicks on a real screen, under Wine.
 //
-// Its pictures are those of docs/windows-client.md: RAA_PICTURES=docs copies them there.
+// It takes the pictures of docs/windows-client.md: RAA_PICTURES=docs copies them there.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -33,7 +33,7 @@ before(async () => {
 });
 after(() => world.close());
 
-test('the first start asks for the server, and OK begins to send', async () => {
+test('the first start asks for the server', async () => {
   pc.start();
   const dialog = await desktop.window(TITLE);
   await sleep(1000);
@@ -55,7 +55,7 @@ test('the first start asks for the server, and OK begins to send', async () => {
   await server.client(ssrc, (client) => client.status === 'connected' && client.name === 'Ward 3');
 });
 
-test('the icon tells silence, sound and mute, which the menu sets', async () => {
+test('the icon shows silence, sound and mute', async () => {
   const { ssrc } = pc.settings;
   await tray.becomes('silent');
 
@@ -73,7 +73,7 @@ test('the icon tells silence, sound and mute, which the menu sets', async () => 
   await server.client(ssrc, ({ status }) => status === 'sounding');
 });
 
-test('the menu copies the diagnostics and makes the client start with Windows', async () => {
+test('the menu copies diagnostics and sets autostart', async () => {
   await tray.choose('diagnostics');
   await eventually('the diagnostics are in the clipboard', () => clipboard().includes(`127.0.0.1:${server.udpPort}`));
   assert.match(clipboard(), /capture +capture device\n/);
@@ -83,10 +83,10 @@ test('the menu copies the diagnostics and makes the client start with Windows', 
   const started = async () => (await pc.run('reg', 'query', RUN_KEY, '/v', 'raa-client')).output;
   await eventually('it starts with Windows', async () => /raa-client\.exe" --silent/.test(await started()), 20_000, 500);
   await tray.choose('startWithWindows');
-  await eventually('it does not any more', async () => !/raa-client\.exe/.test(await started()), 20_000, 500);
+  await eventually('it no longer starts with Windows', async () => !/raa-client\.exe/.test(await started()), 20_000, 500);
 });
 
-test('a second start brings up the settings of the first, and Escape changes nothing', async () => {
+test('a second start opens the settings', async () => {
   const before = pc.settings;
   const { code } = await pc.runClient();
   assert.equal(code, 0);
@@ -100,7 +100,7 @@ test('a second start brings up the settings of the first, and Escape changes not
   await tray.becomes('active');
 });
 
-test('a click on the icon opens the settings, too, and what is wrong in them cannot be confirmed', async () => {
+test('wrong settings cannot be confirmed', async () => {
   await tray.click();
   await desktop.window(TITLE);
   await sleep(500);
@@ -114,7 +114,7 @@ test('a click on the icon opens the settings, too, and what is wrong in them can
   await desktop.gone(TITLE);
 });
 
-test('Quit says goodbye, and the next start needs no dialog', async () => {
+test('Quit sends a goodbye; restarting needs no dialog', async () => {
   const { ssrc } = pc.settings;
   await tray.choose('quit');
   const { code } = await pc.client.exited;
@@ -128,7 +128,7 @@ test('Quit says goodbye, and the next start needs no dialog', async () => {
   assert.deepEqual(desktop.windows(TITLE), []);
 });
 
-test('the menu opens the page that the settings file names, and says which program this is', async () => {
+test('the menu opens the page and About', async () => {
   await tray.shown();
   await tray.choose('page');
   await eventually('the browser is asked for the page', () => pc.pages.length > 0);
@@ -142,7 +142,7 @@ test('the menu opens the page that the settings file names, and says which progr
   await desktop.gone(ABOUT_TITLE);
 });
 
-test('the menu opens the settings, where Test asks the server whether it hears this computer', async () => {
+test('Test shows how the server sees this computer', async () => {
   await tray.choose('settings');
   await desktop.window(TITLE);
   await sleep(500);
@@ -154,7 +154,7 @@ test('the menu opens the settings, where Test asks the server whether it hears t
   await desktop.gone(TITLE);
 });
 
-test('a taskbar that is new, as after a restart of Explorer, gets the icon again', async () => {
+test('a restarted taskbar gets the icon again', async () => {
   await pc.look('taskbar-forgets', 'raa-client', '1');
   await desktop.gone(TRAY_TITLE);
   await pc.look('taskbar-created');
@@ -162,8 +162,8 @@ test('a taskbar that is new, as after a restart of Explorer, gets the icon again
   await tray.becomes('silent');
 });
 
-test('the icons can be told apart', async () => {
-  // From a fresh start, and in this order each covers the one before it.
+test('all icons look different', async () => {
+  // In this order, from a fresh start, each icon covers the previous one.
   await tray.shown();
   await tray.becomes('silent');
   icons.silent = tray.picture('icon-silent');
@@ -176,7 +176,7 @@ test('the icons can be told apart', async () => {
   keepIcons();
 });
 
-test('in Japanese it speaks Japanese', async () => {
+test('in Japanese all texts are Japanese', async () => {
   const japanese = await world.windowsPc({ name: 'japanese', desktop, sound, language: 'ja_JP.UTF-8' });
   await pc.stop();
   japanese.start();
@@ -185,7 +185,7 @@ test('in Japanese it speaks Japanese', async () => {
   keepPicture('windows-dialog-ja', around(dialog));
 });
 
-// The monitor of the null sink: what the PC plays.
+// Chooses the monitor of the null sink, which carries the PC's sound.
 async function chooseMonitor() {
   await desktop.press('alt+o');
   await desktop.type('Monitor');
@@ -196,7 +196,7 @@ function clipboard() {
   return execFileSync('xclip', ['-selection', 'clipboard', '-out'], { env: { ...process.env, ...desktop.env }, encoding: 'utf8', timeout: 5000 });
 }
 
-// With the frame that the window manager draws.
+// Returns the area of a window with the window manager's frame.
 function around(window) {
   const { x, y, width, height } = desktop.place(window);
   return { x: x - 1, y: y - 20, width: width + 2, height: height + 22 };
@@ -206,7 +206,7 @@ function keepPicture(name, place) {
   keep(desktop.picture(name, place), name);
 }
 
-// The four icons in a row, twice their size.
+// Draws the four icons in a row, at twice their size.
 function keepIcons() {
   const row = join(world.artifacts, 'windows-tray.png');
   const order = ['active', 'silent', 'error', 'muted'].map((state) => icons[state]);

@@ -1,6 +1,6 @@
-// The Windows client left alone: neither its memory nor its handles grow, while sound, silence and a device that is
-// pulled out and comes back take turns, and it costs little. RAA_SOAK_MINUTES says how long; a minute finds what leaks
-// at every block, talkspurt or opening of a device, twenty what leaks slowly.
+// The Windows client, unattended: its memory and handles do not grow while sound, silence and the loss of the device
+// alternate, and it costs little CPU time. RAA_SOAK_MINUTES is the duration; one minute finds leaks per block, talkspurt or
+// opening of a device, twenty minutes find slow ones.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -13,11 +13,11 @@ import { below } from './lib/assertions.js';
 
 const MINUTES = Number(process.env.RAA_SOAK_MINUTES ?? 1);
 const SAMPLE_MS = 1000;
-/** Sound and silence last this long. */
+/** Duration of sound and of silence. */
 const TURN_MS = 8000;
-/** What a line through all samples may rise from the first to the last: pages that a C library hands out late. */
+/** Allowed rise of memory along a line through all samples: a C library touches some pages late. */
 const MAX_GROWTH_KB = 256 + 16 * MINUTES;
-/** The same of what is counted; a leak at every turn is more. */
+/** Allowed rise of the number of handles; a leak in every turn is more. */
 const MAX_GROWTH_COUNT = 1.5;
 const TICKS_PER_S = 100;
 
@@ -31,11 +31,11 @@ before(async () => {
 });
 after(() => world.close());
 
-test(`${MINUTES} minutes of sound, silence and a lost device leave it as it was`, { timeout: (MINUTES + 3) * 60_000 }, async (t) => {
+test(`${MINUTES} minutes of sound, silence and a lost device leave no trace`, { timeout: (MINUTES + 3) * 60_000 }, async (t) => {
   pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', 'device:Monitor of Null Output');
   await pc.logged(/capturing by capture device/);
   ({ ssrc } = pc.settings);
-  // Once each: what is loaded or set up at the first time is there from then on.
+  // Once each, because the first time loads and sets up things that stay.
   await loss([]);
   await sleep(TURN_MS);
 
@@ -69,7 +69,7 @@ async function soundTurn(samples) {
   return cost;
 }
 
-// Takes samples for a while in that state, and gives the shares of a core that the client has used.
+// Takes samples for a while in this state, and returns the shares of a core that the client used.
 async function turn(samples, state) {
   await server.client(ssrc, ({ status }) => status === state);
   const [from, before] = [nowMs(), look(pc.client.pid)];
@@ -84,7 +84,7 @@ async function turn(samples, state) {
   return shares;
 }
 
-// The device goes, and comes back sounding.
+// Removes the device and brings it back with sound.
 async function loss(samples) {
   const from = pc.log.length;
   sound.unplug();
@@ -102,10 +102,10 @@ function look(pid) {
   };
 }
 
-// Seconds of CPU time of the whole process, and of its threads that capture and send.
+// Returns the CPU time in seconds of the process, and of its capturing and sending threads.
 function cpuS(pid) {
   const used = (path) => {
-    // The fields behind the name, which may have spaces.
+    // The fields after the name, which may contain spaces.
     const [name, fields] = readFileSync(`${path}/stat`, 'utf8').split('(')[1].split(') ');
     const [user, system] = fields.split(' ').slice(11, 13);
     return { name, seconds: (Number(user) + Number(system)) / TICKS_PER_S };
@@ -115,7 +115,7 @@ function cpuS(pid) {
   return { all: used(`/proc/${pid}`).seconds, capture: of('capture'), sender: of('sender') };
 }
 
-// Least squares.
+// Returns the rise of a least-squares line.
 function slope(points) {
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [mx, my] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];

@@ -1,5 +1,5 @@
-// The sound of a Windows PC, captured by the real exe under Wine: its way into the mix, what is on the wire, and how it
-// comes back when the device, the sound service or the server was gone; which way of capture is in use and why.
+// The sound of a Windows PC, captured by the real exe under Wine: in the mix, on the wire, and after the loss of the
+// device, the sound service or the server; and the capture method in use, with the reasons for it.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -25,7 +25,7 @@ before(async () => {
 });
 after(() => world.close());
 
-test('without a device it says which ways of capture it has tried, and why they fail', async () => {
+test('without a device it reports every attempt', async () => {
   const { code, output } = await pc.runClient('--diagnose');
   assert.equal(code, 1, output);
   assert.match(output, /process loopback: .*\(0x80070002\)/);
@@ -33,7 +33,7 @@ test('without a device it says which ways of capture it has tried, and why they 
   assert.match(pc.log, /process loopback: .*\(0x80070002\)/);
 });
 
-test('a chosen device is heard with its pitch and level', async (t) => {
+test('a chosen device has its pitch and level', async (t) => {
   world.loop(sound, tone(TONE.hz, 1));
   pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', `device:${DEVICE}`, '--name', 'Ward 3');
   t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
@@ -43,7 +43,7 @@ test('a chosen device is heard with its pitch and level', async (t) => {
   assert.match(pc.log, new RegExp(`capturing by capture device of ${DEVICE}`));
 });
 
-test('the device is pulled out and comes back: an error with its reason, then sound, without a touch', async (t) => {
+test('sound returns with the device', async (t) => {
   sound.unplug();
   await tray.becomes('error');
   assert.match(await tray.tooltip(pc), /^RAA client: .*device.*\(0x[0-9A-F]{8}\)$/);
@@ -51,7 +51,7 @@ test('the device is pulled out and comes back: an error with its reason, then so
   await comesBack(t, () => sound.plugIn());
 });
 
-test('the sound service ends and is started again: an error, then sound, without a touch', async (t) => {
+test('sound returns with the sound service', async (t) => {
   await sound.stop();
   await tray.becomes('error');
   await sleep(1000);
@@ -59,7 +59,7 @@ test('the sound service ends and is started again: an error, then sound, without
   await comesBack(t, () => sound.start());
 });
 
-test('the server is gone and comes back: an error, then sound, without a touch', async (t) => {
+test('sound returns with the server', async (t) => {
   await server.kill();
   await tray.becomes('error');
   await server.start();
@@ -68,7 +68,7 @@ test('the server is gone and comes back: an error, then sound, without a touch',
   await server.client(pc.settings.ssrc, ({ name }) => name === 'Ward 3');
 });
 
-test('what it sends reads as RTP with Opus and as RTCP, with a goodbye at the end', async () => {
+test('tshark reads its RTP, RTCP and goodbye', async () => {
   const wire = await world.wire(server);
   // A client that runs takes over what a second start stores.
   assert.equal((await pc.runClient('--server', `127.0.0.1:${wire.port}`, '--silent')).code, 0);

@@ -1,15 +1,15 @@
 /*
- * What a test cannot see from outside Wine: how many handles a program has, what a dialog's control and the tray's
- * tooltip say; and a taskbar that loses an icon and says that it is new, as Explorer's restart does.
+ * Shows tests what they cannot see from outside Wine: a program's handles, and the texts of dialog controls and of the
+ * tray's tooltip. It also makes the taskbar lose an icon and announce itself as new, as a restart of Explorer does.
  *
- * Always: for tests only; prints one line of UTF-8, or nothing and ends with 1 when there is no such thing.
+ * Always: for tests only; prints one line of UTF-8, or prints nothing and exits with 1 if the object does not exist.
  * tests/e2e/lib/wine.js builds it.
  *
- *   look handles PROGRAM            its handles and its threads, as the kernel counts them
- *   look text TITLE ID              what control ID of that window says
- *   look tooltip                    the tooltip that is shown
- *   look taskbar-forgets CLASS ID   takes away icon ID of the window of that class
- *   look taskbar-created            tells all windows that there is a new taskbar
+ *   look handles PROGRAM            its handles and threads, as counted by the kernel
+ *   look text TITLE ID              the text of control ID of that window
+ *   look tooltip                    the visible tooltip
+ *   look taskbar-forgets CLASS ID   removes icon ID of the window of that class
+ *   look taskbar-created            announces a new taskbar to all windows
  */
 #include <windows.h>
 #include <shellapi.h>

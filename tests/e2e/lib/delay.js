@@ -1,10 +1,10 @@
-// How late and how whole a recording is, against the sound that was sent.
+// Measures the delay and the glitches of a recording against the sound that was sent.
 //
-// 40 ms windows of the recording, 20 ms apart, are looked for in the reference by normalised cross-correlation. The
-// place of the best match gives the window's delay; a run of windows that match below 0.9 is one glitch, be it a gap,
-// a repeated piece or a jump. The search runs at 16 kHz, enough for a reference of 150-6000 Hz and quick; the best
+// Windows of 40 ms of the recording, 20 ms apart, are located in the reference by normalised cross-correlation. The best
+// match gives the window's delay; a run of windows that match below 0.9 is one glitch, whether it is a gap, a repeated
+// piece or a jump. The search runs at 16 kHz, enough for a reference of 150-6000 Hz and quick; the best
 // place is then refined at 48 kHz, because half a sample at 16 kHz already costs noise a fifth of its match.
-// Always: pure functions of samples; the caller says which moment each sample belongs to.
+// Always: pure functions of samples; the caller provides the time of each sample.
 
 import { RATE, fft } from './signal.js';
 
@@ -67,7 +67,7 @@ function report(windows) {
   };
 }
 
-// Finds one window in the piece of the reference that was emitted shortly before it was recorded.
+// Locates windows in the part of the reference that was emitted shortly before they were recorded.
 class Matcher {
   constructor(sent, emittedAt, maxDelayMs) {
     this.sent = sent;
@@ -78,7 +78,7 @@ class Matcher {
     for (let i = 0; i < sent.length; i++) this.energy[i + 1] = this.energy[i] + sent[i] * sent[i];
   }
 
-  // The place in the reference, or null where that does not cover the whole search.
+  // Returns the position in the reference, or null if the reference does not cover the whole search range.
   find(window, when) {
     const newest = this.lastEmittedBefore(when);
     const from = newest - this.span;
@@ -105,8 +105,8 @@ class Matcher {
     return low;
   }
 
-  // Both signals are real, so one complex transform carries them: the reference as the real part, the window as the
-  // imaginary one, taken apart by symmetry.
+  // Both signals are real, so one complex transform handles both, the reference as the real and the window as the
+  // imaginary part; they are separated by symmetry.
   correlate(window, from) {
     const n = this.size;
     const re = new Float64Array(n);
@@ -129,7 +129,7 @@ class Matcher {
   }
 }
 
-/** Every third sample behind a low-pass at 7 kHz. */
+/** Returns every third sample after a low-pass filter at 7 kHz. */
 export function decimate(samples) {
   const out = new Float32Array(Math.floor(samples.length / STEP));
   const middle = (LOW_PASS.length - 1) / 2;

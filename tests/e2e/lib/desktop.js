@@ -1,4 +1,4 @@
-// A screen that nobody sees: an X server with a window manager, a keyboard and a mouse by xdotool, and pictures of it.
+// An invisible screen: an X server with a window manager, keyboard and mouse (xdotool), and screenshots.
 //
 // Always: a display number of its own; coordinates are pixels from the top left corner of the screen.
 
@@ -21,7 +21,7 @@ export class Desktop {
 
   async start() {
     const { artifacts } = this.world;
-    // Without -noreset it begins anew whenever nobody is connected, and then turns away who comes.
+    // Without -noreset the server resets when its last client disconnects, and refuses new ones in that moment.
     this.x = new Program('Xvfb', ['-displayfd', '1', '-noreset', '-screen', '0', `${WIDTH}x${HEIGHT}x24`, '-nolisten', 'tcp'], { logFile: join(artifacts, 'x.log') });
     const [number] = await this.x.line(/^\d+$/);
     this.display = `:${number}`;
@@ -30,7 +30,7 @@ export class Desktop {
     return this;
   }
 
-  /** The ids of visible windows whose title fits, oldest first. */
+  /** Returns the IDs of visible windows with a matching title, oldest first. */
   windows(title) {
     return this.#ask('xdotool', 'search', '--onlyvisible', '--name', title).split('\n').filter(Boolean);
   }
@@ -43,12 +43,12 @@ export class Desktop {
     return eventually(`no window is called ${title}`, () => this.windows(title).length === 0, timeoutMs);
   }
 
-  /** Where the visible windows of a program are, those without a title, too. */
+  /** Returns the areas of a program's visible windows, including those without a title. */
   placesOfClass(name) {
     return this.#ask('xdotool', 'search', '--onlyvisible', '--class', name).split('\n').filter(Boolean).map((window) => this.place(window));
   }
 
-  /** { x, y, width, height } of a window's inside. */
+  /** Returns { x, y, width, height } of a window's inner area. */
   place(window) {
     const said = this.#do('xwininfo', '-id', window);
     const number = (label) => Number(new RegExp(`${label}: +(-?\\d+)`).exec(said)[1]);
@@ -59,7 +59,7 @@ export class Desktop {
     this.#do('xdotool', 'windowactivate', '--sync', window);
   }
 
-  /** Keys by their X names, as in 'ctrl+a' or 'Tab'. */
+  /** Presses keys by their X names, such as 'ctrl+a' or 'Tab'. */
   async press(...keys) {
     for (const key of keys) {
       this.#do('xdotool', 'key', '--clearmodifiers', key);
@@ -83,14 +83,14 @@ export class Desktop {
     await sleep(100);
   }
 
-  /** Keeps a picture of a part of the screen among the artifacts, and gives its path. */
+  /** Saves a picture of a part of the screen with the artifacts, and returns its path. */
   picture(name, { x, y, width, height } = { x: 0, y: 0, width: WIDTH, height: HEIGHT }) {
     const path = join(this.world.artifacts, `${name}.png`);
     this.#do('import', '-silent', '-window', 'root', '-crop', `${width}x${height}+${x}+${y}`, '+repage', path);
     return path;
   }
 
-  /** The pixels of a part of the screen: an array of [red, green, blue], row by row. */
+  /** Returns the pixels of a part of the screen: an array of [red, green, blue], row by row. */
   pixels({ x, y, width, height }) {
     const bytes = execFileSync('import', ['-silent', '-window', 'root', '-crop', `${width}x${height}+${x}+${y}`, '+repage', '-depth', '8', 'rgb:-'], { env: { ...process.env, ...this.env }, maxBuffer: 1 << 26 });
     return Array.from({ length: bytes.length / 3 }, (_, i) => [...bytes.subarray(i * 3, i * 3 + 3)]);
@@ -105,7 +105,7 @@ export class Desktop {
     return execFileSync(command, args, { env: { ...process.env, ...this.env }, encoding: 'utf8', timeout: 10_000 });
   }
 
-  // As #do, where an exit code only says that there is nothing.
+  // As #do, for commands whose exit code only means that nothing was found.
   #ask(command, ...args) {
     return spawnSync(command, args, { env: { ...process.env, ...this.env }, encoding: 'utf8', timeout: 10_000 }).stdout ?? '';
   }

@@ -1,18 +1,17 @@
-// How long the frames of a page take, as Chromium's own trace has them.
+// The duration of a page's frames, from Chromium's own trace.
 //
-// A frame is the browser's animation frame: from the first task that made a new picture necessary until that picture is
-// laid out and handed to the compositor, the span that the Long Animation Frames specification calls long from 50 ms
-// on. Durations are wall time, so a busy machine lengthens them; the CPU time of the main thread's longest task, from
-// the same trace, is what the page itself is to blame for.
+// A frame is the browser's animation frame: from the first task that requires a new picture until the picture is laid out
+// and passed to the compositor. The Long Animation Frames specification calls it long from 50 ms on. Durations are wall time, so a busy machine lengthens them; the CPU time of the main thread's longest task, from
+// the same trace, shows the page's own share.
 // Always: only the traced page's main thread counts.
 
-/** From here on a frame is a long one, as in the Long Animation Frames specification. */
+/** Duration from which on a frame is long (Long Animation Frames specification). */
 export const LONG_FRAME_MS = 50;
 
 const CATEGORIES = ['devtools.timeline', 'toplevel'];
 const US_PER_MS = 1000;
 
-/** Traces a page (Playwright's, in Chromium) while `doing` runs, and gives the summary of its frames. */
+/** Traces a page (Playwright's, in Chromium) while `doing` runs, and returns a summary of its frames. */
 export async function traceFrames(page, doing) {
   const devtools = await page.context().newCDPSession(page);
   const events = [];
@@ -50,7 +49,7 @@ export function summary(events) {
   };
 }
 
-// A frame's begin and end are events with the same id; what began before the trace or ends after it is left out.
+// The begin and end of a frame are events with the same id; frames that the trace contains only in part are left out.
 function spans(events) {
   const begun = new Map();
   const durations = [];

@@ -1,22 +1,22 @@
-// The client's icon in the tray that Wine shows in a window of its own, and the menu behind it.
+// The client's icon in the tray, for which Wine shows a window, and its menu.
 //
-// Always: the state is read from the screen. Wine paints an icon over the one before without clearing what was there,
-// so it is one pixel that tells: the loudspeaker's left edge, or the red disc behind the mark.
+// Always: the state is read from the screen. Wine paints an icon over the previous one without clearing it, so a single
+// pixel decides: the loudspeaker's left edge, or the red disc behind the mark.
 
 import { eventually } from './processes.js';
 
-/** There while there is an icon. */
+/** A window that exists while there is an icon. */
 export const TRAY_TITLE = 'Wine System Tray';
-/** The icon's place in the window. */
+/** The icon's position in the window. */
 const ICON = { x: 2, y: 2, size: 16 };
 const TELLING_PIXEL = { x: 2, y: 8 };
 const COLOURS = { active: [22, 163, 74], silent: [139, 144, 152], error: [217, 32, 32], muted: [240, 138, 0] };
 const MAX_DISTANCE = 40;
-/** The menu's items from top to bottom, without the lines between them. */
+/** The menu's items from top to bottom, without separators. */
 const ITEMS = ['settings', 'mute', 'startWithWindows', 'page', 'diagnostics', 'about', 'quit'];
-/** What is left of an item's text, where its tick may be. */
+/** Width of the space to the left of an item's text, where its tick may be. */
 const TICK_WIDTH = 16;
-/** Lower than that is a line between items, or below a letter. */
+/** Smaller heights are separators, or parts of letters. */
 const MIN_TEXT_HEIGHT = 5;
 
 export class Tray {
@@ -46,7 +46,7 @@ export class Tray {
     return this.desktop.picture(name, { x, y, width: ICON.size, height: ICON.size });
   }
 
-  /** What the icon says of itself when the mouse comes over it; `pc` is whose tray this is. */
+  /** Returns the icon's tooltip; `pc` is the computer of this tray. */
   async tooltip(pc) {
     const { x, y } = this.#middle;
     await this.desktop.point(x + 300, y + 300);
@@ -59,7 +59,7 @@ export class Tray {
     await this.desktop.click(x, y, button);
   }
 
-  /** Opens the menu and clicks an item of it; `beforeClick` sees the menu. */
+  /** Opens the menu and clicks an item; `beforeClick` is called while the menu is open. */
   async choose(item, beforeClick = () => {}) {
     const before = this.#windows().length;
     await this.click(3);
@@ -78,12 +78,12 @@ export class Tray {
     return { x: x + ICON.size / 2, y: y + ICON.size / 2 };
   }
 
-  // The client's own, of which the menu is the newest.
+  // The menu is the newest of the client's windows.
   #windows() {
     return this.desktop.placesOfClass('raa-client');
   }
 
-  // Where the lines of text have their middles, once there are so many.
+  // Returns the middles of the lines of text, once there are as many as expected.
   #textMiddles(place, count) {
     const { width, height } = place;
     const pixels = this.desktop.pixels(place).map(String);

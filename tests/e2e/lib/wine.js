@@ -1,6 +1,6 @@
-// A Windows PC, as Wine has it: a prefix of its own, a screen, perhaps a sound server, and the real raa-client.exe.
+// A Windows PC in Wine: its own prefix, a screen, perhaps a sound server, and the real raa-client.exe.
 //
-// Always: ends what runs in its prefix and nothing else; the exe's settings and log are copied to the artifacts at the
+// Always: ends the programs in its prefix and no others; the exe's settings and log are copied to the artifacts at the
 // end. RAA_WINE, RAA_WINE_PREFIX (a template) and RAA_CLIENT_EXE come from ./test.
 
 import { spawnSync } from 'node:child_process';
@@ -23,14 +23,14 @@ export class WindowsPc {
     this.runs = 0;
   }
 
-  /** Registry and users of its own; Windows' own files, which are large, stay where the template has them. */
+  /** Makes a prefix with its own registry and users; Windows' own files, which are large, stay in the template. */
   boot() {
     const template = required('RAA_WINE_PREFIX');
     mkdirSync(join(this.prefix, 'drive_c'), { recursive: true });
     for (const part of readdirSync(template).filter((part) => part !== 'drive_c')) copy(join(template, part), this.prefix);
     for (const part of readdirSync(join(template, 'drive_c')).filter((part) => part !== 'windows')) copy(join(template, 'drive_c', part), join(this.prefix, 'drive_c'));
     symlinkSync(join(template, 'drive_c/windows'), join(this.prefix, 'drive_c/windows'));
-    // Wine hands pages to this program of the desktop.
+    // Wine opens web pages with this program.
     mkdirSync(this.#bin);
     writeFileSync(join(this.#bin, 'xdg-open'), `#!/bin/sh\nprintf '%s\\n' "$1" >>'${this.#openedPages}'\n`, { mode: 0o755 });
     return this;
@@ -53,7 +53,7 @@ export class WindowsPc {
     return this.client;
   }
 
-  /** Runs a program of Windows to its end: { code, output }. */
+  /** Runs a Windows program to its end: { code, output }. */
   async run(...args) {
     this.runs += 1;
     const program = this.#program(args, `run-${this.runs}`);
@@ -66,19 +66,19 @@ export class WindowsPc {
     return this.run(this.exe, ...args);
   }
 
-  /** What tests/windows/look.c says inside Wine; null when there is no such thing. */
+  /** Returns the output of tests/windows/look.c in Wine; null if it finds nothing. */
   async look(...words) {
     const program = this.#program([this.#looker(), ...words], 'look');
     const { code } = await program.exited;
     return code === 0 ? program.lines.join('\n').trim() : null;
   }
 
-  /** The pages that its browser was asked for. */
+  /** The pages that were opened in its browser. */
   get pages() {
     return existsSync(this.#openedPages) ? readFileSync(this.#openedPages, 'utf8').trim().split('\n') : [];
   }
 
-  /** Where %APPDATA% is. */
+  /** Path of %APPDATA%. */
   get appData() {
     const users = join(this.prefix, 'drive_c/users');
     for (const user of readdirSync(users)) {
@@ -90,13 +90,13 @@ export class WindowsPc {
     throw new Error(`no %APPDATA% in ${this.prefix}`);
   }
 
-  /** The client's settings as it keeps them: { key: value }; empty while there are none. */
+  /** The client's stored settings: { key: value }; empty while there are none. */
   get settings() {
     const text = this.#read('raa-client.ini').replace(/^\ufeff/, '');
     return Object.fromEntries(text.split(/\r?\n/).map((line) => /^\s*([a-z_]+)\s*=\s*(.*)$/.exec(line)).filter(Boolean).map(([, key, value]) => [key, value.trim()]));
   }
 
-  /** Has a person write a line at the end of the client's settings. */
+  /** Appends a line to the client's settings, as a person with an editor would. */
   writeSetting(line) {
     appendFileSync(join(this.appData, 'raa-client', 'raa-client.ini'), `${line}\r\n`);
   }
@@ -119,7 +119,7 @@ export class WindowsPc {
     await this.client?.stop('SIGKILL');
   }
 
-  // Wine takes its language from the system's locale, which is made here: a computer has its owner's only.
+  // Wine takes its language from the system's locale. It is generated here, since most systems lack it.
   #locale() {
     if (this.language === 'C.UTF-8') return {};
     const folder = join(this.world.dir, 'locales');

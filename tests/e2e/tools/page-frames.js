@@ -1,12 +1,12 @@
-// How smooth the mixer page of a running server is: the frames of Chromium's trace while nobody touches the page, while
-// it is scrolled, while a name is typed, and while a computer is looked for. For measuring; the tests hold what a busy
-// machine cannot change.
+// Measures how smooth the mixer page of a running server is: the frames of Chromium's trace while nobody touches the
+// page, while it is scrolled, while a name is typed, and while a computer is searched. The tests assert only what the load
+// of the machine cannot change.
 //
 //   node tests/e2e/tools/page-frames.js --url http://127.0.0.1:4011/ [--seconds 10] [--rows 300]
 //
 // prints one line of JSON: { frames, longest_ms, over_50_ms, rows, doing: { rest, scroll, type, find } }, each of the
-// four with the figures of lib/frames.js over that many seconds. Always: waits until the page has that many rows; what is
-// typed is never sent, so the server is left as it was.
+// four with the figures of lib/frames.js over that many seconds. Always: waits until the page has that many rows; the
+// typed name is never sent, so the server's state does not change.
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ const SCROLL_STEP_PX = 240;
 const SCROLL_EVERY_MS = 50;
 const KEY_EVERY_MS = 120;
 
-/** The figures of the page at `url` as soon as it has `rows` rows, over `seconds` for each thing done. */
+/** Returns the figures of the page at `url` once it has `rows` rows, over `seconds` for each activity. */
 export async function measurePage(browser, url, { seconds = 10, rows = 1 } = {}) {
   const page = await browser.newPage({ viewport: VIEWPORT });
   await page.goto(url);
@@ -46,7 +46,7 @@ async function rest(page, endMs) {
   await sleep(endMs - Date.now());
 }
 
-// Down to the end and up again, as a wheel does it.
+// Scrolls down to the end and up again, like a mouse wheel.
 async function scroll(page, endMs) {
   await page.mouse.move(VIEWPORT.width / 2, VIEWPORT.height / 2);
   for (let step = SCROLL_STEP_PX; Date.now() < endMs; await sleep(SCROLL_EVERY_MS)) {
@@ -67,7 +67,7 @@ async function type(page, endMs) {
   await page.keyboard.press('Escape');
 }
 
-// Every key shows other rows: a digit narrows the list, taking it back brings all of them.
+// Each key changes the list: a digit narrows it, and deleting the digit restores it.
 async function find(page, endMs) {
   await page.getByRole('searchbox').click();
   for (let typed = 0; Date.now() < endMs; typed++) {
