@@ -197,7 +197,7 @@ fn no_network_has_changed() {
 }
 
 #[test]
-fn a_frame_is_lost_only_with_all_its_copies() {
+fn frames_are_lost_only_with_all_copies() {
     let of_loss_alone: Vec<_> = TABLE
         .iter()
         .filter(|(network, _)| network.burst == 0 && network.jitter_ms == 0)

@@ -261,7 +261,7 @@ fn every_legal_packet_plays_without_a_hole() {
 }
 
 #[test]
-fn volume_and_mute_apply_and_muting_adds_no_delay() {
+fn volume_and_mute_shape_the_mix() {
     let mut world = listening(47, alice(), link());
     world.add(bob(), link());
     let set = |world: &mut World, percent, muted| {

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_in_order_and_the_same_each_time() {
+    fn notes_are_ordered_and_reproducible() {
         let notes = variation_1();
         assert_eq!(notes.len(), 1100);
         assert!(

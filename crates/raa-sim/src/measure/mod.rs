@@ -1,4 +1,4 @@
-//! What benches, tests and measuring programs share: workloads, meters and sockets.
+//! Workloads, meters and sockets that benches, tests and measuring programs share.
 
 pub mod callgrind;
 pub mod cpu;

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pure_tone_of_nearby_pitch_leaves_no_residual() {
+    fn pure_tones_leave_no_residual() {
         for off_ppm in [-1000.0, -500.0, 0.0, 30.0, 500.0] {
             let pcm = tone(1000.0 * (1.0 + off_ppm / 1e6), 9600);
             let fit = Fit::near(1000.0, &pcm);

@@ -20,7 +20,7 @@ const KEEP_ALIVE_INTERVAL: u64 = 400 * SAMPLE_RATE as u64 / 1000;
 /// the last frame, because losses come in bursts.
 const DISTANCES: [&[u64]; 4] = [&[], &[2], &[2, 1], &[3, 2, 1]];
 
-/// What a sender does while it is silent.
+/// A sender's behaviour while it is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
     /// Timestamps advance and nothing is sent.

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_click_is_matched_with_the_last_one_sent() {
+    fn clicks_match_the_last_one_sent() {
         let sent = vec![19.5, 20.5, 21.5, 22.5];
         // The first one belongs to the warm-up, and one is missing.
         let received = vec![19.525, 20.525, 22.530];

@@ -17,7 +17,7 @@ use raa_sim::measure::work::{
     BareLoop, PACKETS, Speakers, chord, music, red_payload, report, write_packet,
 };
 
-/// What the names of counted functions begin with.
+/// The prefix of the names of counted functions.
 pub(crate) const PREFIX: &str = "path_";
 /// Repetitions of a short operation, so that the cost of the call around them does not show.
 const REPETITIONS: u32 = 1000;

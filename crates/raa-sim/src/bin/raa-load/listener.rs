@@ -1,4 +1,4 @@
-//! What one listener receives of the mix, and the sum over all of them.
+//! The frames that one listener receives of the mix, and the sum over all listeners.
 //!
 //! Lateness is measured against the RTP timestamps, relative to the frame that arrived earliest.
 
@@ -14,7 +14,7 @@ use crate::histogram::{Histogram, Percentiles};
 /// Frames whose lateness does not count yet: one second, in which the earliest frame is found.
 const SETTLING_FRAMES: u64 = 50;
 
-/// What all listeners together have received.
+/// The reception of all listeners together.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct MixReport {
     pub listeners: u32,

@@ -1,4 +1,4 @@
-//! What a run sends, over what kind of network, and from which sockets.
+//! The clients of a run, the network that is simulated for them, and their sockets.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) const STARTS_PER_SLOT: u64 = 20;
 /// The number of sockets that clients share unless each has its own port.
 const SHARED_SOCKETS: usize = 8;
 
-/// The clients of a run and the network that is simulated for them.
+/// The numbers and properties of the clients and their network.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     pub clients: u32,

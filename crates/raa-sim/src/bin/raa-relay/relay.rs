@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_link_loses_repeats_and_reorders_comes_so() {
+    fn datagrams_are_lost_duplicated_and_reordered() {
         let server = socket();
         let link = Link {
             loss: 0.2,
