@@ -15,7 +15,7 @@ use crate::red::Redundant;
 use crate::reports::{Peer, Reporter};
 use crate::rtp::Packet;
 use crate::settings::{ClientSettings, Name};
-use crate::source::{Accepted, Load, Scratch, Source, SourceStats};
+use crate::source::{Insertion, Load, Scratch, Source, SourceStats};
 use crate::{SLOT, SLOT_SAMPLES};
 
 /// A peak above this is sound, below it is the noise of a sound card.
@@ -161,22 +161,22 @@ impl Client {
         samples: usize,
         redundant: Option<&Redundant<'_>>,
         max_delay: Duration,
-    ) -> Result<Accepted, CodecError> {
+    ) -> Result<Insertion, CodecError> {
         let source = match &mut self.source {
             Some(source) => source,
             none => none.insert(Source::new(max_delay)?),
         };
-        let accepted = source.insert(arrival, packet, samples, redundant);
-        if accepted != Accepted::Stray {
+        let insertion = source.insert(arrival, packet, samples, redundant);
+        if insertion != Insertion::Stray {
             if !self.connected {
                 self.gains.jump();
             }
             (self.connected, self.last_packet) = (true, Some(arrival));
         }
-        if accepted == Accepted::InStream {
+        if insertion == Insertion::InStream {
             self.quality.count(samples);
         }
-        Ok(accepted)
+        Ok(insertion)
     }
 
     /// Takes note of a packet with this client's SSRC that does not belong to its stream.

@@ -1,43 +1,40 @@
 //! The server without sockets, threads or clocks: datagrams and commands in, mixed frames out.
 //!
-//! Contract: after every `handle_*`, call [`Hub::poll_output`] until it answers `None`; then
-//! wait for a datagram, a command, or the instant [`Hub::poll_timeout`] names.
+//! Contract: after every `handle_*`, call [`Hub::poll_output`] until it returns `None`; then
+//! wait for a datagram, a command, or the instant that [`Hub::poll_timeout`] returns.
 //!
-//! Always: one slot is exactly one frame of the mix, whatever the senders do; after a stall the
+//! Always: one slot is exactly one frame of each mix, whatever the senders do; after a stall the
 //! missed slots are skipped and never played in a burst; no datagram panics, grows memory
-//! without a limit, or evicts a client an operator has touched.
+//! without a limit, or evicts a client with operator settings.
 
-use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::SLOT;
 use crate::client::{Client, ClientView, KnownClient};
-use crate::codec::{self, CodecError};
+use crate::codec::CodecError;
 use crate::mix::Mix;
-use crate::red::{self, Redundant};
 use crate::refused::Refused;
 use crate::reports::Reporter;
-use crate::rtcp;
-use crate::rtp::{self, Packet};
-use crate::settings::{ClientSettings, Name};
-use crate::source::{Accepted, Load};
+use crate::rtp;
+use crate::source::Load;
 pub use executor::{Executor, Sequential};
 use shares::{Share, Sums};
-pub use types::{ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output};
+pub use types::{
+    Accepted, ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output,
+};
 
 mod executor;
+mod receive;
 mod shares;
 mod types;
 
-/// New clients in one slot at most: a flood of forged SSRCs costs no more than this.
-const MAX_NEW_PER_SLOT: u32 = 50;
 /// Lateness from which two slots in a row mean that the work does not fit into the slots: half a
 /// slot. A single late slot is a late timer or a busy host.
 const LATE_FROM: Duration = Duration::from_millis(10);
 /// Time after two late slots in which work that can wait is put off.
 const LATE_FOR: Duration = Duration::from_secs(1);
-/// Slots in a second.
+/// Slots between two quality samples: a second.
 const QUALITY_SLOTS: u64 = 50;
 
 /// See the module's text.
@@ -57,7 +54,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The first slot is due at `start + SLOT`.
+    /// Creates a hub whose first slot is due at `start + SLOT`.
     ///
     /// # Errors
     /// When a setting of a mix's encoder is out of its range.
@@ -78,7 +75,7 @@ impl Hub {
         })
     }
 
-    /// Lists a client of an earlier run, as offline.
+    /// Adds a client of an earlier run as offline.
     pub fn restore(&mut self, now: Instant, known: KnownClient) {
         let mut client = Client::new(known.ssrc, known.settings, &self.mixes);
         client.sender_name = known.sender_name;
@@ -86,16 +83,16 @@ impl Hub {
         self.clients.insert(known.ssrc, client);
     }
 
-    /// Takes one datagram of the audio port: RTP or RTCP (RFC 5761).
+    /// Takes one datagram of the audio port, RTP or RTCP (RFC 5761).
     ///
     /// # Errors
-    /// Why it was refused; that is counted already.
+    /// The reason why it was refused, which has already been counted.
     pub fn handle_packet(
         &mut self,
         arrival: Instant,
         from: Origin,
         datagram: &[u8],
-    ) -> Result<(), Refused> {
+    ) -> Result<Accepted, Refused> {
         let taken = if rtp::is_rtcp(datagram) {
             self.take_rtcp(arrival, from, datagram)
         } else {
@@ -113,7 +110,7 @@ impl Hub {
     /// Applies a command between two slots.
     ///
     /// # Errors
-    /// Why it can't be carried out; then nothing has changed.
+    /// The reason why it was not carried out; nothing has changed.
     pub fn handle_command(&mut self, command: Command) -> Result<(), CommandError> {
         match command {
             Command::Configure { ssrc, settings } => match self.clients.get_mut(&ssrc) {
@@ -132,12 +129,12 @@ impl Hub {
         Ok(())
     }
 
-    /// When to call [`Hub::handle_timeout`] next.
+    /// Returns the instant at which to call [`Hub::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Instant {
         self.next_slot
     }
 
-    /// Plays the slot that is due by `now`; earlier ones that were missed are skipped.
+    /// Plays the slot that is due by `now` and skips those that were missed before it.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.handle_timeout_with(now, &mut Sequential);
     }
@@ -161,144 +158,26 @@ impl Hub {
         }
     }
 
-    /// The next thing to do, oldest first.
+    /// Returns the next thing to do, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// All clients, by SSRC.
+    /// Returns all clients by SSRC.
     pub fn clients(&self, now: Instant) -> impl Iterator<Item = ClientView> {
         self.clients
             .iter()
             .map(move |(&ssrc, client)| client.view(ssrc, now))
     }
 
-    /// One client.
+    /// Returns one client.
     pub fn client(&self, ssrc: u32, now: Instant) -> Option<ClientView> {
         self.clients.get(&ssrc).map(|client| client.view(ssrc, now))
     }
 
-    /// All counters.
+    /// Returns all counters.
     pub fn stats(&self) -> &HubStats {
         &self.stats
-    }
-
-    fn take_rtp(&mut self, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
-        let packet = Packet::parse(datagram).map_err(|e| Refused::of_datagram(datagram, e))?;
-        let redundant = self.parse_redundant(&packet)?;
-        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
-        let samples = codec::packet_samples(own).ok_or(Refused::NotOpus)?;
-        if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
-            return Err(Refused::ReservedSsrc);
-        }
-        if !self.clients.contains_key(&packet.ssrc) {
-            self.admit(packet.ssrc)?;
-        }
-        let Some(client) = self.clients.get_mut(&packet.ssrc) else {
-            return Err(Refused::TooManyClients);
-        };
-        let was_connected = client.is_connected();
-        let max_delay = self.config.max_playout_delay;
-        match client.insert(arrival, &packet, samples, redundant.as_ref(), max_delay) {
-            Ok(Accepted::InStream | Accepted::Repeated) => {}
-            Ok(Accepted::Stray) => {
-                client.note_stray(arrival, from.address());
-                return Err(Refused::Stray);
-            }
-            Err(_no_memory) => return Err(Refused::TooManyClients),
-        }
-        client.address = from.address();
-        client.peer.take_sound(client.address, datagram.len());
-        if !was_connected {
-            self.outputs
-                .push_back(Output::Event(ClientEvent::Connected {
-                    ssrc: packet.ssrc,
-                    from,
-                }));
-        }
-        Ok(())
-    }
-
-    /// The redundant audio that a packet carries (RFC 2198); `None` when it is plain Opus.
-    fn parse_redundant<'a>(&self, packet: &Packet<'a>) -> Result<Option<Redundant<'a>>, Refused> {
-        let is_opus = |payload_type| self.config.payload_types.contains(&payload_type);
-        if is_opus(packet.payload_type) {
-            return Ok(None);
-        }
-        if packet.payload_type != red::PAYLOAD_TYPE {
-            return Err(Refused::PayloadType);
-        }
-        let redundant = Redundant::parse(packet.payload).map_err(|_| Refused::MalformedRed)?;
-        let mut types = redundant.earlier().map(|earlier| earlier.payload_type);
-        if !is_opus(redundant.payload_type) || !types.all(is_opus) {
-            return Err(Refused::PayloadType);
-        }
-        Ok(Some(redundant))
-    }
-
-    /// Believes only the host that a client's sound comes from.
-    fn take_rtcp(
-        &mut self,
-        arrival: Instant,
-        from: Origin,
-        datagram: &[u8],
-    ) -> Result<(), Refused> {
-        let (clients, outputs) = (&mut self.clients, &mut self.outputs);
-        let reporter = &self.reporter;
-        let from = from.address();
-        // A datagram is paid for once, whatever number of clients it speaks of.
-        let mut unpaid = datagram.len();
-        let parsed = rtcp::parse(datagram, |item| {
-            let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
-            | rtcp::Item::Name { ssrc, .. }
-            | rtcp::Item::ReferenceTimeEcho { from: ssrc, .. }
-            | rtcp::Item::Goodbye { ssrc }) = item
-            else {
-                return;
-            };
-            let Some(client) = clients.get_mut(&ssrc) else {
-                return;
-            };
-            let host = |address: SocketAddr| address.ip();
-            if !client.is_connected() || client.address.map(host) != from.map(host) {
-                return;
-            }
-            client.last_packet = client.last_packet.max(Some(arrival));
-            // Only where the sound itself comes from is answered.
-            if client.peer.is_at(from) {
-                client.peer.take_bytes(std::mem::take(&mut unpaid));
-                reporter.take(&mut client.peer, arrival, &item);
-            }
-            outputs.extend(take_item(client, ssrc, &item).map(Output::Event));
-        });
-        parsed.map_err(|_| Refused::MalformedRtcp)
-    }
-
-    /// Makes room for a new client, if necessary by evicting the unconfigured client that has been
-    /// offline longest.
-    fn admit(&mut self, ssrc: u32) -> Result<(), Refused> {
-        if self.new_in_slot == MAX_NEW_PER_SLOT {
-            return Err(Refused::TooManyClients);
-        }
-        self.new_in_slot += 1;
-        let unconfigured = || {
-            self.clients
-                .iter()
-                .filter(|(_, client)| !client.settings.is_configured())
-        };
-        if unconfigured().count() >= self.config.max_unconfigured_clients {
-            let oldest = unconfigured()
-                .filter(|(_, client)| !client.is_connected())
-                .min_by_key(|(_, client)| client.last_packet)
-                .map(|(&ssrc, _)| ssrc)
-                .ok_or(Refused::TooManyClients)?;
-            self.clients.remove(&oldest);
-            self.outputs
-                .push_back(Output::Event(ClientEvent::Evicted { ssrc: oldest }));
-        }
-        let client = Client::new(ssrc, ClientSettings::default(), &self.mixes);
-        self.clients.insert(ssrc, client);
-        Ok(())
     }
 
     /// Disconnects clients that have been silent too long and sends the others their reports.
@@ -327,7 +206,7 @@ impl Hub {
         }
     }
 
-    /// Judges by how late slots begin whether work that can wait is put off.
+    /// Returns whether slots begin so late that work that can wait must be put off.
     fn load(&mut self, now: Instant, late: Duration) -> Load {
         let begins_late = late >= LATE_FROM;
         if begins_late && self.began_late {
@@ -355,25 +234,6 @@ impl Hub {
             datagram: mix.take_datagram(),
         });
         self.outputs.extend(frames);
-    }
-}
-
-/// What a client says of itself.
-fn take_item(client: &mut Client, ssrc: u32, item: &rtcp::Item<'_>) -> Option<ClientEvent> {
-    match *item {
-        rtcp::Item::Name { text, .. } => {
-            let name = Name::from_sender(text)?;
-            if client.sender_name.as_ref() == Some(&name) {
-                return None;
-            }
-            client.sender_name = Some(name.clone());
-            Some(ClientEvent::SenderNamed { ssrc, name })
-        }
-        rtcp::Item::Goodbye { .. } => {
-            client.disconnect();
-            Some(ClientEvent::Disconnected { ssrc })
-        }
-        _ => None,
     }
 }
 

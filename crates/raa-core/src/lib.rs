@@ -4,6 +4,7 @@
 //! datagrams, [`hub::Hub`] turns RTP datagrams into one mixed RTP stream. `now` is an argument
 //! everywhere, so an hour of a bad network is simulated in a fraction of a second.
 
+pub mod arrival;
 pub mod client;
 pub mod codec;
 pub mod hub;

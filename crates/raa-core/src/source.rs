@@ -70,7 +70,7 @@ pub enum Load {
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accepted {
+pub enum Insertion {
     /// It belongs to the stream, even if it came late.
     InStream,
     /// It belongs to the stream and has come before.
@@ -115,7 +115,7 @@ impl Source {
         packet: &Packet<'_>,
         samples: usize,
         redundant: Option<&Redundant<'_>>,
-    ) -> Accepted {
+    ) -> Insertion {
         let lost = self.sequence.stats().lost;
         let place = match self.sequence.receive(arrival, packet) {
             Verdict::Continues(place) => place,
@@ -123,8 +123,8 @@ impl Source {
                 self.jitter.restart();
                 place
             }
-            Verdict::Duplicate => return Accepted::Repeated,
-            Verdict::Stray => return Accepted::Stray,
+            Verdict::Duplicate => return Insertion::Repeated,
+            Verdict::Stray => return Insertion::Stray,
         };
         let lost = self.sequence.stats().lost as i64 - lost as i64;
         let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
@@ -132,7 +132,7 @@ impl Source {
         for earlier in redundant.iter().flat_map(|redundant| redundant.earlier()) {
             self.insert_earlier(arrival, place, earlier.offset.into(), earlier.payload);
         }
-        Accepted::InStream
+        Insertion::InStream
     }
 
     /// Takes a frame that lies `offset` samples before the packet at `place` that carries it.

@@ -1,8 +1,10 @@
-//! The hub as its shell sees it: what is sent, what is heard, what is refused.
+//! The hub as its shell sees it: packets and commands in, mixed frames and events out.
 
 mod mixes;
 
 use bytes::Bytes;
+
+use core::net::SocketAddr;
 
 use super::*;
 use crate::SLOT_SAMPLES;
@@ -10,8 +12,10 @@ use crate::client::Status;
 use crate::codec::{Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN, MAX_PACKET_SAMPLES};
 use crate::level::dbfs;
 use crate::quality::Quality;
-use crate::rtp::StreamStart;
-use crate::settings::Volume;
+use crate::refused::Refused;
+use crate::rtcp;
+use crate::rtp::{Packet, StreamStart};
+use crate::settings::{ClientSettings, Name, Volume};
 
 const SSRC: u32 = 0x5f0a_11c2;
 const FROM: Origin = Origin::Network(SocketAddr::new(
@@ -36,8 +40,8 @@ fn config() -> HubConfig {
 struct Bench {
     hub: Hub,
     now: Instant,
-    /// How long a packet is on its way.
-    way: Duration,
+    /// A packet's transit time.
+    transit: Duration,
     slot: u32,
     decoder: Decoder,
     mix_peak: f32,
@@ -51,7 +55,7 @@ impl Bench {
         Self {
             hub: Hub::new(config(), now).unwrap(),
             now,
-            way: Duration::ZERO,
+            transit: Duration::ZERO,
             slot: 0,
             decoder: Decoder::new().unwrap(),
             mix_peak: 0.0,
@@ -60,7 +64,7 @@ impl Bench {
         }
     }
 
-    fn send(&mut self, ssrc: u32, payload: &[u8]) -> Result<(), Refused> {
+    fn send(&mut self, ssrc: u32, payload: &[u8]) -> Result<Accepted, Refused> {
         let packet = Packet {
             marker: false,
             payload_type: 111,
@@ -71,7 +75,8 @@ impl Bench {
         };
         let mut datagram = Vec::new();
         packet.write(&mut datagram);
-        self.hub.handle_packet(self.now + self.way, FROM, &datagram)
+        self.hub
+            .handle_packet(self.now + self.transit, FROM, &datagram)
     }
 
     fn play(&mut self) {
@@ -136,7 +141,7 @@ impl Bench {
 }
 
 #[test]
-fn a_tone_is_heard_as_loud_as_volume_and_mute_say() {
+fn volume_and_mute_set_a_clients_level() {
     let mut bench = Bench::new();
     bench.run_tones(&[SSRC], 50);
     let plain = bench.mix_dbfs();
@@ -170,13 +175,13 @@ fn a_tone_is_heard_as_loud_as_volume_and_mute_say() {
     assert_eq!(
         view.status,
         Status::Sounding,
-        "a muted client is still seen to sound"
+        "a muted client is still shown as sounding"
     );
     assert_eq!((view.stats.concealed, view.stats.lost), (0, 0));
 }
 
 #[test]
-fn the_mix_is_one_rtp_stream_that_jumps_over_skipped_slots() {
+fn skipped_slots_advance_the_mixs_timestamp_only() {
     let mut bench = Bench::new();
     bench.play();
     bench.now += SLOT * 15;
@@ -200,7 +205,7 @@ fn the_mix_is_one_rtp_stream_that_jumps_over_skipped_slots() {
 }
 
 #[test]
-fn clients_come_and_go() {
+fn clients_connect_disconnect_and_are_forgotten() {
     let mut bench = Bench::new();
     bench.run_tones(&[SSRC], 10);
     assert_eq!(
@@ -231,7 +236,7 @@ fn clients_come_and_go() {
 }
 
 #[test]
-fn a_sender_names_itself_and_says_goodbye_but_only_for_itself() {
+fn rtcp_from_another_host_is_ignored() {
     let mut bench = Bench::new();
     bench.run_tones(&[SSRC], 1);
     let report = rtcp::SenderReport {
@@ -272,7 +277,7 @@ fn a_sender_names_itself_and_says_goodbye_but_only_for_itself() {
 }
 
 #[test]
-fn forged_ssrcs_evict_neither_connected_nor_named_clients() {
+fn forged_ssrcs_evict_only_offline_unconfigured_clients() {
     let mut bench = Bench::new();
     let named = ClientSettings {
         name: Name::new("x").ok(),
@@ -284,7 +289,11 @@ fn forged_ssrcs_evict_neither_connected_nor_named_clients() {
     (0..251).for_each(|_| bench.play());
     bench.run_tones(&[2, 3], 1);
     bench.outputs.clear();
-    assert_eq!(bench.send(4, &[0xf8]), Ok(()));
+    let accepted = Accepted::Rtp {
+        ssrc: 4,
+        is_repeat: false,
+    };
+    assert_eq!(bench.send(4, &[0xf8]), Ok(accepted));
     bench.play();
     assert_eq!(
         bench.outputs[0],
@@ -295,7 +304,7 @@ fn forged_ssrcs_evict_neither_connected_nor_named_clients() {
 }
 
 #[test]
-fn refusals_are_counted_by_reason() {
+fn refused_datagrams_are_counted_by_reason() {
     let mut bench = Bench::new();
     let cases: [(&[u8], Refused); 6] = [
         (b"x", Refused::TooShort),
@@ -332,7 +341,7 @@ fn refusals_are_counted_by_reason() {
 }
 
 #[test]
-fn silence_costs_listeners_one_byte_a_slot_and_sound_comes_back_whole() {
+fn silence_costs_one_byte_per_slot() {
     let mut bench = Bench::new();
     (0..200).for_each(|_| bench.play());
     assert!(
@@ -346,13 +355,13 @@ fn silence_costs_listeners_one_byte_a_slot_and_sound_comes_back_whole() {
 }
 
 #[test]
-fn a_word_tells_how_well_a_client_was_heard_lately() {
+fn quality_follows_recent_losses() {
     let mut bench = Bench::new();
     bench.run_tones(&[SSRC], 500);
     let quality = |bench: &Bench| bench.view(SSRC).quality.map(|report| report.quality);
     assert_eq!(quality(&bench), Some(Quality::Good));
     for _ in 0..10 {
-        // Every tenth packet never comes.
+        // Every tenth packet is lost.
         bench.play();
         bench.run_tones(&[SSRC], 9);
     }
@@ -363,15 +372,15 @@ fn a_word_tells_how_well_a_client_was_heard_lately() {
     bench.run_tones(&[SSRC], 550);
     assert_eq!(quality(&bench), Some(Quality::Good));
     (0..251).for_each(|_| bench.play());
-    assert_eq!(quality(&bench), None, "who is offline has no quality");
+    assert_eq!(quality(&bench), None, "an offline client has no quality");
 }
 
 #[test]
-fn a_packet_that_comes_twice_counts_once_for_the_quality() {
+fn duplicates_do_not_change_the_quality() {
     let shares = [1, 2].map(|copies| {
         let mut bench = Bench::new();
         for slot in 0..600 {
-            // Loud enough to be no silence, and lost now and then.
+            // Loud enough not to count as silence; every tenth packet is lost.
             for _ in 0..if slot % 10 == 9 { 0 } else { copies } {
                 bench.send(SSRC, &[0xf8, 1, 2, 3]).unwrap();
             }
@@ -384,7 +393,7 @@ fn a_packet_that_comes_twice_counts_once_for_the_quality() {
 }
 
 #[test]
-fn while_slots_begin_late_a_delay_is_not_made_shorter() {
+fn late_slots_postpone_shortening_the_delay() {
     let mut bench = Bench::new();
     bench.run_tones_late(&[7], 1000, |_| LATE_FROM);
     let stats = bench.view(7).stats;
@@ -396,7 +405,7 @@ fn while_slots_begin_late_a_delay_is_not_made_shorter() {
 }
 
 #[test]
-fn now_and_then_a_slot_that_begins_late_keeps_no_delay_long() {
+fn single_late_slots_do_not_postpone_shortening() {
     let mut bench = Bench::new();
     bench.run_tones_late(&[7], 1000, |slot| LATE_FROM * (slot % 2));
     let stats = bench.view(7).stats;
@@ -404,15 +413,15 @@ fn now_and_then_a_slot_that_begins_late_keeps_no_delay_long() {
 }
 
 #[test]
-fn while_slots_begin_late_a_delay_that_is_too_short_grows_all_the_same() {
+fn late_slots_do_not_postpone_lengthening_the_delay() {
     let mut bench = Bench::new();
     bench.run_tones(&[7], 1000);
     let short = bench.view(7).stats;
     assert!(short.delay_ms < 26.0, "{short:?}");
-    bench.way = Duration::from_millis(15);
+    bench.transit = Duration::from_millis(15);
     bench.run_tones_late(&[7], 100, |_| LATE_FROM);
     let long = bench.view(7).stats;
-    // What it waits beside the way.
+    // The delay does not include the transit time.
     assert!(
         15.0 + long.delay_ms > short.delay_ms + 8.0,
         "{short:?}, {long:?}"

@@ -1,4 +1,4 @@
-//! What goes into a hub and comes out of it.
+//! The hub's inputs and outputs.
 //!
 //! Always: values only; nothing here decides anything.
 
@@ -62,12 +62,26 @@ impl HubConfig {
     }
 }
 
-/// Where a datagram comes from.
+/// An accepted datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// An RTP packet of a client's stream.
+    Rtp {
+        /// The client.
+        ssrc: u32,
+        /// Whether the same packet has come before; a repeat changes nothing.
+        is_repeat: bool,
+    },
+    /// A well-formed RTCP datagram, of whatever effect.
+    Rtcp,
+}
+
+/// A datagram's origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Another host, or a program on this one.
     Network(SocketAddr),
-    /// A source inside the server.
+    /// An input inside the server.
     Internal,
 }
 
@@ -81,24 +95,24 @@ impl Origin {
     }
 }
 
-/// What an operator asks for.
+/// An operator's command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Sets all settings of a client; one that is not known becomes known, as offline.
+    /// Sets all settings of a client; an unknown one is added as offline.
     Configure {
-        /// Whom.
+        /// The client.
         ssrc: u32,
-        /// To what.
+        /// Its new settings.
         settings: ClientSettings,
     },
     /// Removes an offline client.
     Forget {
-        /// Whom.
+        /// The client.
         ssrc: u32,
     },
 }
 
-/// Why a command was not carried out.
+/// The reason why a command was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// No such client.
@@ -109,7 +123,7 @@ pub enum CommandError {
     Connected(u32),
 }
 
-/// What the shell must do.
+/// Something for the shell to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Send one mix's packet of the slot to the listeners of that mix.
@@ -121,40 +135,40 @@ pub enum Output {
     },
     /// Send this RTCP packet to one sender, from the audio port.
     Send {
-        /// Where its sound comes from.
+        /// The address that the sender's sound comes from.
         to: SocketAddr,
         /// A receiver report (RFC 3550 section 6.4.2).
         datagram: Bytes,
     },
-    /// Tell those who keep or show it.
+    /// Pass this event on to whoever stores or shows it.
     Event(ClientEvent),
 }
 
-/// What has become of a client.
+/// A change of a client's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientEvent {
     /// Its first packet came, or the first one after it was offline.
     Connected {
-        /// Who.
+        /// The client.
         ssrc: u32,
-        /// From where.
+        /// The packet's origin.
         from: Origin,
     },
-    /// It said goodbye or was not heard for too long.
+    /// It sent a BYE, or nothing for too long.
     Disconnected {
-        /// Who.
+        /// The client.
         ssrc: u32,
     },
-    /// It tells another name of itself than before.
+    /// It reports another name than before.
     SenderNamed {
-        /// Who.
+        /// The client.
         ssrc: u32,
-        /// How it is called.
+        /// The new name.
         name: Name,
     },
-    /// It was offline and no operator had touched it, so it made room for a new one.
+    /// It was offline and unconfigured, and made room for a new client.
     Evicted {
-        /// Who.
+        /// The client.
         ssrc: u32,
     },
 }
@@ -164,7 +178,7 @@ pub enum ClientEvent {
 pub struct HubStats {
     /// Slots played: frames of each mix.
     pub slots: u64,
-    /// Slots left out after stalls.
+    /// Slots skipped after stalls.
     pub skipped_slots: u64,
     /// Clients that were in the main mix in the last slot.
     pub active: usize,

@@ -326,7 +326,9 @@ fn open_inputs(
 /// Passes a datagram on by its protocol.
 fn take(hub: &mut Hub, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
     match demux::protocol_of(datagram) {
-        Protocol::Media | Protocol::Unknown => hub.handle_packet(arrival, from, datagram),
+        Protocol::Media | Protocol::Unknown => hub
+            .handle_packet(arrival, from, datagram)
+            .map(|_accepted| ()),
         // No session takes these yet.
         Protocol::Stun | Protocol::Dtls => Err(hub.refuse(Refused::NotRtp)),
     }

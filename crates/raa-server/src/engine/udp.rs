@@ -15,6 +15,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
+use raa_core::arrival::Clocks;
 use raa_core::hub::Origin;
 
 use super::inputs::{Input, Take};
@@ -77,7 +78,7 @@ impl AudioSocket {
     /// Passes every queued datagram on with its arrival time and its sender's address. Returns
     /// whether there were so many that the kernel's queue could overflow within a slot.
     fn drain(&mut self, mut each: impl FnMut(Instant, SocketAddr, &[u8])) -> bool {
-        let clock = Clocks::now();
+        let clock = clocks_now();
         let mut datagrams = 0;
         while datagrams < MAX_PER_DRAIN {
             let taken = self.take_batch(&clock, &mut each);
@@ -179,34 +180,11 @@ fn as_seen_by(is_ipv6: bool, to: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The kernel stamps with the wall clock, the engine lives by the monotonic one.
-struct Clocks {
-    monotonic: Instant,
-    wall: SystemTime,
-}
-
-impl Clocks {
-    fn now() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    /// A datagram without a stamp, or one from beyond a step of the wall clock, arrived just now.
-    fn instant_of(&self, arrived: Option<SystemTime>) -> Instant {
-        /// Nothing stays in the queue for longer while the engine lives.
-        const LONGEST_WAIT: Duration = Duration::from_secs(10);
-        /// Nor does it take longer to empty, while which more may come.
-        const LONGEST_DRAIN: Duration = Duration::from_millis(100);
-        let at = arrived.and_then(|at| match self.wall.duration_since(at) {
-            Ok(age) if age < LONGEST_WAIT => self.monotonic.checked_sub(age),
-            Err(ahead) if ahead.duration() < LONGEST_DRAIN => {
-                self.monotonic.checked_add(ahead.duration())
-            }
-            _ => None,
-        });
-        at.unwrap_or(self.monotonic)
+/// Reads both clocks.
+fn clocks_now() -> Clocks {
+    Clocks {
+        monotonic: Instant::now(),
+        wall: SystemTime::now(),
     }
 }
 
@@ -346,20 +324,5 @@ mod tests {
     fn ipv4_sockets_do_not_send_to_ipv6() {
         let socket = AudioSocket::new(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
         assert!(!socket.send("[::1]:9".parse().unwrap(), b"x"));
-    }
-
-    #[test]
-    fn a_step_of_the_wall_clock_does_not_reach_the_sound() {
-        let clocks = Clocks::now();
-        let hour = Duration::from_secs(3600);
-        assert_eq!(
-            clocks.instant_of(Some(clocks.wall + hour)),
-            clocks.monotonic
-        );
-        assert_eq!(
-            clocks.instant_of(Some(clocks.wall - hour)),
-            clocks.monotonic
-        );
-        assert_eq!(clocks.instant_of(None), clocks.monotonic);
     }
 }

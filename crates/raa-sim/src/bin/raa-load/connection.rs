@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
+use raa_core::arrival::Clocks;
 use raa_core::rtp::Packet;
 
 use crate::frames::{Frame, Frames};
@@ -32,14 +33,6 @@ pub(crate) struct Reader {
     buffer: Box<[u8]>,
     control: Vec<u8>,
     kernel_times: bool,
-}
-
-/// The two clocks, read at the same moment: the kernel's timestamps are wall-clock times, and
-/// lateness is measured with the monotonic clock.
-#[derive(Clone, Copy)]
-pub(crate) struct Clocks {
-    monotonic: Instant,
-    wall: SystemTime,
 }
 
 impl Connection {
@@ -140,7 +133,9 @@ impl Reader {
         )?;
         let mut controls = message.cmsgs().into_iter().flatten();
         let stamp = controls.find_map(|control| match control {
-            ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+            ControlMessageOwned::ScmTimestampns(at) => {
+                Some(SystemTime::UNIX_EPOCH + Duration::from(at))
+            }
             _ => None,
         });
         let bytes = message.bytes;
@@ -149,42 +144,10 @@ impl Reader {
     }
 }
 
-impl Clocks {
-    pub(crate) fn now() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    /// Converts a timestamp since 1970 to the monotonic clock. Without a timestamp, or with one
-    /// after the clocks were read, returns the time at which they were read.
-    fn instant_of(&self, stamp: Option<Duration>) -> Instant {
-        stamp
-            .and_then(|stamp| {
-                let at = SystemTime::UNIX_EPOCH + stamp;
-                let age = self.wall.duration_since(at).unwrap_or_default();
-                self.monotonic.checked_sub(age)
-            })
-            .unwrap_or(self.monotonic)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_are_converted_by_their_age() {
-        let clocks = Clocks::now();
-        let since_1970 = clocks.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let second = Duration::from_secs(1);
-        let then = clocks.instant_of(Some(since_1970 - second));
-        assert_eq!(clocks.monotonic - then, second);
-        assert_eq!(
-            clocks.instant_of(Some(since_1970 + second)),
-            clocks.monotonic
-        );
-        assert_eq!(clocks.instant_of(None), clocks.monotonic);
+/// Reads both clocks.
+pub(crate) fn clocks_now() -> Clocks {
+    Clocks {
+        monotonic: Instant::now(),
+        wall: SystemTime::now(),
     }
 }

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use raa_core::arrival::Clocks;
 use raa_sim::measure::socket::raise_descriptor_limit;
 
-use crate::connection::{Clocks, Connection, Reader};
+use crate::connection::{Connection, Reader, clocks_now};
 use crate::listener::{MixReport, Tally};
 use crate::progress::Progress;
 
@@ -104,7 +105,7 @@ impl Listeners {
                 .as_ref()
                 .is_some_and(|one| !one.is_timed())
             {
-                self.read(n, Clocks::now(), is_measuring);
+                self.read(n, clocks_now(), is_measuring);
             }
         }
         self.tick += 1;
@@ -114,7 +115,7 @@ impl Listeners {
                 Err(Errno::EINTR) => continue,
                 count => count.context("cannot wait for the listeners' sockets")?,
             };
-            let clocks = Clocks::now();
+            let clocks = clocks_now();
             for event in &events[..count] {
                 self.read(event.data() as usize, clocks, is_measuring);
             }

@@ -1,0 +1,171 @@
+//! The hub's receiving half: datagrams become packets of clients.
+//!
+//! Always: a client's RTCP is accepted only from the host that its sound comes from; a refused
+//! datagram leaves every client's sound as it was.
+
+use core::net::SocketAddr;
+use std::time::Instant;
+
+use super::{Accepted, ClientEvent, Hub, Origin, Output};
+use crate::client::Client;
+use crate::codec;
+use crate::red::{self, Redundant};
+use crate::refused::Refused;
+use crate::rtcp;
+use crate::rtp::Packet;
+use crate::settings::{ClientSettings, Name};
+use crate::source::Insertion;
+
+/// New clients per slot; it bounds the cost of a flood of forged SSRCs.
+const MAX_NEW_PER_SLOT: u32 = 50;
+
+impl Hub {
+    pub(super) fn take_rtp(
+        &mut self,
+        arrival: Instant,
+        from: Origin,
+        datagram: &[u8],
+    ) -> Result<Accepted, Refused> {
+        let packet = Packet::parse(datagram).map_err(|e| Refused::of_datagram(datagram, e))?;
+        let redundant = self.parse_redundant(&packet)?;
+        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+        let samples = codec::packet_samples(own).ok_or(Refused::NotOpus)?;
+        if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
+            return Err(Refused::ReservedSsrc);
+        }
+        if !self.clients.contains_key(&packet.ssrc) {
+            self.admit(packet.ssrc)?;
+        }
+        let Some(client) = self.clients.get_mut(&packet.ssrc) else {
+            return Err(Refused::TooManyClients);
+        };
+        let was_connected = client.is_connected();
+        let max_delay = self.config.max_playout_delay;
+        let is_repeat =
+            match client.insert(arrival, &packet, samples, redundant.as_ref(), max_delay) {
+                Ok(Insertion::InStream) => false,
+                Ok(Insertion::Repeated) => true,
+                Ok(Insertion::Stray) => {
+                    client.note_stray(arrival, from.address());
+                    return Err(Refused::Stray);
+                }
+                Err(_no_memory) => return Err(Refused::TooManyClients),
+            };
+        client.address = from.address();
+        client.peer.take_sound(client.address, datagram.len());
+        if !was_connected {
+            self.outputs
+                .push_back(Output::Event(ClientEvent::Connected {
+                    ssrc: packet.ssrc,
+                    from,
+                }));
+        }
+        Ok(Accepted::Rtp {
+            ssrc: packet.ssrc,
+            is_repeat,
+        })
+    }
+
+    /// Returns the redundant audio of a packet (RFC 2198), or `None` for plain Opus.
+    fn parse_redundant<'a>(&self, packet: &Packet<'a>) -> Result<Option<Redundant<'a>>, Refused> {
+        let is_opus = |payload_type| self.config.payload_types.contains(&payload_type);
+        if is_opus(packet.payload_type) {
+            return Ok(None);
+        }
+        if packet.payload_type != red::PAYLOAD_TYPE {
+            return Err(Refused::PayloadType);
+        }
+        let redundant = Redundant::parse(packet.payload).map_err(|_| Refused::MalformedRed)?;
+        let mut types = redundant.earlier().map(|earlier| earlier.payload_type);
+        if !is_opus(redundant.payload_type) || !types.all(is_opus) {
+            return Err(Refused::PayloadType);
+        }
+        Ok(Some(redundant))
+    }
+
+    pub(super) fn take_rtcp(
+        &mut self,
+        arrival: Instant,
+        from: Origin,
+        datagram: &[u8],
+    ) -> Result<Accepted, Refused> {
+        let (clients, outputs) = (&mut self.clients, &mut self.outputs);
+        let reporter = &self.reporter;
+        let from = from.address();
+        // Its bytes allow reports to one client only, however many it names.
+        let mut unpaid = datagram.len();
+        let parsed = rtcp::parse(datagram, |item| {
+            let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
+            | rtcp::Item::Name { ssrc, .. }
+            | rtcp::Item::ReferenceTimeEcho { from: ssrc, .. }
+            | rtcp::Item::Goodbye { ssrc }) = item
+            else {
+                return;
+            };
+            let Some(client) = clients.get_mut(&ssrc) else {
+                return;
+            };
+            let host = |address: SocketAddr| address.ip();
+            if !client.is_connected() || client.address.map(host) != from.map(host) {
+                return;
+            }
+            client.last_packet = client.last_packet.max(Some(arrival));
+            // Reports go only to the address that the sound comes from.
+            if client.peer.is_at(from) {
+                client.peer.take_bytes(std::mem::take(&mut unpaid));
+                reporter.take(&mut client.peer, arrival, &item);
+            }
+            outputs.extend(take_item(client, ssrc, &item).map(Output::Event));
+        });
+        match parsed {
+            Ok(_) => Ok(Accepted::Rtcp),
+            Err(_) => Err(Refused::MalformedRtcp),
+        }
+    }
+
+    /// Makes room for a new client, if necessary by evicting the unconfigured client that has been
+    /// offline longest.
+    fn admit(&mut self, ssrc: u32) -> Result<(), Refused> {
+        if self.new_in_slot == MAX_NEW_PER_SLOT {
+            return Err(Refused::TooManyClients);
+        }
+        self.new_in_slot += 1;
+        let unconfigured = || {
+            self.clients
+                .iter()
+                .filter(|(_, client)| !client.settings.is_configured())
+        };
+        if unconfigured().count() >= self.config.max_unconfigured_clients {
+            let oldest = unconfigured()
+                .filter(|(_, client)| !client.is_connected())
+                .min_by_key(|(_, client)| client.last_packet)
+                .map(|(&ssrc, _)| ssrc)
+                .ok_or(Refused::TooManyClients)?;
+            self.clients.remove(&oldest);
+            self.outputs
+                .push_back(Output::Event(ClientEvent::Evicted { ssrc: oldest }));
+        }
+        let client = Client::new(ssrc, ClientSettings::default(), &self.mixes);
+        self.clients.insert(ssrc, client);
+        Ok(())
+    }
+}
+
+/// Applies what a client reports about itself, and returns what changed.
+fn take_item(client: &mut Client, ssrc: u32, item: &rtcp::Item<'_>) -> Option<ClientEvent> {
+    match *item {
+        rtcp::Item::Name { text, .. } => {
+            let name = Name::from_sender(text)?;
+            if client.sender_name.as_ref() == Some(&name) {
+                return None;
+            }
+            client.sender_name = Some(name.clone());
+            Some(ClientEvent::SenderNamed { ssrc, name })
+        }
+        rtcp::Item::Goodbye { .. } => {
+            client.disconnect();
+            Some(ClientEvent::Disconnected { ssrc })
+        }
+        _ => None,
+    }
+}
