@@ -40,13 +40,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             .then(|| scope.spawn(|| Senders::new(plan, sockets, &pieces).run(&progress)));
         let listening = listeners.map(|all| scope.spawn(|| all.run(&progress)));
         let started = Instant::now();
-        while listening.is_some() && !progress.listening.load(Ordering::Relaxed) {
-            if listening
-                .as_ref()
-                .is_some_and(|thread| thread.is_finished())
-            {
-                break;
-            }
+        while listening
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+            && !progress.listening.load(Ordering::Relaxed)
+        {
             thread::sleep(Duration::from_millis(10));
         }
         thread::sleep((started + starting_time).saturating_duration_since(Instant::now()));
