@@ -7,10 +7,12 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::codec::{CodecError, Decoder, Encoder, EncoderSettings, MAX_ENCODED_LEN};
-use raa_core::hub::{Hub, HubConfig, Origin, Output};
+use raa_core::hub::{Executor, Hub, HubConfig, Origin, Output, Sequential};
+use raa_core::mix::{MixConfig, MixId};
 use raa_core::red::{self, Earlier};
 use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::{Packet, StreamStart};
+use raa_core::settings::Volume;
 use raa_core::source::Scratch;
 use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 
@@ -115,9 +117,29 @@ impl Speakers {
     /// # Errors
     /// Fails if libopus cannot allocate the mix's encoder.
     pub fn new(count: usize) -> Result<Self, CodecError> {
+        Self::in_mixes(count, 1)
+    }
+
+    /// Does the same with a hub of `mixes` mixes, each with volumes of its own.
+    ///
+    /// # Errors
+    /// Fails if libopus cannot allocate the mixes' encoders.
+    pub fn in_mixes(count: usize, mixes: u32) -> Result<Self, CodecError> {
         let slot_start = Instant::now();
+        let mut config = config(count);
+        for mix in 1..mixes {
+            let percent = i64::from(50 + mix % 100);
+            let volume = Volume::new(percent).unwrap_or_default();
+            let volumes = (0..count).map(|index| (ssrc(index), volume)).collect();
+            let stream = config.main_mix.stream;
+            let other = MixConfig {
+                volumes,
+                ..MixConfig::new(stream)
+            };
+            config.other_mixes.insert(MixId(mix), other);
+        }
         Ok(Self {
-            hub: Hub::new(config(count), slot_start)?,
+            hub: Hub::new(config, slot_start)?,
             music: music(amplitude(count))?,
             datagrams: vec![Vec::new(); count],
             slot_start,
@@ -146,9 +168,14 @@ impl Speakers {
 
     /// Plays the slot and returns the length of the mix's packet in bytes.
     pub fn play(&mut self) -> usize {
+        self.play_with(&mut Sequential)
+    }
+
+    /// Does the same, with the hub's jobs carried out by `executor`.
+    pub fn play_with(&mut self, executor: &mut impl Executor) -> usize {
         self.slot_start += SLOT;
         self.slots += 1;
-        self.hub.handle_timeout(self.slot_start);
+        self.hub.handle_timeout_with(self.slot_start, executor);
         let mut frame_len = 0;
         while let Some(output) = self.hub.poll_output() {
             if let Output::Mix {
