@@ -1,7 +1,7 @@
-//! The whole of RAA's sound without sockets, threads, files or clocks.
+//! RAA's audio processing, without sockets, threads, files or clocks.
 //!
-//! Two state machines stand at its ends: [`packetizer::Packetizer`] turns captured PCM into RTP
-//! datagrams, [`hub::Hub`] turns RTP datagrams into one mixed RTP stream. `now` is an argument
+//! Its two ends are state machines: [`packetizer::Packetizer`] turns captured PCM into RTP
+//! datagrams, [`hub::Hub`] turns RTP datagrams into mixed RTP streams. `now` is an argument
 //! everywhere, so an hour of a bad network is simulated in a fraction of a second.
 
 pub mod arrival;
@@ -24,21 +24,31 @@ pub mod source;
 
 use std::time::{Duration, Instant};
 
-/// Samples per second of all PCM in RAA and of every RTP timestamp (RFC 7587 section 4.1).
+/// Samples per second of all PCM and of every RTP timestamp (RFC 7587 section 4.1).
 pub const SAMPLE_RATE: u32 = 48_000;
 /// Samples in one slot of the mix.
 pub const SLOT_SAMPLES: usize = 960;
-/// Length of one slot: one mixed frame is made per slot, always.
+/// Length of one slot, in which each mix makes exactly one frame.
 pub const SLOT: Duration = Duration::from_millis(20);
-/// The payload type RAA itself sends Opus with; others can be allowed in the configuration.
+/// Payload type with which RAA itself sends Opus; the configuration can allow others.
 pub const OPUS_PAYLOAD_TYPE: u8 = 111;
 
-/// Samples that pass in `duration` at 48 kHz, rounded to the nearest.
+/// Converts milliseconds to samples at 48 kHz.
+pub(crate) const fn ms(milliseconds: f64) -> f64 {
+    milliseconds * (SAMPLE_RATE / 1000) as f64
+}
+
+/// Converts milliseconds to whole samples at 48 kHz.
+pub(crate) const fn samples(milliseconds: f64) -> usize {
+    ms(milliseconds) as usize
+}
+
+/// Returns the samples that pass in `duration` at 48 kHz, rounded to the nearest.
 pub(crate) fn samples_in(duration: Duration) -> i64 {
     (duration.as_secs_f64() * f64::from(SAMPLE_RATE)).round() as i64
 }
 
-/// The time from `earlier` to `later` in seconds, negative when they are the other way round.
+/// Returns the seconds from `earlier` to `later`; negative if `later` comes first.
 pub(crate) fn seconds_between(earlier: Instant, later: Instant) -> f64 {
     match later.checked_duration_since(earlier) {
         Some(ahead) => ahead.as_secs_f64(),
@@ -46,7 +56,7 @@ pub(crate) fn seconds_between(earlier: Instant, later: Instant) -> f64 {
     }
 }
 
-/// Where a test's time begins; there is no other way to make an instant.
+/// Returns the origin of a test's time; there is no other way to make an instant.
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
 pub(crate) fn any_instant() -> std::time::Instant {

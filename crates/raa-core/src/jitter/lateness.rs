@@ -1,46 +1,45 @@
-//! How late packets are, and what playout delay that asks for.
+//! Measures how late packets are and which lateness the playout delay must cover.
 //!
-//! A histogram of the packets' lateness that forgets over ten seconds; the delay covers all but
-//! one in two hundred of them (the histogram method of Moon, Kurose and Towsley, "Packet audio
-//! playout delay adjustment", 1998, with the forgetting of WebRTC's NetEq). What is lost and
-//! comes again as redundancy comes later than its packet would have: while packets are being
-//! lost, the delay covers that, too.
-//! Always: constant memory; grows with the packet that shows the need, and is never larger than
-//! what the last ten seconds have shown.
+//! A histogram of lateness that forgets over ten seconds; the delay covers all but one in two
+//! hundred packets (the histogram method of Moon, Kurose and Towsley, "Packet audio playout delay
+//! adjustment", 1998, with the forgetting of WebRTC's NetEq). Redundancy arrives later than the
+//! packet that it replaces would have: while packets are being lost, the delay covers that, too.
+//! Always: constant memory; the result grows with the packet that shows the need, and never
+//! exceeds the largest lateness of the last ten seconds.
 
-use super::SECOND;
+use crate::ms;
 
-/// Bins of 2 ms,
-const BIN: f64 = 96.0;
-/// up to 600 ms.
+/// Width of a histogram bin.
+const BIN: f64 = ms(2.0);
+/// Number of bins, which reach to 600 ms.
 const BINS: usize = 300;
-/// The histogram forgets with this time constant, of sound.
-const MEMORY: f64 = 10.0 * SECOND;
-/// What comes as redundancy is remembered longer, as it is rarer.
-const REPAIR_MEMORY: f64 = 20.0 * SECOND;
+/// Time constant with which packets are forgotten, in time of sound.
+const MEMORY: f64 = ms(10_000.0);
+/// Time constant with which redundancy is forgotten: longer, because it is rarer.
+const REPAIR_MEMORY: f64 = ms(20_000.0);
 /// Share of packets that may come late.
 const LATE_SHARE: f32 = 0.005;
-/// Losses remembered from which on the delay covers redundancy. A single one counts for 10 s.
+/// Remembered losses from which the delay covers redundancy. A single loss counts for 10 s.
 const FEW_LOSSES: f32 = 0.6;
-/// The largest lateness is that of the last one to two of these.
-const PEAK_WINDOW: f64 = 5.0 * SECOND;
-/// At first so much is covered, which makes a delay of 39 ms,
-const AT_FIRST: f64 = 864.0;
-/// until so much sound has shown that less will do.
-const BEGINNING: f64 = 10.0 * SECOND;
-/// Late packets that may count later.
+/// Window of the largest lateness, which is taken over this window and the one before.
+const PEAK_WINDOW: f64 = ms(5_000.0);
+/// Lateness assumed until [`LEARNING`] of sound was received; it makes a delay of 39 ms.
+const ASSUMED: f64 = ms(18.0);
+/// Sound to receive before the delay may be shorter than assumed at first.
+const LEARNING: f64 = ms(10_000.0);
+/// Late packets that are held until it is known whether they count.
 const MAX_HELD: usize = 16;
-/// Before a weight is too large for its digits, all are made smaller.
+/// Weight from which all counts are scaled down, before `f32` loses precision.
 const RENORMALIZE_AT: f32 = 1e12;
 
-/// Counts that fade: the newer, the heavier.
+/// A histogram whose counts fade.
 #[derive(Debug)]
 struct Fading {
     bins: [f32; BINS],
     total: f32,
     weight: f32,
     memory: f64,
-    /// By what the weight grows in so many samples.
+    /// A number of samples, and the factor by which the weight grows in them.
     growth: (f64, f32),
 }
 
@@ -57,7 +56,7 @@ impl Fading {
 
     /// Lets `samples` of sound pass.
     fn pass(&mut self, samples: f64) {
-        // Packets of one sender are of one length, nearly always.
+        // One sender's packets nearly always have the same length.
         if samples != self.growth.0 {
             self.growth = (samples, (samples / self.memory).exp() as f32);
         }
@@ -76,15 +75,15 @@ impl Fading {
         self.total += count * self.weight;
     }
 
-    /// How many are remembered.
+    /// Returns how many are remembered.
     fn remembered(&self) -> f32 {
         self.total / self.weight
     }
 
-    /// The upper edge of the lowest bin above which only `count` remembered ones lie.
+    /// Returns the upper edge of the lowest bin above which at most `count` remembered ones lie.
     fn all_but(&self, count: f32) -> f64 {
         let allowed = count * self.weight;
-        // From below, where the packets of a calm wire lie.
+        // From below, because on a calm network all packets lie there.
         let mut above = self.total;
         if above <= allowed {
             return 0.0;
@@ -106,14 +105,14 @@ pub(super) struct Lateness {
     repairs: Fading,
     /// Lost packets, remembered as long as repairs.
     lost: f32,
-    /// What came too late since the last packet came in time: it may be the sender's clock that has
-    /// changed, and then it tells nothing of the network.
+    /// Packets that came too late since the last one in time. If the sender's clock has changed,
+    /// they say nothing about the network.
     held: [f64; MAX_HELD],
     held_count: usize,
-    /// The largest lateness of this and of the last window.
+    /// Largest lateness of this window and of the one before.
     peaks: [f64; 2],
     window_left: f64,
-    beginning_left: f64,
+    learning_left: f64,
 }
 
 impl Default for Lateness {
@@ -126,19 +125,19 @@ impl Default for Lateness {
             held_count: 0,
             peaks: [0.0; 2],
             window_left: PEAK_WINDOW,
-            beginning_left: BEGINNING,
+            learning_left: LEARNING,
         }
     }
 }
 
 impl Lateness {
-    /// A packet came so many samples after the fastest ones would have.
+    /// Counts a packet that came `lateness` samples after the fastest ones would have.
     pub(super) fn add(&mut self, lateness: f64) {
         self.packets.add(lateness, 1.0);
         self.peaks[0] = self.peaks[0].max(lateness);
     }
 
-    /// One came too late; whether that counts is told later.
+    /// Holds a packet that came too late until it is known whether it counts.
     pub(super) fn hold(&mut self, lateness: f64) {
         if let Some(held) = self.held.get_mut(self.held_count) {
             *held = lateness;
@@ -146,7 +145,7 @@ impl Lateness {
         }
     }
 
-    /// What came too late counts: it was the network.
+    /// Counts the held packets: the network made them late.
     pub(super) fn count_held(&mut self) {
         let (held, count) = (self.held, std::mem::take(&mut self.held_count));
         held.into_iter()
@@ -154,7 +153,7 @@ impl Lateness {
             .for_each(|lateness| self.add(lateness));
     }
 
-    /// What came too late was no matter of the network.
+    /// Forgets the held packets: the network did not make them late.
     pub(super) fn drop_held(&mut self) {
         self.held_count = 0;
     }
@@ -166,7 +165,7 @@ impl Lateness {
         if self.lost > 0.0 {
             self.lost *= (-samples / REPAIR_MEMORY).exp() as f32;
         }
-        self.beginning_left = (self.beginning_left - samples).max(0.0);
+        self.learning_left = (self.learning_left - samples).max(0.0);
         self.window_left -= samples;
         if self.window_left <= 0.0 {
             self.peaks = [0.0, self.peaks[0]];
@@ -174,18 +173,18 @@ impl Lateness {
         }
     }
 
-    /// Packets were found to be lost, or (negative) not to be after all.
+    /// Counts lost packets; negative if some were not lost after all.
     pub(super) fn add_lost(&mut self, packets: i64) {
         self.lost = (self.lost + packets as f32).max(0.0);
     }
 
-    /// The sound of a missing packet came in another one, so much later than the packet itself
-    /// would have without any queue.
+    /// Counts a missing packet whose sound came in another one, `lateness` samples after the
+    /// fastest packets would have come.
     pub(super) fn add_repair(&mut self, lateness: f64) {
         self.repairs.add(lateness, 1.0);
     }
 
-    /// How late a packet may be for the delay to cover it, in samples.
+    /// Returns the lateness that the delay must cover, in samples.
     pub(super) fn to_cover(&self) -> f64 {
         let allowed = LATE_SHARE * self.packets.remembered();
         let packets = self.packets.all_but(allowed);
@@ -195,8 +194,8 @@ impl Lateness {
         } else {
             0.0
         };
-        let at_first = if self.beginning_left > 0.0 {
-            AT_FIRST
+        let at_first = if self.learning_left > 0.0 {
+            ASSUMED
         } else {
             0.0
         };

@@ -1,44 +1,42 @@
-//! What the network's behaviour, and the sender's clock, ask of the playout delay.
+//! Derives the playout delay from the network's behaviour and the sender's clock.
 //!
-//! Takes note of every packet's arrival; answers where play-out should stand. All times are in
+//! Notes every packet's arrival and returns the ideal position of play-out. All times are in
 //! samples since the jitter buffer's origin.
-//! Always: the delay that is asked for grows at once and shrinks gently, within its bounds;
-//! constant memory.
+//! Always: the target delay grows at once and shrinks gently, within its bounds; constant memory.
 
 use std::time::Duration;
 
 use super::lateness::Lateness;
 use super::transit::Transit;
-use crate::{SLOT_SAMPLES, samples_in};
+use crate::{SLOT_SAMPLES, ms, samples_in};
 
-/// A slot's first sample is decoded when the slot begins, its last one, too: a packet that starts
-/// anywhere in it must be there by then, which costs a slot; and 1 ms for the engine's lateness.
-const SLOT_COST: f64 = SLOT_SAMPLES as f64 + 48.0;
-/// The least playout delay: 20 ms.
-const MIN_DELAY: f64 = SLOT_SAMPLES as f64;
-/// A delay that is longer than needed comes down with this time constant: 1 s, in slots,
+/// Delay that playing in slots costs: a whole slot is decoded when it begins, so a packet that
+/// starts anywhere in it must have arrived by then; and 1 ms for the engine's lateness.
+const SLOT_COST: f64 = SLOT_SAMPLES as f64 + ms(1.0);
+/// Lower limit of the playout delay.
+const MIN_DELAY: f64 = ms(20.0);
+/// Time constant with which an excessive delay shrinks: 1 s, in slots.
 const SHRINK_SLOTS: f64 = 50.0;
-/// and no faster than time-scaling follows: 75 ms in a second, in samples per slot.
-const MAX_SHRINK: f64 = 72.0;
-/// When nothing came for so long, 80 ms, the network may have stood still, and what comes then
-/// may be a burst.
-const STALL_GAP: f64 = 3840.0;
-/// A burst ends with the first packet that comes so long after the one before: 5 ms.
-const BURST_GAP: f64 = 240.0;
+/// Largest reduction of the delay per slot: 75 ms per second, as fast as time-scaling can follow.
+const MAX_SHRINK: f64 = ms(1.5);
+/// Time without a packet after which the next ones may be the burst at the end of a stall.
+const STALL_GAP: f64 = ms(80.0);
+/// Gap between two packets that ends a burst.
+const BURST_GAP: f64 = ms(5.0);
 
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Network {
-    /// The delay is never longer than this.
+    /// Upper limit of the delay.
     max_delay: f64,
     transit: Transit,
     lateness: Lateness,
-    /// The delay that the lateness asks for; `None` when packets have come since.
+    /// Delay that covers the lateness; `None` if packets have come since it was computed.
     wanted: Option<f64>,
-    /// The delay aimed at, on its way there.
+    /// Delay to play with; follows `wanted`.
     target: f64,
     last_arrival: f64,
-    /// The longest wait of the packets of a burst that has not ended.
+    /// Largest lateness in the current burst.
     burst: Option<f64>,
 }
 
@@ -56,29 +54,29 @@ impl Network {
         }
     }
 
-    /// The delay that is asked for.
+    /// Returns the delay to play with.
     pub(super) fn target(&self) -> f64 {
         self.target
     }
 
-    /// How much faster the sender's clock runs than ours, as a share.
+    /// Returns how much faster the sender's clock runs than ours, as a share.
     pub(super) fn drift(&self) -> f64 {
         self.transit.drift()
     }
 
-    /// The sender begins anew, perhaps elsewhere; how its network behaves stays known.
+    /// Starts over with a new stream, perhaps on another path; the lateness stays known.
     pub(super) fn restart(&mut self) {
-        self.transit.forget_way();
+        self.transit.forget_path();
         self.lateness.drop_held();
         self.burst = None;
     }
 
-    /// A packet of `samples` has come, and `lost` more are missing than before it, or (negative)
-    /// fewer. What it tells of how late packets come; `None` when that is nothing of its own, or
-    /// more than any delay could cover.
+    /// Notes a packet of `samples`; `lost` more packets are missing than before it (negative:
+    /// fewer). Returns its lateness, or `None` if the packet is part of a burst or later than any
+    /// delay could cover.
     ///
-    /// What comes in a burst, after nothing came for a while, waited for the same end, which may
-    /// never come again: of it only the longest wait counts, once, when the burst is over.
+    /// Packets of a burst waited for the same stall to end, which may never recur: only the
+    /// longest wait counts, once, when the burst is over.
     pub(super) fn note_arrival(
         &mut self,
         arrival: f64,
@@ -105,7 +103,7 @@ impl Network {
         self.is_coverable(late).then_some(late)
     }
 
-    /// The packet noted last came in time to be played. With it counts what came too late before.
+    /// The last noted packet came in time, so those that came too late before it count as well.
     pub(super) fn came_in_time(&mut self, lateness: Option<f64>) {
         self.lateness.count_held();
         if let Some(lateness) = lateness {
@@ -113,31 +111,32 @@ impl Network {
         }
     }
 
-    /// It came too late, which may be the network or the sender's clock: the next packet tells.
+    /// The last noted packet came too late; the next one shows whether the network or the sender's
+    /// clock is the reason.
     pub(super) fn came_too_late(&mut self, lateness: Option<f64>) {
         if let Some(lateness) = lateness {
             self.lateness.hold(lateness);
         }
     }
 
-    /// The sound of a missing packet came in another one, so late.
+    /// The sound of a missing packet came in another one, with this lateness.
     pub(super) fn came_as_repair(&mut self, lateness: f64) {
         self.lateness.add_repair(lateness);
     }
 
-    /// How late it is when sound of this timestamp comes in another packet; `None` when no delay
-    /// that is allowed would have it in time.
+    /// Returns the lateness of redundant sound with this timestamp, or `None` if no allowed delay
+    /// would play it.
     pub(super) fn repair_lateness(&self, arrival: f64, timestamp: i64) -> Option<f64> {
         let late = arrival - timestamp as f64 - self.transit.least_at(arrival)?;
         self.is_coverable(late).then_some(late)
     }
 
-    /// Which timestamp is to be played at `due`; `None` before the first packet.
+    /// Returns the timestamp to play at `due`, or `None` before the first packet.
     pub(super) fn ideal_at(&self, due: f64) -> Option<f64> {
         Some(due - self.transit.least_at(due)? - self.target)
     }
 
-    /// Grows at once, shrinks gently; to be called once a slot.
+    /// Moves the target: up at once, down gently. Called once per slot.
     pub(super) fn follow_target(&mut self) {
         let lateness = &self.lateness;
         let wanted = *self
@@ -151,7 +150,7 @@ impl Network {
         }
     }
 
-    /// Whether the longest delay covers a packet that is so late.
+    /// Whether the longest allowed delay covers this lateness.
     fn is_coverable(&self, late: f64) -> bool {
         late <= self.max_delay - SLOT_COST
     }

@@ -1,32 +1,34 @@
-//! How one sender's time runs against ours: the least transit time, and the drift of its clock.
+//! Measures how a sender's clock runs compared with ours: least transit time and drift.
 //!
-//! A packet's transit is its arrival minus its timestamp, both in samples; its zero means
-//! nothing, its changes tell of the network's queues and of the clocks. The fastest packet of
-//! every few seconds has met no queue, so those lie on a line whose slope is the drift (Moon,
+//! A packet's transit is its arrival minus its timestamp, both in samples. Its zero is arbitrary;
+//! its changes show the network's queues and the clocks. The fastest packet of every few seconds
+//! met no queue, so these packets lie on a line whose slope is the drift (Moon,
 //! Skelly and Towsley, "Estimation and removal of clock skew from network delay measurements",
 //! 1999); here the line is fitted to the last minute of them by least squares.
 //! Always: constant memory; a block's minimum is one number, however many packets it had.
 
 use super::SECOND;
+use crate::ms;
 
-/// The least transit of now is that of the last four seconds.
+/// Seconds over which the current least transit is taken.
 const RECENT: usize = 4;
-/// The drift is measured on the last minute, by blocks long enough for a stall to end in them.
-const BLOCK: f64 = 4.0 * SECOND;
+/// Length of a block for measuring the drift: long enough for a stall to end within it.
+const BLOCK: f64 = ms(4_000.0);
+/// Blocks that the drift is measured over: a minute.
 const BLOCKS: usize = 16;
-/// So many blocks are needed to tell a drift from the network's noise.
+/// Blocks needed to distinguish a drift from the network's noise.
 const MIN_BLOCKS: usize = 4;
-/// What was measured longer ago than this tells nothing of now.
-const MEMORY: f64 = 10.0 * SECOND;
-/// The fastest drift that is believed; sound cards stay below a tenth of it.
+/// Age from which a measurement says nothing about the present.
+const MEMORY: f64 = ms(10_000.0);
+/// Largest plausible drift, as a share; sound cards stay below a tenth of it.
 const MAX_DRIFT: f64 = 0.0015;
-/// A block that lies further than this off the line, 4 ms, is one of another way.
-const STEP: f64 = 192.0;
+/// Distance from the line from which a block belongs to another network path.
+const STEP: f64 = ms(4.0);
 
-/// The fastest packet of a while.
+/// The fastest packet of a period.
 #[derive(Debug, Clone, Copy, Default)]
 struct Block {
-    /// When it arrived, in samples.
+    /// Arrival time, in samples.
     at: f64,
     transit: f64,
 }
@@ -37,7 +39,7 @@ struct Blocks<const N: usize> {
     ring: [Block; N],
     count: usize,
     newest: usize,
-    /// When the newest one began.
+    /// Start of the newest one.
     since: f64,
 }
 
@@ -71,14 +73,14 @@ impl<const N: usize> Blocks<N> {
         }
     }
 
-    /// Newest first.
+    /// Returns the blocks, newest first.
     fn iter(&self) -> impl Iterator<Item = Block> {
         (0..self.count).map(|ago| self.ring[(self.newest + N - ago) % N])
     }
 }
 
 impl Block {
-    /// Its transit at another instant, along the drift.
+    /// Returns its transit at another instant, along the drift.
     fn carried_to(self, at: f64, drift: f64) -> f64 {
         self.transit - drift * (at - self.at)
     }
@@ -89,19 +91,18 @@ impl Block {
 pub(super) struct Transit {
     recent: Blocks<RECENT>,
     blocks: Blocks<BLOCKS>,
-    /// Of the sender's time per ours, less one.
+    /// Ratio of the sender's clock rate to ours, minus one.
     drift: f64,
     is_measured: bool,
 }
 
 impl Transit {
-    /// How much faster the sender's clock runs than ours, as a share: 0.0001 is 100 ppm.
+    /// Returns how much faster the sender's clock runs than ours, as a share: 0.0001 is 100 ppm.
     pub(super) fn drift(&self) -> f64 {
         self.drift
     }
 
-    /// Takes note of a packet, and returns how late it is against the fastest ones: 0 or more,
-    /// in samples.
+    /// Notes a packet and returns its lateness compared with the fastest ones: 0 or more samples.
     pub(super) fn note(&mut self, arrival: f64, timestamp: i64) -> f64 {
         let packet = Block {
             at: arrival,
@@ -121,13 +122,13 @@ impl Transit {
         packet.transit - self.least(arrival)
     }
 
-    /// The transit of the fastest packets at an instant; `None` before the first packet.
+    /// Returns the transit of the fastest packets at an instant, or `None` before the first packet.
     pub(super) fn least_at(&self, now: f64) -> Option<f64> {
         (self.recent.count > 0).then(|| self.least(now))
     }
 
-    /// The network's way is another one now; the sender's clock is not.
-    pub(super) fn forget_way(&mut self) {
+    /// Forgets the transit after a change of the network path; the drift stays.
+    pub(super) fn forget_path(&mut self) {
         (self.recent.count, self.blocks.count) = (0, 0);
     }
 
@@ -142,7 +143,7 @@ impl Transit {
             .fold(newest, f64::min)
     }
 
-    /// The slope of the line through the blocks, if they lie on one.
+    /// Fits the line through the blocks, if they lie on one.
     fn measure_drift(&mut self) {
         let (origin, before) = {
             let mut blocks = self.blocks.iter();
@@ -151,14 +152,14 @@ impl Transit {
         let Some(origin) = origin else {
             return;
         };
-        // A drift that is not known yet looks like a step.
+        // A drift that has not been measured yet looks like a step.
         let step = if self.is_measured { STEP } else { 3.0 * STEP };
         let is_off = |before: Block| {
             (origin.transit - before.carried_to(origin.at, self.drift)).abs() > step
         };
         if before.is_some_and(is_off) {
-            // What was before it belongs to another way. Two such in a row are a drift that was
-            // measured wrongly.
+            // The blocks before it belong to another path. Two steps in a row mean that the
+            // drift was measured wrongly.
             self.is_measured &= self.blocks.count > 2;
             self.blocks.count = 1;
         }
@@ -168,7 +169,8 @@ impl Transit {
         }
     }
 
-    /// Least squares relative to `origin`, so that days of samples cost no digits.
+    /// Returns the least-squares slope, relative to `origin` so that days of samples cost no
+    /// precision.
     fn slope(&self, origin: Block) -> Option<f64> {
         let count = self.blocks.count;
         let points = || {

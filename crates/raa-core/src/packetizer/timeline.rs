@@ -1,34 +1,35 @@
-//! Puts captured PCM in its place in time and cuts it into frames.
+//! Places captured PCM in time and cuts it into frames.
 //!
 //! While capture flows, every sample follows the one before. A pause is measured by the clock,
-//! to the sample, and filled with silence. After a pause the first blocks are held for a moment:
-//! they may be the backlog of a busy machine, which fills the pause, or the first sound after
-//! silence, which does not.
+//! to the sample, and filled with silence. After a pause the first blocks are held briefly: they
+//! may be the backlog of a busy machine, which fills the pause, or the first sound after silence,
+//! which does not.
 //!
-//! Always: frames lie on a grid of 20 ms, and each lies behind everything given out before; at
-//! most [`MAX_PENDING`] samples wait, and as many are held; of what is more the oldest go.
+//! Always: frames lie on a grid of 20 ms, each after all earlier ones; at most [`MAX_PENDING`]
+//! samples wait and as many are held, and beyond that the oldest are dropped.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::capture_clock::CaptureClock;
 use super::{CAPTURE_GAP, MAX_PENDING};
-use crate::SLOT_SAMPLES;
+use crate::{SLOT_SAMPLES, samples};
 
+/// Samples of a frame.
 pub(super) const FRAME: i64 = SLOT_SAMPLES as i64;
-/// How long blocks are held after a pause, to see whether they are a backlog.
+/// Time for which blocks are held after a pause, to see whether they are a backlog.
 const HOLD: Duration = Duration::from_millis(10);
-/// How much of a pause may stay unfilled for capture to count as late and not as paused.
+/// Unfilled part of a pause up to which capture was late and not paused.
 const SPLICE: i64 = FRAME;
-/// How far capture may run ahead of time before it is held to be a backlog: 60 ms.
-const MAX_LEAD: i64 = 2880;
-/// How far it may fall behind before samples are held to be lost: 150 ms.
-const MAX_LAG: i64 = 7200;
-/// While capture pauses, silence is declared only so far behind time that a block of up to 20 ms
-/// which arrives next finds its place: a frame is complete 20 ms after it began, and 20 ms more.
+/// Lead of capture over the clock beyond which it is a backlog.
+const MAX_LEAD: i64 = samples(60.0) as i64;
+/// Lag of capture behind the clock beyond which samples were lost.
+const MAX_LAG: i64 = samples(150.0) as i64;
+/// Distance from the clock at which a pause becomes silence: a frame is complete 20 ms after its
+/// start, and 20 ms more leave room for a block of that length that arrives next.
 const SILENCE_BEHIND: i64 = 2 * FRAME;
 
-/// How capture is doing. `declared`: in this pause silence was given out in its stead.
+/// The state of capture. `declared`: silence was sent in this pause.
 #[derive(Debug, Clone, Copy)]
 enum Capture {
     Paused {
@@ -44,11 +45,11 @@ enum Capture {
     },
 }
 
-/// Where a frame begins, in samples since the start.
+/// A frame's start, in samples since the packetizer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub at: i64,
-    /// What was captured before it is not what came before it.
+    /// The frame does not continue the captured sound before it.
     pub after_gap: bool,
 }
 
@@ -56,9 +57,9 @@ pub(super) struct Place {
 pub(super) struct Timeline {
     clock: CaptureClock,
     capture: Capture,
-    /// Captured and in its place; begins at `head`.
+    /// Captured and placed; begins at `head`.
     pending: VecDeque<f32>,
-    /// Where the next frame begins: a multiple of [`FRAME`], behind everything given out.
+    /// Start of the next frame: a multiple of [`FRAME`], after all earlier frames.
     head: i64,
     /// Captured since the pause that is just ending.
     held: VecDeque<f32>,
@@ -156,7 +157,7 @@ impl Timeline {
         }
     }
 
-    /// When something happens without PCM; silence is declared no earlier than at `not_before`.
+    /// Returns when something happens without PCM; silence begins no earlier than `not_before`.
     pub(super) fn due(&self, not_before: i64) -> Instant {
         match self.capture {
             Capture::Paused { .. } => {
@@ -184,8 +185,8 @@ impl Timeline {
         })
     }
 
-    /// While capture pauses: the latest frame that nothing will be captured for, if it lies at
-    /// `not_before` or behind it.
+    /// While capture pauses, returns the latest frame that nothing will be captured for, if it does
+    /// not lie before `not_before`.
     pub(super) fn declare_silence(&mut self, now: Instant, not_before: i64) -> Option<i64> {
         let Capture::Paused { declared } = self.capture else {
             return None;
@@ -197,18 +198,18 @@ impl Timeline {
         self.gaps += u64::from(!declared);
         self.capture = Capture::Paused { declared: true };
         let at = frame_start(latest);
-        // What was begun cannot arrive in time any more.
+        // The rest of a partial frame can no longer arrive in time.
         self.pending.clear();
         self.head = at + FRAME;
         Some(at)
     }
 
-    /// Where the next captured sample belongs while capture flows.
+    /// Returns the position of the next captured sample while capture flows.
     fn end(&self) -> i64 {
         self.head + self.pending.len() as i64
     }
 
-    /// The first frame that nothing has been captured for.
+    /// Returns the start of the first frame that nothing has been captured for.
     fn first_free(&self) -> i64 {
         if self.pending.is_empty() {
             self.head
@@ -223,14 +224,14 @@ impl Timeline {
         self.drop_held(old);
     }
 
-    /// Places what was held, the last of which came at `last`.
+    /// Places the held blocks, the last of which came at `last`.
     fn resume(&mut self, last: Instant, declared: bool) {
         let start = self.clock.position(last) - self.held.len() as i64;
         let ahead = self.end() - start;
         if declared || ahead < -SPLICE {
             self.gaps += u64::from(!declared);
             self.pass_silence(start);
-            // What lies before has been declared silent already.
+            // The time before has already been declared silent.
             self.drop_held((self.end() - start).max(0) as usize);
         } else if ahead > MAX_LEAD {
             self.drop_held(ahead as usize);
@@ -238,7 +239,7 @@ impl Timeline {
         self.pending.append(&mut self.held);
     }
 
-    /// Takes a block of the flow.
+    /// Appends a block of flowing capture.
     fn append(&mut self, now: Instant, pcm: &[f32]) {
         let len = pcm.len() as i64;
         let live = self.clock.position(now);
@@ -255,7 +256,7 @@ impl Timeline {
         self.pending.extend(fresh);
     }
 
-    /// Puts silence up to `to`, to the sample; frames that would be nothing else are left out.
+    /// Adds silence up to the sample `to`; frames of nothing but silence are left out.
     fn pass_silence(&mut self, to: i64) {
         self.after_gap = true;
         let start = frame_start(to);
@@ -268,7 +269,7 @@ impl Timeline {
         }
     }
 
-    /// Drops the oldest `samples` of what is not given out yet, so that the rest is live again.
+    /// Drops the oldest `samples` that wait, so that the rest is live again.
     fn drop_backlog<'a>(&mut self, samples: usize, pcm: &'a [f32]) -> &'a [f32] {
         let waiting = samples.min(self.pending.len());
         self.pending.drain(..waiting);
@@ -303,7 +304,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn nothing_grows_and_nothing_is_allocated() {
+    fn pauses_and_bursts_allocate_nothing() {
         let start = crate::any_instant();
         let mut timeline = Timeline::new(start);
         let capacity =
@@ -311,7 +312,7 @@ mod tests {
         let before = capacity(&timeline);
         let mut now = start;
         for round in 0..5000 {
-            // Every now and then a pause, and then a burst.
+            // A pause every 100 rounds, and then a burst.
             now += if round % 100 == 0 { 500 * MS } else { 10 * MS };
             for _ in 0..if round % 100 < 10 { 20 } else { 1 } {
                 timeline.push(now, &[0.1; 480]);
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_filled_to_the_sample() {
+    fn silence_fills_pauses_to_the_sample() {
         let start = crate::any_instant();
         let mut timeline = Timeline::new(start);
         let mut frame = [0.0; SLOT_SAMPLES];

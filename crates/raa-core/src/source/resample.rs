@@ -1,23 +1,23 @@
-//! Reads PCM a little faster or slower than it was made: fractional resampling.
+//! Reads PCM slightly faster or slower than it was recorded: fractional resampling.
 //!
 //! A windowed sinc of 16 taps, its fraction of a sample rounded to 1/1024; the error is below
 //! -60 dB up to 10 kHz. At a fraction of zero and a ratio of one it is a copy.
-//! Always: no allocation; constant delay, which the caller's history makes up for.
+//! Always: no allocation; constant delay, which the caller compensates for with past samples.
 
 use std::sync::LazyLock;
 
 use crate::codec::CLAMP;
 
-/// Samples that one output sample is made of.
+/// Input samples per output sample.
 pub(super) const TAPS: usize = 16;
-/// Samples before the reading position that are needed,
+/// Samples needed before the reading position.
 pub(super) const BEFORE: usize = TAPS / 2 - 1;
-/// and after it.
+/// Samples needed after the reading position.
 pub(super) const AFTER: usize = TAPS / 2;
 const PHASES: usize = 1024;
-/// A whole sample as a fixed-point number,
+/// A whole sample as a fixed-point number.
 const ONE: f64 = (1u64 << 32) as f64;
-/// where a phase is a step of this many bits.
+/// Bits of a fixed-point number below a phase.
 const PHASE_SHIFT: u32 = 32 - PHASES.trailing_zeros();
 const HALF_PHASE: u64 = 1 << (PHASE_SHIFT - 1);
 
@@ -29,17 +29,17 @@ static KERNELS: LazyLock<Box<[Kernel]>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Works out the kernels, which takes milliseconds, before a slot waits for them.
+/// Computes the kernels, which takes milliseconds, before a slot waits for them.
 pub(super) fn prepare() {
     LazyLock::force(&KERNELS);
 }
 
-/// Fills `out` from `pcm`, whose sample [`BEFORE`] lies at or just before the first position:
-/// `fraction` of a sample further on. Each next position is `ratio` further. Returns the position
-/// behind the last one, in samples from `pcm[BEFORE]`.
+/// Fills `out` from `pcm`. The first position is `fraction` of a sample after `pcm[BEFORE]`; each
+/// further one lies `ratio` after the one before. Returns the position after the last one, in
+/// samples from `pcm[BEFORE]`.
 pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f64 {
     let kernels = &*KERNELS;
-    // Fixed-point numbers of 32 fractional bits, which cost a shift and no rounding.
+    // Fixed-point numbers with 32 fractional bits, which need shifts and no rounding.
     let mut position = (fraction * ONE) as u64;
     let step = (ratio * ONE).round() as u64;
     for out in out.iter_mut() {
@@ -47,8 +47,8 @@ pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f
         let (whole, phase) = (nearest >> 32, nearest >> PHASE_SHIFT & (PHASES as u64 - 1));
         let taps: &Kernel = pcm[whole as usize..]
             .first_chunk()
-            .expect("the caller has counted the samples that are needed");
-        // Between samples that a hostile packet has made, the sound may overshoot them.
+            .expect("the caller provides as many samples as are needed");
+        // The result may overshoot samples from a hostile packet.
         *out = dot(taps, &kernels[phase as usize]).clamp(-CLAMP, CLAMP);
         position += step;
     }
@@ -56,7 +56,7 @@ pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f
 }
 
 fn dot(taps: &Kernel, kernel: &Kernel) -> f32 {
-    // Independent lanes, which the compiler can compute side by side.
+    // Independent lanes, which the compiler vectorises.
     let mut lanes = [0.0f32; 4];
     for (taps, kernel) in taps
         .as_chunks::<4>()

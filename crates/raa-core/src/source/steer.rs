@@ -1,40 +1,41 @@
-//! How a source's delay follows where it shall be, and its sender's clock.
+//! Makes a source's delay follow its target and the sender's clock.
 //!
-//! In silence it is put right at once, by the jitter buffer. In sound, by how much it is off: a
-//! leap, a period of the sound left out or repeated, or reading a little faster or slower.
-//! Always: no step is heard.
+//! In silence the jitter buffer corrects the delay at once. In sound the size of the error decides:
+//! a leap, a period of the sound left out or repeated, or reading slightly faster or slower.
+//! Always: no correction is audible.
 
 use super::timescale::{MAX_LAG, MIN_LAG, OVERLAP, fade};
 use super::{CLICK_FREE, Load, Scratch, Source};
-use crate::SLOT_SAMPLES;
 use crate::jitter::Steering;
+use crate::{SLOT_SAMPLES, ms};
 
-/// A delay that is so much too long is put right in one leap, 150 ms: after a stall the sound
-/// is no longer what it was.
-const LEAP: f64 = 7200.0;
-/// Too long by so much, 7.5 ms, a period of the sound is left out;
-const SHORTEN: f64 = 360.0;
-/// too short by so much, 5 ms, one is repeated, which is more urgent.
-const LENGTHEN: f64 = -240.0;
-/// Slots from one period left out to the next. Whose turn it is in which slot depends on his
-/// timestamps, which begin at random (RFC 3550 section 5.1): what makes a thousand sources too late
-/// at once must not make one slot dear by all of them.
+/// Excess delay that is removed in one leap. Only a stall makes one so large, and the sound after
+/// it does not continue the sound before it.
+const LEAP: f64 = ms(150.0);
+/// Excess delay from which a period of the sound is left out.
+const SHORTEN: f64 = ms(7.5);
+/// Error below which a period of the sound is repeated. Smaller than [`SHORTEN`], because a delay
+/// that is too short loses packets.
+const LENGTHEN: f64 = -ms(5.0);
+/// Slots between the slots in which a source may leave out a period. Which ones depends on the
+/// source's RTP timestamps, which begin at random (RFC 3550 section 5.1), so that an event that
+/// makes a thousand sources late does not make all of them shorten in the same slot.
 const SHORTEN_EVERY: i64 = 16;
-/// So many places of the sound may look unlike before one is taken that does.
+/// Failed attempts after which a period is left out or repeated even if the joint is audible.
 const PATIENCE: u32 = 10;
-/// Off by more than this, 2 ms, the sound is read a little faster or slower,
-const RESAMPLE_FROM: f64 = 96.0;
-/// until it is off by less than this;
+/// Error from which the sound is read slightly faster or slower.
+const RESAMPLE_FROM: f64 = ms(2.0);
+/// Error below which resampling ends: a third of a millisecond, in samples.
 const RESAMPLE_UNTIL: f64 = 16.0;
-/// and all the time when the sender's clock is off by more than this share.
+/// Clock drift from which a source is always resampled, as a share: 80 ppm.
 const RESAMPLE_DRIFT: f64 = 80e-6;
-/// An error is put right within about so many samples, 1 s: soon, since a copy costs less,
-const RESAMPLE_SAMPLES: f64 = 48_000.0;
-/// and never faster than by this share, under a hundredth of a semitone.
+/// Time in which resampling removes an error. Short, because a copy is cheaper than resampling.
+const RESAMPLE_TIME: f64 = ms(1000.0);
+/// Largest change of speed, as a share: under a hundredth of a semitone.
 const MAX_CORRECTION: f64 = 0.0005;
 
 impl Source {
-    /// Brings the delay nearer to where it shall be; the ratio at which the slot is to be read.
+    /// Corrects the delay and returns the ratio at which the slot must be read.
     pub(super) fn steer(&mut self, steering: Steering, load: Load, scratch: &mut Scratch) -> f64 {
         let Steering {
             error,
@@ -58,8 +59,8 @@ impl Source {
         self.ratio(error, drift)
     }
 
-    /// How fast the slot is read: a little faster when the delay is too long or the sender's
-    /// clock too fast.
+    /// Returns the slot's reading speed: above 1 if the delay is too long or the sender's clock
+    /// too fast.
     fn ratio(&mut self, error: f64, drift: f64) -> f64 {
         let drifts = drift.abs() > RESAMPLE_DRIFT;
         if error.abs() > RESAMPLE_FROM || drifts {
@@ -68,11 +69,11 @@ impl Source {
         if !self.resampling {
             return 1.0;
         }
-        let correction = (error / RESAMPLE_SAMPLES).clamp(-MAX_CORRECTION, MAX_CORRECTION);
+        let correction = (error / RESAMPLE_TIME).clamp(-MAX_CORRECTION, MAX_CORRECTION);
         if drifts || error.abs() > RESAMPLE_UNTIL {
             return 1.0 + drift + correction;
         }
-        // To a whole sample, and from there on as a copy.
+        // Reads up to a whole sample; later slots are copies.
         self.resampling = false;
         if self.pcm.is_whole() {
             return 1.0;
@@ -80,13 +81,13 @@ impl Source {
         self.pcm.ratio_to_whole()
     }
 
-    /// Leaves out a period of what is decoded, when there is more to decode.
+    /// Leaves out a period of the decoded sound, if enough is decoded or can be.
     fn shorten(&mut self, error: usize, scratch: &mut Scratch) {
         let wanted = SLOT_SAMPLES + MAX_LAG + OVERLAP;
         while self.pcm.len() < wanted && self.jitter.has_next() {
             self.decode(self.pcm.len() + 1, scratch);
         }
-        // What the slot itself needs stays, or it would have to be made up.
+        // The slot's own samples stay; concealment would have to replace them.
         let spare = self.pcm.len().saturating_sub(SLOT_SAMPLES + OVERLAP);
         if spare < MIN_LAG || !self.voice.is_live() {
             return;
@@ -99,7 +100,7 @@ impl Source {
         }
     }
 
-    /// Repeats a period of what is decoded.
+    /// Repeats a period of the decoded sound.
     fn lengthen(&mut self, error: usize, scratch: &mut Scratch) {
         self.decode(SLOT_SAMPLES, scratch);
         if !self.voice.is_live() {
@@ -113,7 +114,7 @@ impl Source {
         }
     }
 
-    /// Leaves out what makes the delay too long, and joins the two ends without a click.
+    /// Removes the excess delay at once and joins the two ends without a click.
     fn leap(&mut self, error: f64, scratch: &mut Scratch) {
         let end: [f32; CLICK_FREE] = self.pcm.head();
         let samples = error - self.pcm.waiting();
@@ -124,7 +125,7 @@ impl Source {
     }
 }
 
-/// Whether a source that plays this timestamp may be shortened in this slot.
+/// Whether a source at this playhead may be shortened in this slot.
 fn is_its_turn(playhead: i64) -> bool {
     let slot = playhead.div_euclid(SLOT_SAMPLES as i64);
     slot.rem_euclid(SHORTEN_EVERY) == 0

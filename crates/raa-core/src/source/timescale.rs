@@ -1,27 +1,29 @@
 //! Makes sound shorter or longer by whole periods, without a change of its pitch.
 //!
 //! Waveform-similarity overlap-add (Verhelst and Roelands, "An overlap-add technique based on
-//! waveform similarity", 1993): two places of the sound that look alike are faded into each
-//! other, and what lies between them is left out, or played twice.
-//! Always: no allocation beyond the buffer's own; a place that looks unlike is not used.
+//! waveform similarity", 1993): two similar places of the sound are faded into each other, and
+//! the piece between them is left out or played twice.
+//! Always: no allocation beyond the buffer's own; places that are not similar are not joined.
 
-/// The shortest piece that is left out or repeated: 2.5 ms.
-pub(super) const MIN_LAG: usize = 120;
-/// The longest one: 15 ms.
-pub(super) const MAX_LAG: usize = 720;
-/// Over so many samples one place is faded into the other: 5 ms.
-pub(super) const OVERLAP: usize = 240;
-/// Lags are looked for at a quarter of the rate first.
+use crate::samples;
+
+/// Shortest piece that is left out or repeated.
+pub(super) const MIN_LAG: usize = samples(2.5);
+/// Longest piece that is left out or repeated.
+pub(super) const MAX_LAG: usize = samples(15.0);
+/// Length of the fade from one place into the other.
+pub(super) const OVERLAP: usize = samples(5.0);
+/// Step of the first search for a lag, in samples.
 const COARSE: usize = 4;
-/// How alike two places must be, as a normalised correlation: below, a fade is heard.
-const MIN_LIKENESS: f32 = 0.5;
-/// Places whose likenesses differ by less are as like.
-const AS_LIKE: f32 = 0.01;
-/// Below this mean square nothing is heard anyway: -60 dBFS.
+/// Least similarity, as a normalised correlation; below it a fade is audible.
+const MIN_SIMILARITY: f32 = 0.5;
+/// Difference of similarity below which two places count as equally similar.
+const EQUALLY_SIMILAR: f32 = 0.01;
+/// Mean square below which any place will do, because nothing is audible: -60 dBFS.
 const QUIET: f32 = 1e-6;
 
-/// Leaves out up to `limit` samples behind `at`, and returns how many; `pcm` reaches at least
-/// [`OVERLAP`] samples further than those. `force` takes the best place, however unlike.
+/// Leaves out up to `limit` samples after `at` and returns how many; `pcm` reaches at least
+/// [`OVERLAP`] samples beyond those. With `force` the best place is taken even if it differs.
 pub(super) fn shorten(pcm: &mut Vec<f32>, at: usize, limit: usize, force: bool) -> usize {
     let room = pcm.len().saturating_sub(at + OVERLAP);
     let Some(lag) = best_lag(&pcm[at..], limit.min(room), force) else {
@@ -33,13 +35,13 @@ pub(super) fn shorten(pcm: &mut Vec<f32>, at: usize, limit: usize, force: bool) 
     lag
 }
 
-/// Repeats up to `limit` samples behind `at`, and returns how many.
+/// Repeats up to `limit` samples after `at` and returns how many.
 pub(super) fn lengthen(pcm: &mut Vec<f32>, at: usize, limit: usize, force: bool) -> usize {
     let room = pcm.len().saturating_sub(at + OVERLAP);
     let Some(lag) = best_lag(&pcm[at..], limit.min(room), force) else {
         return 0;
     };
-    // What stands at `at + lag` goes over into what stands at `at`, which is heard again.
+    // The sound at `at + lag` fades into the sound at `at`, which is played again.
     let mut again = [0.0; OVERLAP];
     again.copy_from_slice(&pcm[at..at + OVERLAP]);
     fade(&pcm[at + lag..at + lag + OVERLAP], &mut again);
@@ -50,7 +52,7 @@ pub(super) fn lengthen(pcm: &mut Vec<f32>, at: usize, limit: usize, force: bool)
     lag
 }
 
-/// Fades from `old` to what is in `new`, over the length of `old`.
+/// Fades from `old` into `new`, over the length of `old`.
 pub(super) fn fade(old: &[f32], new: &mut [f32]) {
     let step = 1.0 / (old.len() + 1) as f32;
     for (i, (old, new)) in old.iter().zip(new).enumerate() {
@@ -59,8 +61,8 @@ pub(super) fn fade(old: &[f32], new: &mut [f32]) {
     }
 }
 
-/// How far behind its beginning `pcm` looks most like it; of places that look as much like it the
-/// farthest, because each use costs a fade.
+/// Returns the lag at which `pcm` is most similar to its beginning; of equally similar lags the
+/// longest, because each use costs a fade.
 fn best_lag(pcm: &[f32], limit: usize, force: bool) -> Option<usize> {
     if limit < MIN_LAG {
         return None;
@@ -72,27 +74,29 @@ fn best_lag(pcm: &[f32], limit: usize, force: bool) -> Option<usize> {
     let here = &pcm[..OVERLAP];
     let mut coarse = [f32::NEG_INFINITY; (MAX_LAG - MIN_LAG) / COARSE + 1];
     for (there, lag) in coarse.iter_mut().zip((MIN_LAG..=limit).step_by(COARSE)) {
-        *there = likeness(here, &pcm[lag..], COARSE);
+        *there = similarity(here, &pcm[lag..], COARSE);
     }
     let best = coarse.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let farthest = coarse.iter().rposition(|there| *there >= best - AS_LIKE)?;
+    let farthest = coarse
+        .iter()
+        .rposition(|there| *there >= best - EQUALLY_SIMILAR)?;
     let near = MIN_LAG + farthest * COARSE;
     let lags = near.saturating_sub(COARSE).max(MIN_LAG)..=(near + COARSE).min(limit);
-    let (lag, likeness) = lags
-        .map(|lag| (lag, likeness(here, &pcm[lag..], 1)))
+    let (lag, similarity) = lags
+        .map(|lag| (lag, similarity(here, &pcm[lag..], 1)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (force || likeness >= MIN_LIKENESS).then_some(lag)
+    (force || similarity >= MIN_SIMILARITY).then_some(lag)
 }
 
 /// Normalised cross-correlation: 1 when equal but for a factor, 0 when unrelated.
-fn likeness(a: &[f32], b: &[f32], stride: usize) -> f32 {
+fn similarity(a: &[f32], b: &[f32], stride: usize) -> f32 {
     let (mut dot, mut aa, mut bb) = (0.0f32, 1e-9f32, 1e-9f32);
     for (a, b) in a.iter().zip(b).step_by(stride) {
         dot += a * b;
         aa += a * a;
         bb += b * b;
     }
-    // Places of different loudness do not go together either.
+    // Places of different loudness do not fit together either.
     dot / (aa.max(bb) * (aa * bb).sqrt()).sqrt()
 }
 
