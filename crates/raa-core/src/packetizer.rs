@@ -1,19 +1,19 @@
 //! The sending half without sockets, threads or clocks: captured PCM in, datagrams out.
 //!
-//! Contract: give everything that capture has delivered to [`Packetizer::push_pcm`], and call
-//! [`Packetizer::handle_timeout`] when the instant that [`Packetizer::poll_timeout`] names has
-//! come; after either, call [`Packetizer::poll_transmit`] until it answers `None` and send each
-//! datagram. Blocks may have any length; those of up to 20 ms keep a sound's onset whole. Give
-//! what comes back to [`Packetizer::handle_rtcp`].
+//! Contract: pass everything that capture delivers to [`Packetizer::push_pcm`], and call
+//! [`Packetizer::handle_timeout`] at the instant that [`Packetizer::poll_timeout`] returns. After
+//! either, call [`Packetizer::poll_transmit`] until it returns `None`, and send each datagram. Blocks
+//! of PCM may have any length; with up to 20 ms, the onset of a sound stays whole. Pass datagrams
+//! that come back to [`Packetizer::handle_rtcp`].
 //!
-//! Two clocks run here. While capture flows, its samples are the clock, so that the drift of a
-//! sound card makes no jumps; a pause of capture (loopback capture delivers nothing while nothing
-//! plays) is measured by `now`. Timestamps go on through silence either way.
+//! Two clocks run here. While capture flows, its samples are the clock, so that the drift of a sound
+//! card causes no jumps. A pause of capture (loopback capture delivers nothing while nothing plays)
+//! is measured by `now`. Timestamps continue through silence either way.
 //!
-//! Always: never looks at a clock; no queue grows beyond [`MAX_PENDING`] samples; what capture
-//! delivers far too late is dropped and not sent late; silence costs one packet of one payload
-//! byte per [`KEEP_ALIVE`], of which the first one carries the end of the sound once more; no
-//! allocation in the steady state.
+//! Always: never looks at a clock; no queue grows beyond [`MAX_PENDING`] samples; audio that capture
+//! delivers far too late is dropped and not sent late; silence costs one packet with one byte of
+//! payload per [`KEEP_ALIVE`], and the first of these repeats the end of the sound; no allocation in
+//! the steady state.
 
 mod capture_clock;
 mod gate;
@@ -34,52 +34,52 @@ pub use self::redundancy::{MAX_REDUNDANCY, Redundancy, RedundancyError};
 use self::reports::Reports;
 use self::timeline::{Place, Timeline};
 use crate::codec::{self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
-
 use crate::level::{Level, Meter};
 use crate::rtp::{Packet, StreamStart};
 use crate::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT_SAMPLES, red};
 
-/// Samples that wait to be sent at most: 200 ms.
+/// Maximum number of samples that wait to be sent: 200 ms.
 pub const MAX_PENDING: usize = 9600;
-/// How often silence is said again, so that the receiver knows that the sender is alive.
+/// Interval of packets in silence, which show the receiver that the sender is alive.
 pub const KEEP_ALIVE: Duration = Duration::from_millis(400);
-/// After so long without PCM capture counts as paused. A busy machine is often late by 60 ms.
+/// Time without PCM after which capture counts as paused. A busy machine is often late by 60 ms.
 pub const CAPTURE_GAP: Duration = Duration::from_millis(100);
 
 const KEEP_ALIVE_SAMPLES: i64 = KEEP_ALIVE.as_millis() as i64 * SAMPLE_RATE as i64 / 1000;
-/// What waited no longer for being read still tells of the way's time: a block of sound.
+/// Longest wait of an RTCP datagram in the socket with which it can still measure the round trip:
+/// a block of audio.
 const MAX_RTCP_WAIT: Duration = Duration::from_millis(25);
-/// The longest payload: headers and blocks of all earlier frames, and the packet's own.
+/// The longest payload, in bytes: headers and blocks of all earlier frames, and the packet's own.
 const MAX_REDUNDANT_LEN: usize =
     MAX_REDUNDANCY as usize * (4 + red::MAX_BLOCK_LEN) + 1 + MAX_ENCODED_LEN;
-/// TOC of a mono full-band CELT frame of 20 ms (RFC 6716 section 3.1): what the encoder makes of
-/// sound, and what silence is said with before there was any.
+/// TOC of a mono full-band CELT frame of 20 ms (RFC 6716 section 3.1), as the encoder makes it of
+/// sound. Packets of silence have it before the first sound.
 const DEFAULT_TOC: u8 = 31 << 3;
 /// The two lowest bits of a TOC are the frame count code; 0 is one frame.
 const TOC_ONE_FRAME: u8 = !0x03;
 
-/// What a sender is set to.
+/// Settings of a sender.
 #[derive(Debug, Clone)]
 pub struct PacketizerConfig {
-    /// The SSRC, which is this client's for ever, and random first values.
+    /// The client's permanent SSRC, and random first values.
     pub stream: StreamStart,
-    /// How sound is encoded.
+    /// Settings of the encoder.
     pub encoder: EncoderSettings,
-    /// How many earlier frames are sent once more at least, and in the beginning; reports of
-    /// losses raise it for a while.
+    /// Number of earlier frames in a packet, at first and at least; reported losses raise it for a
+    /// while.
     pub redundancy: Redundancy,
-    /// What the sender says of itself.
+    /// The sender's description of itself.
     pub identity: Identity,
-    /// Any number: it spreads the senders' reports.
+    /// Any number; different ones spread the senders' reports.
     pub seed: u64,
     /// The wall clock's time at the `start` given to [`Packetizer::new`].
     pub wall_clock: SystemTime,
 }
 
-/// What a sender says of itself by RTCP (RFC 3550 section 6.5).
+/// A sender's description of itself in RTCP (RFC 3550 section 6.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Unique and lasting, as `user@host`.
+    /// A unique and lasting identifier such as `user@host`.
     pub cname: String,
     /// The name for people.
     pub name: String,
@@ -87,32 +87,32 @@ pub struct Identity {
     pub tool: String,
 }
 
-/// How the sender is doing; counters since the start.
+/// A sender's state, and its counters since the start.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PacketizerStats {
-    /// RTP packets.
+    /// RTP packets sent.
     pub packets: u64,
     /// Payload bytes of all RTP packets, redundancy included (RFC 3550 section 6.4.1).
     pub octets: u64,
-    /// Times that sound began after silence.
+    /// Number of times that sound began after silence.
     pub talkspurts: u64,
-    /// Times that capture paused or lost samples.
+    /// Number of times that capture paused or lost samples.
     pub capture_gaps: u64,
-    /// Samples dropped because they came too late or in a burst.
+    /// Samples dropped because they arrived too late or in a burst.
     pub dropped_samples: u64,
     /// Whether sound is being sent now.
     pub sending: bool,
-    /// How many earlier frames a packet of sound carries now: 0 to 3.
+    /// Number of earlier frames in a packet of sound now: 0 to 3.
     pub redundancy: u8,
     /// The stream's reception, as the receiver reports it.
     pub reception: Reception,
     /// Round-trip time to the receiver; `None` until it has reported.
     pub round_trip: Option<Duration>,
-    /// Of what was captured in about the last 100 ms.
+    /// Level of the audio captured in the last 100 ms.
     pub level: Level,
 }
 
-/// The last thing that was sent.
+/// The kind of the last RTP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LastSent {
     Nothing,
@@ -120,7 +120,7 @@ enum LastSent {
     Silence { at: i64 },
 }
 
-/// See the module's text.
+/// The state machine; the module's documentation has its contract.
 pub struct Packetizer {
     stream: StreamStart,
     now: Instant,
@@ -132,13 +132,13 @@ pub struct Packetizer {
     last_sent: LastSent,
     reports: Reports,
     feedback: Feedback,
-    /// What has been sent of this talkspurt.
+    /// The last frames of the current talkspurt.
     history: History,
-    /// The next RTP packet is followed by a report at once.
+    /// Whether a report must follow the next RTP packet at once.
     introduction_due: bool,
-    /// The datagram handed out last; its buffer is reused.
+    /// The datagram returned last; the buffer is reused.
     datagram: Vec<u8>,
-    /// The payload of the last packet with redundancy; its buffer is reused, too.
+    /// The payload of the last packet with redundancy; the buffer is reused.
     redundant: Vec<u8>,
     packets: u64,
     octets: u64,
@@ -146,10 +146,10 @@ pub struct Packetizer {
 }
 
 impl Packetizer {
-    /// A sender whose first timestamp is the one of `start`.
+    /// Creates a sender whose first timestamp is that of `start`.
     ///
     /// # Errors
-    /// When a setting of the encoder is out of its range.
+    /// When a setting of the encoder is out of range.
     pub fn new(config: PacketizerConfig, start: Instant) -> Result<Self, CodecError> {
         Ok(Self {
             stream: config.stream,
@@ -172,7 +172,7 @@ impl Packetizer {
         })
     }
 
-    /// Takes 48 kHz mono PCM whose last sample was captured at `now`.
+    /// Accepts 48 kHz mono PCM whose last sample was captured at `now`.
     pub fn push_pcm(&mut self, now: Instant, pcm: &[f32]) {
         self.now = now;
         if !pcm.is_empty() {
@@ -180,43 +180,43 @@ impl Packetizer {
         }
     }
 
-    /// Lets time pass.
+    /// Advances the time to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         self.timeline.handle_timeout(now);
     }
 
-    /// Takes an RTCP datagram that came back at `now` or up to `waited` before; one that is not for
-    /// this stream, or is no RTCP, changes nothing. One that may have waited for longer than
-    /// 25 ms tells how the stream is heard, but nothing of the time that it took.
+    /// Handles a received RTCP datagram, which arrived at most `waited` before `now`. One that is not
+    /// about this stream, or is not RTCP, changes nothing. One that may have waited for more than
+    /// 25 ms updates the reception but not the round-trip time.
     pub fn handle_rtcp(&mut self, now: Instant, waited: Duration, datagram: &[u8]) {
         self.now = now;
         let arrival = (waited <= MAX_RTCP_WAIT).then(|| self.reports.ntp(now));
         self.feedback.handle_datagram(now, arrival, datagram);
     }
 
-    /// When to call [`Packetizer::handle_timeout`] next, if no PCM comes before.
+    /// Returns when to call [`Packetizer::handle_timeout`] next, unless PCM arrives before.
     pub fn poll_timeout(&self) -> Instant {
         let due = self.timeline.due(self.next_silence());
         self.reports.due().map_or(due, |report| report.min(due))
     }
 
-    /// The next datagram to send, oldest first.
+    /// Returns the next datagram to send, oldest first.
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
         let ready = self.write_frame() || self.write_declared_silence() || self.write_report();
         ready.then_some(self.datagram.as_slice())
     }
 
-    /// Says who this is right after the next RTP packet and not at the next report's time: the
-    /// receiver may be another one than before, and one that has not heard a stream yet believes
-    /// no reports of it.
+    /// Sends a report right after the next RTP packet instead of at its regular time, because the
+    /// receiver may have changed. A new receiver accepts reports only about streams that it has
+    /// received.
     pub fn introduce_again(&mut self) {
         self.introduction_due = true;
         self.feedback.forget_receiver();
     }
 
-    /// Leaves: the last datagram to send, `None` when nothing was sent before it (RFC 3550
-    /// section 6.3.7).
+    /// Ends the stream and returns its last datagram, a BYE; `None` if nothing was sent before (RFC
+    /// 3550 section 6.3.7).
     pub fn goodbye(mut self, now: Instant) -> Option<Vec<u8>> {
         if self.packets == 0 {
             return None;
@@ -228,7 +228,7 @@ impl Packetizer {
         Some(self.datagram)
     }
 
-    /// A copy of all counters.
+    /// Returns the state and all counters.
     pub fn stats(&self) -> PacketizerStats {
         PacketizerStats {
             packets: self.packets,
@@ -248,7 +248,7 @@ impl Packetizer {
         }
     }
 
-    /// Takes whole frames until one makes a datagram.
+    /// Takes whole frames until one of them makes a datagram.
     fn write_frame(&mut self) -> bool {
         let mut frame = [0.0; SLOT_SAMPLES];
         while let Some(place) = self.timeline.next_frame(&mut frame) {
@@ -269,11 +269,11 @@ impl Packetizer {
             return self.write_silence(at);
         }
         if passage == Passage::Opens {
-            // The receiver's decoder has heard silence meanwhile, the encoder has not.
+            // The receiver's decoder has had silence since the last sound, the encoder has not.
             self.encoder.reset();
         }
         let mut payload = [0; MAX_ENCODED_LEN];
-        // libopus has no reason to refuse a frame; were it to, silence is the honest answer.
+        // libopus does not refuse frames of finite samples; if it did, the frame would be silence.
         let len = self.encoder.encode(frame, &mut payload).unwrap_or(0);
         let payload = &payload[..len];
         if codec::is_dtx(payload) {
@@ -292,7 +292,7 @@ impl Packetizer {
         true
     }
 
-    /// Says silence when it begins, and again when the receiver has not heard so for a while.
+    /// Sends silence when it begins, and again every [`KEEP_ALIVE`].
     fn write_silence(&mut self, at: i64) -> bool {
         if at < self.next_silence() {
             return false;
@@ -304,7 +304,7 @@ impl Packetizer {
         true
     }
 
-    /// Says silence in capture's stead while it pauses.
+    /// Sends silence in place of capture while it pauses.
     fn write_declared_silence(&mut self) -> bool {
         let not_before = self.next_silence();
         match self.timeline.declare_silence(self.now, not_before) {
@@ -313,7 +313,7 @@ impl Packetizer {
         }
     }
 
-    /// Where silence is to be said next, if it is silent there.
+    /// Returns the position of the next packet of silence, if it is silent there.
     fn next_silence(&self) -> i64 {
         match self.last_sent {
             LastSent::Silence { at } => at + KEEP_ALIVE_SAMPLES,

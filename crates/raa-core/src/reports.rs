@@ -1,9 +1,9 @@
-//! The server's receiver reports: they tell a sender how it is heard, and carry the clock whose
-//! echo tells how long the way is (RFC 3550 section 6.4, RFC 3611 section 4).
+//! The server's receiver reports: they tell a sender its reception, and carry a clock whose echo gives
+//! the round-trip time (RFC 3550 section 6.4, RFC 3611 section 4).
 //!
-//! Always: they go only where the client's sound comes from, only after a sender report from that
-//! very address, and never have more bytes than came from there since the last one, so that
-//! forged packets make nobody a victim. Who has said goodbye is told nothing.
+//! Always: reports go only to the address that the client's audio comes from, only after a sender
+//! report from that address, and never have more bytes than arrived from there since the last one, so
+//! that forged packets cannot turn the server against a victim. After a BYE there are no reports.
 
 use core::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,7 +15,7 @@ use crate::rtcp::timing::{INTERVAL, Intervals, WallClock};
 use crate::rtcp::{self, ReceptionReport, SenderReport, ntp};
 use crate::source::SourceStats;
 
-/// Who sent no report for so many intervals sends none any more (RFC 3550 section 6.3.5).
+/// Intervals without a report after which a sender counts as not reporting (RFC 3550 section 6.3.5).
 const SILENT_INTERVALS: u32 = 5;
 
 /// The server as an RTCP receiver.
@@ -29,19 +29,20 @@ pub(crate) struct Reporter {
     scratch: Vec<u8>,
 }
 
-/// What one client has sent that a report answers.
+/// The RTCP state of one client: what it has sent since the last report to it.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
-    /// Where its sound comes from.
+    /// Source address of its audio.
     address: Option<SocketAddr>,
-    /// From there, since the last report.
+    /// Bytes received from there since the last report.
     bytes: usize,
     /// Packets of its stream since the last report.
     packets: u64,
     last: Option<LastSenderReport>,
     due: Option<Instant>,
-    /// The net loss when the stream began, and at the last report.
+    /// Net loss when the stream began.
     lost_before_stream: i64,
+    /// Net loss at the last report.
     lost_before: i64,
     round_trip: Option<Duration>,
 }
@@ -54,7 +55,7 @@ struct LastSenderReport {
 }
 
 impl Peer {
-    /// The client is gone: nothing is owed to it, and what follows is counted anew.
+    /// Forgets a client that has disconnected; counting starts again from `stats`.
     pub(crate) fn restart(&mut self, stats: &SourceStats) {
         let lost = net_loss(stats);
         *self = Self {
@@ -64,17 +65,17 @@ impl Peer {
         };
     }
 
-    /// A packet of its stream came; `None` is inside the server.
+    /// Counts a packet of its stream; `from` is `None` for a source inside the server.
     pub(crate) fn take_sound(&mut self, from: Option<SocketAddr>, bytes: usize) {
         if self.address != from {
-            // Whoever is there now has not asked for anything yet.
+            // The new address has not asked for reports yet.
             (self.address, self.bytes, self.last) = (from, 0, None);
         }
         self.bytes = self.bytes.saturating_add(bytes);
         self.packets += 1;
     }
 
-    /// An RTCP datagram of its own came from where its sound comes from.
+    /// Counts the bytes of an RTCP datagram from the address of its audio.
     pub(crate) fn take_bytes(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
     }
@@ -91,20 +92,22 @@ impl Peer {
         self.due.get_or_insert(arrival);
     }
 
-    /// From the server to the client and back.
+    /// Returns the round-trip time to the client.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
     }
 
-    /// Whether a report is due that has something to tell and somebody to tell it.
+    /// Returns whether a report is due, has news, and has a receiver that still reports.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        let speaks = |last: LastSenderReport| {
+        let is_reporting = |last: LastSenderReport| {
             now.saturating_duration_since(last.arrival) < INTERVAL * SILENT_INTERVALS
         };
-        self.due.is_some_and(|due| due <= now) && self.packets > 0 && self.last.is_some_and(speaks)
+        self.due.is_some_and(|due| due <= now)
+            && self.packets > 0
+            && self.last.is_some_and(is_reporting)
     }
 
-    /// The fraction of packets lost since the last report, in 1/256 (RFC 3550 appendix A.3).
+    /// Returns the fraction of packets lost since the last report, in 256ths (RFC 3550 appendix A.3).
     fn fraction_lost(&self, lost: i64) -> u8 {
         let lost = lost - self.lost_before;
         let expected = lost + self.packets as i64;
@@ -114,7 +117,7 @@ impl Peer {
 }
 
 impl Reporter {
-    /// Reports of the stream `ssrc`, which should be random: the times of reports follow from it.
+    /// Creates the reporter of the stream `ssrc`, which should be random: it seeds the report times.
     pub(crate) fn new(ssrc: u32, start: Instant, wall_clock: SystemTime) -> Self {
         Self {
             ssrc,
@@ -125,11 +128,11 @@ impl Reporter {
         }
     }
 
-    /// Takes what a client says from where its sound comes from.
+    /// Handles an RTCP item that came from the address of the client's audio.
     pub(crate) fn take(&self, peer: &mut Peer, arrival: Instant, item: &rtcp::Item<'_>) {
         match *item {
             rtcp::Item::SenderReport(report) => peer.take_sender_report(arrival, &report),
-            // The echo of somebody else's time says nothing of the way to this server.
+            // Echoes of other clocks do not measure the path to this server.
             rtcp::Item::ReferenceTimeEcho {
                 ssrc, last, delay, ..
             } if ssrc == self.ssrc => {
@@ -140,8 +143,8 @@ impl Reporter {
         }
     }
 
-    /// The report that is due to a client, and where it goes; `highest` is its newest sequence
-    /// number, unwrapped. A client that has not sent enough for it yet gets it when it has.
+    /// Returns the report that is due to a client, and its address; `highest` is the client's newest
+    /// sequence number, unwrapped. `None` until the client has sent as many bytes as the report has.
     pub(crate) fn report(
         &mut self,
         now: Instant,
@@ -157,11 +160,11 @@ impl Reporter {
             ssrc,
             fraction_lost: peer.fraction_lost(lost),
             cumulative_lost: i32::try_from(lost - peer.lost_before_stream).unwrap_or(i32::MAX),
-            // The cycles stand above the 16 bits of the wire, as the RFC wants them.
+            // The unwrapped number has the cycles in the upper 16 bits, as the RFC requires.
             highest_sequence: highest as u32,
             jitter: (stats.jitter_ms * f64::from(SAMPLE_RATE) / 1000.0) as u32,
             last_sender_report: last.ntp,
-            // A sender without a clock says 0, which means that there was no report.
+            // A sender without a clock sends 0, which here means that there was no sender report.
             delay_since_last_sender_report: if last.ntp == 0 { 0 } else { delay },
         };
         self.write(now, report);
@@ -186,7 +189,7 @@ impl Reporter {
     }
 }
 
-/// Expected and not arrived; duplicates count as arrived (RFC 3550 section 6.4.1).
+/// Returns the packets expected minus those received, duplicates included (RFC 3550 section 6.4.1).
 fn net_loss(stats: &SourceStats) -> i64 {
     stats.lost as i64 - stats.duplicate as i64
 }

@@ -1,32 +1,33 @@
-//! What comes back from the receiver: whether and how well the stream is heard, how long the way
-//! is, and the receiver's clock, which is echoed (RFC 3550 section 6.4, RFC 3611 sections 4.4, 4.5).
+//! The receiver's feedback: the reception of the stream, the round-trip time, and the receiver's
+//! clock, which is echoed (RFC 3550 section 6.4, RFC 3611 sections 4.4 and 4.5).
 //!
-//! Nobody proves who he is here, so all of it is information; the worst that a forged report does
-//! is to have every frame sent four times.
-//! Always: reports of other streams, and datagrams with any fault, change nothing; a receiver that
-//! never answers is no error.
+//! Reports are not authenticated, so they are hints only; the worst that a forged one can do is to
+//! make every frame be sent four times.
+//! Always: reports about other streams and malformed datagrams change nothing; a receiver that never
+//! reports is not an error.
 
 use std::time::{Duration, Instant};
 
 use super::redundancy::{Adaptation, Redundancy};
 use crate::rtcp::{self, Item, ReceptionReport, TimeEcho, ntp};
 
-/// So many reports of ours without an answer, and so long after the first of them: nobody hears.
-/// A computer that has slept has not waited for an answer meanwhile.
+/// Own reports without an answer after which the receiver counts as not reporting. They are counted,
+/// because a computer that sleeps does not wait for answers.
 const UNANSWERED_REPORTS: u32 = 3;
+/// Time since the first of these reports after which the receiver counts as not reporting.
 const UNANSWERED_FOR: Duration = Duration::from_secs(15);
 
-/// What the receiver's reports say about the stream.
+/// The state of the stream at the receiver, by its reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reception {
-    /// No report has come, and it is too early to conclude anything.
+    /// No report has come yet, and it is too early to conclude anything.
     #[default]
     Unknown,
     /// Less than 1 % is lost.
     Good,
     /// Packets were lost between the receiver's last two reports.
     Losing {
-        /// 1 to 100.
+        /// Packets lost, 1 to 100 %.
         percent: u8,
     },
     /// Reports stopped or never came; a receiver without RTCP never sends any.
@@ -45,7 +46,7 @@ impl Reception {
     }
 }
 
-/// Reports that went out since the last answer.
+/// Own reports since the last answer.
 #[derive(Debug, Clone, Copy)]
 struct Unanswered {
     since: Instant,
@@ -58,13 +59,13 @@ pub(super) struct Feedback {
     reception: Reception,
     unanswered: Option<Unanswered>,
     round_trip: Option<Duration>,
-    /// A clock that is not echoed yet, and when it came.
+    /// A clock that has not been echoed yet, and its arrival time.
     reference: Option<(Instant, TimeEcho)>,
     redundancy: Adaptation,
 }
 
 impl Feedback {
-    /// About the stream of this SSRC.
+    /// Creates the feedback about the stream of `ssrc`.
     pub(super) fn new(ssrc: u32, least: Redundancy) -> Self {
         Self {
             ssrc,
@@ -76,7 +77,8 @@ impl Feedback {
         }
     }
 
-    /// The receiver may be another one from now on. What was lost may be lost again.
+    /// Forgets the receiver, which may have changed. The redundancy stays, because the losses may be
+    /// on this side.
     pub(super) fn forget_receiver(&mut self) {
         self.reception = Reception::Unknown;
         self.unanswered = None;
@@ -84,7 +86,7 @@ impl Feedback {
         self.reference = None;
     }
 
-    /// How many earlier frames a packet carries now.
+    /// Returns the number of earlier frames to carry now.
     pub(super) fn redundancy(&self) -> u8 {
         self.redundancy.current()
     }
@@ -96,36 +98,36 @@ impl Feedback {
         self.reception
     }
 
-    /// How long the way there and back takes, by the last report.
+    /// Returns the round-trip time by the last report.
     pub(super) fn round_trip(&self, now: Instant) -> Option<Duration> {
         self.round_trip.filter(|_| !self.is_unanswered(now))
     }
 
-    /// A report goes out at `now`; the answer is what it echoes.
+    /// Notes that a report is sent at `now`, and returns the echo for it.
     pub(super) fn begin_report(&mut self, now: Instant) -> Option<TimeEcho> {
         let unanswered = self.unanswered.get_or_insert(Unanswered {
             since: now,
             reports: 0,
         });
         unanswered.reports = unanswered.reports.saturating_add(1);
-        self.reference.take().map(|(came_at, echo)| TimeEcho {
-            delay: ntp::short(now.saturating_duration_since(came_at)),
+        self.reference.take().map(|(arrival, echo)| TimeEcho {
+            delay: ntp::short(now.saturating_duration_since(arrival)),
             ..echo
         })
     }
 
-    /// Takes a datagram at `now`; by the clock of our reports it came at `arrival`, unless that is
-    /// not known well enough to measure by it.
+    /// Handles a datagram at `now`. `arrival` is its arrival by the clock of the own reports; `None`
+    /// if that is not known precisely enough to measure with it.
     pub(super) fn handle_datagram(&mut self, now: Instant, arrival: Option<u64>, datagram: &[u8]) {
         if rtcp::parse(datagram, |_| ()).is_err() {
             return;
         }
-        // It has just been read without a fault.
+        // It has just been parsed without an error.
         let _ = rtcp::parse(datagram, |item| match item {
             Item::ReceptionReport { report, .. } if report.ssrc == self.ssrc => {
                 self.handle_report(now, arrival, &report);
             }
-            // The other side would take the wait for a part of the way.
+            // Without a precise arrival, the wait would count as part of the round trip.
             Item::ReferenceTime { ssrc, ntp } if arrival.is_some() => {
                 let echo = TimeEcho {
                     ssrc,

@@ -1,4 +1,4 @@
-//! The packetizer on a simulated clock: every test says what was captured when, and reads the
+//! The packetizer on a simulated clock: each test sets when audio is captured, and reads the
 //! datagrams.
 
 mod end_to_end;
@@ -17,13 +17,14 @@ const START: StreamStart = StreamStart {
     timestamp: 5000,
 };
 const MS: Duration = Duration::from_millis(1);
-/// The SSRC and the clock of whoever hears it.
+/// SSRC of the receiver.
 const RECEIVER: u32 = 0xface;
+/// The receiver's clock, an NTP timestamp.
 const REFERENCE: u64 = 0x0102_0304_0506_0708;
 /// 1 kHz at -12 dBFS.
 const TONE: f32 = 0.25;
 
-/// One RTP packet as the network saw it.
+/// A sent RTP packet.
 #[derive(Debug, Clone, PartialEq)]
 struct Sent {
     at: Instant,
@@ -32,7 +33,7 @@ struct Sent {
     timestamp: u32,
     /// The packet's own frame.
     payload: Vec<u8>,
-    /// How far back the earlier frames lie, in samples, and what they are.
+    /// Offsets, in samples, and payloads of the earlier frames.
     earlier: Vec<(u16, Vec<u8>)>,
     /// Payload bytes of the packet.
     octets: usize,
@@ -65,7 +66,7 @@ impl World {
     fn with(stream: StreamStart, redundancy: Redundancy) -> Self {
         let config = PacketizerConfig {
             stream,
-            // The fastest setting: nobody listens to hours of it.
+            // The fastest setting, since the quality does not matter here.
             encoder: EncoderSettings {
                 complexity: 0,
                 ..EncoderSettings::default()
@@ -96,17 +97,17 @@ impl World {
                 self.rtcp.push((self.now, datagram.to_vec()));
                 continue;
             }
-            self.rtp.push(understand(self.now, datagram));
+            self.rtp.push(parse_sent(self.now, datagram));
         }
     }
 
-    /// Nothing is captured until `to`; the timeouts are kept.
+    /// Lets time pass until `to` without capture, with all timeouts.
     fn pass_to(&mut self, to: Instant) {
         loop {
             let due = self.packetizer.poll_timeout();
             assert!(
                 due > self.now || due <= to,
-                "a timeout that has been served is not due again"
+                "a handled timeout is not due again"
             );
             if due > to {
                 self.now = to;
@@ -117,7 +118,7 @@ impl World {
             self.poll();
             assert!(
                 self.packetizer.poll_timeout() > self.now,
-                "served timeouts make progress"
+                "handled timeouts advance"
             );
         }
     }
@@ -126,7 +127,7 @@ impl World {
         self.pass_to(self.now + time);
     }
 
-    /// A block that took its own length to be captured.
+    /// Captures a block in real time.
     fn capture(&mut self, pcm: &[f32]) {
         self.pass_to(self.now + Duration::from_secs_f64(pcm.len() as f64 / 48_000.0));
         self.packetizer.push_pcm(self.now, pcm);
@@ -148,17 +149,17 @@ impl World {
         self.capture_for(time, || 0.0);
     }
 
-    /// The receiver says that it hears the stream with this loss, in 256ths.
-    fn tell_loss(&mut self, fraction_lost: u8) {
+    /// Receives a report of this loss, in 256ths.
+    fn report_loss(&mut self, fraction_lost: u8) {
         let datagram = receiver_report(&[rtcp::ReceptionReport {
             fraction_lost,
-            ..HEARD
+            ..RECEIVED
         }]);
         self.packetizer
             .handle_rtcp(self.now, Duration::ZERO, &datagram);
     }
 
-    /// How many samples after the start `now` is.
+    /// Returns the samples from the start to `now`.
     fn elapsed(&self) -> u32 {
         crate::samples_in(self.now - self.start) as u32
     }
@@ -181,8 +182,8 @@ impl World {
     }
 }
 
-/// A report of a receiver that has heard every packet and no sender report.
-const HEARD: rtcp::ReceptionReport = rtcp::ReceptionReport {
+/// A report about a stream without loss, from a receiver without a sender report.
+const RECEIVED: rtcp::ReceptionReport = rtcp::ReceptionReport {
     ssrc: START.ssrc,
     fraction_lost: 0,
     cumulative_lost: 0,
@@ -198,7 +199,7 @@ fn receiver_report(reports: &[rtcp::ReceptionReport]) -> Vec<u8> {
     datagram
 }
 
-fn understand(at: Instant, datagram: &[u8]) -> Sent {
+fn parse_sent(at: Instant, datagram: &[u8]) -> Sent {
     let packet = Packet::parse(datagram).unwrap();
     assert_eq!(packet.ssrc, START.ssrc);
     let mut sent = Sent {
@@ -222,7 +223,10 @@ fn understand(at: Instant, datagram: &[u8]) -> Sent {
         sent.earlier
             .push((earlier.offset, earlier.payload.to_vec()));
     }
-    assert!(!sent.earlier.is_empty(), "a packet without any is plain");
+    assert!(
+        !sent.earlier.is_empty(),
+        "a packet without earlier frames has the payload type of Opus"
+    );
     sent
 }
 
@@ -234,7 +238,7 @@ fn tone() -> impl FnMut() -> f32 {
     }
 }
 
-/// Silence with the last bit of 16 flickering, as sound cards and mixers dither it.
+/// Returns silence with 16-bit dither, as from sound cards and mixers.
 fn dither() -> impl FnMut() -> f32 {
     let mut state = 0x1234_5678_u32;
     move || {

@@ -1,4 +1,4 @@
-//! What senders are told, through the hub as its shell sees it.
+//! Reports to senders, through the hub's public interface.
 
 use super::*;
 use crate::hub::{Hub, HubConfig, Origin, Output};
@@ -11,9 +11,9 @@ mod forged;
 
 const SSRC: u32 = 0x5f0a_11c2;
 const MIX_SSRC: u32 = 0x1234_5678;
-/// A frame of Opus, as long as one of speech is.
+/// An Opus frame as long as one of speech.
 const PAYLOAD: [u8; 80] = [0xf8; 80];
-/// A second of NTP's middle 32 bits.
+/// One second in units of the middle 32 bits of an NTP timestamp.
 const SECOND: u32 = 1 << 16;
 
 fn address(host: u8, port: u16) -> SocketAddr {
@@ -24,7 +24,7 @@ fn home() -> SocketAddr {
     address(7, 5000)
 }
 
-/// What one report says.
+/// The contents of one report.
 #[derive(Debug, Clone)]
 struct Said {
     after: Duration,
@@ -34,7 +34,7 @@ struct Said {
     reference_time: u64,
 }
 
-/// A hub, its clock, and a sender of one packet a slot.
+/// A hub, its clock, and a sender of one packet per slot.
 struct Bench {
     hub: Hub,
     start: Instant,
@@ -67,7 +67,7 @@ impl Bench {
         }
     }
 
-    /// One that has sent a packet and a report.
+    /// Returns a world whose sender has sent a packet and a report.
     fn greeted() -> Self {
         let mut bench = Self::new();
         bench.sound(home());
@@ -90,7 +90,7 @@ impl Bench {
         self.lose(1);
     }
 
-    /// Packets that never arrive.
+    /// Loses packets.
     fn lose(&mut self, packets: u16) {
         self.sequence_number = self.sequence_number.wrapping_add(packets);
         self.timestamp = self
@@ -98,7 +98,7 @@ impl Bench {
             .wrapping_add(u32::from(packets) * SLOT_SAMPLES as u32);
     }
 
-    /// A sender report whose NTP timestamp has that middle.
+    /// Sends a report whose NTP timestamp has these middle 32 bits.
     fn report(&mut self, from: SocketAddr, middle: u32) {
         self.take(from, &sender_report(SSRC, middle, None));
     }
@@ -121,7 +121,7 @@ impl Bench {
         }
     }
 
-    /// Plays slots with sound, and a report each second.
+    /// Plays slots with audio, and sends a report every second.
     fn talk(&mut self, slots: u32) {
         for slot in 0..slots {
             self.sound(home());
@@ -132,7 +132,7 @@ impl Bench {
         }
     }
 
-    /// Talks until the next report.
+    /// Sends audio until the next report.
     fn talk_to_report(&mut self) -> Said {
         let known = self.said.len();
         for _ in 0..500 {
@@ -192,7 +192,7 @@ fn read(after: Duration, to: SocketAddr, datagram: &[u8]) -> Said {
 }
 
 #[test]
-fn the_first_report_comes_at_once_and_the_next_at_random_intervals() {
+fn first_report_is_immediate_later_ones_random() {
     let mut bench = Bench::greeted();
     bench.play();
     assert_eq!(bench.said.len(), 1);
@@ -209,13 +209,13 @@ fn the_first_report_comes_at_once_and_the_next_at_random_intervals() {
 }
 
 #[test]
-fn loss_is_told_since_the_last_report_and_since_the_beginning() {
+fn loss_is_reported_since_last_report_and_start() {
     let mut bench = Bench::greeted();
     bench.talk_to_report();
     bench.lose(10);
     bench.talk(30);
     let lossy = bench.talk_to_report();
-    // Since the report that began this, all but the ten have arrived.
+    // All but ten packets have arrived since the first report.
     let slots = (lossy.after - bench.said[0].after).as_millis() as i64 / 20;
     let expected = 10 * 256 / (slots + 10);
     assert_eq!(
@@ -238,7 +238,7 @@ fn duplicates_count_as_arrived() {
     bench.talk_to_report();
     for _ in 0..20 {
         bench.sound(home());
-        // The same packet once more.
+        // The same packet again.
         bench.lose(u16::MAX);
         bench.timestamp = bench.timestamp.wrapping_sub(65_536 * SLOT_SAMPLES as u32);
         bench.sound(home());
@@ -253,7 +253,7 @@ fn duplicates_count_as_arrived() {
 }
 
 #[test]
-fn the_highest_sequence_number_counts_its_wraps() {
+fn highest_sequence_number_counts_wraps() {
     let mut bench = Bench::new();
     bench.sequence_number = u16::MAX - 1;
     bench.sound(home());
@@ -267,10 +267,10 @@ fn the_highest_sequence_number_counts_its_wraps() {
 }
 
 #[test]
-fn jitter_is_told_in_units_of_the_timestamp() {
+fn jitter_has_timestamp_units() {
     let mut bench = Bench::greeted();
     for n in 0..500 {
-        // Every other packet takes 10 ms longer, which is 480 samples.
+        // Every other packet is 10 ms (480 samples) later.
         let taken = SLOT / 2 * (n % 2);
         bench.now += taken;
         bench.sound(home());
@@ -282,19 +282,19 @@ fn jitter_is_told_in_units_of_the_timestamp() {
 }
 
 #[test]
-fn the_senders_clock_comes_back_with_the_time_it_was_kept() {
+fn senders_clock_returns_with_its_delay() {
     let mut bench = Bench::greeted();
     bench.play();
     let report = bench.said[0].report;
     assert_eq!(report.ssrc, SSRC);
     assert_eq!(report.last_sender_report, SECOND);
     assert_eq!(report.delay_since_last_sender_report, SECOND / 50);
-    // 1000 s after 1970, and a slot later.
+    // 1000 s after the Unix epoch, plus a slot.
     let clock = bench.said[0].reference_time;
     assert_eq!(clock >> 32, 2_208_988_800 + 1000);
     assert_eq!(clock & 0xffff_ffff, (1 << 32) / 50);
 
-    // A report that comes just before the server's own, and wraps.
+    // A report shortly before the server's own, whose timestamp wraps.
     let due = bench.talk_to_report().after;
     let mut twin = Bench::greeted();
     twin.play();
@@ -311,7 +311,7 @@ fn the_senders_clock_comes_back_with_the_time_it_was_kept() {
 }
 
 #[test]
-fn a_sender_without_a_clock_is_told_of_none() {
+fn sender_without_clock_gets_zero() {
     let mut bench = Bench::new();
     bench.sound(home());
     bench.report(home(), 0);
@@ -327,7 +327,7 @@ fn a_sender_without_a_clock_is_told_of_none() {
 }
 
 #[test]
-fn reports_stop_with_the_sound_and_with_the_senders_reports() {
+fn reports_stop_with_audio_or_sender_reports() {
     let mut bench = Bench::greeted();
     bench.talk_to_report();
     for slot in 0..1000 {
@@ -349,12 +349,12 @@ fn reports_stop_with_the_sound_and_with_the_senders_reports() {
 }
 
 #[test]
-fn the_echo_of_the_servers_clock_tells_the_round_trip() {
+fn echo_of_the_servers_clock_gives_round_trip() {
     let mut bench = Bench::greeted();
     bench.play();
     let heard = bench.said[0].clone();
     assert_eq!(bench.round_trip(), None);
-    // 60 ms there, kept for 1.25 s, 90 ms back.
+    // 60 ms to the client, held there for 1.25 s, 90 ms back.
     bench.now += Duration::from_millis(60 + 1250 + 90);
     let echo = TimeEcho {
         ssrc: MIX_SSRC,
@@ -364,7 +364,7 @@ fn the_echo_of_the_servers_clock_tells_the_round_trip() {
     let wrong = [
         (home(), TimeEcho { ssrc: 9, ..echo }),
         (home(), TimeEcho { last: 0, ..echo }),
-        // More than all of the time, and next to nothing of a time long ago.
+        // A delay longer than the time elapsed, and a very short one of an old clock.
         (
             home(),
             TimeEcho {

@@ -1,17 +1,17 @@
-//! A packetizer behind a hub: what a listener hears.
+//! A packetizer in front of a hub: the sound of the mix.
 
 use super::*;
 use crate::codec::{Decoder, MAX_PACKET_SAMPLES};
 use crate::hub::{Hub, HubConfig, Origin, Output};
 
-/// What a listener hears of a packetizer behind a hub, from the hub's first slot on.
-struct Heard {
+/// The sound of the mix from the hub's first slot on, and the client's counters.
+struct Played {
     pcm: Vec<f32>,
     concealed: u64,
     late: u64,
 }
 
-fn hear(world: &World, until: Instant) -> Heard {
+fn play(world: &World, until: Instant) -> Played {
     let mut hub = hub(world.start);
     let from = Origin::Network(([192, 0, 2, 7], 5004).into());
     let (mut decoder, mut pcm) = (Decoder::new().unwrap(), Vec::new());
@@ -55,7 +55,7 @@ fn hear(world: &World, until: Instant) -> Heard {
         }
     }
     let stats = hub.client(START.ssrc, until).unwrap().stats;
-    Heard {
+    Played {
         pcm,
         concealed: stats.concealed,
         late: stats.late,
@@ -76,27 +76,31 @@ fn energy(pcm: &[f32]) -> f64 {
     pcm.iter().map(|&x| f64::from(x).powi(2)).sum()
 }
 
-/// Five bursts of a tone with a second of something else around each, as a hub plays them.
+/// Returns five bursts of a tone, with `pause` around each, as a hub plays them.
 fn five_bursts(pause: impl Fn(&mut World)) -> Vec<f32> {
     let mut world = World::new();
     for _ in 0..5 {
         pause(&mut world);
-        // Begins and ends within a frame.
+        // Each burst begins and ends within a frame.
         world.capture_tone(310 * MS);
     }
     pause(&mut world);
-    let heard = hear(&world, world.now);
-    assert_eq!((heard.concealed, heard.late), (0, 0), "a pause is no loss");
-    heard.pcm
+    let played = play(&world, world.now);
+    assert_eq!(
+        (played.concealed, played.late),
+        (0, 0),
+        "pauses are not losses"
+    );
+    played.pcm
 }
 
-/// A tone has an energy of A^2/2 per sample.
+/// Returns the energy of five bursts: A²/2 per sample.
 fn energy_of_five_bursts() -> f64 {
     5.0 * 0.310 * 48_000.0 * f64::from(TONE).powi(2) / 2.0
 }
 
 #[test]
-fn a_hub_plays_every_burst_whole_between_captured_silence() {
+fn bursts_between_captured_silence_play_whole() {
     let pcm = five_bursts(|world| world.capture_silence(1010 * MS));
     let ratio = energy(&pcm) / energy_of_five_bursts();
     assert!((0.97..1.03).contains(&ratio), "{ratio}");
@@ -104,7 +108,7 @@ fn a_hub_plays_every_burst_whole_between_captured_silence() {
 }
 
 #[test]
-fn a_hub_plays_every_burst_whole_when_capture_pauses_in_silence() {
+fn bursts_between_capture_pauses_play_whole() {
     let pcm = five_bursts(|world| {
         world.capture_silence(30 * MS);
         world.pass(1007 * MS);
@@ -115,19 +119,19 @@ fn a_hub_plays_every_burst_whole_when_capture_pauses_in_silence() {
 }
 
 #[test]
-fn a_hub_fades_out_and_conceals_nothing_when_capture_stops_dead() {
+fn abrupt_capture_pause_fades_out() {
     let pcm = five_bursts(|world| world.pass(1007 * MS));
-    // The hub's own fade takes up to 100 ms.
+    // The hub fades out for up to 100 ms.
     let ratio = energy(&pcm) / energy_of_five_bursts();
     assert!((0.97..1.33).contains(&ratio), "{ratio}");
     let peak = pcm.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
     assert!(
         peak < 1.2 * TONE,
-        "no onset is louder than the sound: {peak}"
+        "an onset is louder than the tone: {peak}"
     );
 }
 
-/// Every burst is at its full level 10 ms after it is first heard, pre-echo aside.
+/// Asserts that every burst has its full level 10 ms after its onset, apart from pre-echo.
 #[track_caller]
 fn assert_onsets(pcm: &[f32], expected: usize) {
     let mut onsets = 0;

@@ -1,4 +1,4 @@
-//! What the receiver tells, and what is told it in turn.
+//! The receiver's reports, and the echoes of its clock.
 
 use super::*;
 use crate::rtcp::ntp;
@@ -7,16 +7,16 @@ fn reception(world: &World) -> Reception {
     world.packetizer.stats().reception
 }
 
-/// A report about the stream, with its reference to a sender report.
+/// Returns a report about the stream that refers to a sender report.
 fn referring(last_sender_report: u32, delay: Duration) -> Vec<u8> {
     receiver_report(&[rtcp::ReceptionReport {
         last_sender_report,
         delay_since_last_sender_report: ntp::short(delay),
-        ..HEARD
+        ..RECEIVED
     }])
 }
 
-/// The middle of the timestamp in the last report that was sent.
+/// Returns the middle 32 bits of the NTP timestamp in the last report sent.
 fn last_reference(world: &World) -> u32 {
     let mut reference = None;
     let read = |item: rtcp::Item<'_>| {
@@ -47,7 +47,7 @@ fn echoes(datagram: &[u8]) -> Vec<rtcp::TimeEcho> {
 }
 
 #[test]
-fn the_receiver_says_how_it_hears() {
+fn loss_reports_set_the_reception() {
     let mut world = World::new();
     world.capture_tone(100 * MS);
     assert_eq!(reception(&world), Reception::Unknown);
@@ -59,13 +59,13 @@ fn the_receiver_says_how_it_hears() {
         (255, Reception::Losing { percent: 100 }),
         (0, Reception::Good),
     ] {
-        world.tell_loss(fraction_lost);
+        world.report_loss(fraction_lost);
         assert_eq!(reception(&world), expected, "{fraction_lost}");
     }
 }
 
 #[test]
-fn three_reports_and_15_s_without_an_answer_are_not_being_heard() {
+fn three_unanswered_reports_mean_no_reception() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     let first = world.rtcp[0].0;
@@ -76,15 +76,15 @@ fn three_reports_and_15_s_without_an_answer_are_not_being_heard() {
     assert_eq!(reception(&world), Reception::NoReports);
     assert!(
         world.rtp.last().unwrap().at > first + 22_000 * MS,
-        "it goes on"
+        "it continues to report"
     );
     assert_eq!(world.packetizer.stats().redundancy, 1);
-    world.tell_loss(0);
+    world.report_loss(0);
     assert_eq!(reception(&world), Reception::Good);
 }
 
 #[test]
-fn who_answers_no_longer_does_not_hear() {
+fn reception_ends_with_the_answers() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     for _ in 0..10 {
@@ -103,9 +103,9 @@ fn who_answers_no_longer_does_not_hear() {
 }
 
 #[test]
-fn a_computer_that_has_slept_has_not_waited_for_an_answer() {
+fn sleep_does_not_count_as_waiting() {
     let mut world = World::new();
-    world.tell_loss(0);
+    world.report_loss(0);
     world.capture_tone(20 * MS);
     assert_eq!(world.rtcp.len(), 1);
     world.now += 3_600_000 * MS;
@@ -114,7 +114,7 @@ fn a_computer_that_has_slept_has_not_waited_for_an_answer() {
 }
 
 #[test]
-fn another_receiver_has_said_nothing_yet() {
+fn new_receiver_has_unknown_reception() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     world.packetizer.handle_rtcp(
@@ -122,38 +122,38 @@ fn another_receiver_has_said_nothing_yet() {
         Duration::ZERO,
         &referring(last_reference(&world), Duration::ZERO),
     );
-    world.tell_loss(255);
+    world.report_loss(255);
     world.packetizer.introduce_again();
     let stats = world.packetizer.stats();
     assert_eq!(
         (stats.reception, stats.round_trip),
         (Reception::Unknown, None)
     );
-    assert_eq!(stats.redundancy, 3, "the way may be the same");
+    assert_eq!(stats.redundancy, 3, "the network path may be the same");
     world.capture_tone(20 * MS);
     assert_eq!(echoes(&world.rtcp.last().unwrap().1), []);
 }
 
 #[test]
-fn nothing_but_a_whole_report_about_the_stream_changes_anything() {
+fn only_valid_reports_about_the_stream_count() {
     let losing = rtcp::ReceptionReport {
         fraction_lost: 255,
-        ..HEARD
+        ..RECEIVED
     };
     let other = rtcp::ReceptionReport { ssrc: 1, ..losing };
     let whole = receiver_report(&[losing]);
-    // Two whole packets of it are a datagram as well, but without a report of their own.
+    // The report alone is a valid datagram, and so it is with the second packet.
     let report_alone = 32;
     let truncated = (0..whole.len())
         .filter(|len| *len < report_alone)
         .map(|len| &whole[..len]);
-    let lying = [&whole[..], &[0x80, 207, 0, 9]].concat();
+    let wrong_length = [&whole[..], &[0x80, 207, 0, 9]].concat();
     let others = receiver_report(&[other]);
     let rtp = [&[0x80, 111][..], &whole[2..]].concat();
     let mut world = World::new();
     world.capture_tone(20 * MS);
     let before = world.packetizer.stats();
-    for datagram in truncated.chain([&lying[..], &others, &rtp, b"", b"garbage"]) {
+    for datagram in truncated.chain([&wrong_length[..], &others, &rtp, b"", b"garbage"]) {
         world
             .packetizer
             .handle_rtcp(world.now, Duration::ZERO, datagram);
@@ -172,7 +172,7 @@ fn nothing_but_a_whole_report_about_the_stream_changes_anything() {
 }
 
 #[test]
-fn the_round_trip_is_the_way_there_and_back_and_nothing_else() {
+fn round_trip_excludes_the_receivers_delay() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     let reference = last_reference(&world);
@@ -182,7 +182,7 @@ fn the_round_trip_is_the_way_there_and_back_and_nothing_else() {
         .handle_rtcp(world.now, Duration::ZERO, &referring(reference, 1000 * MS));
     let measured = world.packetizer.stats().round_trip.unwrap();
     assert!((79 * MS..=81 * MS).contains(&measured), "{measured:?}");
-    // No report had arrived; the receiver kept it longer than it is old; nobody's reference.
+    // No sender report had arrived; a delay longer than the report's age; an unknown reference.
     for (reference, delay) in [
         (0, Duration::ZERO),
         (reference, 2000 * MS),
@@ -196,14 +196,14 @@ fn the_round_trip_is_the_way_there_and_back_and_nothing_else() {
 }
 
 #[test]
-fn a_report_that_waited_to_be_read_tells_of_loss_and_of_no_time() {
+fn delayed_report_updates_loss_but_no_times() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     let late = |reference| {
         receiver_report(&[rtcp::ReceptionReport {
             fraction_lost: 13,
             last_sender_report: reference,
-            ..HEARD
+            ..RECEIVED
         }])
     };
     let report = late(last_reference(&world));
@@ -215,7 +215,7 @@ fn a_report_that_waited_to_be_read_tells_of_loss_and_of_no_time() {
     assert_eq!(
         echoes(&world.rtcp[1].1),
         [],
-        "its clock came at an unknown time"
+        "a clock of unknown arrival is not echoed"
     );
     let report = late(last_reference(&world));
     world.packetizer.handle_rtcp(world.now, 20 * MS, &report);
@@ -223,20 +223,20 @@ fn a_report_that_waited_to_be_read_tells_of_loss_and_of_no_time() {
 }
 
 #[test]
-fn the_receivers_clock_is_echoed_once_in_the_next_report() {
+fn receivers_clock_is_echoed_once() {
     let mut world = World::new();
     world.capture_tone(20 * MS);
     assert_eq!(echoes(&world.rtcp[0].1), []);
     world
         .packetizer
         .handle_rtcp(world.now, Duration::ZERO, &receiver_report(&[]));
-    let came_at = world.now;
+    let arrival = world.now;
     world.pass(16_000 * MS);
     let (at, datagram) = &world.rtcp[1];
     let echo = rtcp::TimeEcho {
         ssrc: RECEIVER,
         last: ntp::middle(REFERENCE),
-        delay: ntp::short(*at - came_at),
+        delay: ntp::short(*at - arrival),
     };
     assert_eq!(echoes(datagram), [echo]);
     assert_eq!(echoes(&world.rtcp[2].1), []);

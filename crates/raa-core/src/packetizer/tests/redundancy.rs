@@ -1,4 +1,4 @@
-//! Earlier frames: which packets carry which, and how many when packets are lost.
+//! Earlier frames: which packets carry which, and their number while packets are lost.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn world(redundancy: i64) -> World {
     World::with(START, Redundancy::new(redundancy).unwrap())
 }
 
-/// How far back the earlier frames of a packet lie, in frames.
+/// Returns the distances of a packet's earlier frames, in frames.
 fn carried(sent: &Sent) -> Vec<u16> {
     sent.earlier
         .iter()
@@ -14,7 +14,7 @@ fn carried(sent: &Sent) -> Vec<u16> {
         .collect()
 }
 
-/// Every earlier frame is one that was sent, with the timestamp that its offset says.
+/// Asserts that every earlier frame was sent with the timestamp that its offset gives.
 #[track_caller]
 fn assert_earlier_frames_are_true(world: &World) {
     for sent in &world.rtp {
@@ -29,7 +29,7 @@ fn assert_earlier_frames_are_true(world: &World) {
 }
 
 #[test]
-fn the_earliest_frame_comes_first_and_none_is_carried_before_it_was_sent() {
+fn earliest_frame_comes_first() {
     for (redundancy, back) in [(0, &[] as &[u16]), (1, &[2]), (2, &[2, 1]), (3, &[3, 2, 1])] {
         let mut world = world(redundancy);
         world.capture_tone(200 * MS);
@@ -45,7 +45,7 @@ fn the_earliest_frame_comes_first_and_none_is_carried_before_it_was_sent() {
 }
 
 #[test]
-fn no_two_packets_in_a_row_take_a_frame_with_them() {
+fn losing_two_packets_loses_no_frame() {
     for redundancy in 1..=3 {
         let mut world = world(redundancy);
         world.capture_tone(300 * MS);
@@ -67,7 +67,7 @@ fn no_two_packets_in_a_row_take_a_frame_with_them() {
 }
 
 #[test]
-fn the_first_word_of_silence_carries_the_end_of_the_sound() {
+fn first_silence_carries_the_end_of_sound() {
     for (redundancy, back) in [
         (0, &[] as &[u16]),
         (1, &[2, 1]),
@@ -85,7 +85,7 @@ fn the_first_word_of_silence_carries_the_end_of_the_sound() {
 }
 
 #[test]
-fn sound_that_breaks_off_is_carried_by_the_silence_declared_later() {
+fn declared_silence_carries_the_end_of_sound() {
     let mut world = world(1);
     world.capture_tone(300 * MS);
     world.pass(1000 * MS);
@@ -99,14 +99,14 @@ fn sound_that_breaks_off_is_carried_by_the_silence_declared_later() {
 }
 
 #[test]
-fn a_talkspurt_carries_nothing_of_the_one_before() {
+fn talkspurts_carry_only_their_own_frames() {
     for pause in [
         (|world: &mut World| world.capture_silence(40 * MS)) as fn(&mut World),
         |world| world.capture_silence(420 * MS),
         |world| world.capture_for(380 * MS, || 0.0),
         |world| world.pass(130 * MS),
         |world| world.pass(1007 * MS),
-        // A backlog that leaves 35 ms of a pause unfilled: no silence is said.
+        // A backlog that leaves 35 ms of a pause unfilled, so that no silence is sent.
         |world| {
             world.now += 105 * MS;
             world.packetizer.push_pcm(world.now, &[TONE; 3360]);
@@ -128,17 +128,20 @@ fn a_talkspurt_carries_nothing_of_the_one_before() {
 }
 
 #[test]
-fn octets_are_those_of_whole_payloads() {
+fn octets_include_redundancy() {
     let mut world = world(2);
     world.capture_tone(500 * MS);
     let octets: usize = world.rtp.iter().map(|sent| sent.octets).sum();
     assert_eq!(world.packetizer.stats().octets, octets as u64);
     let own: usize = world.rtp.iter().map(|sent| sent.payload.len()).sum();
-    assert!(octets > 2 * own, "{octets} of which {own} are heard first");
+    assert!(
+        octets > 2 * own,
+        "{octets} octets, {own} of them without redundancy"
+    );
 }
 
 #[test]
-fn frames_that_cannot_be_carried_are_left_out() {
+fn frames_beyond_the_limits_are_left_out() {
     let mut history = History::new();
     history.push(0, &[1; red::MAX_BLOCK_LEN]);
     history.push(960, &[2; red::MAX_BLOCK_LEN + 1]);
@@ -163,7 +166,7 @@ fn frames_that_cannot_be_carried_are_left_out() {
 }
 
 #[test]
-fn nothing_is_allocated_for_it_once_it_runs() {
+fn buffers_are_reused() {
     let mut world = world(3);
     let buffers = |world: &World| {
         let packetizer = &world.packetizer;
@@ -179,7 +182,7 @@ fn nothing_is_allocated_for_it_once_it_runs() {
 }
 
 #[test]
-fn losses_raise_it_at_once_as_far_as_they_need() {
+fn loss_raises_redundancy_at_once() {
     // In 256ths: 0.8, 1.2, 3.9, 4.3, 11.7, 12.1 and 99.6 %.
     for (fraction_lost, redundancy) in [
         (0, 0),
@@ -193,7 +196,7 @@ fn losses_raise_it_at_once_as_far_as_they_need() {
     ] {
         let mut world = world(0);
         world.capture_tone(100 * MS);
-        world.tell_loss(fraction_lost);
+        world.report_loss(fraction_lost);
         assert_eq!(
             world.packetizer.stats().redundancy,
             redundancy,
@@ -205,68 +208,68 @@ fn losses_raise_it_at_once_as_far_as_they_need() {
     }
 }
 
-/// Reports of this loss every five seconds, and what they lead to.
+/// Reports this loss every five seconds and returns the redundancy after each report.
 fn reports(world: &mut World, count: u32, fraction_lost: u8) -> Vec<u8> {
     (0..count)
         .map(|_| {
             world.pass(5000 * MS);
-            world.tell_loss(fraction_lost);
+            world.report_loss(fraction_lost);
             world.packetizer.stats().redundancy
         })
         .collect()
 }
 
 #[test]
-fn half_a_minute_of_less_loss_lowers_it_by_one_but_never_below_what_is_set() {
+fn redundancy_falls_by_one_per_calm_period() {
     let mut world = world(1);
     assert_eq!(reports(&mut world, 2, 100), [3, 3]);
     assert_eq!(reports(&mut world, 7, 0), [3, 3, 3, 3, 3, 2, 2]);
     assert_eq!(
         reports(&mut world, 1, 11),
         [2],
-        "what is needed again begins anew"
+        "the calm period begins again"
     );
     assert_eq!(reports(&mut world, 7, 3), [2, 2, 2, 2, 2, 1, 1]);
     assert_eq!(reports(&mut world, 20, 0), [1; 20]);
 }
 
 #[test]
-fn a_burst_of_reports_does_not_lower_it() {
+fn burst_of_reports_does_not_lower_redundancy() {
     let mut world = world(0);
-    world.tell_loss(255);
-    (0..100).for_each(|_| world.tell_loss(0));
+    world.report_loss(255);
+    (0..100).for_each(|_| world.report_loss(0));
     assert_eq!(world.packetizer.stats().redundancy, 3);
     world.pass(60_000 * MS);
     assert_eq!(
         world.packetizer.stats().redundancy,
         3,
-        "without reports it stays"
+        "it stays without reports"
     );
-    world.tell_loss(0);
+    world.report_loss(0);
     assert_eq!(world.packetizer.stats().redundancy, 2);
 }
 
 #[test]
-fn a_single_report_after_long_silence_does_not_lower_it() {
+fn single_late_report_does_not_lower_redundancy() {
     let mut world = world(0);
-    world.tell_loss(255);
+    world.report_loss(255);
     world.pass(600_000 * MS);
     for (report, redundancy) in (1..).zip([3, 3, 3, 3, 3, 2]) {
-        world.tell_loss(0);
+        world.report_loss(0);
         let current = world.packetizer.stats().redundancy;
         assert_eq!(current, redundancy, "report {report}");
     }
 }
 
 #[test]
-fn what_cannot_be_set_is_named() {
+fn invalid_redundancy_is_named() {
     assert_eq!(Redundancy::default().frames(), 1);
     for frames in 0..=3 {
         assert_eq!(i64::from(Redundancy::new(frames).unwrap().frames()), frames);
     }
     for frames in [-1, 4, 256] {
         let error = Redundancy::new(frames).unwrap_err().to_string();
-        let said = format!("redundancy is {frames}; it must be a whole number from 0 to 3");
-        assert_eq!(error, said);
+        let expected = format!("redundancy is {frames}; it must be a whole number from 0 to 3");
+        assert_eq!(error, expected);
     }
 }

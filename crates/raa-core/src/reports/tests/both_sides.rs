@@ -1,4 +1,4 @@
-//! The server and RAA's own sender, with a network between them that takes its time.
+//! The server and RAA's own sender, over a network with delay.
 
 use crate::codec::EncoderSettings;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ const STEP: Duration = Duration::from_millis(1);
 const THERE: Duration = Duration::from_millis(30);
 const BACK: Duration = Duration::from_millis(55);
 
-/// Datagrams on their way, and when they arrive.
+/// Datagrams in flight, with their arrival times.
 type Way = VecDeque<(Instant, Vec<u8>)>;
 
 fn arrived(way: &mut Way, now: Instant) -> Option<Vec<u8>> {
@@ -18,7 +18,7 @@ fn arrived(way: &mut Way, now: Instant) -> Option<Vec<u8>> {
         .map(|(_, datagram)| datagram)
 }
 
-/// A sender whose clock is a quarter of an hour behind the server's.
+/// Returns a sender whose clock is 15 minutes behind the server's.
 fn sender(start: Instant) -> Packetizer {
     let config = PacketizerConfig {
         stream: StreamStart {
@@ -40,7 +40,7 @@ fn sender(start: Instant) -> Packetizer {
 }
 
 #[test]
-fn both_sides_learn_how_long_the_way_is() {
+fn both_sides_measure_the_round_trip() {
     let mut bench = Bench::new();
     let mut sender = sender(bench.start);
     let (mut there, mut back) = (Way::new(), Way::new());

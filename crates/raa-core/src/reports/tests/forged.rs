@@ -1,9 +1,9 @@
-//! What nobody can have the server say, and to whom it says nothing.
+//! Forged packets cannot make the server send reports to a victim.
 
 use super::*;
 
 #[test]
-fn who_sends_reports_without_sound_gets_nothing() {
+fn sender_reports_without_audio_get_no_answer() {
     let mut bench = Bench::new();
     for _ in 0..1000 {
         bench.report(home(), SECOND);
@@ -13,7 +13,7 @@ fn who_sends_reports_without_sound_gets_nothing() {
 }
 
 #[test]
-fn another_port_or_host_than_the_sounds_gets_nothing() {
+fn other_addresses_get_no_reports() {
     for elsewhere in [address(7, 5001), address(8, 5000)] {
         let mut bench = Bench::new();
         for _ in 0..1000 {
@@ -26,7 +26,7 @@ fn another_port_or_host_than_the_sounds_gets_nothing() {
 }
 
 #[test]
-fn a_source_inside_the_server_gets_nothing() {
+fn internal_sources_get_no_reports() {
     let mut bench = Bench::new();
     for n in 0..1000_u16 {
         let packet = Packet {
@@ -51,8 +51,8 @@ fn a_source_inside_the_server_gets_nothing() {
 }
 
 #[test]
-fn a_forged_flood_gets_no_more_bytes_than_it_sends() {
-    // One tiny packet that claims to be a victim's sound, then the smallest reports there are.
+fn forged_flood_is_never_amplified() {
+    // One tiny packet with a victim's address, then the smallest possible reports.
     let mut bench = Bench::new();
     let mut tiny = vec![0x80, 111, 0, 1, 0, 0, 0, 0];
     tiny.extend(SSRC.to_be_bytes());
@@ -73,7 +73,7 @@ fn a_forged_flood_gets_no_more_bytes_than_it_sends() {
 }
 
 #[test]
-fn a_report_waits_until_it_is_paid_for() {
+fn report_waits_for_enough_received_bytes() {
     let mut bench = Bench::new();
     let mut number = 0;
     let tiny = |bench: &mut Bench, number: &mut u16| {
@@ -99,7 +99,7 @@ fn a_report_waits_until_it_is_paid_for() {
 }
 
 #[test]
-fn one_datagram_about_many_clients_is_paid_for_once() {
+fn datagram_about_many_clients_counts_once() {
     let mut bench = Bench::new();
     let ssrcs: Vec<u32> = (1..=8).collect();
     let mut reports = Vec::new();
@@ -123,13 +123,13 @@ fn one_datagram_about_many_clients_is_paid_for_once() {
 }
 
 #[test]
-fn after_a_goodbye_nothing_is_said() {
+fn no_report_follows_a_goodbye() {
     let mut bench = Bench::new();
     bench.sound(home());
     let mut datagram = sender_report(SSRC, SECOND, None);
     rtcp::write_goodbye(SSRC, &mut datagram);
     bench.take(home(), &datagram);
-    // A packet that was overtaken by the goodbye.
+    // A packet that the goodbye has overtaken.
     bench.sound(home());
     (0..1000).for_each(|_| bench.play());
     assert_eq!(bench.said.len(), 0);
@@ -137,7 +137,7 @@ fn after_a_goodbye_nothing_is_said() {
 }
 
 #[test]
-fn a_sender_that_moves_must_introduce_itself_again() {
+fn moved_sender_must_report_again() {
     let mut bench = Bench::greeted();
     bench.talk_to_report();
     let moved = address(9, 6000);
