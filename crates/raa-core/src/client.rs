@@ -1,6 +1,6 @@
-//! One client of the hub: what an operator set, what the sender says of itself, and its sound.
+//! One client of the hub: the operator's settings, the sender's description of itself, and its audio.
 //!
-//! Always: a muted client's slots pass as those of any other, and its meter shows its sound.
+//! Always: a muted client is decoded like any other, and its meter shows its level.
 
 use core::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,78 +18,78 @@ use crate::settings::{ClientSettings, Name};
 use crate::source::{Insertion, Load, Scratch, Source, SourceStats};
 use crate::{SLOT, SLOT_SAMPLES};
 
-/// A peak above this is sound, below it is the noise of a sound card.
+/// Peak from which on a client sounds; below is the noise of sound cards.
 pub const SOUNDING_DBFS: f32 = -60.0;
-/// A client is shown as sounding for so long after its last sound.
+/// Time after its last sound for which a client is shown as sounding.
 pub const SOUNDING_HOLD: Duration = Duration::from_secs(1);
 
-/// So many packets that do not fit the stream make a conflict: more than a restart has.
+/// Strays from one address that make a conflict: more than a restarted sender causes.
 const CONFLICT_PACKETS: u32 = 25;
-/// A conflict is over when no such packet came for so long.
+/// Time without a stray after which a conflict is over.
 const CONFLICT_HOLD: Duration = Duration::from_secs(5);
 
-/// How a client is doing.
+/// The status of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It is heard (or would be, were it not muted).
+    /// It sounds, muted or not.
     Sounding,
     /// Its packets arrive and are silent.
     Connected,
-    /// Nothing arrives.
+    /// No packets arrive.
     Offline,
 }
 
-/// A client as it was left at the last run of the server.
+/// A client of an earlier run of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownClient {
-    /// Who it is.
+    /// Its SSRC.
     pub ssrc: u32,
-    /// What an operator set.
+    /// The operator's settings.
     pub settings: ClientSettings,
-    /// What the sender called itself.
+    /// The sender's own name.
     pub sender_name: Option<Name>,
     /// Time since its last packet.
     pub last_seen_ago: Option<Duration>,
 }
 
-/// Everything there is to show of one client.
+/// The state of one client at one instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientView {
-    /// Who it is.
+    /// Its SSRC.
     pub ssrc: u32,
-    /// What an operator set.
+    /// The operator's settings.
     pub settings: ClientSettings,
-    /// What the sender calls itself (RTCP SDES).
+    /// The sender's own name (RTCP SDES).
     pub sender_name: Option<Name>,
-    /// How it is doing.
+    /// Its status.
     pub status: Status,
-    /// Where its last packet came from; `None` for a client inside the server.
+    /// Source address of its last packet; `None` for a client inside the server.
     pub address: Option<SocketAddr>,
-    /// Before volume and mute, over the last 100 ms.
+    /// Level before volume and mute, over the last 100 ms.
     pub level: Level,
     /// Time since its last packet.
     pub last_packet_ago: Option<Duration>,
-    /// Time since it last sounded, in this run of the server.
+    /// Time since it last sounded in this run of the server.
     pub last_sound_ago: Option<Duration>,
-    /// What its packets have suffered.
+    /// Counters and state of its stream.
     pub stats: SourceStats,
-    /// How well it was heard in the last ten seconds; `None` when nothing came.
+    /// Quality of its audio in the last ten seconds; `None` if nothing arrived.
     pub quality: Option<QualityReport>,
-    /// Where packets with the same SSRC come from that do not belong to its stream, while they do.
+    /// Address of another sender with the same SSRC, while there is one.
     pub conflict: Option<SocketAddr>,
-    /// From the server to the client and back, as its last report tells; `None` until one does.
+    /// Round-trip time by its last report; `None` until there is one.
     pub round_trip: Option<Duration>,
 }
 
 impl ClientView {
-    /// What to call it: the operator's word goes before the sender's own; empty if unknown.
+    /// Returns its name: the operator's, else the sender's own; empty if there is none.
     pub fn name(&self) -> &str {
         let name = self.settings.name.as_ref().or(self.sender_name.as_ref());
         name.map_or("", Name::as_str)
     }
 }
 
-/// Packets from elsewhere that carry a client's SSRC and do not belong to its stream.
+/// Packets from another address with a client's SSRC that do not belong to its stream.
 #[derive(Debug, Clone, Copy)]
 struct Strays {
     address: SocketAddr,
@@ -107,14 +107,15 @@ impl Strays {
     }
 }
 
+/// A client's state.
 pub(crate) struct Client {
     pub(crate) settings: ClientSettings,
     pub(crate) sender_name: Option<Name>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) last_packet: Option<Instant>,
-    /// Its RTCP.
+    /// State of its RTCP.
     pub(crate) peer: Peer,
-    /// Made with the first packet: a client that is only remembered needs no decoder.
+    /// Made with the first packet: a client of an earlier run needs no decoder.
     source: Option<Source>,
     connected: bool,
     strays: Option<Strays>,
@@ -142,7 +143,7 @@ impl Client {
         }
     }
 
-    /// Applies what an operator has set.
+    /// Applies an operator's settings.
     pub(crate) fn configure(&mut self, ssrc: u32, settings: ClientSettings, mixes: &[Mix]) {
         let targets = mixes.iter().map(|mix| mix.gain(ssrc, &settings));
         self.gains.set(targets);
@@ -153,7 +154,10 @@ impl Client {
         self.connected
     }
 
-    /// Takes a packet of `samples`.
+    /// Passes a packet of `samples` on to the source, which the first packet creates.
+    ///
+    /// # Errors
+    /// When there is no memory for a decoder.
     pub(crate) fn insert(
         &mut self,
         arrival: Instant,
@@ -179,7 +183,7 @@ impl Client {
         Ok(insertion)
     }
 
-    /// Takes note of a packet with this client's SSRC that does not belong to its stream.
+    /// Counts a packet with this client's SSRC that does not belong to its stream.
     pub(crate) fn note_stray(&mut self, arrival: Instant, from: Option<SocketAddr>) {
         let Some(address) = from.filter(|_| from != self.address) else {
             return;
@@ -237,7 +241,7 @@ impl Client {
         self.peer.restart(&stats);
     }
 
-    /// The RTCP it is to be sent now, if any.
+    /// Returns the RTCP report that is due to it, if any.
     pub(crate) fn report(
         &mut self,
         now: Instant,
@@ -252,7 +256,7 @@ impl Client {
         reporter.report(now, ssrc, &mut self.peer, &stats, highest)
     }
 
-    /// To be called once a second.
+    /// Takes a reading of the quality; must be called once a second.
     pub(crate) fn note_quality(&mut self) {
         if self.connected {
             self.quality.tick(&self.stats());

@@ -1,8 +1,8 @@
-//! RTP data packets (RFC 3550 section 5.1): parsing without a copy, and building.
+//! RTP data packets (RFC 3550 section 5.1): parses them without copying, and builds them.
 //!
-//! Everything that the fixed header announces (CSRCs, a header extension, padding) is checked
-//! against the datagram's length and skipped; what remains is the payload.
-//! Always: no input panics, and a refused datagram tells why as a small value.
+//! The parts that the fixed header announces (CSRCs, a header extension, padding) are checked against
+//! the datagram's length and skipped; the rest is the payload.
+//! Always: no input panics; a refused datagram gives the reason as a small value.
 
 /// Length of the fixed header, in bytes.
 pub const HEADER_LEN: usize = 12;
@@ -14,13 +14,13 @@ const VERSION: u8 = 2;
 pub struct Packet<'a> {
     /// Set on the first packet of a talkspurt (RFC 3551 section 4.1).
     pub marker: bool,
-    /// 0 to 127; which codec it means is agreed outside RTP.
+    /// 0 to 127; its codec is agreed on outside RTP.
     pub payload_type: u8,
-    /// Goes up by one per packet sent and wraps at 65,536.
+    /// Increases by one per packet sent and wraps at 65,536.
     pub sequence_number: u16,
     /// Sampling instant of the payload's first sample, in 1/48,000 s; wraps.
     pub timestamp: u32,
-    /// The synchronisation source: who sent it.
+    /// The synchronisation source, which identifies the sender.
     pub ssrc: u32,
     /// Encoded audio, never empty.
     pub payload: &'a [u8],
@@ -37,14 +37,15 @@ pub struct StreamStart {
     pub timestamp: u32,
 }
 
-/// Why a datagram was refused. Any host can cause these, so callers count them and never log each.
+/// The reason for which a datagram is not an RTP packet. Any host can cause one, so callers count
+/// them and never log each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Not even a fixed header, or nothing after it.
+    /// The datagram has no complete fixed header, or nothing after it.
     #[error("datagram of {0} bytes is too short for an RTP packet with a payload")]
     TooShort(usize),
-    /// Another protocol, or a packet of Scream (which uses the same port).
-    #[error("RTP version is {0}, must be 2")]
+    /// The datagram belongs to another protocol, such as Scream (which uses the same port).
+    #[error("RTP version is {0}; it must be 2")]
     Version(u8),
     /// CSRC count, extension length or padding length point past the datagram's end.
     #[error("header announces more bytes than the datagram has")]
@@ -52,10 +53,10 @@ pub enum ParseError {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads one datagram.
+    /// Parses one datagram.
     ///
     /// # Errors
-    /// [`ParseError`] when it is no RTP packet or carries no payload.
+    /// [`ParseError`] if it is not an RTP packet or has no payload.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
         let Some((header, rest)) = datagram.split_first_chunk::<HEADER_LEN>() else {
             return Err(ParseError::TooShort(datagram.len()));
@@ -101,7 +102,7 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// Appends the datagram that [`Packet::parse`] reads, without CSRCs, extension or padding.
+    /// Appends the packet as a datagram without CSRCs, extension and padding.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.push(VERSION << 6);
         out.push(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
@@ -112,7 +113,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Whether a datagram on a port shared by RTP and RTCP is RTCP (RFC 5761 section 4).
+/// Returns whether a datagram on a port shared by RTP and RTCP is RTCP (RFC 5761 section 4).
 pub fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [flags, 192..=223, ..] if flags >> 6 == VERSION)
 }
@@ -122,7 +123,8 @@ fn skip_csrcs(rest: &[u8], count: u8) -> Result<&[u8], ParseError> {
         .ok_or(ParseError::Truncated)
 }
 
-/// RFC 3550 section 5.3.1: 16 bits of profile, 16 bits of length in 32-bit words, the words.
+/// Skips a header extension (RFC 3550 section 5.3.1): 16 bits of profile, 16 bits of length in
+/// 32-bit words, then the words.
 fn skip_extension(rest: &[u8]) -> Result<&[u8], ParseError> {
     let Some(([_, _, high, low], rest)) = rest.split_first_chunk() else {
         return Err(ParseError::Truncated);
@@ -131,7 +133,7 @@ fn skip_extension(rest: &[u8]) -> Result<&[u8], ParseError> {
     rest.get(4 * words..).ok_or(ParseError::Truncated)
 }
 
-/// The last byte of padding counts the padding, itself included.
+/// Strips padding, whose last byte is its length, that byte included.
 fn strip_padding(rest: &[u8]) -> Result<&[u8], ParseError> {
     let padding = usize::from(*rest.last().ok_or(ParseError::Truncated)?);
     if padding == 0 || padding > rest.len() {
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_read() {
+    fn all_fields_are_parsed() {
         let expected = Packet {
             marker: false,
             payload_type: 111,
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_packets_are_read_back() {
         let packet = Packet {
             marker: true,
             ..Packet::parse(&BARE).unwrap()
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn lying_lengths_are_refused() {
+    fn wrong_lengths_are_refused() {
         check(&BARE[..11], Err(ParseError::TooShort(11)));
         check(&BARE[..12], Err(ParseError::TooShort(12)));
         check(&[0x00; 20], Err(ParseError::Version(0)));
@@ -212,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn rtcp_is_told_from_rtp_by_its_second_byte() {
+    fn second_byte_distinguishes_rtcp_from_rtp() {
         assert!(is_rtcp(&[0x80, 200, 0, 0]));
         assert!(is_rtcp(&[0x81, 203]));
         assert!(
             !is_rtcp(&BARE),
-            "a talkspurt's first packet has 0x80 | 111 = 239"
+            "the first packet of a talkspurt has 0x80 | 111 = 239"
         );
         assert!(!is_rtcp(&[0x80, 239]));
         assert!(!is_rtcp(&[0x00, 200]));

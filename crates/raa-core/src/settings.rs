@@ -1,34 +1,34 @@
-//! What an operator can set of a client, checked once at the door.
+//! The operator's settings of a client, checked once when they enter.
 //!
-//! Always: a value of these types is valid; no code behind them checks again.
+//! Always: a value of these types is valid; no other code checks it again.
 
 use std::sync::Arc;
 
-/// A name has at most so many characters.
+/// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 64;
 /// The largest volume, in percent.
 pub const MAX_VOLUME: u8 = 200;
 
-/// What a person calls a computer: 1 to 64 characters, no control characters, no space around.
+/// A computer's name: 1 to 64 characters, without control characters and surrounding space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(Arc<str>);
 
-/// Why a text is no [`Name`].
+/// The reason for which a text is not a [`Name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing but white space, or too much.
-    #[error("name has {0} characters, allowed are 1 to 64")]
+    /// The text is too long, or has nothing but white space.
+    #[error("name has {0} characters; it must have 1 to 64")]
     Length(usize),
-    /// A line break or the like.
-    #[error("name has a control character (U+{:04X}), allowed are printable ones", *.0 as u32)]
+    /// The text contains a control character, such as a line break.
+    #[error("name has a control character (U+{:04X}); it must have printable characters only", *.0 as u32)]
     Control(char),
 }
 
 impl Name {
-    /// Takes what an operator typed; white space around it is cut off.
+    /// Checks a name that an operator has typed; surrounding white space is removed.
     ///
     /// # Errors
-    /// [`NameError`] says what is wrong with it.
+    /// [`NameError`] if it is not a valid name.
     pub fn new(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
         let chars = text.chars().count();
@@ -41,7 +41,7 @@ impl Name {
         }
     }
 
-    /// Makes the best of what a sender calls itself; `None` when nothing printable is in it.
+    /// Makes a valid name of a sender's own name; `None` if it has no printable character.
     pub fn from_sender(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let printable = text
@@ -51,22 +51,24 @@ impl Name {
         Self::new(&printable.collect::<String>()).ok()
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How loud a client is in the mix: 0 to 200 percent of its own level, as amplitude.
+/// A client's volume in a mix: 0 to 200 percent of its own level, as amplitude.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume(u8);
 
 /// A volume outside 0 to 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("volume is {0}, allowed are whole numbers from 0 to 200")]
+#[error("volume is {0}; it must be a whole number from 0 to 200")]
 pub struct VolumeError(pub i64);
 
 impl Volume {
+    /// Checks a volume in percent.
+    ///
     /// # Errors
     /// [`VolumeError`] outside 0 to 200.
     pub fn new(percent: i64) -> Result<Self, VolumeError> {
@@ -76,12 +78,12 @@ impl Volume {
         }
     }
 
-    /// 0 to 200.
+    /// Returns the volume in percent, 0 to 200.
     pub fn percent(self) -> u8 {
         self.0
     }
 
-    /// The linear gain: 1.0 at 100 percent.
+    /// Returns the linear gain: 1.0 at 100 percent.
     pub fn gain(self) -> f32 {
         f32::from(self.0) / 100.0
     }
@@ -93,19 +95,19 @@ impl Default for Volume {
     }
 }
 
-/// All that an operator has set of one client.
+/// The operator's settings of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientSettings {
-    /// Goes before what the sender calls itself.
+    /// Name that replaces the sender's own.
     pub name: Option<Name>,
-    /// 100 percent unless set.
+    /// Volume, 100 percent by default.
     pub volume: Volume,
-    /// A muted client is left out of the mix.
+    /// Whether the client is left out of the mix.
     pub muted: bool,
 }
 
 impl ClientSettings {
-    /// Whether an operator has set anything; such a client is never evicted.
+    /// Returns whether an operator has set anything; such a client is never evicted.
     pub fn is_configured(&self) -> bool {
         *self != Self::default()
     }
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_checked_by_characters_not_bytes() {
+    fn names_are_limited_by_characters() {
         assert_eq!(Name::new(" Ward 3 ").unwrap().as_str(), "Ward 3");
         assert!(Name::new(&"監".repeat(64)).is_ok());
         assert_eq!(Name::new(&"監".repeat(65)), Err(NameError::Length(65)));
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_senders_name_is_mended() {
+    fn senders_names_are_repaired() {
         let name = |text: &[u8]| Name::from_sender(text).map(|name| name.as_str().to_owned());
         assert_eq!(name(b"a\0b\r\n"), Some("ab".into()));
         assert_eq!(name("x".repeat(300).as_bytes()), Some("x".repeat(64)));

@@ -1,4 +1,4 @@
-//! The dice: datagrams from nonsense to nearly right, operators, and time.
+//! Random events: datagrams from nonsense to nearly valid, operators, and time.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,26 +9,26 @@ use raa_core::rtp::Packet;
 /// An SSRC that the hub refuses from the network.
 pub(crate) const RESERVED: u32 = 0xffff_0001;
 
-/// What happens to a hub.
+/// An event for a hub.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    /// A datagram, which arrived so many milliseconds before (or after) it is handed over.
+    /// A datagram that arrived this many milliseconds before (or after) the hub gets it.
     Datagram {
         host: u8,
         age_ms: i64,
         bytes: Vec<u8>,
     },
-    /// A sender that keeps to the rules for a while, apart from its payloads.
+    /// A sender with a valid stream for a while, apart from its payloads.
     Stream {
         ssrc: u32,
         sequence_number: u16,
         timestamp: u32,
         step: u32,
-        /// Each packet carries the one before it again (RFC 2198).
+        /// Each packet repeats the frame of the previous one (RFC 2198).
         is_redundant: bool,
         payloads: Vec<Vec<u8>>,
     },
-    /// An operator.
+    /// An operator's command.
     Configure {
         ssrc: u32,
         percent: i64,
@@ -37,9 +37,9 @@ pub(crate) enum Event {
     Forget {
         ssrc: u32,
     },
-    /// Time passes, and the engine keeps its slots.
+    /// Time passes and all slots are played.
     Slots(u8),
-    /// Time passes, and it does not.
+    /// Time passes and no slot is played.
     Stall {
         ms: u32,
     },
@@ -49,7 +49,7 @@ fn ssrc() -> impl Strategy<Value = u32> {
     prop_oneof![8 => 0..6u32, 1 => Just(RESERVED), 2 => any::<u32>()]
 }
 
-/// Often legal, often long, often nonsense.
+/// Payloads that are often valid, often long, and often nonsense.
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     let toc_and_noise = (any::<u8>(), vec(any::<u8>(), 0..200));
     prop_oneof![
@@ -106,7 +106,7 @@ fn rtcp() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A valid datagram with a few bytes changed, and perhaps its end cut off.
+/// Valid datagrams with a few changed bytes, some of them truncated.
 fn mutated(valid: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     (
         valid,

@@ -1,9 +1,9 @@
-//! Whatever any host sends, the hub keeps its promises: it does not panic, it grows no further
-//! than it was told to, every slot is exactly one frame of finite sound, and nobody is sent more
-//! than came from there.
+//! Whatever any host sends, the hub keeps its invariants: it does not panic, it stays within its
+//! limits, every slot is exactly one frame of finite audio, and no address is sent more bytes than it
+//! has sent.
 //!
-//! The dice are seeded, so a failure is the same on every machine; proptest shrinks it and keeps
-//! it in `proptest-regressions/`, from where it is replayed for ever.
+//! The random events are seeded, so a failure is the same on every machine. proptest shrinks it and
+//! stores it in `proptest-regressions/`, from where it is always replayed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,10 +27,10 @@ use raa_core::{SLOT, SLOT_SAMPLES};
 
 use events::{Event, RESERVED, event};
 
-/// Clients that no operator has touched.
+/// Limit of unconfigured clients.
 const MAX_CLIENTS: usize = 20;
 
-/// A hub, its clock, and what must hold of it at any time.
+/// A hub, its clock, and its expected state.
 struct Bench {
     hub: Hub,
     start: Instant,
@@ -39,7 +39,7 @@ struct Bench {
     accepted: u64,
     frames: u64,
     configured: Vec<u32>,
-    /// Bytes that came from an address and were not answered.
+    /// Bytes received from each address, less those sent to it.
     unanswered: HashMap<SocketAddr, usize>,
     decoder: Decoder,
 }
@@ -58,7 +58,7 @@ impl Bench {
             ..HubConfig::new(mix_stream, std::time::SystemTime::UNIX_EPOCH)
         };
         config.main_mix.encoder.complexity = 0;
-        // A little later than the clock's beginning, so that a datagram can be older.
+        // Later than the clock's origin, so that datagrams can be older than the start.
         #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
         let start = Instant::now() + Duration::from_secs(3600);
         Self {
@@ -166,7 +166,7 @@ impl Bench {
         self.accepted += u64::from(self.hub.handle_packet(arrival, from, bytes).is_ok());
     }
 
-    /// Goes to the next slot and plays it: exactly one frame comes, and it decodes to sound.
+    /// Plays the next slot and asserts that it gives exactly one frame, which decodes.
     fn play(&mut self) {
         self.now = self.now.max(self.hub.poll_timeout());
         self.hub.handle_timeout(self.now);
