@@ -1,17 +1,23 @@
 //! Turns one source's bursty, reordered, lossy packets into one frame per slot.
 //!
-//! Holds encoded payloads only, in the order of their RTP timestamps: decoding waits for
-//! play-out, so that packets are decoded in order and a gap is concealed by the decoder that
-//! knows the past. The cursor is the timestamp of the next sample to be decoded; what is decoded
-//! and not yet played lies before it, with the source.
+//! It holds encoded payloads only, in the order of their RTP timestamps: decoding waits for
+//! play-out, so that packets are decoded in order and the decoder that knows the past conceals
+//! gaps. The cursor is the timestamp of the next sample to decode. The source holds the decoded
+//! samples that have not been played; the playhead lies that many samples before the cursor.
 //!
-//! The playout delay is the time from the arrival of a packet that met no queue to the slot's
-//! sample it is played as. Each slot tells how far that is off what the network asks for; the
-//! source puts it right by time-scaling, this buffer in silence, where nobody hears it.
+//! Contract with the source, once per slot: [`JitterBuffer::begin_slot`]; then
+//! [`JitterBuffer::next`] until enough samples are decoded, each call moving the cursor; then
+//! [`JitterBuffer::end_slot`] with the number of samples that the source still holds, from which
+//! this buffer knows the playhead. Around [`JitterBuffer::leap`] and
+//! [`JitterBuffer::skip_samples`] the source drops its samples as those methods say.
 //!
-//! Always: never looks at a clock; never holds more than the queue's capacity; the cursor goes
-//! on in every slot, heard or not, so what a stall delays is dropped and not played late; no
-//! allocation once the payload buffers have grown to the sender's packet size.
+//! The playout delay is the time from the arrival of a packet that met no queue to its play-out.
+//! Each slot reports how far the delay is off its target; the source corrects it by time-scaling,
+//! and this buffer in silence, where no correction is audible.
+//!
+//! Always: never looks at a clock; never holds more than the queue's capacity; the cursor moves
+//! on in every slot, so packets delayed by a stall are dropped and not played late; no allocation
+//! once the payload buffers have grown to the sender's packet size.
 
 mod lateness;
 mod network;
@@ -27,51 +33,51 @@ use self::network::Network;
 use self::playout::Playout;
 use self::queue::{Entry, Queue};
 use crate::sequence::Place;
-use crate::{SAMPLE_RATE, SLOT_SAMPLES, codec, seconds_between};
+use crate::{SAMPLE_RATE, SLOT_SAMPLES, codec, samples, seconds_between};
 
-/// Samples in a second, in which all times here are counted.
+/// Samples per second, the unit of all times here.
 const SECOND: f64 = SAMPLE_RATE as f64;
-/// libopus conceals in steps of 2.5 ms.
-pub(crate) const CONCEAL_STEP: usize = 120;
-/// In-band FEC carries one frame, which is no longer than this: 60 ms.
-const MAX_FEC: i64 = 2880;
+/// Granularity of libopus' concealment, in samples.
+pub(crate) const CONCEAL_STEP: usize = samples(2.5);
+/// Longest frame that in-band FEC carries, in samples.
+const MAX_FEC: i64 = samples(60.0) as i64;
 
-/// What the decoder shall do next.
+/// The decoder's next step.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Next<'a> {
-    /// Decode this packet and leave out its first `skip` samples.
+    /// Decode this packet and drop its first `skip` samples.
     Packet { payload: &'a [u8], skip: usize },
-    /// Bridge this many samples: the packet is lost or late, or the sender is silent. The packet
-    /// that follows right behind them may carry what is missing (in-band FEC).
+    /// Bridge this many samples: the packet is lost or late, or the sender is silent. `fec` is the
+    /// packet right after them if it carries them as in-band FEC.
     Gap {
         samples: usize,
         fec: Option<&'a [u8]>,
     },
 }
 
-/// How play-out stands when a slot begins.
+/// The state of play-out at the start of a slot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Steering {
-    /// Samples by which the delay is too long (positive) or too short.
+    /// Samples by which the delay is too long (positive) or too short (negative).
     pub error: f64,
     /// How much faster the sender's clock runs than ours, as a share.
     pub drift: f64,
-    /// Timestamp of the sample that is played next.
+    /// Timestamp of the next sample to play.
     pub playhead: i64,
 }
 
-/// What a buffer has counted, and how it stands.
+/// Counters and state of a jitter buffer.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct JitterStats {
-    /// Packets that arrived when their slot had passed.
+    /// Packets that arrived after their slot.
     pub late: u64,
-    /// Samples that were bridged because their packet was lost or late; silence is none.
+    /// Samples that were bridged because their packet was lost or late; silence does not count.
     pub concealed_samples: u64,
-    /// Samples whose packet was lost or late and which another packet carried.
+    /// Samples of lost or late packets that another packet carried.
     pub repaired_samples: u64,
     /// Mean time from a packet's arrival to its play-out, in samples.
     pub mean_wait: f64,
-    /// The delay that the network asks for, in samples.
+    /// Target of the playout delay, in samples.
     pub target: f64,
     /// How much faster the sender's clock runs than ours, as a share.
     pub drift: f64,
@@ -83,15 +89,15 @@ pub(crate) struct JitterBuffer {
     network: Network,
     queue: Queue,
     playout: Option<Playout>,
-    /// Samples are counted from here.
+    /// Time from which samples are counted.
     origin: Option<Instant>,
-    /// The payload handed out last; its buffer is reused.
+    /// The last payload returned; its buffer is reused.
     current: Vec<u8>,
     stats: JitterStats,
 }
 
 impl JitterBuffer {
-    /// `max_delay` bounds the playout delay, whatever the network does.
+    /// Creates a buffer with an upper limit of the playout delay.
     pub(crate) fn new(max_delay: Duration) -> Self {
         Self {
             network: Network::new(max_delay),
@@ -111,15 +117,15 @@ impl JitterBuffer {
         }
     }
 
-    /// Drops everything and begins anew with the next packet; what is known of the network stays.
+    /// Drops everything and starts over with the next packet; the network's figures stay.
     pub(crate) fn restart(&mut self) {
         self.queue.clear();
         self.playout = None;
         self.network.restart();
     }
 
-    /// Stores a packet of `samples` (never a duplicate: the caller has told those apart).
-    /// `lost` is how many more packets are missing than before it, or (negative) fewer.
+    /// Stores a packet of `samples`, which the caller has checked not to be a duplicate. `lost` more
+    /// packets are missing than before it; negative if fewer are.
     pub(crate) fn insert(
         &mut self,
         arrival: Instant,
@@ -133,7 +139,7 @@ impl JitterBuffer {
         let network = &mut self.network;
         let lateness = network.note_arrival(arrival, place.timestamp, samples, lost);
         if let Some(lateness) = lateness.filter(|_| lost > 0 && codec::has_fec(payload)) {
-            // The packet before it is missing and can be played from this one, if it is awaited.
+            // The missing packet before it can be played from this one if the delay allows.
             network.came_as_repair(lateness + samples as f64);
         }
         if let Some(playout) = &mut self.playout {
@@ -155,7 +161,7 @@ impl JitterBuffer {
         self.bound();
     }
 
-    /// Stores a frame that a packet carries besides its own, unless it is there or played.
+    /// Stores an earlier frame that a packet carries, unless it is there or has been played.
     pub(crate) fn insert_repair(
         &mut self,
         arrival: Instant,
@@ -180,9 +186,8 @@ impl JitterBuffer {
         self.bound();
     }
 
-    /// Begins the slot that is due at `due`; `is_silent` says that what was decoded last is over
-    /// and nothing of it is heard, so that the delay can be put right here. `None` while there is
-    /// nothing to play.
+    /// Begins the slot that is due at `due`. `is_silent` means that the source has no sound left, so
+    /// that the delay can be corrected here. Returns `None` while there is nothing to play.
     pub(crate) fn begin_slot(&mut self, due: Instant, is_silent: bool) -> Option<Steering> {
         let due = self.time(due);
         self.network.follow_target();
@@ -212,7 +217,7 @@ impl JitterBuffer {
         })
     }
 
-    /// Whether the next packet continues what was decoded, so that more could be decoded now.
+    /// Whether the next packet continues the decoded sound, so that more can be decoded now.
     pub(crate) fn has_next(&self) -> bool {
         let Some(playout) = &self.playout else {
             return false;
@@ -221,7 +226,7 @@ impl JitterBuffer {
             .is_some_and(|front| front.place.timestamp <= playout.cursor)
     }
 
-    /// Samples of silence until the next packet begins, up to `limit`.
+    /// Returns the samples of silence before the next packet, up to `limit`.
     pub(crate) fn silence_ahead(&self, limit: usize) -> usize {
         let Some(playout) = &self.playout else {
             return limit;
@@ -231,7 +236,8 @@ impl JitterBuffer {
         })
     }
 
-    /// What comes next; `wanted` samples are missing in this slot.
+    /// Returns the decoder's next step and moves the cursor past it; `wanted` samples are missing in
+    /// this slot.
     pub(crate) fn next(&mut self, wanted: usize) -> Next<'_> {
         let Some(playout) = &mut self.playout else {
             return Next::Gap {
@@ -239,7 +245,7 @@ impl JitterBuffer {
                 fec: None,
             };
         };
-        // What brings less than the shortest packet is not worth decoding a whole one.
+        // A packet with less left than the shortest packet is not worth decoding.
         let worthwhile = playout.cursor + CONCEAL_STEP as i64 - 1;
         while self.queue.front().is_some_and(|e| e.is_before(worthwhile)) {
             self.queue.drop_front();
@@ -253,7 +259,7 @@ impl JitterBuffer {
             return self.take_front();
         }
         let is_next = front.place.sequence == playout.expected + 1;
-        // Of a part of a frame libopus would only continue the past.
+        // From a partial frame libopus would only continue the past.
         let is_whole = gap == front.samples && gap <= MAX_FEC;
         if is_next && is_whole && codec::has_fec(&front.payload) {
             self.stats.repaired_samples += gap as u64;
@@ -267,15 +273,15 @@ impl JitterBuffer {
         playout.bridge(gap.min(wanted))
     }
 
-    /// Ends the slot; `decoded` samples are decoded and wait for the next one.
+    /// Ends the slot; the source holds `decoded` samples for later slots.
     pub(crate) fn end_slot(&mut self, decoded: f64) {
         if let Some(playout) = &mut self.playout {
             playout.decoded = decoded;
         }
     }
 
-    /// Leaves out what is in the way of the right delay: `samples` from the cursor on. The caller
-    /// has dropped what it had decoded.
+    /// Leaves out `samples` from the cursor on to correct the delay. The source must have dropped
+    /// all its samples.
     pub(crate) fn leap(&mut self, samples: i64) {
         if let Some(playout) = &mut self.playout {
             playout.decoded = 0.0;
@@ -284,8 +290,8 @@ impl JitterBuffer {
         }
     }
 
-    /// Passes over slots that nobody heard, so that the delay stays what it was. The caller
-    /// drops as much of what it has decoded.
+    /// Passes over slots that were not played, so that the delay stays the same. The source must
+    /// drop as many of its samples.
     pub(crate) fn skip_samples(&mut self, samples: i64) {
         if let Some(playout) = &mut self.playout {
             let played = playout.cursor as f64 - playout.decoded + samples as f64;
@@ -295,12 +301,12 @@ impl JitterBuffer {
         }
     }
 
-    /// The first frame that can still be played.
+    /// Returns the first frame that can still be played.
     fn front(&self, playout: &Playout) -> Option<&Entry> {
         self.queue.iter().find(|e| !e.is_before(playout.cursor))
     }
 
-    /// Samples since the origin, which is the first instant heard of.
+    /// Returns the samples since the origin, which is the first instant seen.
     fn time(&mut self, at: Instant) -> f64 {
         let origin = *self.origin.get_or_insert(at);
         seconds_between(origin, at) * SECOND
@@ -316,8 +322,8 @@ impl JitterBuffer {
         }
     }
 
-    /// Begins in silence at the ideal place: the first packet is heard when it is due, and of a
-    /// burst what is live.
+    /// Begins in silence at the ideal position: the first packet is played when it is due, and of a
+    /// burst only the live part.
     fn start_playing(&mut self, ideal: f64) -> Option<()> {
         let front = self.queue.front()?;
         self.playout = Some(Playout {

@@ -1,7 +1,7 @@
-//! Which place in its stream a packet has, and what the stream has suffered so far.
+//! Finds a packet's place in its stream and counts losses, duplicates and reordering.
 //!
-//! Sequence numbers and timestamps are unwrapped to 64 bits, so that nothing behind this file
-//! meets a wrap. Counting follows RFC 3550 appendices A.1, A.3 and A.8.
+//! Sequence numbers and timestamps are unwrapped to 64 bits, so that no other module has to handle
+//! a wrap. Counting follows RFC 3550 appendices A.1, A.3 and A.8.
 //! Always: a packet that does not continue the stream changes nothing until a second one
 //! continues *it* and the stream itself has fallen silent, so neither a forged packet nor a
 //! second sender with the same SSRC can move an established stream.
@@ -16,13 +16,13 @@ const MAX_DROPOUT: i64 = 3000;
 /// RFC 3550 appendix A.1: a larger step back is a restart, not reordering. Also how far back
 /// duplicates are recognised.
 const MAX_MISORDER: i64 = 100;
-/// A stream that was heard so recently has not been restarted: longer than a few lost packets,
-/// and short enough for a restarted sender to be heard within 200 ms.
-const STILL_HEARD: Duration = Duration::from_millis(80);
-/// How far a timestamp may run ahead of, or fall behind, what the elapsed time allows.
+/// Time since a stream's last packet below which it cannot have been restarted: longer than a few
+/// lost packets, and short enough for a restarted sender to be audible within 200 ms.
+const STILL_ACTIVE: Duration = Duration::from_millis(80);
+/// Largest difference between a timestamp's advance and the elapsed time, in samples.
 const MAX_TIMESTAMP_SKEW: i64 = 2 * SAMPLE_RATE as i64;
 
-/// Where a packet belongs in its stream.
+/// A packet's place in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Unwrapped sequence number.
@@ -31,12 +31,12 @@ pub(crate) struct Place {
     pub timestamp: i64,
 }
 
-/// What a packet is to the stream.
+/// A packet's relation to the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It continues the stream.
     Continues(Place),
-    /// The sender started anew (or is heard for the first time): forget what is buffered.
+    /// It begins a new stream, so everything buffered must be forgotten.
     Restarts(Place),
     /// It arrived before.
     Duplicate,
@@ -44,7 +44,7 @@ pub(crate) enum Verdict {
     Stray,
 }
 
-/// What a stream has suffered since it was first heard, in packets.
+/// Counters of one SSRC's packets since its first one.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct ReceiveStats {
     pub received: u64,
@@ -92,7 +92,7 @@ impl Sequence {
         self.stats
     }
 
-    /// Takes note of one packet and tells what it is.
+    /// Counts one packet and returns its relation to the stream.
     pub(crate) fn receive(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
         self.stats.received += 1;
         let Some(stream) = &mut self.stream else {
@@ -130,7 +130,7 @@ impl Sequence {
         Verdict::Continues(place)
     }
 
-    /// The next packet starts a new stream, whatever it is; counts go on.
+    /// Makes the next packet start a new stream, whatever its numbers; the counters continue.
     pub(crate) fn forget_stream(&mut self) {
         (self.stream, self.candidate) = (None, None);
     }
@@ -143,7 +143,7 @@ impl Sequence {
         let before = self.candidate.replace(now);
         let stream = self.stream.as_ref();
         if before.is_some_and(|before| now.follows(before))
-            && !stream.is_some_and(|stream| stream.is_still_heard(arrival))
+            && !stream.is_some_and(|stream| stream.is_still_active(arrival))
         {
             return Verdict::Restarts(self.restart(arrival, packet));
         }
@@ -168,14 +168,14 @@ impl Sequence {
         place
     }
 
-    /// The newest packet's sequence number, unwrapped.
+    /// Returns the newest packet's sequence number, unwrapped.
     pub(crate) fn highest_sequence(&self) -> Option<i64> {
         self.stream.as_ref().map(|stream| stream.newest.sequence)
     }
 }
 
 impl Stream {
-    /// `step` in packets and `advance` in samples, both from the newest packet.
+    /// Whether a packet `step` packets and `advance` samples after the newest one fits.
     fn is_continued_by(&self, arrival: Instant, step: i64, advance: i64) -> bool {
         let elapsed = samples_in(arrival.saturating_duration_since(self.newest_arrival));
         match step {
@@ -185,8 +185,8 @@ impl Stream {
         }
     }
 
-    fn is_still_heard(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.newest_arrival) < STILL_HEARD
+    fn is_still_active(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.newest_arrival) < STILL_ACTIVE
     }
 
     fn advance_to(&mut self, place: Place, arrival: Instant, step: i64) {
@@ -212,7 +212,7 @@ impl Place {
 }
 
 impl Candidate {
-    /// Up to three packets between the two may be lost.
+    /// Whether it follows `before`, with up to three lost packets in between.
     fn follows(self, before: Self) -> bool {
         let step = self.sequence_number.wrapping_sub(before.sequence_number);
         let advance = self.timestamp.wrapping_sub(before.timestamp);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn both_counters_wrap_without_a_trace() {
+    fn counters_wrap_without_effect() {
         let mut sender = Sender::new();
         let (sequence_number, timestamp) = (u16::MAX, u32::MAX - 400);
         assert!(matches!(
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_reordering_and_duplicates_are_counted_apart() {
+    fn loss_reordering_and_duplicates_are_counted() {
         let mut sender = Sender::new();
         sender.send(10, 0);
         assert_eq!(sender.send(13, 2880), Continues(place(13, 2880)));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_sender_is_believed_at_its_second_packet() {
+    fn restarted_sender_is_accepted_at_its_second_packet() {
         let mut sender = Sender::new();
         sender.send(10, 0);
         assert_eq!(sender.send_after(80, 40_000, 7_000_000), Stray);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_senders_with_one_ssrc_the_established_one_stays() {
+    fn second_sender_cannot_replace_an_established_one() {
         let mut sender = Sender::new();
         sender.send(10, 0);
         for n in 1..100 {
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_sender_does_not_win_when_packets_of_the_first_one_are_lost() {
+    fn losses_do_not_let_a_second_sender_in() {
         let mut sender = Sender::new();
         sender.send(10, 0);
         for n in 1..4 {
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_an_hour_continues_the_stream() {
+    fn stream_continues_after_an_hours_pause() {
         let mut sender = Sender::new();
         sender.send(10, 0);
         let hour = 3600 * SAMPLE_RATE;
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timestamp_from_the_future_is_stray() {
+    fn timestamps_from_the_future_are_stray() {
         let mut sender = Sender::new();
         sender.send(10, 0);
         assert_eq!(sender.send(11, 10 * SAMPLE_RATE), Stray);

@@ -1,9 +1,11 @@
 //! One source: its packets in, 960 samples per slot out.
 //!
-//! Sources know nothing of each other, so they can be played in any order or at once.
-//! Always: `play` answers in every slot; a gap is bridged by libopus' concealment, which fades
-//! out within 100 ms, and after that the source is silent and costs nothing; the delay follows
-//! what the network asks for, and the sender's clock, by steps that are not heard.
+//! Sources are independent, so they can be played in any order or at once. A source owns the
+//! decoded samples ([`Pcm`]), and its [`JitterBuffer`] owns the cursor; `jitter` states the order
+//! of calls between the two.
+//! Always: `play` returns in every slot; a gap is bridged by libopus' concealment, which fades out
+//! within 100 ms, and then the source is silent and costs nothing; the delay follows its target
+//! and the sender's clock in inaudible steps.
 
 mod pcm;
 mod resample;
@@ -22,35 +24,35 @@ use crate::jitter::{JitterBuffer, Next};
 use crate::red::Redundant;
 use crate::rtp::Packet;
 use crate::sequence::{Place, Sequence, Verdict};
-use crate::{SAMPLE_RATE, SLOT_SAMPLES};
+use crate::{SAMPLE_RATE, SLOT_SAMPLES, samples};
 
-/// Length of a fade that is too short to be heard as one and long enough not to click: 2.5 ms.
-const CLICK_FREE: usize = 120;
+/// Length of a fade that avoids a click and is too short to be noticed.
+const CLICK_FREE: usize = samples(2.5);
 
-/// Room to decode one packet in; one suffices for all sources of a thread.
+/// A buffer to decode one packet into; all sources of a thread can share one.
 pub type Scratch = [f32; MAX_PACKET_SAMPLES];
 
-/// What a source has suffered, in packets since it was first heard, and how it is doing.
+/// A source's counters since its first packet, and its current state.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SourceStats {
     /// All RTP packets of this SSRC.
     pub received: u64,
-    /// Expected by their sequence numbers and never arrived.
+    /// Packets that never arrived, by their sequence numbers.
     pub lost: u64,
-    /// Arrived when their slot had passed.
+    /// Packets that arrived after their slot.
     pub late: u64,
-    /// Arrived more than once.
+    /// Packets that had already arrived.
     pub duplicate: u64,
-    /// Arrived after a packet that was sent later.
+    /// Packets that arrived after one that was sent later.
     pub reordered: u64,
-    /// Frames of 20 ms that were concealed because their packet was lost or late, and no other
+    /// Frames of 20 ms that were concealed because their packet was lost or late and no other packet
     /// carried their sound in time.
     pub concealed: u64,
-    /// Frames of 20 ms whose packet was lost or late, and whose sound another packet carried.
+    /// Frames of 20 ms whose packet was lost or late and whose sound another packet carried.
     pub repaired: u64,
-    /// Mean time a packet waits between its arrival and its play-out, in ms.
+    /// Mean time from a packet's arrival to its play-out, in ms.
     pub delay_ms: f64,
-    /// The playout delay that the network's behaviour asks for, in ms; `delay_ms` follows it.
+    /// Target of the playout delay, in ms; `delay_ms` follows it.
     pub target_delay_ms: f64,
     /// How much faster the sender's clock runs than the server's, in parts per million.
     pub drift_ppm: f64,
@@ -68,12 +70,12 @@ pub enum Load {
     Late,
 }
 
-/// What became of a packet.
+/// The result of inserting a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insertion {
     /// It belongs to the stream, even if it came late.
     InStream,
-    /// It belongs to the stream and has come before.
+    /// It belongs to the stream and had already come.
     Repeated,
     /// It does not fit the stream; perhaps another sender uses the same SSRC.
     Stray,
@@ -91,10 +93,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source whose playout delay is at most `max_delay`, 20 to 400 ms.
+    /// Creates a source whose playout delay is at most `max_delay`, 20 to 400 ms.
     ///
     /// # Errors
-    /// When there is no memory for a decoder.
+    /// If there is no memory for a decoder.
     pub fn new(max_delay: Duration) -> Result<Self, CodecError> {
         resample::prepare();
         Ok(Self {
@@ -107,8 +109,8 @@ impl Source {
         })
     }
 
-    /// Takes one packet; `samples` is its duration. What the packet carries besides its own
-    /// frame (RFC 2198) is taken for packets that are missing.
+    /// Takes one packet; `samples` is its duration. Its earlier frames (RFC 2198) replace missing
+    /// packets.
     pub fn insert(
         &mut self,
         arrival: Instant,
@@ -135,13 +137,13 @@ impl Source {
         Insertion::InStream
     }
 
-    /// Takes a frame that lies `offset` samples before the packet at `place` that carries it.
+    /// Takes an earlier frame, `offset` samples before the packet at `place` that carries it.
     fn insert_earlier(&mut self, arrival: Instant, place: Place, offset: i64, payload: &[u8]) {
         let Some(samples) = codec::packet_samples(payload) else {
             return;
         };
-        // Senders repeat frames of one length without a pause between them, so the number of the
-        // frame's own packet follows; a guess that is too old is taken for a pause.
+        // Senders repeat frames of one length without pauses, which gives the sequence number of
+        // the frame's own packet; a number that is too old is taken for a pause.
         let place = Place {
             sequence: place.sequence - offset / samples as i64,
             timestamp: place.timestamp - offset,
@@ -151,8 +153,8 @@ impl Source {
         }
     }
 
-    /// Plays the slot that is due at `due` into `out`; false when all of it is silence, and then
-    /// `out` means nothing.
+    /// Plays the slot that is due at `due` into `out`. Returns false if all of it is silence; `out`
+    /// is then meaningless.
     pub fn play(
         &mut self,
         due: Instant,
@@ -175,14 +177,14 @@ impl Source {
         is_sound
     }
 
-    /// Passes over slots that nobody heard.
+    /// Passes over slots that were not played.
     pub fn skip_slots(&mut self, slots: u64) {
         let samples = slots.saturating_mul(SLOT_SAMPLES as u64);
         self.pcm.skip(samples.min(usize::MAX as u64) as usize);
         self.jitter.skip_samples(samples as i64);
     }
 
-    /// The sender is gone: the next packet begins a new stream, whatever its numbers are.
+    /// Forgets a sender that is gone: the next packet begins a new stream, whatever its numbers.
     pub fn forget_stream(&mut self) {
         self.sequence.forget_stream();
         self.jitter.restart();
@@ -190,7 +192,7 @@ impl Source {
         self.voice.fall_silent();
     }
 
-    /// A copy of all counters.
+    /// Returns all counters.
     pub fn stats(&self) -> SourceStats {
         let packets = self.sequence.stats();
         let jitter = self.jitter.stats();
@@ -210,12 +212,12 @@ impl Source {
         }
     }
 
-    /// The newest sequence number, unwrapped; `None` before the first packet of a stream.
+    /// Returns the newest sequence number, unwrapped; `None` before a stream's first packet.
     pub(crate) fn highest_sequence(&self) -> Option<i64> {
         self.sequence.highest_sequence()
     }
 
-    /// Nothing is heard and nothing waits to be.
+    /// Whether nothing is audible and no sound waits.
     fn is_silent(&self) -> bool {
         self.voice.is_silent() && self.pcm.is_quiet()
     }
@@ -227,7 +229,7 @@ impl Source {
         false
     }
 
-    /// Decodes, or bridges, until so many samples wait.
+    /// Decodes or bridges until `needed` samples wait.
     fn decode(&mut self, needed: usize, scratch: &mut Scratch) {
         while self.pcm.len() < needed {
             let decoded = self.decode_next(needed - self.pcm.len(), scratch);
@@ -235,7 +237,7 @@ impl Source {
         }
     }
 
-    /// The same, but what is decoded last does not wait: it is given back.
+    /// Does the same, but returns the last decoded samples, which are played at once.
     fn decode_to_play<'a>(&mut self, needed: usize, scratch: &'a mut Scratch) -> Fresh<'a> {
         while self.pcm.len() < needed {
             let missing = needed - self.pcm.len();
@@ -248,7 +250,7 @@ impl Source {
         Fresh::NONE
     }
 
-    /// Decodes what comes next, or bridges a gap; `wanted` samples are missing in this slot.
+    /// Decodes the next packet or bridges a gap; `wanted` samples are missing in this slot.
     fn decode_next(&mut self, wanted: usize, scratch: &mut Scratch) -> Decoded {
         match self.jitter.next(wanted) {
             Next::Packet { payload, skip } => self.voice.play(payload, skip, scratch),

@@ -1,6 +1,6 @@
-//! Where play-out stands: the cursor, what lies before it, and what of it was missing.
+//! The state of play-out: the cursor, the samples before it, and which of them were missing.
 //!
-//! Always: the cursor goes back in silence only, and never behind what was heard.
+//! Always: the cursor goes back in silence only, and never into sound that was played.
 
 use std::ops::Range;
 
@@ -8,10 +8,9 @@ use super::Next;
 use super::queue::Queue;
 use crate::sequence::Place;
 
-/// Slots in which packets arrived, but only late ones, until the sender's clock is taken anew.
+/// Slots with only late packets after which the sender's clock is measured again.
 const LATE_SLOTS_TO_RESYNC: u32 = 8;
-/// In silence, how much later than it should a talkspurt may begin so that its first packet is
-/// heard from its beginning: 60 ms.
+/// Delay that a talkspurt's first packet may have beyond the target to be played from its start.
 const MAX_LATE_ONSET: f64 = 2880.0;
 
 /// The state while playing.
@@ -19,18 +18,18 @@ const MAX_LATE_ONSET: f64 = 2880.0;
 pub(super) struct Playout {
     /// Timestamp of the next sample to decode.
     pub(super) cursor: i64,
-    /// Decoded and not yet played, in samples: the listener is so far behind the cursor.
+    /// Decoded samples that have not been played: the playhead's distance from the cursor.
     pub(super) decoded: f64,
-    /// When the slot that comes next is due, in samples.
+    /// Time at which the next slot is due, in samples.
     pub(super) next_slot: f64,
-    /// The sequence number that continues what was decoded.
+    /// Sequence number of the last decoded packet.
     pub(super) expected: i64,
-    /// Since this timestamp nothing has been decoded; what arrives next tells whether the
-    /// sender was silent or the network lost something.
+    /// Timestamp from which nothing has been decoded; the next packet shows whether the sender was
+    /// silent or packets were lost.
     pub(super) gap_start: Option<i64>,
-    /// Where sound was last found to be missing.
+    /// Timestamps at which sound was last found to be missing.
     pub(super) missed: Range<i64>,
-    /// Nothing is heard in this slot, so the cursor may still go back.
+    /// Nothing is audible in this slot, so the cursor may still go back.
     pub(super) is_silent: bool,
     pub(super) arrived_in_slot: bool,
     pub(super) kept_in_slot: bool,
@@ -38,8 +37,8 @@ pub(super) struct Playout {
 }
 
 impl Playout {
-    /// In silence the delay is put right at once: forward past nothing that waits to be heard,
-    /// and back past nothing that was.
+    /// Corrects the delay at once, in silence: the cursor passes no waiting packet forward, and
+    /// no played sound backward.
     pub(super) fn place_in_silence(&mut self, ideal: f64, front: Option<f64>) {
         let wanted = match front {
             Some(front) if front < ideal => front.max(ideal - MAX_LATE_ONSET),
@@ -52,7 +51,7 @@ impl Playout {
         self.cursor = cursor;
     }
 
-    /// Whether sound that ends there can no longer be played.
+    /// Whether sound that ends at `end` can no longer be played.
     pub(super) fn is_late(&self, end: i64) -> bool {
         let grace = if self.is_silent {
             MAX_LATE_ONSET as i64
@@ -62,9 +61,9 @@ impl Playout {
         end <= (self.cursor - grace).max(self.gap_start.unwrap_or(self.cursor))
     }
 
-    /// A packet has come: how much of the gap before it was sound that is missing now?
-    /// At most the packets that its sequence number shows to be missing, and the part of itself
-    /// for which it is late; the rest of the gap was the sender's silence.
+    /// Returns how much of the gap before a packet that has come was missing sound: at most the
+    /// packets that its sequence number shows to be missing, and the part of itself that is late.
+    /// The rest of the gap was the sender's silence.
     pub(super) fn resolve_gap(&mut self, place: Place, samples: i64) -> u64 {
         if place.sequence < self.expected {
             return 0;
@@ -88,7 +87,7 @@ impl Playout {
         self.missed.contains(&timestamp) || self.gap_start.is_some_and(|start| timestamp >= start)
     }
 
-    /// Moves the cursor without decoding; what lies between is neither silence nor loss.
+    /// Moves the cursor without decoding; the skipped part is neither silence nor loss.
     pub(super) fn pass_over(&mut self, queue: &Queue, cursor: i64) {
         (self.cursor, self.gap_start) = (cursor, None);
         if let Some(last) = queue.iter().take_while(|e| e.is_before(cursor)).last() {
@@ -105,7 +104,7 @@ impl Playout {
         }
     }
 
-    /// Whether for so long only late packets came that the sender's clock must have changed.
+    /// Whether so many slots had only late packets that the sender's clock must have changed.
     pub(super) fn only_late_packets(&mut self) -> bool {
         if self.kept_in_slot {
             self.late_slots = 0;

@@ -1,25 +1,24 @@
-//! The frames a jitter buffer holds, in the order of their timestamps.
+//! The frames that a jitter buffer holds, in the order of their timestamps.
 //!
-//! Always: no more than [`CAPACITY`] packets and [`CAPACITY_BYTES`] bytes, the oldest give way;
+//! Always: at most [`CAPACITY`] packets and [`CAPACITY_BYTES`] bytes, beyond which the oldest go;
 //! payload buffers are reused, so that in the steady state nothing is allocated.
 
 use std::collections::VecDeque;
 
 use crate::sequence::Place;
 
-/// Packets held at most: over half a second of the shortest ones, 2.5 ms.
+/// Packets held at most: over half a second of the shortest, which last 2.5 ms.
 pub(super) const CAPACITY: usize = 256;
 /// Bytes held at most: a second at the highest bitrate of Opus.
 pub(super) const CAPACITY_BYTES: usize = 64 << 10;
-/// Larger buffers are not kept for reuse, so that a few huge packets do not stay in memory.
+/// Size above which a buffer is not kept for reuse, so that huge packets do not stay in memory.
 const REUSED_BUFFER_BYTES: usize = 1500;
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) place: Place,
     pub(super) samples: i64,
-    /// Its own packet has not come; another one carried it, so many samples after the fastest
-    /// way of its own.
+    /// Lateness in samples of a frame that came in another packet; `None` once its own has come.
     pub(super) repairs: Option<f64>,
     pub(super) payload: Vec<u8>,
 }
@@ -39,7 +38,7 @@ impl Entry {
 }
 
 impl Queue {
-    /// Stores a frame; one that is there already stays, and is told of its own packet.
+    /// Stores a frame. A frame that is already there stays, and notes whether its own packet came.
     pub(super) fn insert(
         &mut self,
         place: Place,
@@ -69,7 +68,7 @@ impl Queue {
         self.bytes += payload.len();
     }
 
-    /// Where a frame of this timestamp belongs: behind all others, nearly always.
+    /// Returns the index for a frame of this timestamp, which nearly always is the end.
     fn place_of(&self, timestamp: i64) -> usize {
         match self.entries.back() {
             Some(last) if last.place.timestamp >= timestamp => self
@@ -100,7 +99,7 @@ impl Queue {
         self.entries.iter()
     }
 
-    /// Takes the oldest packet; its buffer comes back by [`Queue::recycle`].
+    /// Takes the oldest packet; [`Queue::recycle`] takes its buffer back.
     pub(super) fn pop_front(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
         self.bytes -= entry.payload.len();

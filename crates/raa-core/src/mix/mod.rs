@@ -12,13 +12,13 @@ use crate::SLOT_SAMPLES;
 /// Samples over which the limiter's gain moves in a straight line: 1 ms.
 const BLOCK: usize = 48;
 const BLOCKS: usize = SLOT_SAMPLES / BLOCK;
-/// Peaks above this are turned down: -1 dBFS.
+/// Peak from which the limiter reduces the gain: -1 dBFS.
 const CEILING: f32 = 0.891;
-/// The gain rises by this factor in a block: 40 dB in a second. In equal steps of dB, so that a
-/// gain that is far down does not swing up between two peaks of one sound.
+/// Factor by which the gain rises per block: 40 dB per second. Equal steps in dB keep a gain that
+/// is far down from swinging up between two peaks of one sound.
 const RELEASE: f32 = 1.004_616;
 
-/// Adds one source to the sum; its gain goes from `from` to `to` in a straight line.
+/// Adds one source to the sum, with a gain that moves from `from` to `to` in a straight line.
 pub fn add(sum: &mut [f32; SLOT_SAMPLES], source: &[f32; SLOT_SAMPLES], from: f32, to: f32) {
     if from == to {
         for (sum, x) in sum.iter_mut().zip(source) {
@@ -26,7 +26,7 @@ pub fn add(sum: &mut [f32; SLOT_SAMPLES], source: &[f32; SLOT_SAMPLES], from: f3
         }
     } else {
         let step = (to - from) / SLOT_SAMPLES as f32;
-        // Counted in 32 bits, of which the compiler makes several floats at once.
+        // 32-bit integers, which the compiler converts to several floats at once.
         let places = 1..SLOT_SAMPLES as i32 + 1;
         for ((sum, x), place) in sum.iter_mut().zip(source).zip(places) {
             *sum += x * (from + step * place as f32);
@@ -117,9 +117,8 @@ impl Sum {
     }
 }
 
-/// A limiter that adds no delay: it sees the whole slot before it gives any of it away, so its
-/// gain is down before a peak comes. The first millisecond of a slot, which it could not foresee,
-/// is shaped by a soft knee.
+/// A limiter without delay: it sees the whole slot before it returns any of it, so that its gain is
+/// down before a peak. A soft knee shapes the first millisecond of a slot, which it cannot foresee.
 #[derive(Debug, Clone, Copy)]
 pub struct Limiter {
     gain: f32,
@@ -148,7 +147,7 @@ impl Limiter {
                     *x = soft_knee(*x * (from + step * i as f32));
                 }
             } else {
-                // A block within the ceiling stays as it is.
+                // A block within the ceiling stays unchanged.
                 block.iter_mut().for_each(|x| *x = soft_knee(*x));
             }
             from = to;
@@ -156,8 +155,8 @@ impl Limiter {
         self.gain = from;
     }
 
-    /// The gain at the end of each block is low enough for that block and for the next one, and
-    /// rises no faster than the release allows.
+    /// Returns the gain at the end of each block: low enough for that block and the next one, and
+    /// rising no faster than the release allows.
     fn gains_at_block_ends(&self, pcm: &[f32; SLOT_SAMPLES]) -> [f32; BLOCKS] {
         let mut allowed = [1.0f32; BLOCKS];
         for (allowed, block) in allowed.iter_mut().zip(pcm.chunks_exact(BLOCK)) {
@@ -175,7 +174,7 @@ impl Limiter {
     }
 }
 
-/// The identity up to the ceiling, then a curve that nears full scale and never reaches it.
+/// Returns `x` up to the ceiling; beyond it follows a curve that approaches full scale.
 fn soft_knee(x: f32) -> f32 {
     let over = x.abs() - CEILING;
     if over <= 0.0 {
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_loud_sources_stay_below_full_scale_and_clean() {
+    fn twenty_loud_sources_are_limited_without_distortion() {
         let mut limiter = Limiter::default();
         let mut residual = 0.0f32;
         let mut energy = 0.0f32;
@@ -224,7 +223,7 @@ mod tests {
             limiter.process(&mut sum);
             assert!(sum.iter().all(|x| x.abs() < 1.0));
             if slot >= 50 {
-                // A limiter that turns down without distorting gives back a scaled copy.
+                // A limiter that does not distort returns a scaled copy.
                 let dot: f32 = sum.iter().zip(&dry).map(|(a, b)| a * b).sum();
                 let scale = dot / dry.iter().map(|x| x * x).sum::<f32>();
                 residual += sum
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gain_comes_back_after_a_peak() {
+    fn gain_returns_after_a_peak() {
         let mut limiter = Limiter::default();
         limiter.process(&mut tone(440.0, 4.0, 0));
         let mut last = [0.0; SLOT_SAMPLES];
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_gain_is_a_ramp() {
+    fn gain_changes_are_ramps() {
         let mut sum = [0.0; SLOT_SAMPLES];
         add(&mut sum, &[1.0; SLOT_SAMPLES], 0.0, 1.0);
         let largest_step = sum

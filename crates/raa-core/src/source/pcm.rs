@@ -1,19 +1,19 @@
-//! What a source has decoded and not yet played, and how it is read.
+//! The samples that a source has decoded and not yet played.
 //!
-//! Samples go in at the sender's pace and come out at ours. While both agree, a slot is a copy;
-//! otherwise it is resampled by a share that nobody hears, or a period is left out or repeated.
-//! Always: a few thousand samples at most, in one buffer that is reused; the past that resampling
-//! needs stays in front.
+//! Samples go in at the sender's rate and come out at ours. While both agree, a slot is a copy;
+//! otherwise it is resampled inaudibly, or a period is left out or repeated.
+//! Always: a few thousand samples at most, in one buffer that is reused; the past samples that
+//! resampling needs stay in front.
 
 use super::resample::{self, AFTER, BEFORE};
 use super::timescale;
 use crate::SLOT_SAMPLES;
 
-/// What has just been decoded.
+/// Samples that have just been decoded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fresh<'a> {
     pub(super) pcm: &'a [f32],
-    /// False when all of it is silence.
+    /// False if all of it is silence.
     pub(super) is_sound: bool,
 }
 
@@ -27,11 +27,11 @@ impl Fresh<'_> {
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Pcm {
-    /// [`BEFORE`] samples of the past, then what is to be played.
+    /// [`BEFORE`] samples of the past, then the samples to play.
     samples: Vec<f32>,
-    /// How far into the first sample to be played the last slot has come, 0 to 1.
+    /// Position of the next slot within the first sample to play, 0 to 1.
     fraction: f64,
-    /// Up to here there is something to be heard.
+    /// End of the last samples that are not silence.
     sound_end: usize,
 }
 
@@ -46,17 +46,17 @@ impl Default for Pcm {
 }
 
 impl Pcm {
-    /// Samples that wait to be played.
+    /// Returns the number of waiting samples.
     pub(super) fn waiting(&self) -> f64 {
         (self.samples.len() - BEFORE) as f64 - self.fraction
     }
 
-    /// Samples that are there for the next slot and what is done to it.
+    /// Returns the number of samples available to the next slot.
     pub(super) fn len(&self) -> usize {
         self.samples.len() - BEFORE
     }
 
-    /// Samples that a slot takes when it is read at `ratio`.
+    /// Returns the number of samples that a slot needs when it is read at `ratio`.
     pub(super) fn needed(&self, ratio: f64) -> usize {
         if self.is_copy(ratio) {
             SLOT_SAMPLES
@@ -65,23 +65,23 @@ impl Pcm {
         }
     }
 
-    /// Whether nothing of what waits is to be heard.
+    /// Whether all waiting samples are silence.
     pub(super) fn is_quiet(&self) -> bool {
         self.sound_end <= BEFORE
     }
 
-    /// The ratio at which the next slot ends at a whole sample.
+    /// Returns the ratio at which the next slot ends at a whole sample.
     pub(super) fn ratio_to_whole(&self) -> f64 {
         let end = self.fraction + SLOT_SAMPLES as f64;
         1.0 + (end.round() - end) / SLOT_SAMPLES as f64
     }
 
-    /// Whether reading has come to a whole sample, where it may go on as a copy.
+    /// Whether the next slot starts at a whole sample, so that it may be a copy.
     pub(super) fn is_whole(&self) -> bool {
         self.fraction == 0.0
     }
 
-    /// Puts what was decoded behind what waits.
+    /// Appends decoded samples.
     pub(super) fn push(&mut self, fresh: Fresh<'_>) {
         self.samples.extend_from_slice(fresh.pcm);
         if fresh.is_sound {
@@ -96,24 +96,24 @@ impl Pcm {
         (self.fraction, self.sound_end) = (0.0, 0);
     }
 
-    /// Drops the first `samples` that wait.
+    /// Drops the first `samples`.
     pub(super) fn skip(&mut self, samples: usize) {
         let samples = samples.min(self.len());
         self.consume(samples);
     }
 
-    /// The first samples that wait, silence where there are none.
+    /// Returns the first waiting samples, padded with silence.
     pub(super) fn head<const N: usize>(&self) -> [f32; N] {
         std::array::from_fn(|i| self.samples.get(BEFORE + i).copied().unwrap_or(0.0))
     }
 
-    /// The first samples that wait, to be written over.
+    /// Returns the first waiting samples for overwriting.
     pub(super) fn head_mut(&mut self) -> &mut [f32] {
         &mut self.samples[BEFORE..]
     }
 
-    /// Plays one slot, of what waits and then of `fresh`, which has just been decoded. False when
-    /// nothing of both is to be heard.
+    /// Plays one slot from the waiting samples and then from `fresh`. Returns false if both are
+    /// silence.
     pub(super) fn read(
         &mut self,
         fresh: Fresh<'_>,
@@ -130,7 +130,7 @@ impl Pcm {
         is_sound
     }
 
-    /// What is played at once goes past this buffer: one of many is seldom in the CPU's cache.
+    /// Plays fresh samples without copying them here, because of many buffers few are in the cache.
     fn copy(&mut self, fresh: Fresh<'_>, out: &mut [f32; SLOT_SAMPLES]) {
         let (first, second) = out.split_at_mut(self.len().min(SLOT_SAMPLES));
         first.copy_from_slice(&self.samples[BEFORE..BEFORE + first.len()]);
@@ -152,21 +152,21 @@ impl Pcm {
 
     fn resample(&mut self, ratio: f64, out: &mut [f32; SLOT_SAMPLES]) {
         let end = resample::read(&self.samples, self.fraction, ratio, out);
-        // What is nearer to a whole sample than rounding lies on it, so that a copy may follow.
+        // A position within rounding of a whole sample counts as whole, so that a copy may follow.
         let is_whole = (end - end.round()).abs() < 1e-6;
         let whole = if is_whole { end.round() } else { end.floor() };
         self.fraction = if is_whole { 0.0 } else { end - whole };
         self.consume(whole as usize);
     }
 
-    /// Leaves out up to `limit` samples; how many.
+    /// Leaves out up to `limit` samples and returns how many.
     pub(super) fn shorten(&mut self, limit: usize, force: bool) -> usize {
         let lag = timescale::shorten(&mut self.samples, BEFORE, limit, force);
         self.sound_end = self.sound_end.saturating_sub(lag);
         lag
     }
 
-    /// Repeats up to `limit` samples; how many.
+    /// Repeats up to `limit` samples and returns how many.
     pub(super) fn lengthen(&mut self, limit: usize, force: bool) -> usize {
         let lag = timescale::lengthen(&mut self.samples, BEFORE, limit, force);
         self.sound_end += lag;

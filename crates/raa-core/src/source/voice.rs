@@ -1,7 +1,7 @@
-//! The decoder of a source, and what is heard where a packet is missing.
+//! A source's decoder, with concealment where a packet is missing.
 //!
-//! Always: a gap is bridged by libopus' concealment, which fades out within 100 ms; after that it
-//! is silence, and out of silence the sound comes back without a click.
+//! Always: a gap is bridged by libopus' concealment, which fades out within 100 ms, and then by
+//! silence; sound returns from silence without a click.
 
 use std::ops::Range;
 
@@ -12,19 +12,19 @@ use crate::SLOT_SAMPLES;
 use crate::codec::{self, CodecError, Decoder};
 use crate::jitter::CONCEAL_STEP;
 
-/// Concealment is lent its full level for this long: 60 ms,
+/// Concealed samples at full level: 60 ms.
 const FADE_FROM: usize = 2880;
-/// and is silent after this: 100 ms.
+/// Concealed samples after which the fade has reached silence: 100 ms.
 const FADE_TO: usize = 4800;
 
-/// Where in the scratch lies what was decoded last.
+/// The part of the scratch buffer that was decoded last.
 pub(super) struct Decoded {
     range: Range<usize>,
     is_sound: bool,
 }
 
 impl Decoded {
-    /// In samples.
+    /// Position in the scratch buffer, in samples.
     pub(super) fn len(&self) -> usize {
         self.range.len()
     }
@@ -53,24 +53,24 @@ impl Voice {
         })
     }
 
-    /// Whether nothing of the last packet is heard any more.
+    /// Whether concealment has faded out.
     pub(super) fn is_silent(&self) -> bool {
         self.bridged >= FADE_TO
     }
 
-    /// Whether the last sound was decoded from a packet, and not made up to bridge a gap.
+    /// Whether the last sound came from a packet and not from concealment.
     pub(super) fn is_live(&self) -> bool {
         self.bridged == 0
     }
 
-    /// What comes next has nothing to do with what was.
+    /// Forgets the past: the next packet does not continue it.
     pub(super) fn fall_silent(&mut self) {
         self.bridged = FADE_TO;
     }
 
     /// Decodes a packet, of which the first `skip` samples are late.
     pub(super) fn play(&mut self, payload: &[u8], skip: usize, scratch: &mut Scratch) -> Decoded {
-        // A packet that is late in part begins within what bridges the gap.
+        // A partly late packet begins within the concealed part.
         let end = (skip > 0).then(|| self.old_end(scratch)).flatten();
         let (samples, is_sound) = self.decode(payload, scratch);
         let range = skip.min(samples)..samples;
@@ -80,8 +80,8 @@ impl Voice {
         Decoded { range, is_sound }
     }
 
-    /// Fills a gap: from the in-band FEC of the packet behind it, or by continuing the past,
-    /// fading, and then with silence.
+    /// Fills a gap from the next packet's in-band FEC, or by continuing the past with a fade, and
+    /// then with silence.
     pub(super) fn fill(
         &mut self,
         samples: usize,
@@ -110,7 +110,7 @@ impl Voice {
         }
     }
 
-    /// Continues the past from where it has been bridged to.
+    /// Conceals further samples.
     fn conceal(&mut self, out: &mut [f32]) {
         if self.decoder.conceal(out).is_err() {
             out.fill(0.0);
@@ -120,7 +120,7 @@ impl Voice {
         }
     }
 
-    /// A short continuation of what bridges a gap; `None` when nothing does, or not any longer.
+    /// Returns a short continuation of the concealment, or `None` if it is silent or absent.
     fn old_end(&mut self, scratch: &mut Scratch) -> Option<[f32; CLICK_FREE]> {
         if self.is_live() || self.is_silent() {
             return None;
@@ -130,11 +130,11 @@ impl Voice {
         Some(*end)
     }
 
-    /// Decodes a packet into `scratch`: its samples, and whether they are sound.
+    /// Decodes a packet into `scratch` and returns the number of samples and whether they are sound.
     fn decode(&mut self, payload: &[u8], scratch: &mut Scratch) -> (usize, bool) {
         let was_silent = self.is_silent();
         if was_silent && codec::is_dtx(payload) {
-            // It says that the silence goes on.
+            // The silence continues.
             let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
             scratch[..samples].fill(0.0);
             return (samples, false);
@@ -148,7 +148,7 @@ impl Voice {
     }
 }
 
-/// One that libopus refuses is as good as lost, and lasts as long as it says.
+/// Decodes a packet; one that libopus refuses is concealed for its stated duration.
 fn decode(decoder: &mut Decoder, payload: &[u8], scratch: &mut Scratch) -> usize {
     decoder.decode(payload, scratch).unwrap_or_else(|_| {
         let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
