@@ -1,11 +1,11 @@
 //! The real program as an administrator's script sees it: options, exit codes, registry, files.
 //!
-//! Runs on Windows and under Wine. The value "raa-client" of the user's `Run` key, and a client
-//! that runs in this session, are gone afterwards.
-//! Always: a folder of its own for settings and log; loopback only.
+//! Runs on Windows and under Wine. It removes the value "raa-client" of the user's `Run` key and
+//! ends the client that is running in this session.
+//! Always: settings and log are in a temporary folder; only loopback addresses are used.
 
 #![cfg(windows)]
-// What cannot be unwrapped here fails the test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -19,10 +19,10 @@ use tempfile::TempDir;
 
 const EXE: &str = env!("CARGO_BIN_EXE_raa-client");
 const RUN_KEY: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run";
-/// A session has one client, so these tests run one after the other.
+/// Serializes the tests, because a session has one client.
 static SESSION: Mutex<()> = Mutex::new(());
 
-/// A folder for settings, and the session for itself.
+/// A temporary folder for the settings, and exclusive use of the session.
 struct Case {
     folder: TempDir,
     _session: MutexGuard<'static, ()>,
@@ -47,7 +47,7 @@ impl Case {
         case
     }
 
-    /// With a blank, as user names have them.
+    /// Returns a path with a space, as in many user names.
     fn settings_dir(&self) -> PathBuf {
         self.folder.path().join("my settings")
     }
@@ -72,12 +72,12 @@ impl Case {
         command
     }
 
-    fn run(&self, options: &[&str]) -> Answer {
+    fn run(&self, options: &[&str]) -> Run {
         let output = self.command_of(Path::new(EXE), options).output();
-        Answer::of(&output.unwrap())
+        Run::of(&output.unwrap())
     }
 
-    /// Starts a client that goes on, and waits until it does.
+    /// Starts a client that keeps running, and waits until it does.
     fn start(&self, options: &[&str]) -> Child {
         let mut command = self.command_of(Path::new(EXE), options);
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -87,10 +87,10 @@ impl Case {
     }
 
     fn wait_for_log(&self, words: &str) {
-        until(|| self.log_text().contains(words), || self.log_text());
+        wait_until(|| self.log_text().contains(words), || self.log_text());
     }
 
-    fn uninstall(&self) -> Answer {
+    fn uninstall(&self) -> Run {
         self.run(&["--uninstall", "--silent"])
     }
 }
@@ -101,15 +101,15 @@ impl Drop for Case {
     }
 }
 
-/// What a run has answered.
+/// The exit code and the output of a run.
 #[derive(Debug)]
-struct Answer {
+struct Run {
     code: i32,
     out: String,
     error: String,
 }
 
-impl Answer {
+impl Run {
     fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Self {
@@ -121,16 +121,16 @@ impl Answer {
 }
 
 #[track_caller]
-fn until(done: impl Fn() -> bool, told: impl Fn() -> String) {
+fn wait_until(done: impl Fn() -> bool, state: impl Fn() -> String) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "{}", told());
+        assert!(start.elapsed() < Duration::from_secs(20), "{}", state());
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[track_caller]
-fn ended(mut child: Child) -> i32 {
+fn exit_code(mut child: Child) -> i32 {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -138,18 +138,18 @@ fn ended(mut child: Child) -> i32 {
         }
         if start.elapsed() > Duration::from_secs(20) {
             child.kill().unwrap();
-            panic!("it goes on");
+            panic!("it is still running");
         }
         thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// What starts with Windows.
+/// Returns the registry value that starts the client with Windows.
 fn autostart() -> Option<String> {
     reg(&["query", RUN_KEY, "/v", "raa-client"])
 }
 
-/// What the program `reg` prints; `None` when it fails, as for a value that is not there.
+/// Returns the output of `reg`; `None` if it fails, as for a value that does not exist.
 fn reg(words: &[&str]) -> Option<String> {
     let output = Command::new("reg").args(words).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -171,7 +171,7 @@ fn version_and_help_are_printed() {
 }
 
 #[test]
-fn a_wrong_option_is_named_with_what_is_allowed() {
+fn a_refusal_names_what_is_allowed() {
     let case = Case::new();
     for (options, expected) in [
         (
@@ -188,20 +188,20 @@ fn a_wrong_option_is_named_with_what_is_allowed() {
             "no capture device",
         ),
     ] {
-        let answer = case.run(options);
-        assert_eq!(answer.code, 2, "{answer:?}");
-        assert!(answer.error.starts_with("raa-client: "), "{answer:?}");
-        assert!(answer.error.contains(expected), "{answer:?}");
+        let run = case.run(options);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.error.starts_with("raa-client: "), "{run:?}");
+        assert!(run.error.contains(expected), "{run:?}");
     }
-    assert!(!case.ini_text().contains("\nserver ="), "nothing is stored");
+    assert!(!case.ini_text().contains("\nserver ="), "nothing is saved");
 }
 
 #[test]
-fn silent_without_a_server_says_why_on_the_console_and_in_the_log() {
+fn silent_without_a_server_ends_with_a_reason() {
     let case = Case::new();
-    let answer = case.run(&["--silent", "--install-autostart"]);
-    assert_eq!(answer.code, 2, "{answer:?}");
-    for text in [answer.error, case.log_text()] {
+    let run = case.run(&["--silent", "--install-autostart"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    for text in [run.error, case.log_text()] {
         assert!(
             text.contains("no server is set") && text.contains("raa-client.ini"),
             "{text}"
@@ -211,7 +211,7 @@ fn silent_without_a_server_says_why_on_the_console_and_in_the_log() {
 }
 
 #[test]
-fn a_roll_out_stores_starts_changes_and_takes_back() {
+fn a_rollout_can_be_changed_and_removed() {
     let case = Case::new();
     let options = [
         "--server",
@@ -248,7 +248,7 @@ fn a_roll_out_stores_starts_changes_and_takes_back() {
 
     let uninstalled = case.uninstall();
     assert_eq!(uninstalled.code, 0, "{uninstalled:?}");
-    assert_eq!(ended(first), 0, "it was asked to end, not forced");
+    assert_eq!(exit_code(first), 0, "it ended by itself");
     assert_eq!(autostart(), None);
     assert!(
         uninstalled.out.contains("raa-client.ini"),
@@ -261,28 +261,28 @@ fn a_roll_out_stores_starts_changes_and_takes_back() {
 fn a_second_start_ends_at_once() {
     let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\n");
     let first = case.start(&["--silent"]);
-    // The plain one brings up the settings of the first.
+    // Without options it opens the settings of the first.
     for options in [&["--silent"] as &[_], &[]] {
         let second = case.run(options);
         assert_eq!((second.code, second.out.as_str()), (0, ""), "{second:?}");
     }
     assert_eq!(case.uninstall().code, 0);
-    assert_eq!(ended(first), 0);
+    assert_eq!(exit_code(first), 0);
 }
 
 #[test]
-fn uninstall_of_nothing_is_well() {
-    let answer = Case::new().uninstall();
-    assert_eq!(answer.code, 0, "{answer:?}");
-    assert!(answer.out.contains("no client was running"), "{answer:?}");
+fn uninstalling_nothing_succeeds() {
+    let run = Case::new().uninstall();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("no client was running"), "{run:?}");
 }
 
 #[test]
-fn diagnose_names_what_does_not_work() {
+fn diagnose_names_every_problem() {
     let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\nname = Ward 3\nmuted = 7\n");
-    let answer = case.run(&["--diagnose"]);
-    assert_eq!(answer.code, 1, "{answer:?}");
-    let said = [
+    let run = case.run(&["--diagnose"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    let expected = [
         "name            Ward 3",
         "server          127.0.0.1:9",
         "addresses       127.0.0.1:9",
@@ -290,34 +290,28 @@ fn diagnose_names_what_does_not_work() {
         "muted is \"7\"; it must be yes or no",
         "Does not work: the server's page: ",
     ];
-    for words in said {
-        assert!(answer.out.contains(words), "{words}: {}", answer.out);
+    for words in expected {
+        assert!(run.out.contains(words), "{words}: {}", run.out);
     }
 }
 
 #[test]
-fn defaults_beside_the_program_are_for_everybody() {
+fn defaults_next_to_the_program_apply_to_every_user() {
     let case = Case::new();
     let exe = case.folder.path().join("raa-client.exe");
     fs::copy(EXE, &exe).unwrap();
     let machine = "[raa-client]\nserver = 127.0.0.1:9\nssrc = 00000001\n";
     fs::write(exe.with_extension("ini"), machine).unwrap();
     let output = case.command_of(&exe, &["--diagnose"]).output().unwrap();
-    let answer = Answer::of(&output);
-    assert!(
-        answer.out.contains("server          127.0.0.1:9"),
-        "{answer:?}"
-    );
-    assert!(!answer.out.contains("00000001"), "{answer:?}");
-    assert!(answer.out.contains("ssrc is ignored"), "{answer:?}");
-    assert!(
-        !case.ini_text().contains("\nserver ="),
-        "it stays beside the program"
-    );
+    let run = Run::of(&output);
+    assert!(run.out.contains("server          127.0.0.1:9"), "{run:?}");
+    assert!(!run.out.contains("00000001"), "{run:?}");
+    assert!(run.out.contains("ssrc is ignored"), "{run:?}");
+    assert!(!case.ini_text().contains("\nserver ="), "it is not copied");
 }
 
 #[test]
-fn a_damaged_file_is_kept_aside() {
+fn a_damaged_file_is_kept() {
     let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\nno sense\n");
     let client = case.start(&["--silent"]);
     assert!(
@@ -328,5 +322,5 @@ fn a_damaged_file_is_kept_aside() {
     let copy = case.settings_dir().join("raa-client.ini.damaged");
     assert!(fs::read_to_string(copy).unwrap().contains("no sense"));
     case.uninstall();
-    assert_eq!(ended(client), 0);
+    assert_eq!(exit_code(client), 0);
 }

@@ -30,7 +30,9 @@ mod windows_options;
 #[cfg(any(windows, test))]
 pub(crate) use self::fault::{Damage, Fault};
 #[cfg(windows)]
-pub(crate) use self::ini_files::{INI_NAME, IniFiles, Loaded};
+pub(crate) use self::ini_files::Loaded;
+#[cfg(any(windows, test))]
+pub(crate) use self::ini_files::{INI_NAME, IniFiles};
 #[cfg(any(windows, test))]
 pub(crate) use self::keys::Allowed;
 #[cfg(unix)]

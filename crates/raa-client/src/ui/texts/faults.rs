@@ -92,3 +92,47 @@ fn damaged(file: &str, reason: Damage, kept: Option<&Result<impl AsRef<Path>, St
 fn name(file: &Path) -> String {
     file.display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::settings::{INI_NAME, IniFiles};
+
+    const WRONG: &str = "[raa-client]\nserver = a:0\nsource = device\nname = \nmuted = 7\npage = x\n\
+        redundancy = 4\nlog_level = loud\nssrc = 5\nservr = a\nserver = a\nno sense\n";
+
+    #[test]
+    fn faults_are_short_in_both_languages() {
+        let folder = TempDir::new().unwrap();
+        let user = folder.path().join(INI_NAME);
+        fs::write(&user, WRONG).unwrap();
+        let machine = None;
+        let faults = IniFiles { user, machine }.load().unwrap().faults;
+        assert_eq!(faults.len(), 10, "{faults:?}");
+        let path = folder.path().display().to_string();
+        let with_separator = format!("{path}{}", std::path::MAIN_SEPARATOR);
+        for fault in &faults {
+            assert!(fault.to_string().contains(&path), "{fault}");
+            let [english, japanese] =
+                [Language::English, Language::Japanese].map(|language| language.fault(fault));
+            assert_eq!(english, fault.to_string().replace(&with_separator, ""));
+            for text in [&english, &japanese] {
+                assert!(
+                    text.starts_with(INI_NAME) && !text.contains(&path),
+                    "{text}"
+                );
+            }
+            let is_translated = |words: &str| !japanese.contains(words);
+            assert!(
+                ["must", "number", "digits", "line"]
+                    .into_iter()
+                    .all(is_translated),
+                "{japanese}"
+            );
+        }
+    }
+}
