@@ -33,7 +33,8 @@ impl From<LogLevel> for Level {
 }
 
 /// Starts logging; calls after the first change nothing.
-pub fn init(level: LogLevel) {
+#[cfg(unix)]
+pub(crate) fn init(level: LogLevel) {
     let log = tracing_subscriber::fmt()
         .with_max_level(Level::from(level))
         .with_writer(std::io::stderr)
