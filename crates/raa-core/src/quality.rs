@@ -13,7 +13,7 @@ const READINGS: usize = 11;
 const FAIR_FROM_PERCENT: f64 = 0.5;
 /// Share of concealed frames from which the quality is bad, in percent.
 const BAD_FROM_PERCENT: f64 = 3.0;
-/// The longest delay with good quality. A person who sees and hears the computer notices more.
+/// The longest delay with good quality. A person who both sees and hears the computer notices a longer one.
 const LONGEST_GOOD_DELAY_MS: f64 = 250.0;
 /// Shares are of at least this many frames, a second of audio. In silence a client sends two or
 /// three packets per second, and a single lost one would otherwise decide the word.

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_careful_and_a_calm_wire_needs_nothing() {
+    fn initial_lateness_is_assumed_until_learnt() {
         let mut lateness = Lateness::default();
         assert_eq!(cover_ms(&lateness), 18.0);
         run(&mut lateness, 15, |_| 0.0);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn all_but_one_in_two_hundred_are_covered() {
+    fn all_but_one_packet_in_200_are_covered() {
         let mut lateness = Lateness::default();
         run(&mut lateness, 60, exponential(20.0));
         // ln 200 = 5.3 means.
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_counts_at_once_and_is_over_ten_seconds_after_it() {
+    fn storms_count_at_once_and_for_ten_seconds() {
         let mut lateness = Lateness::default();
         run(&mut lateness, 60, |_| 0.0);
         run(&mut lateness, 1, |n| if n % 4 == 0 { 120.0 } else { 0.0 });
@@ -262,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn a_single_late_packet_in_ten_seconds_is_no_reason() {
+    fn single_late_packet_does_not_count() {
         let mut lateness = Lateness::default();
         run(&mut lateness, 60, |n| if n == 2900 { 300.0 } else { 0.0 });
         assert_eq!(cover_ms(&lateness), 2.0);
     }
 
     #[test]
-    fn redundancy_is_waited_for_only_while_packets_are_lost() {
+    fn redundancy_counts_only_while_packets_are_lost() {
         let mut lateness = Lateness::default();
         run(&mut lateness, 60, |_| 0.0);
         lateness.add_repair(40.0 * MS);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_packets_keeps_its_digits() {
+    fn weights_keep_their_precision_for_long() {
         let mut packets = Fading::new(MEMORY);
         for _ in 0..200_000 {
             packets.pass(96_000.0);

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn huge_packets_are_bounded_by_their_bytes_and_leave_nothing_behind() {
+    fn huge_packets_are_limited_and_their_buffers_freed() {
         let mut queue = Queue::default();
         for n in 0..100 {
             let place = Place {

@@ -1,4 +1,4 @@
-//! The jitter buffer slot by slot, against senders and networks of all kinds.
+//! The jitter buffer, slot by slot, with many kinds of senders and networks.
 
 use super::*;
 use crate::SLOT;
@@ -11,10 +11,10 @@ struct Bench {
     buffer: JitterBuffer,
     start: Instant,
     due: Instant,
-    on_the_way: Vec<(Instant, i64, i64)>,
-    /// Decoded and not yet played.
+    in_flight: Vec<(Instant, i64, i64)>,
+    /// Samples decoded and not yet played.
     decoded: f64,
-    /// Slots in a row that were bridged.
+    /// Consecutive bridged slots.
     bridged: u32,
     error: f64,
 }
@@ -26,7 +26,7 @@ impl Bench {
             buffer: JitterBuffer::new(400 * MS),
             start,
             due: start,
-            on_the_way: Vec::new(),
+            in_flight: Vec::new(),
             decoded: 0.0,
             bridged: 9,
             error: 0.0,
@@ -39,21 +39,21 @@ impl Bench {
     }
 
     fn send_at(&mut self, arrival: Instant, sequence: i64, n: i64) {
-        self.on_the_way.push((arrival, sequence, n));
+        self.in_flight.push((arrival, sequence, n));
     }
 
     fn deliver(&mut self) {
         let due = self.due;
-        for (arrival, sequence, n) in self.on_the_way.extract_if(.., |(at, ..)| *at <= due) {
+        for (arrival, sequence, n) in self.in_flight.extract_if(.., |(at, ..)| *at <= due) {
             let payload = (n as u32).to_be_bytes();
             self.buffer
                 .insert(arrival, place(sequence, n), SLOT_SAMPLES, 0, &payload);
         }
     }
 
-    /// Plays a slot and tells it as text: the packets that were decoded for it, `~` for what was
-    /// bridged, `-` for silence. The delay is put right without the art of the source: by the
-    /// sample, as soon as something is decoded.
+    /// Plays a slot and returns it as text: the numbers of the decoded packets, `~` for bridged
+    /// samples and `-` for silence. Unlike a source, it corrects the delay to the sample as soon as
+    /// something is decoded.
     fn slot(&mut self) -> String {
         self.deliver();
         let is_silent = self.bridged > 4;
@@ -65,16 +65,16 @@ impl Bench {
         self.error = steering.map_or(0.0, |steering| steering.error);
         let correction = if is_silent { 0.0 } else { self.error };
         let taken = (FRAME as f64 + correction).max(0.0);
-        let mut told = String::new();
+        let mut played = String::new();
         while self.decoded < taken {
             match self.buffer.next((taken - self.decoded).ceil() as usize) {
                 Next::Packet { payload, skip } => {
-                    told += &format!(" {}", u32::from_be_bytes(payload.try_into().unwrap()));
+                    played += &format!(" {}", u32::from_be_bytes(payload.try_into().unwrap()));
                     self.decoded += (SLOT_SAMPLES - skip) as f64;
                     self.bridged = 0;
                 }
                 Next::Gap { samples, .. } => {
-                    told += if is_silent { " -" } else { " ~" };
+                    played += if is_silent { " -" } else { " ~" };
                     self.decoded += samples as f64;
                     self.bridged += 1;
                 }
@@ -82,16 +82,16 @@ impl Bench {
         }
         self.decoded -= taken;
         self.buffer.end_slot(self.decoded);
-        told
+        played
     }
 
     fn slots(&mut self, count: usize) -> String {
-        let told: String = (0..count).map(|_| self.slot()).collect();
-        // What is bridged in two parts is one gap.
-        told.replace("~ ~", "~").trim_start().into()
+        let played: String = (0..count).map(|_| self.slot()).collect();
+        // A gap that is bridged in two parts counts as one.
+        played.replace("~ ~", "~").trim_start().into()
     }
 
-    /// Lets a calm sender run for so long that the delay has come down.
+    /// Runs a calm sender until the delay has come down, and returns its next packet's number.
     fn calm_down(&mut self) -> i64 {
         (0..900).for_each(|n| self.send(n, 0));
         self.slots(900);
@@ -119,17 +119,17 @@ fn place(sequence: i64, n: i64) -> Place {
 }
 
 #[test]
-fn the_first_packet_waits_its_delay_and_packets_come_in_order() {
+fn first_packet_waits_and_order_is_restored() {
     let mut bench = Bench::new();
     for (n, late_ms) in [(0, 0), (1, 15), (2, 0), (3, 0)] {
         bench.send(n, late_ms);
     }
-    // 39 ms at first: the first packet is decoded for the slot of 20 ms, 1 ms before its end.
+    // The delay starts at 39 ms, so the first packet is decoded for the third slot.
     assert_eq!(bench.slots(6), "- - 0 1 2 3 ~");
 }
 
 #[test]
-fn a_calm_wire_gets_a_delay_of_little_more_than_a_slot() {
+fn calm_network_needs_little_more_than_a_slot() {
     let mut bench = Bench::new();
     bench.calm_down();
     assert!(
@@ -143,40 +143,40 @@ fn a_calm_wire_gets_a_delay_of_little_more_than_a_slot() {
 }
 
 #[test]
-fn a_lost_packet_is_counted_as_concealed_when_the_next_one_plays() {
+fn lost_packet_counts_once_the_next_one_plays() {
     let mut bench = Bench::new();
     (0..20).filter(|n| *n != 10).for_each(|n| bench.send(n, 0));
-    let told = bench.slots(20);
-    assert!(told.contains("8 9 ~ 11 12"), "{told}");
+    let played = bench.slots(20);
+    assert!(played.contains("8 9 ~ 11 12"), "{played}");
     assert_eq!(bench.concealed_slots(), 1);
 }
 
 #[test]
-fn silence_of_the_sender_is_not_concealment() {
+fn silence_is_not_counted_as_concealment() {
     let mut bench = Bench::new();
     bench.send(0, 0);
     bench.slots(50);
-    // Its sequence number follows on, its timestamp tells of the pause.
+    // The sequence number continues; the timestamp shows the pause.
     bench.send_at(bench.start + SLOT * 50, 1, 50);
-    let told = bench.slots(4);
-    assert!(told.contains("50"), "{told}");
+    let played = bench.slots(4);
+    assert!(played.contains("50"), "{played}");
     assert_eq!(bench.concealed_slots(), 0);
 }
 
 #[test]
-fn a_late_packet_is_dropped_and_what_it_should_have_filled_was_concealed() {
+fn late_packet_is_dropped_and_its_slot_concealed() {
     let mut bench = Bench::new();
     let n = bench.calm_down();
     for (n, late_ms) in [(n, 0), (n + 1, 60), (n + 2, 0), (n + 3, 0), (n + 4, 0)] {
         bench.send(n, late_ms);
     }
-    let told = bench.slots(5);
-    assert!(told.contains("900 ~ 902"), "{told}");
+    let played = bench.slots(5);
+    assert!(played.contains("900 ~ 902"), "{played}");
     assert_eq!((bench.stats().late, bench.concealed_slots()), (1, 1));
 }
 
 #[test]
-fn a_lost_packet_in_a_pause_counts_as_one_and_not_as_the_pause() {
+fn lost_packet_in_a_pause_counts_as_one() {
     let mut bench = Bench::new();
     bench.send(0, 0);
     bench.slots(60);
@@ -186,52 +186,52 @@ fn a_lost_packet_in_a_pause_counts_as_one_and_not_as_the_pause() {
 }
 
 #[test]
-fn a_talkspurt_whose_first_packet_is_late_is_heard_from_its_beginning() {
+fn talkspurt_with_late_first_packet_plays_from_its_start() {
     let mut bench = Bench::new();
     let n = bench.calm_down();
     bench.slots(50);
-    // Due in the slot that holds it at 23 ms, and here 60 ms late.
+    // 60 ms later than the 23 ms after which it is due.
     bench.send_at(bench.start + SLOT * (n as u32 + 50) + 60 * MS, n, n + 50);
-    let told = bench.slots(6);
-    assert!(told.contains("950"), "{told}");
+    let played = bench.slots(6);
+    assert!(played.contains("950"), "{played}");
     assert_eq!((bench.stats().late, bench.concealed_slots()), (0, 0));
 }
 
 #[test]
-fn of_a_burst_at_the_start_only_what_is_live_is_played() {
+fn only_the_live_part_of_an_initial_burst_plays() {
     let mut bench = Bench::new();
     let burst_at = bench.start + SLOT;
     (0..100).for_each(|n| bench.send_at(burst_at, n, n));
     (100..110).for_each(|n| bench.send_at(burst_at + SLOT * (n - 99) as u32, n, n));
-    let told = bench.slots(8);
-    assert!(told.contains("98 99 100 101"), "{told}");
-    assert!(!told.contains("95"), "{told}");
+    let played = bench.slots(8);
+    assert!(played.contains("98 99 100 101"), "{played}");
+    assert!(!played.contains("95"), "{played}");
 }
 
 #[test]
-fn a_permanent_change_of_the_way_is_followed_within_200_ms_of_late_packets() {
+fn permanent_transit_change_is_followed_within_200_ms() {
     let mut bench = Bench::new();
     let n = bench.calm_down();
-    let mut told = Vec::new();
+    let mut played = Vec::new();
     for n in n..n + 20 {
-        // Everything is 500 ms later from now on, in the buffer just before its slot.
+        // From now on everything comes 500 ms later, just before its slot.
         bench.send_at(bench.due, n, n - 25);
-        told.push(bench.slot());
+        played.push(bench.slot());
     }
-    let heard_again = told
+    let last_gap = played
         .iter()
         .rposition(|slot| slot.contains(['~', '-']))
         .unwrap();
-    assert!(heard_again <= 12, "{told:?}");
+    assert!(last_gap <= 12, "{played:?}");
     assert!(
         bench.target_ms() < 30.0,
-        "it is no jitter: {}",
+        "a step is not jitter: {}",
         bench.target_ms()
     );
 }
 
 #[test]
-fn a_storm_makes_the_delay_grow_at_once_and_calm_makes_it_shrink() {
+fn delay_grows_at_once_in_a_storm_and_shrinks_after() {
     let mut bench = Bench::new();
     let n = bench.calm_down();
     (n..n + 250).for_each(|n| bench.send(n, (n * 7 % 12) as u32 * 10));
@@ -254,11 +254,11 @@ fn a_storm_makes_the_delay_grow_at_once_and_calm_makes_it_shrink() {
 }
 
 #[test]
-fn one_stall_is_no_reason_for_a_longer_delay_and_many_are() {
+fn only_repeated_stalls_lengthen_the_delay() {
     let mut bench = Bench::new();
     let mut n = bench.calm_down();
     let mut stall = |bench: &mut Bench, seconds: i64| {
-        // 150 ms in which nothing comes, and then all of it.
+        // Nothing comes for 150 ms, then everything at once.
         (n..n + 50 * seconds).for_each(|m| bench.send(m, ((7 - (m - n)).max(0) * 20) as u32));
         n += 50 * seconds;
         bench.slots(50 * seconds as usize);
@@ -270,7 +270,7 @@ fn one_stall_is_no_reason_for_a_longer_delay_and_many_are() {
 }
 
 #[test]
-fn a_clock_that_drifts_is_measured_and_its_error_told() {
+fn clock_drift_is_measured_and_reported() {
     for ppm in [1000.0, -1000.0, 20.0] {
         let mut bench = Bench::new();
         for n in 0..2000i64 {
@@ -280,7 +280,7 @@ fn a_clock_that_drifts_is_measured_and_its_error_told() {
         bench.slots(1500);
         let measured = bench.stats().drift * 1e6;
         assert!((measured - ppm).abs() < 5.0, "{ppm}: {measured}");
-        // A slot's worth of drift is all that is off when each slot puts it right.
+        // Every slot corrects the error, so one slot's drift is all that remains.
         assert!(
             (bench.error - 960.0 * ppm / 1e6).abs() < 1.5,
             "{ppm}: {}",
@@ -290,7 +290,7 @@ fn a_clock_that_drifts_is_measured_and_its_error_told() {
     }
 }
 
-/// Every tenth packet is lost; the one two later carries it again.
+/// Sends packets of which every tenth is lost; the second one after it carries it again.
 fn send_with_redundancy(bench: &mut Bench, from: i64, to: i64) {
     for n in from..to {
         let arrival = bench.start + SLOT * n as u32;
@@ -313,7 +313,7 @@ fn send_with_redundancy(bench: &mut Bench, from: i64, to: i64) {
 }
 
 #[test]
-fn lost_packets_make_the_delay_long_enough_for_what_carries_them_again() {
+fn losses_make_the_delay_cover_redundancy() {
     let mut bench = Bench::new();
     send_with_redundancy(&mut bench, 0, 1000);
     assert!(
@@ -329,7 +329,7 @@ fn lost_packets_make_the_delay_long_enough_for_what_carries_them_again() {
 }
 
 #[test]
-fn single_losses_on_a_calm_wire_are_learnt_wherever_packets_fall_between_slots() {
+fn single_losses_lengthen_the_delay_at_any_phase() {
     for phase_ms in [0, 4, 8, 12, 16, 19] {
         let mut bench = Bench::new();
         bench.due += MS * phase_ms;
@@ -359,7 +359,7 @@ fn single_losses_on_a_calm_wire_are_learnt_wherever_packets_fall_between_slots()
 }
 
 #[test]
-fn what_is_there_already_is_not_played_twice() {
+fn redundant_copies_are_not_played_twice() {
     let mut bench = Bench::new();
     bench.send(0, 0);
     bench.slot();
@@ -378,7 +378,7 @@ fn what_is_there_already_is_not_played_twice() {
 }
 
 #[test]
-fn skipped_slots_leave_the_delay_as_it_was() {
+fn skipped_slots_do_not_change_the_delay() {
     let mut bench = Bench::new();
     bench.calm_down();
     (900..940).for_each(|n| bench.send(n, 0));
@@ -397,7 +397,7 @@ fn skipped_slots_leave_the_delay_as_it_was() {
 }
 
 #[test]
-fn memory_is_bounded() {
+fn queue_memory_is_bounded() {
     let mut bench = Bench::new();
     (0..10_000).for_each(|n| bench.send_at(bench.start, n, n));
     bench.deliver();

@@ -192,7 +192,7 @@ impl Transit {
 mod tests {
     use super::*;
 
-    /// Packets every 20 ms by a clock that is fast by `drift`; the lateness of each is `late(n)`.
+    /// Sends packets every 20 ms by a clock that is fast by `drift`, each with lateness `late(n)`.
     fn run(
         transit: &mut Transit,
         from: u32,
@@ -208,13 +208,13 @@ mod tests {
         last
     }
 
-    /// 0 to 1, scattered.
+    /// Returns a scattered number from 0 to 1.
     fn scatter(n: u32) -> f64 {
         f64::from(n.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
     }
 
     #[test]
-    fn a_drift_is_measured_through_jitter() {
+    fn drift_is_measured_through_jitter() {
         for drift in [0.0, 50e-6, -500e-6, 1000e-6, -1000e-6] {
             let mut transit = Transit::default();
             run(&mut transit, 0, 3500, drift, |n| {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn lateness_is_counted_from_the_fastest_packet() {
+    fn lateness_is_relative_to_the_fastest_packet() {
         let mut transit = Transit::default();
         let late = run(
             &mut transit,
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn another_way_is_known_after_a_few_seconds_and_is_no_drift() {
+    fn path_changes_are_not_taken_for_drift() {
         let mut transit = Transit::default();
         run(&mut transit, 0, 2000, 0.0, |_| 0.0);
         run(&mut transit, 2000, 2400, 0.0, |_| 1440.0);
@@ -250,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_fills_for_a_while_is_no_drift_for_ever() {
+    fn filling_queue_distorts_the_drift_only_briefly() {
         let mut transit = Transit::default();
-        // 1.4 ms more in every second of the first 20.
+        // The queue grows by 1.4 ms per second for 20 s.
         let filling = |n: u32| 1.4 * f64::from(n.min(1000)) * 0.02 * 48.0;
         run(&mut transit, 0, 1000, 0.0, filling);
         assert!(transit.drift() < -1000e-6, "{}", transit.drift());
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_pause_the_way_is_measured_anew() {
+    fn transit_is_measured_again_after_a_long_pause() {
         let mut transit = Transit::default();
         run(&mut transit, 0, 100, 0.0, |_| 0.0);
         assert!(run(&mut transit, 50_000, 50_001, 0.0, |_| 700.0).abs() < 1e-6);

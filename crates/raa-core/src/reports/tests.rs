@@ -26,7 +26,7 @@ fn home() -> SocketAddr {
 
 /// The contents of one report.
 #[derive(Debug, Clone)]
-struct Said {
+struct Received {
     after: Duration,
     to: SocketAddr,
     bytes: usize,
@@ -41,7 +41,7 @@ struct Bench {
     now: Instant,
     sequence_number: u16,
     timestamp: u32,
-    said: Vec<Said>,
+    received: Vec<Received>,
 }
 
 impl Bench {
@@ -63,7 +63,7 @@ impl Bench {
             now: start,
             sequence_number: 0,
             timestamp: 0,
-            said: Vec::new(),
+            received: Vec::new(),
         }
     }
 
@@ -117,7 +117,8 @@ impl Bench {
             let Output::Send { to, datagram } = output else {
                 continue;
             };
-            self.said.push(read(self.now - self.start, to, &datagram));
+            self.received
+                .push(read(self.now - self.start, to, &datagram));
         }
     }
 
@@ -133,12 +134,12 @@ impl Bench {
     }
 
     /// Sends audio until the next report.
-    fn talk_to_report(&mut self) -> Said {
-        let known = self.said.len();
+    fn talk_to_report(&mut self) -> Received {
+        let known = self.received.len();
         for _ in 0..500 {
             self.talk(1);
-            if self.said.len() > known {
-                return self.said[known].clone();
+            if self.received.len() > known {
+                return self.received[known].clone();
             }
         }
         panic!("no report in 10 s");
@@ -168,11 +169,11 @@ fn sender_report(ssrc: u32, middle: u32, echo: Option<TimeEcho>) -> Vec<u8> {
     datagram
 }
 
-fn read(after: Duration, to: SocketAddr, datagram: &[u8]) -> Said {
-    let (mut said, mut reference_time, mut cname) = (None, 0, Vec::new());
+fn read(after: Duration, to: SocketAddr, datagram: &[u8]) -> Received {
+    let (mut block, mut reference_time, mut cname) = (None, 0, Vec::new());
     rtcp::parse(datagram, |item| match item {
         Item::ReceptionReport { from, report } => {
-            assert_eq!((from, said.replace(report)), (MIX_SSRC, None));
+            assert_eq!((from, block.replace(report)), (MIX_SSRC, None));
         }
         Item::ReferenceTime { ssrc, ntp } => {
             (_, reference_time) = (assert_eq!(ssrc, MIX_SSRC), ntp)
@@ -182,11 +183,11 @@ fn read(after: Duration, to: SocketAddr, datagram: &[u8]) -> Said {
     })
     .unwrap();
     assert_eq!(cname, b"raa-12345678");
-    Said {
+    Received {
         after,
         to,
         bytes: datagram.len(),
-        report: said.unwrap(),
+        report: block.unwrap(),
         reference_time,
     }
 }
@@ -195,17 +196,17 @@ fn read(after: Duration, to: SocketAddr, datagram: &[u8]) -> Said {
 fn first_report_is_immediate_later_ones_random() {
     let mut bench = Bench::greeted();
     bench.play();
-    assert_eq!(bench.said.len(), 1);
+    assert_eq!(bench.received.len(), 1);
     bench.talk(50 * 600);
     let gaps: Vec<_> = bench
-        .said
+        .received
         .windows(2)
         .map(|pair| (pair[1].after - pair[0].after).as_secs_f64())
         .collect();
     assert!(gaps.iter().all(|gap| (2.5..7.53).contains(gap)), "{gaps:?}");
     let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
     assert!((4.5..5.5).contains(&mean), "{mean}");
-    assert!(bench.said.iter().all(|said| said.to == home()));
+    assert!(bench.received.iter().all(|report| report.to == home()));
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn loss_is_reported_since_last_report_and_start() {
     bench.talk(30);
     let lossy = bench.talk_to_report();
     // All but ten packets have arrived since the first report.
-    let slots = (lossy.after - bench.said[0].after).as_millis() as i64 / 20;
+    let slots = (lossy.after - bench.received[0].after).as_millis() as i64 / 20;
     let expected = 10 * 256 / (slots + 10);
     assert_eq!(
         (
@@ -245,9 +246,9 @@ fn duplicates_count_as_arrived() {
         bench.play();
     }
     bench.lose(5);
-    let said = bench.talk_to_report();
+    let report = bench.talk_to_report();
     assert_eq!(
-        (said.report.fraction_lost, said.report.cumulative_lost),
+        (report.report.fraction_lost, report.report.cumulative_lost),
         (0, -15)
     );
 }
@@ -259,7 +260,7 @@ fn highest_sequence_number_counts_wraps() {
     bench.sound(home());
     bench.report(home(), SECOND);
     bench.play();
-    assert_eq!(bench.said[0].report.highest_sequence, 0xfffe);
+    assert_eq!(bench.received[0].report.highest_sequence, 0xfffe);
     bench.talk(2);
     let highest = bench.talk_to_report().report.highest_sequence;
     let newest = bench.sequence_number.wrapping_sub(1);
@@ -277,7 +278,7 @@ fn jitter_has_timestamp_units() {
         bench.now -= taken;
         bench.play();
     }
-    let jitter = bench.said.last().unwrap().report.jitter;
+    let jitter = bench.received.last().unwrap().report.jitter;
     assert!((470..=480).contains(&jitter), "{jitter}");
 }
 
@@ -285,12 +286,12 @@ fn jitter_has_timestamp_units() {
 fn senders_clock_returns_with_its_delay() {
     let mut bench = Bench::greeted();
     bench.play();
-    let report = bench.said[0].report;
+    let report = bench.received[0].report;
     assert_eq!(report.ssrc, SSRC);
     assert_eq!(report.last_sender_report, SECOND);
     assert_eq!(report.delay_since_last_sender_report, SECOND / 50);
     // 1000 s after the Unix epoch, plus a slot.
-    let clock = bench.said[0].reference_time;
+    let clock = bench.received[0].reference_time;
     assert_eq!(clock >> 32, 2_208_988_800 + 1000);
     assert_eq!(clock & 0xffff_ffff, (1 << 32) / 50);
 
@@ -305,7 +306,7 @@ fn senders_clock_returns_with_its_delay() {
     twin.sound(home());
     twin.report(home(), u32::MAX);
     twin.play();
-    let report = twin.said[1].report;
+    let report = twin.received[1].report;
     assert_eq!(report.last_sender_report, u32::MAX);
     assert_eq!(report.delay_since_last_sender_report, SECOND / 50);
 }
@@ -316,7 +317,7 @@ fn sender_without_clock_gets_zero() {
     bench.sound(home());
     bench.report(home(), 0);
     bench.play();
-    let report = bench.said[0].report;
+    let report = bench.received[0].report;
     assert_eq!(
         (
             report.last_sender_report,
@@ -336,13 +337,13 @@ fn reports_stop_with_audio_or_sender_reports() {
         }
         bench.play();
     }
-    assert_eq!(bench.said.len(), 1, "no sound came");
+    assert_eq!(bench.received.len(), 1, "no sound came");
     bench.talk_to_report();
     for _ in 0..50 * 60 {
         bench.sound(home());
         bench.play();
     }
-    let last = bench.said.last().unwrap().after;
+    let last = bench.received.last().unwrap().after;
     let silent = bench.now - bench.start - last;
     assert!(silent > Duration::from_secs(30), "{silent:?}");
     bench.talk_to_report();
@@ -352,13 +353,13 @@ fn reports_stop_with_audio_or_sender_reports() {
 fn echo_of_the_servers_clock_gives_round_trip() {
     let mut bench = Bench::greeted();
     bench.play();
-    let heard = bench.said[0].clone();
+    let last_report = bench.received[0].clone();
     assert_eq!(bench.round_trip(), None);
     // 60 ms to the client, held there for 1.25 s, 90 ms back.
     bench.now += Duration::from_millis(60 + 1250 + 90);
     let echo = TimeEcho {
         ssrc: MIX_SSRC,
-        last: ntp::middle(heard.reference_time),
+        last: ntp::middle(last_report.reference_time),
         delay: ntp::short(Duration::from_millis(1250)),
     };
     let wrong = [

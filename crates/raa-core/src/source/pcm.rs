@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn from_any_fraction_one_slot_leads_back_to_a_copy() {
+    fn one_slot_returns_from_any_fraction_to_copying() {
         for n in 0..1000 {
             let mut pcm = Pcm {
                 fraction: f64::from(n) / 1000.0,

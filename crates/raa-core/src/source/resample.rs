@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn tones_pass_whole() {
+    fn tones_keep_their_level() {
         for ratio in [0.999, 1.0, 1.0005] {
             check(100.0, ratio, 0.0005);
             check(1000.0, ratio, 0.0005);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gets_louder_than_the_loudest_sample_may_be() {
+    fn output_is_clamped() {
         let worst = KERNELS[PHASES / 2].map(|weight| CLAMP.copysign(weight));
         let mut out = [0.0];
         read(&worst, 0.5, 1.0, &mut out);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_fraction_it_is_a_copy() {
+    fn whole_positions_are_copied() {
         let pcm: Vec<f32> = (0..1000).map(|n| tone(1234.0, n as f64)).collect();
         let mut out = [0.0; 960];
         read(&pcm, 0.0, 1.0, &mut out);

@@ -1,4 +1,4 @@
-//! One source slot by slot: what is heard of its packets.
+//! One source, slot by slot: packets in, sound out.
 
 use super::*;
 use crate::SLOT;
@@ -57,7 +57,7 @@ impl Bench {
     /// The slot's tone, and on to the next slot.
     fn encode_tone(&mut self) -> Vec<u8> {
         let pcm = std::array::from_fn(|i| {
-            // A period of 48 samples, whose sine is as exact after an hour.
+            // A period of 48 samples, so that the sine stays exact for hours.
             let turn = ((self.slot as usize * SLOT_SAMPLES + i) % 48) as f32 / 48.0;
             0.25 * (turn * std::f32::consts::TAU).sin()
         });
@@ -90,16 +90,16 @@ fn peak(pcm: &[f32]) -> f32 {
 }
 
 #[test]
-fn concealment_fades_to_silence_without_a_step() {
+fn concealment_fades_to_silence() {
     let mut bench = Bench::new();
     bench.run_tone(50);
-    let heard: Vec<f32> = (0..10).filter_map(|_| bench.play()).flatten().collect();
-    // 39 ms still wait and 100 ms are concealed, which ends in the eighth slot.
-    assert_eq!(heard.len(), 8 * SLOT_SAMPLES);
-    assert!(peak(&heard[..2 * SLOT_SAMPLES]) > 0.2);
-    assert!(peak(&heard[heard.len() - 100..]) < 0.01);
+    let sound: Vec<f32> = (0..10).filter_map(|_| bench.play()).flatten().collect();
+    // 39 ms are left and 100 ms are concealed, which ends in the eighth slot.
+    assert_eq!(sound.len(), 8 * SLOT_SAMPLES);
+    assert!(peak(&sound[..2 * SLOT_SAMPLES]) > 0.2);
+    assert!(peak(&sound[sound.len() - 100..]) < 0.01);
     // The largest step of a 1 kHz sine of 0.25 is 0.033.
-    let step = heard
+    let step = sound
         .windows(2)
         .map(|w| (w[1] - w[0]).abs())
         .fold(0.0, f32::max);
@@ -107,7 +107,7 @@ fn concealment_fades_to_silence_without_a_step() {
 }
 
 #[test]
-fn a_talkspurt_is_whole_from_its_first_packet() {
+fn talkspurt_is_complete_from_its_first_packet() {
     let mut bench = Bench::new();
     bench.run_tone(50);
     (0..100).for_each(|_| _ = bench.play());
@@ -126,7 +126,7 @@ fn a_talkspurt_is_whole_from_its_first_packet() {
     let sounding = onset.iter().position(|x| x.abs() > 0.01).unwrap();
     assert!(
         peak(&onset[sounding..sounding + SLOT_SAMPLES / 2]) > 0.2,
-        "the onset is heard from its beginning"
+        "the onset plays from its start"
     );
     assert_eq!(bench.source.stats().concealed, 0);
 }
@@ -145,10 +145,10 @@ fn keep_alives_in_silence_are_silent() {
 }
 
 #[test]
-fn a_cut_of_the_delay_does_not_click() {
+fn shortening_leaps_do_not_click() {
     let mut bench = Bench::new();
     bench.run_tone(50);
-    // The way becomes 200 ms shorter: ten packets come at once.
+    // The transit time drops by 200 ms: ten packets come at once.
     for _ in 0..10 {
         bench.send_tone();
         bench.slot += 1;
@@ -169,8 +169,8 @@ fn a_cut_of_the_delay_does_not_click() {
     assert_eq!(bench.source.stats().concealed, 0);
 }
 
-/// Whatever moves the delay, a tone stays a tone: no step between two samples is larger than its
-/// own steepest one by much.
+/// Checks that a tone stays smooth while the delay changes: no step between two samples is much
+/// larger than the tone's own largest.
 #[track_caller]
 fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f64, to_ms: f64) {
     let mut bench = Bench::new();
@@ -194,7 +194,7 @@ fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f
         {
             out.fill(0.0);
         }
-        // The attack of the tone itself is steeper.
+        // The tone's own attack is steeper.
         if slot > 20 {
             for x in out {
                 largest_step = largest_step.max((x - last.replace(x).unwrap_or(x)).abs());
@@ -213,7 +213,7 @@ fn check_smooth(what: &str, late_ms: impl Fn(u32) -> f64, tempo: f64, from_ms: f
 }
 
 #[test]
-fn the_delay_changes_without_a_click() {
+fn delay_changes_do_not_click() {
     check_smooth("calm", |_| 0.0, 1.0, 20.0, 25.0);
     check_smooth("fast clock", |_| 0.0, 1.0 / 1.001, 20.0, 25.0);
     check_smooth("slow clock", |_| 0.0, 1.001, 20.0, 25.0);
@@ -222,13 +222,13 @@ fn the_delay_changes_without_a_click() {
 }
 
 #[test]
-fn a_lost_frame_is_taken_from_the_packet_behind_it_that_carries_it_in_band() {
+fn in_band_fec_repairs_lost_frames() {
     let mut encoder = speech_encoder();
     let mut bench = Bench::new();
     let mut with_fec = 0;
     for n in 0..200u32 {
         let pcm: [f32; SLOT_SAMPLES] = std::array::from_fn(|i| {
-            // A buzz of 160 Hz that swells and fades: as much of a voice as SILK needs.
+            // A buzz of 160 Hz that swells and fades, which is voice enough for SILK.
             let sample = n as usize * SLOT_SAMPLES + i;
             let swell = (sample % 9600) as f32 / 9600.0;
             0.4 * swell * ((sample % 300) as f32 / 300.0 - 0.5)
@@ -249,7 +249,7 @@ fn a_lost_frame_is_taken_from_the_packet_behind_it_that_carries_it_in_band() {
     assert!(stats.repaired >= 8, "{stats:?}");
 }
 
-/// As a foreign sender of speech sets its own up.
+/// Creates an encoder with a foreign speech sender's settings.
 fn speech_encoder() -> opusic_c::Encoder {
     use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate, Signal};
     let mut encoder =
@@ -262,7 +262,7 @@ fn speech_encoder() -> opusic_c::Encoder {
 }
 
 #[test]
-fn sources_that_are_too_late_at_once_are_put_right_in_turns() {
+fn late_sources_shorten_in_turns() {
     const SOURCES: u32 = 48;
     let mut tone = Bench::new();
     let mut benches: Vec<Bench> = (0..SOURCES)
@@ -271,7 +271,7 @@ fn sources_that_are_too_late_at_once_are_put_right_in_turns() {
             ..Bench::new()
         })
         .collect();
-    // After the first ten seconds less delay will do, for all of them.
+    // After the first ten seconds all of them need less delay.
     let shortened: Vec<usize> = (0..700)
         .map(|_| {
             let payload = tone.encode_tone();

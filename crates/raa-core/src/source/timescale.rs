@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_is_the_same_tone_afterwards() {
+    fn tones_keep_their_pitch() {
         for pitch_hz in [150.0, 440.0, 997.0, 3000.0] {
             let dry = tone(pitch_hz, 2400);
             for (what, work) in [
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_unlike_is_left_alone_unless_it_must_be() {
+    fn dissimilar_places_are_joined_only_by_force() {
         let dry = noise(2400);
         let mut pcm = dry.clone();
         assert_eq!(shorten(&mut pcm, 0, MAX_LAG, false), 0);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_sound_and_too_small_a_limit_change_nothing() {
+    fn short_sound_and_small_limits_change_nothing() {
         let mut pcm = tone(440.0, OVERLAP + MIN_LAG - 1);
         assert_eq!(shorten(&mut pcm, 0, MAX_LAG, true), 0);
         assert_eq!(lengthen(&mut pcm, 0, MAX_LAG, true), 0);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_is_cut_as_far_as_wanted() {
+    fn quiet_sound_is_cut_to_the_limit() {
         let mut pcm = vec![0.0; 2400];
         assert_eq!(shorten(&mut pcm, 0, 500, false), 500);
     }

@@ -66,10 +66,10 @@ fn both_sides_measure_the_round_trip() {
             sender.handle_rtcp(bench.now, Duration::ZERO, &datagram);
         }
     }
-    let told = sender.stats();
-    for trip in [bench.round_trip(), told.round_trip] {
+    let stats = sender.stats();
+    for trip in [bench.round_trip(), stats.round_trip] {
         let off = trip.unwrap().as_secs_f64() - (THERE + BACK).as_secs_f64();
         assert!(off.abs() < 0.0001, "{trip:?}");
     }
-    assert_eq!(told.reception, Reception::Good);
+    assert_eq!(stats.reception, Reception::Good);
 }

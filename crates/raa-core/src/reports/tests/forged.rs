@@ -9,7 +9,7 @@ fn sender_reports_without_audio_get_no_answer() {
         bench.report(home(), SECOND);
         bench.play();
     }
-    assert_eq!(bench.said.len(), 0);
+    assert_eq!(bench.received.len(), 0);
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn other_addresses_get_no_reports() {
             bench.report(elsewhere, SECOND);
             bench.play();
         }
-        assert_eq!(bench.said.len(), 0, "{elsewhere}");
+        assert_eq!(bench.received.len(), 0, "{elsewhere}");
     }
 }
 
@@ -47,7 +47,7 @@ fn internal_sources_get_no_reports() {
         }
         bench.play();
     }
-    assert_eq!(bench.said.len(), 0);
+    assert_eq!(bench.received.len(), 0);
 }
 
 #[test]
@@ -66,10 +66,10 @@ fn forged_flood_is_never_amplified() {
             sent += report.len();
         }
         bench.play();
-        let answered: usize = bench.said.iter().map(|said| said.bytes).sum();
+        let answered: usize = bench.received.iter().map(|report| report.bytes).sum();
         assert!(answered <= sent, "{answered} bytes for {sent}");
     }
-    assert_eq!(bench.said.len(), 1, "reports alone keep nothing going");
+    assert_eq!(bench.received.len(), 1, "reports alone keep nothing going");
 }
 
 #[test]
@@ -89,12 +89,12 @@ fn report_waits_for_enough_received_bytes() {
     let mut sent = tiny(&mut bench, &mut number) + 28;
     bench.take(home(), &sender_report(SSRC, SECOND, None)[..28]);
     bench.play();
-    while bench.said.is_empty() {
+    while bench.received.is_empty() {
         assert!(sent < 200, "no report for {sent} bytes");
         sent += tiny(&mut bench, &mut number);
         bench.play();
     }
-    let len = bench.said[0].bytes;
+    let len = bench.received[0].bytes;
     assert!((len..len + 13).contains(&sent), "{len} bytes for {sent}");
 }
 
@@ -132,7 +132,7 @@ fn no_report_follows_a_goodbye() {
     // A packet that the goodbye has overtaken.
     bench.sound(home());
     (0..1000).for_each(|_| bench.play());
-    assert_eq!(bench.said.len(), 0);
+    assert_eq!(bench.received.len(), 0);
     bench.talk_to_report();
 }
 
@@ -145,8 +145,8 @@ fn moved_sender_must_report_again() {
         bench.sound(moved);
         bench.play();
     }
-    assert_eq!(bench.said.len(), 1);
+    assert_eq!(bench.received.len(), 1);
     bench.report(moved, SECOND);
     bench.play();
-    assert_eq!((bench.said.len(), bench.said[1].to), (2, moved));
+    assert_eq!((bench.received.len(), bench.received[1].to), (2, moved));
 }
