@@ -21,7 +21,7 @@ const RATES: RangeInclusive<u32> = 1000..=768_000;
 /// Samples that the resampler produces at a time: 10 ms, the packet length of most devices.
 const CHUNK: usize = 480;
 
-/// See the module's text.
+/// A converter to 48 kHz mono.
 pub(super) struct Mono {
     channels: usize,
     /// `None` when the input is at 48 kHz already.

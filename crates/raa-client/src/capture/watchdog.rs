@@ -70,7 +70,7 @@ impl CaptureFault {
     }
 }
 
-/// See the module's text.
+/// The state of the watched capture.
 pub(super) struct Watchdog {
     method: CaptureMethod,
     opened: Instant,
