@@ -167,7 +167,8 @@ impl<'a> Capturing<'a> {
         };
         let end = session.run(opened);
         if let (End::Failed(failed), CaptureMethod::ProcessLoopback) = (&end, method) {
-            self.process_loopback.note_end(failed, &mut self.report);
+            self.process_loopback
+                .note_end(&failed.trouble, failed.age, &mut self.report);
         }
         end
     }

@@ -11,7 +11,6 @@ use super::super::retry::{Cooldown, RetryWhen};
 use super::super::{PcmInbox, SenderEnded};
 use super::activation::Activation;
 use super::report::Report;
-use super::session::Failed;
 use super::stream::Stream;
 use crate::status::CaptureTrouble;
 
@@ -51,13 +50,18 @@ impl ProcessLoopback {
         }
     }
 
-    /// Takes note of its failure while it was in use.
-    pub(super) fn note_end(&mut self, failed: &Failed, report: &mut Report) {
+    /// Takes note of its failure after it was in use for `age`.
+    pub(super) fn note_end(
+        &mut self,
+        trouble: &CaptureTrouble,
+        age: Duration,
+        report: &mut Report,
+    ) {
         let now = Instant::now();
-        let is_faulty = matches!(failed.trouble, CaptureTrouble::Fault(_));
-        self.cooldown.note_end(now, failed.age, is_faulty);
+        let is_faulty = matches!(trouble, CaptureTrouble::Fault(_));
+        self.cooldown.note_end(now, age, is_faulty);
         if !self.cooldown.is_over(now) {
-            report.note_process_loopback(Some(failed.trouble.clone()));
+            report.note_process_loopback(Some(trouble.clone()));
         }
     }
 
