@@ -1,13 +1,13 @@
-//! One accepted TCP connection: its peer, and its place among the connections the server allows.
+//! An accepted TCP connection: its peer, and its share of the limit of connections.
 //!
-//! A connection keeps its place while any part of the server holds it, also after it has left
-//! HTTP for a WebSocket.
+//! Always: a connection counts towards the limit until the last part of the server drops it, even
+//! after it has left HTTP for a WebSocket.
 
 use std::net::SocketAddr;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// One accepted TCP connection. It counts towards the limit of connections until it is dropped.
+/// An accepted TCP connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
@@ -15,7 +15,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Holds `permit` for as long as the connection is used.
+    /// Keeps `permit` until the connection is dropped.
     pub(crate) fn new(peer: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
         Self {
             peer,

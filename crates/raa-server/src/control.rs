@@ -1,8 +1,8 @@
-//! Where an operator's commands are carried out, one after the other.
+//! Carries out operators' commands, one after the other.
 //!
-//! A change is stored first and heard after: what the API has confirmed survives kill -9, and
-//! what the disk refused is not heard either. Always: store and engine agree when the control is
-//! free; a command that has begun is finished even if who asked has gone.
+//! A change is stored first and applied afterwards: a confirmed change survives kill -9, and a
+//! change that the disk refused is not applied either. Always: store and engine agree between two
+//! commands; a command that has begun is finished even if the client that sent it has gone.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,17 +17,17 @@ use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
 use crate::store::{LastSeen, Store, StoreError};
 
-/// An engine that lives applies a command within a slot.
+/// Longest wait for the engine, which normally applies a command within a slot.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
 
-/// What an operator wants changed; `None` stays as it is.
+/// A change to a client's settings; a field that is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Change {
-    /// A new name; `Some(None)` is the sender's own again.
+    /// New name; `Some(None)` restores the name that the sender reports.
     pub(crate) name: Option<Option<Name>>,
-    /// A new volume.
+    /// New volume.
     pub(crate) volume: Option<Volume>,
-    /// Muted or not.
+    /// New mute state.
     pub(crate) muted: Option<bool>,
 }
 
@@ -41,36 +41,36 @@ impl Change {
     }
 }
 
-/// Why a command was not carried out; then nothing has changed.
+/// Why a command was not carried out. Nothing has changed in this case.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ControlError {
-    /// No such client.
-    #[error("no client has the id {0}")]
+    /// There is no such client.
+    #[error("there is no client with the id {0}")]
     Unknown(ClientId),
-    /// Only offline clients can be forgotten.
-    #[error("client {0} is connected, only offline clients can be deleted")]
+    /// The client is connected, so it can't be deleted.
+    #[error("client {0} is connected; only offline clients can be deleted")]
     Connected(ClientId),
-    /// The disk refused it.
-    #[error("the change cannot be kept, so it was not made: {0}")]
-    NotKept(#[from] StoreError),
-    /// No sound is being made, so nothing can be changed in it.
-    #[error("the audio engine does not answer")]
+    /// The disk refused the change.
+    #[error("the change was not made because it cannot be stored: {0}")]
+    NotStored(#[from] StoreError),
+    /// The engine is stalled or stopping.
+    #[error("the audio engine does not respond")]
     Unavailable,
 }
 
-/// See the module's text.
+/// The only way to change clients. Clones share one queue of commands.
 #[derive(Clone)]
 pub(crate) struct Control(Arc<Inner>);
 
 struct Inner {
     engine: EngineHandle,
     store: Store,
-    /// Held from reading the old state to having written the new one.
+    /// Held from reading the old state until the new one is applied.
     turn: Mutex<()>,
 }
 
 impl Control {
-    /// The only way to change anything in `engine` and `store`.
+    /// Controls `engine` and `store`, which nothing else may change.
     pub(crate) fn new(engine: EngineHandle, store: Store) -> Self {
         Self(Arc::new(Inner {
             engine,
@@ -79,7 +79,7 @@ impl Control {
         }))
     }
 
-    /// Changes a client's settings and returns a snapshot that shows it.
+    /// Changes a client's settings and returns a snapshot that shows the change.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -92,7 +92,7 @@ impl Control {
         finish(async move { inner.change(id, change).await }).await
     }
 
-    /// Forgets an offline client.
+    /// Deletes an offline client.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -101,22 +101,22 @@ impl Control {
         finish(async move { inner.forget(id).await }).await
     }
 
-    /// Stores when clients were last heard, for those heard in the last `window`, and drops
-    /// those of `evicted` that nobody has set.
+    /// Stores when clients were last seen, for those seen within the last `window`, and deletes the
+    /// unconfigured ones of `evicted`.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk refuses the write.
     pub(crate) async fn save_last_seen(
         &self,
         window: Duration,
         evicted: Vec<u32>,
     ) -> Result<(), StoreError> {
         let _turn = self.0.turn.lock().await;
-        let heard = heard_within(&self.0.engine.snapshot(), window);
-        if heard.is_empty() && evicted.is_empty() {
+        let seen = seen_within(&self.0.engine.snapshot(), window);
+        if seen.is_empty() && evicted.is_empty() {
             return Ok(());
         }
-        self.0.store.save_last_seen(heard, evicted).await
+        self.0.store.save_last_seen(seen, evicted).await
     }
 }
 
@@ -147,7 +147,7 @@ impl Inner {
         self.store.delete(id.0).await?;
         let forgotten = self.command(Command::Forget { ssrc: id.0 }).await;
         if forgotten.is_err() {
-            // It came back in this very moment, so it stays as it was.
+            // The client has just come back, so it keeps its settings.
             self.store.save_settings(id.0, client.settings).await?;
         }
         forgotten
@@ -159,7 +159,7 @@ impl Inner {
         client.ok_or(ControlError::Unknown(id))
     }
 
-    /// Asked before the store is written to, so that the two do not come apart.
+    /// Checks the engine before the store is written to, so that the two keep agreeing.
     fn require_engine(&self) -> Result<(), ControlError> {
         if self.engine.is_healthy() {
             Ok(())
@@ -183,15 +183,15 @@ impl Inner {
     }
 }
 
-/// Runs `work` to its end even if the future that waits for it is dropped, as happens when the
-/// browser that asked closes its connection.
+/// Runs `work` to its end even if the returned future is dropped, as happens when a browser closes
+/// its connection.
 async fn finish<T: Send + 'static>(
     work: impl Future<Output = Result<T, ControlError>> + Send + 'static,
 ) -> Result<T, ControlError> {
     match tokio::spawn(work).await {
         Ok(done) => {
-            if let Err(ControlError::NotKept(reason)) = &done {
-                error!(%reason, "a change was refused because it cannot be kept");
+            if let Err(ControlError::NotStored(reason)) = &done {
+                error!(%reason, "a change was refused because it cannot be stored");
             }
             done
         }
@@ -199,9 +199,9 @@ async fn finish<T: Send + 'static>(
     }
 }
 
-fn heard_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
+fn seen_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
     let now = SystemTime::now();
-    let heard = |client: &ClientView| {
+    let seen = |client: &ClientView| {
         let ago = client.last_packet_ago.filter(|ago| *ago <= window)?;
         let at = now.checked_sub(ago + snapshot.taken.elapsed())?;
         Some(LastSeen {
@@ -210,7 +210,7 @@ fn heard_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
             at,
         })
     };
-    snapshot.clients.iter().filter_map(heard).collect()
+    snapshot.clients.iter().filter_map(seen).collect()
 }
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_leaves_alone_what_it_does_not_name() {
+    fn a_change_keeps_the_other_fields() {
         let old = ClientSettings {
             name: Name::new("Ward 3").ok(),
             volume: Volume::new(50).unwrap(),

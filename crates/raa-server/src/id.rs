@@ -1,31 +1,31 @@
-//! What a client is called in the API: its SSRC as 8 hexadecimal digits.
+//! A client's id in the API: its SSRC as 8 hexadecimal digits.
 //!
-//! The built-in test client alone has a word instead, so that anybody recognises it.
-//! Always: every SSRC has exactly one id, and reading it gives the SSRC back.
+//! Only the built-in test client has a word instead, so that everyone recognises it. Always: every
+//! SSRC has exactly one id, and parsing the id gives the SSRC.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// The built-in test client's SSRC; the network may not use it.
+/// The built-in test client's SSRC. Packets from the network must not use it.
 pub const TEST_MUSIC_SSRC: u32 = 0xb9a7_e570;
 const TEST_MUSIC_ID: &str = "bgmtest0";
 
-/// A client's SSRC as it stands in paths and JSON.
+/// A client's SSRC, shown as the id that paths and JSON use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientId(pub u32);
 
-/// The text is no client's id.
+/// The text is not a client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a client's id is 8 hexadecimal digits, or {TEST_MUSIC_ID}")]
-pub struct NoClientId;
+#[error("a client id is 8 hexadecimal digits, or {TEST_MUSIC_ID}")]
+pub struct InvalidClientId;
 
 impl ClientId {
-    /// Orders as the ids' texts do.
+    /// Returns a number that sorts like the id's text.
     pub fn sort_key(self) -> u64 {
         match self.0 {
-            // Between bfffffff and c0000000.
+            // "bgmtest0" sorts between bfffffff and c0000000.
             TEST_MUSIC_SSRC => 2 * 0xbfff_ffff + 1,
             ssrc => 2 * u64::from(ssrc),
         }
@@ -42,19 +42,19 @@ impl fmt::Display for ClientId {
 }
 
 impl FromStr for ClientId {
-    type Err = NoClientId;
+    type Err = InvalidClientId;
 
-    /// Upper-case digits are taken too: network analysers show them so.
-    fn from_str(text: &str) -> Result<Self, NoClientId> {
+    /// Accepts upper-case digits as well, since network analysers show them.
+    fn from_str(text: &str) -> Result<Self, InvalidClientId> {
         if text == TEST_MUSIC_ID {
             return Ok(Self(TEST_MUSIC_SSRC));
         }
         if text.len() != 8 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(NoClientId);
+            return Err(InvalidClientId);
         }
         u32::from_str_radix(text, 16)
             .map(Self)
-            .map_err(|_| NoClientId)
+            .map_err(|_| InvalidClientId)
     }
 }
 

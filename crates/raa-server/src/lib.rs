@@ -1,8 +1,10 @@
 //! The shell around raa-core: sockets, threads, HTTP and the disk.
 //!
-//! [`run`] is the whole server between two sockets and a stop signal, so tests start as many of
-//! them in one process as they like. Always: when `run` returns, everything it started has ended,
-//! and what operators have set is on the disk.
+//! [`run`] is the whole server, given its sockets and a stop signal, so a test can start several
+//! servers in one process. From the ground up, and without circles: `connection`, `id`, `rate_limit`,
+//! `websocket`, `engine` and `store`; then `control`, `journal` and `outputs`; then `api`, `live` and
+//! `http`. Always: when `run` returns, everything it started has ended, and what operators have set
+//! is on the disk.
 
 mod api;
 pub mod config;
@@ -54,26 +56,26 @@ use outputs::ws::stats::ListenerStats;
 pub use sockets::Sockets;
 use store::StoreThread;
 
-/// How long the end waits for browsers to take their goodbye.
-const GOODBYE_LIMIT: Duration = Duration::from_millis(600);
-/// How long it waits for a disk that may be stuck.
+/// Longest wait for the connections to close when the server stops.
+const CLOSE_LIMIT: Duration = Duration::from_millis(600);
+/// Longest wait for the disk, which may be stuck, when the server stops.
 const DISK_LIMIT: Duration = Duration::from_millis(300);
 
-/// What the server needs beside its sockets.
+/// What the server needs in addition to its sockets.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The keys' values.
+    /// The configuration.
     pub config: Config,
-    /// Where the state is kept.
+    /// The folder that keeps the state.
     pub state_dir: PathBuf,
-    /// Where the page is served from instead of the binary.
+    /// The folder to serve the page from, instead of the files in the binary.
     pub web_dir: Option<PathBuf>,
 }
 
-/// Serves until `stop` is cancelled, or until the engine ends by itself, which is an error.
+/// Serves until `stop` is cancelled.
 ///
 /// # Errors
-/// When the server can't start, or its engine has ended.
+/// When the server can't start, or when its engine has ended by itself.
 pub async fn run(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<()> {
     let (udp, http) = sockets.addresses()?;
     let running = Running::start(setup, sockets, stop.child_token())?;
@@ -90,15 +92,15 @@ pub async fn run(setup: Setup, sockets: Sockets, stop: CancellationToken) -> any
     }
 }
 
-/// Everything that has been started and must be ended.
+/// Everything that was started and must be ended.
 struct Running {
     engine: EngineHandle,
     stop: CancellationToken,
     /// The tasks of all connections.
     connections: TaskTracker,
-    serving: JoinHandle<()>,
-    feeding: JoinHandle<()>,
-    keeping: JoinHandle<()>,
+    accepting: JoinHandle<()>,
+    pushing: JoinHandle<()>,
+    journal: JoinHandle<()>,
     fanout_threads: FanoutThreads,
     engine_thread: EngineThread,
     store_thread: StoreThread,
@@ -127,11 +129,11 @@ impl Running {
             connections: connections.clone(),
         });
         let listener = TcpListener::from_std(sockets.http).context("cannot accept connections")?;
-        let serve = http::accept::run(listener, router, stop.clone(), connections.clone());
+        let accept = http::accept::run(listener, router, stop.clone(), connections.clone());
         Ok(Self {
-            serving: tokio::spawn(serve),
-            feeding: tokio::spawn(live.run()),
-            keeping: tokio::spawn(journal::run(client_events, control, stop.clone())),
+            accepting: tokio::spawn(accept),
+            pushing: tokio::spawn(live.run()),
+            journal: tokio::spawn(journal::run(client_events, control, stop.clone())),
             engine,
             stop,
             connections,
@@ -141,21 +143,21 @@ impl Running {
         })
     }
 
-    /// Says goodbye to everybody, stores a last time, and waits for the threads.
+    /// Closes all connections, stores a last time, and waits for tasks and threads to end.
     async fn end(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.connections.close();
         let fanout = spawn_blocking(move || self.fanout_threads.join());
-        let goodbyes = async { tokio::join!(self.connections.wait(), fanout) };
-        let _ = timeout(GOODBYE_LIMIT, goodbyes).await;
-        // Errors of these are panics, which have been told already.
-        let _ = tokio::join!(self.serving, self.feeding);
-        if timeout(DISK_LIMIT, self.keeping).await.is_err() {
-            warn!("the disk is too slow to store when clients were last heard");
+        let closed = async { tokio::join!(self.connections.wait(), fanout) };
+        let _ = timeout(CLOSE_LIMIT, closed).await;
+        // An error of a task is a panic, which has been logged.
+        let _ = tokio::join!(self.accepting, self.pushing);
+        if timeout(DISK_LIMIT, self.journal).await.is_err() {
+            warn!("the disk is too slow to store when clients were last seen");
         }
         self.engine.shutdown();
         let engine = spawn_blocking(move || self.engine_thread.join()).await?;
-        // A disk that is stuck is left behind; what was confirmed is on it.
+        // The end does not wait for a stuck disk; everything confirmed is on it.
         let _ = timeout(DISK_LIMIT, spawn_blocking(move || self.store_thread.join())).await;
         engine.map_err(|_| anyhow!("the audio engine has panicked"))
     }
@@ -166,7 +168,7 @@ fn engine_config(
     udp: std::net::UdpSocket,
     known: Vec<KnownClient>,
 ) -> EngineConfig {
-    // What was set of the test client is kept while it is switched off, but not shown.
+    // While the test client is switched off, its settings stay stored, but it is not shown.
     let is_shown = |known: &KnownClient| config.test_music || known.ssrc != TEST_MUSIC_SSRC;
     EngineConfig {
         hub: hub_config(config),

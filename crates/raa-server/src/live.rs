@@ -1,8 +1,8 @@
-//! `GET /api/events`: what pages show, pushed: the whole state when it changes and every second,
-//! and the levels ten times a second.
+//! `GET /api/events`: pushes to pages the state, when it changes and every second, and the levels,
+//! ten times a second.
 //!
-//! One task writes each message once, for all connections. Always: a slow connection is given
-//! the latest state when it is ready for one, and never a queue of old ones.
+//! One task builds each message once for all connections. Always: a slow connection gets the newest
+//! state when it is ready to receive, never a queue of old ones.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,31 +29,33 @@ use crate::id::ClientId;
 use crate::outputs::ws::stats::ListenerStats;
 use crate::websocket::{self, End};
 
-/// The state comes this often even when nothing changes; snapshots come every 100 ms.
+/// Time between two states while nothing changes: a second, less half of the 100 ms between two
+/// snapshots.
 const STATE_EVERY: Duration = Duration::from_millis(950);
-/// A command's extra snapshot brings no extra levels.
+/// Shortest time between two levels. It is less than the 100 ms between two snapshots, so only the
+/// extra snapshot after a command brings no levels.
 const LEVELS_EVERY: Duration = Duration::from_millis(80);
 
-/// A message of type `state`: on connect, at once after any change of a client's settings or
-/// status or of the number of listeners, and every second.
+/// A message of type `state`. It is sent on connect, at once when a client's settings or status or
+/// the number of listeners change, and every second.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StateMessage<'a> {
-    /// `state`.
+    /// Always `state`.
     #[schema(example = "state")]
     r#type: &'static str,
-    /// As `GET /api/clients` answers.
+    /// All clients, as in `GET /api/clients`.
     clients: Vec<ClientBody<'a>>,
-    /// As `GET /api/status` answers.
+    /// The server's figures, as in `GET /api/status`.
     status: StatusBody,
 }
 
-/// A message of type `levels`: ten times a second while clients sound.
+/// A message of type `levels`. It is sent ten times a second while clients sound.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LevelsMessage<'a> {
-    /// `levels`.
+    /// Always `levels`.
     #[schema(example = "levels")]
     r#type: &'static str,
-    /// By id, RMS and peak in dBFS of each client that sounds.
+    /// RMS and peak of each sounding client in dBFS, by client id.
     #[schema(
         value_type = std::collections::BTreeMap<String, [f64; 2]>,
         example = json!({"5f0a11c2": [-23.1, -12.0]})
@@ -81,7 +83,7 @@ impl Serialize for Levels<'_> {
     }
 }
 
-/// The way from the engine's snapshots to all connected pages.
+/// Turns the engine's snapshots into messages for all connected pages.
 #[derive(Clone)]
 pub(crate) struct Live(Arc<Inner>);
 
@@ -94,7 +96,7 @@ struct Inner {
 }
 
 impl Live {
-    /// Writes nothing before [`Live::run`].
+    /// Sends nothing to pages until [`Live::run`] is called, except the first state.
     pub(crate) fn new(
         engine: EngineHandle,
         listeners: Arc<ListenerStats>,
@@ -110,7 +112,7 @@ impl Live {
         }))
     }
 
-    /// Writes the messages until the server ends.
+    /// Builds the messages until the server stops.
     pub(crate) async fn run(self) {
         let inner = self.0;
         let mut snapshots = inner.engine.watch();
@@ -119,7 +121,7 @@ impl Live {
         let mut state_at = Instant::now();
         let mut levels_at = state_at;
         loop {
-            // While no page is open, a snapshot is no reason to wake up.
+            // While no page is open, snapshots do not wake this task.
             tokio::select! {
                 () = inner.feed.is_read() => {}
                 () = inner.stop.cancelled() => return,
@@ -161,7 +163,7 @@ impl Inner {
 
     async fn push(&self, socket: &mut WebSocket) -> End {
         let (mut state, mut levels) = self.feed.subscribe();
-        // The feed's own state may be old: nobody writes it while nobody is connected.
+        // The feed's state may be old: it is not updated while no page is connected.
         let mut message = self.state_text(&self.engine.snapshot());
         loop {
             if let Err(end) = websocket::send(socket, Message::Text(message), &self.stop).await {
@@ -178,7 +180,7 @@ impl Inner {
     }
 }
 
-/// The latest message of each kind.
+/// The newest message of each kind, for every connection to pick up.
 #[derive(Debug)]
 struct Feed {
     state: watch::Sender<Utf8Bytes>,
@@ -198,14 +200,14 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// What is written from now on: states, and levels.
+    /// Returns receivers for the states and the levels from now on.
     fn subscribe(&self) -> (watch::Receiver<Utf8Bytes>, watch::Receiver<Utf8Bytes>) {
         let receivers = (self.state.subscribe(), self.levels.subscribe());
         self.opened.notify_one();
         receivers
     }
 
-    /// Waits until somebody reads.
+    /// Waits until at least one connection reads.
     async fn is_read(&self) {
         while self.state.receiver_count() == 0 {
             self.opened.notified().await;
@@ -221,7 +223,7 @@ fn levels_text(snapshot: &Snapshot) -> Utf8Bytes {
 }
 
 fn text(message: &impl Serialize) -> Utf8Bytes {
-    // Plain structs with text keys have no reason to fail.
+    // Serialising plain structs with text keys does not fail.
     serde_json::to_string(message).unwrap_or_default().into()
 }
 
@@ -232,7 +234,7 @@ fn is_sounding(snapshot: &Snapshot) -> bool {
         .any(|client| client.status == Status::Sounding)
 }
 
-/// Whether nothing has changed that a person must see at once.
+/// Returns whether nothing has changed that a page must show at once.
 fn looks_the_same(old: &Snapshot, new: &Snapshot) -> bool {
     let same = |(old, new): (&ClientView, &ClientView)| {
         old.ssrc == new.ssrc
@@ -243,15 +245,15 @@ fn looks_the_same(old: &Snapshot, new: &Snapshot) -> bool {
     old.clients.len() == new.clients.len() && old.clients.iter().zip(&new.clients).all(same)
 }
 
-/// State and levels of all clients, pushed (WebSocket).
+/// Follow the state and the levels of all clients (WebSocket).
 ///
-/// Text messages, of the types `StateMessage` and `LevelsMessage`. A connection that takes
-/// nothing for 10 s is closed with code 1013; when the server ends, with 1001.
+/// The server sends text messages of the types `StateMessage` and `LevelsMessage`. It disconnects a
+/// client that reads nothing for 10 s with code 1013; when the server stops, the code is 1001.
 #[utoipa::path(
     get, path = "/api/events", tag = "clients",
     responses(
-        (status = 101, description = "The connection is a WebSocket now", body = StateMessage),
-        (status = 426, description = "No WebSocket handshake", body = ErrorBody),
+        (status = 101, description = "The connection is now a WebSocket", body = StateMessage),
+        (status = 426, description = "The request is not a WebSocket handshake", body = ErrorBody),
     )
 )]
 pub(crate) async fn events(
@@ -267,7 +269,7 @@ pub(crate) async fn events(
 
 async fn serve(live: Live, connection: Arc<Connection>, mut socket: WebSocket) {
     let end = live.0.push(&mut socket).await;
-    debug!(address = %connection.peer, ?end, "page leaves");
+    debug!(address = %connection.peer, ?end, "page disconnected");
     websocket::close(socket, end).await;
 }
 
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_must_see_at_once_is_noticed() {
+    fn visible_changes_are_noticed() {
         let old = snapshot(vec![
             client(1, Status::Connected),
             client(2, Status::Offline),

@@ -1,4 +1,4 @@
-//! The raa-server program; everything is in the library, where tests reach it.
+//! The program raa-server. All of it is in the library, where tests can reach it.
 
 use std::process::ExitCode;
 

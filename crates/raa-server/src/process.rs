@@ -1,7 +1,7 @@
 //! The process around the server: command line, log, signals, exit code.
 //!
-//! Always: exit code 0 after SIGTERM or SIGINT, 2 for a wrong configuration, 1 when the server
-//! can't start or go on, and one line that says why.
+//! Always: the exit code is 0 after SIGTERM or SIGINT, 2 for an invalid configuration, and 1 when the
+//! server can't start or continue; one line then gives the reason.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::config::{self, Args, Loaded};
 use crate::{Setup, Sockets, log, run};
 
 const CONFIG_EXIT_CODE: u8 = 2;
-/// What may still run when the server has ended, such as a stuck disk, is left behind.
+/// Longest wait at the end for work that may be stuck, such as a write to the disk.
 const RUNTIME_LIMIT: Duration = Duration::from_millis(100);
 
-/// The whole program.
+/// Runs the program from its command line to its exit code.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let loaded = match config::load(&args) {
@@ -57,7 +57,7 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
     runtime.shutdown_timeout(RUNTIME_LIMIT);
     match &served {
         Ok(()) => info!("stopped"),
-        Err(reason) => error!(reason = format!("{reason:#}"), "the server ends"),
+        Err(reason) => error!(reason = format!("{reason:#}"), "the server stops"),
     }
     served
 }
@@ -98,10 +98,11 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every listener needs a descriptor; the usual soft limit of 1,024 is a relic of select(2).
+/// Raises the soft limit of file descriptors to the hard one: every listener needs a descriptor, and
+/// the usual soft limit of 1,024 exists only for programs that use select(2).
 fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // The server runs with fewer, too.
+        // The server also runs with fewer.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

@@ -1,4 +1,4 @@
-//! Opens the two ports before anything else is started, so that a taken port is told at once.
+//! Opens the two ports before anything else starts, so that a port in use is reported at once.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -10,15 +10,15 @@ use tracing::warn;
 
 use crate::config::Config;
 
-/// Connections that wait to be accepted.
+/// Length of the kernel's queue of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// The sockets that the server listens at.
+/// The sockets that the server listens on.
 #[derive(Debug)]
 pub struct Sockets {
-    /// Senders send here.
+    /// Receives the packets of senders.
     pub udp: UdpSocket,
-    /// The page and the API.
+    /// Accepts connections to the page, the API and the mix.
     pub http: TcpListener,
 }
 
@@ -26,14 +26,14 @@ impl Sockets {
     /// Opens the configured ports. On a system without IPv6, `::` means every IPv4 address.
     ///
     /// # Errors
-    /// The text names the key, the port and what to do.
+    /// When a port can't be opened. The text names the key, the port, and what to do.
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
         match Self::bind_to(config.listen_address, config) {
             Err(error)
                 if config.listen_address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
                     && has_no_ipv6(&error) =>
             {
-                warn!("the system has no IPv6: listening at IPv4 addresses only");
+                warn!("the system has no IPv6; listening on IPv4 addresses only");
                 Self::bind_to(Ipv4Addr::UNSPECIFIED.into(), config)
             }
             bound => bound,
@@ -59,10 +59,10 @@ impl Sockets {
         })
     }
 
-    /// The addresses with the real ports: of UDP, then of HTTP.
+    /// Returns the addresses of UDP and HTTP, with the ports that the system has chosen.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not know the address of a socket.
     pub fn addresses(&self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
         let unknown = "a socket does not know its address";
         Ok((
@@ -78,7 +78,7 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
         socket.set_only_v6(false)?;
     }
     if kind == Type::STREAM {
-        // A restarted server must not wait for the connections of the one before it.
+        // A restarted server must not wait for connections of the previous one to time out.
         socket.set_reuse_address(true)?;
     }
     socket.set_nonblocking(true)?;
@@ -93,10 +93,12 @@ fn explain(error: io::Error, key: &str, address: IpAddr, port: u16) -> anyhow::E
     let flag = key.replace('_', "-");
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "another program uses this port; end it, or choose another port with --{flag} or {key}"
+            "another program uses this port; stop it, or choose another port with --{flag} or {key}"
         ),
         io::ErrorKind::PermissionDenied => {
-            format!("ports below 1024 need privileges; choose another port with --{flag} or {key}")
+            format!(
+                "ports below 1024 require privileges; choose another port with --{flag} or {key}"
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
             "this computer does not have that address; see listen_address".into()
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_is_named_with_what_to_do() {
+    fn a_port_in_use_is_named_with_advice() {
         let first = Sockets::bind(&config()).unwrap();
         let (udp, http) = first.addresses().unwrap();
         let check = |config: Config, words: [&str; 3]| {
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_socket_takes_ipv4_and_ipv6() {
+    fn one_socket_receives_ipv4_and_ipv6() {
         let sockets = Sockets::bind(&config()).unwrap();
         sockets.udp.set_nonblocking(false).unwrap();
         let port = sockets.udp.local_addr().unwrap().port();
@@ -188,7 +190,7 @@ mod tests {
         v4.send_to(b"4", (Ipv4Addr::LOCALHOST, port)).unwrap();
         let mut buffer = [0; 8];
         assert_eq!(sockets.udp.recv(&mut buffer).unwrap(), 1);
-        // A system without IPv6 has nothing more to show.
+        // On a system without IPv6 there is nothing more to test.
         if let Ok(v6) = UdpSocket::bind("[::1]:0") {
             v6.send_to(b"six", (Ipv6Addr::LOCALHOST, port)).unwrap();
             assert_eq!(sockets.udp.recv(&mut buffer).unwrap(), 3);

@@ -1,4 +1,4 @@
-//! The program as operators and supervisors meet it: options, log lines, signals, limits.
+//! The program as operators and supervisors use it: options, log lines, signals, limits.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -23,7 +23,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn it_tells_its_version_and_its_options() {
+async fn version_and_options_are_printed() {
     let version = output(&["--version"], &[]).await;
     assert_eq!(
         text(&version.stdout),
@@ -46,7 +46,7 @@ async fn it_tells_its_version_and_its_options() {
 }
 
 #[tokio::test]
-async fn it_checks_its_configuration() {
+async fn the_configuration_is_checked() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("raa-server.toml");
     let args = [
@@ -65,6 +65,14 @@ async fn it_checks_its_configuration() {
         "http_port = 8080  # from ",
     ];
     assert!(lines.iter().all(|line| shown.contains(line)), "{shown}");
+
+    common::write(&file, "max_unnamed_clients = 7\n");
+    let former = text(&output(&args, &[]).await.stdout);
+    let lines = [
+        "rename it to max_unconfigured_clients\n",
+        "max_unconfigured_clients = 7  #",
+    ];
+    assert!(lines.iter().all(|line| former.contains(line)), "{former}");
 
     common::write(&file, "http_prot = 8080\n");
     let wrong = output(&args, &[]).await;
@@ -85,7 +93,7 @@ async fn it_checks_its_configuration() {
 }
 
 #[tokio::test]
-async fn it_says_why_it_cannot_start() {
+async fn reasons_for_not_starting_are_printed() {
     let dir = tempfile::tempdir().unwrap();
     let program = Program::start(dir.path()).await;
     let udp = program.udp.port().to_string();
@@ -102,7 +110,7 @@ async fn it_says_why_it_cannot_start() {
     assert!(text(&taken.stderr).contains(&expected), "{taken:?}");
     assert!(
         text(&taken.stdout).contains(&expected),
-        "the log says it, too: {taken:?}"
+        "the log has it, too: {taken:?}"
     );
     let taken = output(&[&args[..], &["--udp-port", "0"]].concat(), &[]).await;
     assert_eq!(taken.status.code(), Some(1));
@@ -113,7 +121,25 @@ async fn it_says_why_it_cannot_start() {
 }
 
 #[tokio::test]
-async fn it_ends_cleanly_when_told_to() {
+async fn former_keys_are_reported_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join(".config/raa/raa-server.toml");
+    common::write(&config, "max_unnamed_clients = 7\n");
+    let program = Program::start(dir.path()).await;
+    let warnings = program.lines.iter().filter(|line| line["level"] == "warn");
+    let texts: Vec<_> = warnings.map(|line| line["msg"].as_str().unwrap()).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    for word in [
+        config.to_str().unwrap(),
+        "max_unnamed_clients",
+        "max_unconfigured_clients",
+    ] {
+        assert!(texts[0].contains(word), "{word} is missing in: {texts:?}");
+    }
+}
+
+#[tokio::test]
+async fn signals_stop_the_server_cleanly() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let dir = tempfile::tempdir().unwrap();
         let mut program = Program::start(dir.path()).await;
@@ -121,7 +147,7 @@ async fn it_ends_cleanly_when_told_to() {
         next_json(&mut listener).await;
         let _silent = TcpStream::connect(program.http).await.unwrap();
         let started = Instant::now();
-        let goodbye = tokio::spawn(async move { close_frame(&mut listener).await });
+        let closed = tokio::spawn(async move { close_frame(&mut listener).await });
         let ended = program.end(signal).await;
         assert!(
             started.elapsed() < Duration::from_secs(5),
@@ -130,7 +156,7 @@ async fn it_ends_cleanly_when_told_to() {
         );
         assert_eq!(ended.code(), Some(0));
         assert_eq!(
-            goodbye.await.unwrap().map(|frame| frame.code.into()),
+            closed.await.unwrap().map(|frame| frame.code.into()),
             Some(1001)
         );
         program.line("stopped").await;
@@ -138,7 +164,7 @@ async fn it_ends_cleanly_when_told_to() {
 }
 
 #[tokio::test]
-async fn every_line_of_its_log_is_json() {
+async fn every_log_line_is_json() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::start(dir.path()).await;
     let cycles = program.line("mix cycle stats").await;
@@ -160,7 +186,7 @@ async fn every_line_of_its_log_is_json() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_does_not_stop_the_sound() {
+async fn an_unread_log_does_not_stop_the_audio() {
     let dir = tempfile::tempdir().unwrap();
     // The pipe is full from the start.
     let (_reader, mut writer) = std::io::pipe().unwrap();
@@ -203,7 +229,7 @@ async fn a_log_that_nobody_reads_does_not_stop_the_sound() {
 }
 
 #[tokio::test]
-async fn without_descriptors_connections_wait_until_there_are_some() {
+async fn connections_wait_for_free_descriptors() {
     let dir = tempfile::tempdir().unwrap();
     let program = Program::start(dir.path()).await;
     let limit = async |soft: &str| {
@@ -218,13 +244,13 @@ async fn without_descriptors_connections_wait_until_there_are_some() {
     let waiting = get(program.http, "/healthz");
     let mut waiting = std::pin::pin!(waiting);
     let early = tokio::time::timeout(Duration::from_millis(500), waiting.as_mut()).await;
-    assert!(early.is_err(), "there was a descriptor: {early:?}");
+    assert!(early.is_err(), "a descriptor was free: {early:?}");
     assert!(limit("1024").await.success());
     assert_eq!(waiting.await.status, 200);
 }
 
 #[tokio::test]
-async fn more_connections_than_it_may_open_are_refused_and_it_recovers() {
+async fn excess_connections_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let program = Program::start_limited(dir.path(), "ulimit -n 96").await;
     let mut connections = Vec::new();
@@ -246,7 +272,7 @@ async fn more_connections_than_it_may_open_are_refused_and_it_recovers() {
         let mut connection = TcpStream::connect(program.http).await.unwrap();
         let request = b"GET /healthz HTTP/1.1\r\nhost: raa.test\r\nconnection: close\r\n\r\n";
         let mut answer = Vec::new();
-        // A refused connection may be reset under the request.
+        // A refused connection may be reset during the request.
         let _ = connection.write_all(request).await;
         let _ = connection.read_to_end(&mut answer).await;
         if answer.starts_with(b"HTTP/1.1 200") {

@@ -1,4 +1,4 @@
-//! What the server answers senders by RTCP, over real sockets.
+//! The server's RTCP reports to senders, over real sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 /// The middle of the NTP timestamp of every sender report here.
 const CLOCK: u32 = 0x0102_0304;
 
-/// A sender of a tone that loses every tenth packet.
+/// A sender of a tone, with a loss of every tenth packet.
 struct Sender {
     socket: UdpSocket,
     to: SocketAddr,
@@ -27,9 +27,9 @@ struct Sender {
     number: u32,
 }
 
-/// What the server said, and when.
+/// A report of the server, and when it arrived.
 #[derive(Debug)]
-struct Answer {
+struct Report {
     at: Instant,
     from: u32,
     report: ReceptionReport,
@@ -46,28 +46,28 @@ impl Sender {
         }
     }
 
-    async fn report(&self, echo: Option<TimeEcho>) {
+    async fn send_report(&self, echo: Option<TimeEcho>) {
         self.socket
             .send_to(&sender_report(echo), self.to)
             .await
             .unwrap();
     }
 
-    /// Sends sound until an answer comes.
-    async fn answer(&mut self) -> Answer {
+    /// Sends audio until a report arrives, and returns the report.
+    async fn next_report(&mut self) -> Report {
         let started = Instant::now();
         let mut buffer = [0; 1500];
         loop {
-            assert!(started.elapsed() < PATIENCE, "no answer");
-            let sound = datagram(SSRC, self.number, &mut self.encoder);
+            assert!(started.elapsed() < PATIENCE, "no report");
+            let packet = datagram(SSRC, self.number, &mut self.encoder);
             if self.number % 10 != 9 {
-                self.socket.send_to(&sound, self.to).await.unwrap();
+                self.socket.send_to(&packet, self.to).await.unwrap();
             }
             self.number += 1;
             let received = self.socket.recv_from(&mut buffer);
             if let Ok(received) = timeout(Duration::from_millis(20), received).await {
                 let (len, from) = received.unwrap();
-                assert_eq!(from, self.to, "it comes from the audio port");
+                assert_eq!(from, self.to, "the report comes from the audio port");
                 return read(&buffer[..len]);
             }
         }
@@ -93,16 +93,16 @@ fn sender_report(echo: Option<TimeEcho>) -> Vec<u8> {
     datagram
 }
 
-fn read(datagram: &[u8]) -> Answer {
-    let (mut said, mut clock) = (None, None);
+fn read(datagram: &[u8]) -> Report {
+    let (mut reception, mut clock) = (None, None);
     rtcp::parse(datagram, |item| match item {
-        Item::ReceptionReport { from, report } => said = Some((from, report)),
+        Item::ReceptionReport { from, report } => reception = Some((from, report)),
         Item::ReferenceTime { ntp, .. } => clock = Some(ntp),
         _ => {}
     })
     .unwrap();
-    let (from, report) = said.unwrap();
-    Answer {
+    let (from, report) = reception.unwrap();
+    Report {
         at: Instant::now(),
         from,
         report,
@@ -111,14 +111,14 @@ fn read(datagram: &[u8]) -> Answer {
 }
 
 #[tokio::test]
-async fn a_sender_learns_how_it_is_heard_and_the_page_how_long_the_way_is() {
+async fn reports_carry_reception_and_round_trip() {
     let server = Server::start().await;
     let mut sender = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
-    let sound = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&sound, sender.to).await.unwrap();
+    let packet = datagram(SSRC, 0, &mut sender.encoder);
+    sender.socket.send_to(&packet, sender.to).await.unwrap();
     sender.number = 1;
-    sender.report(None).await;
-    let first = sender.answer().await;
+    sender.send_report(None).await;
+    let first = sender.next_report().await;
     assert_eq!(first.report.ssrc, SSRC);
     assert_eq!(first.report.last_sender_report, CLOCK);
     let before = client(server.http, ID).await;
@@ -127,49 +127,47 @@ async fn a_sender_learns_how_it_is_heard_and_the_page_how_long_the_way_is() {
         (&json!(null), &json!(null))
     );
 
-    let second = sender.answer().await;
+    let second = sender.next_report().await;
     let lost = f64::from(second.report.fraction_lost) / 256.0;
     assert!((0.08..0.12).contains(&lost), "{second:?}");
     assert!(second.report.cumulative_lost >= 10, "{second:?}");
     assert!(second.report.highest_sequence < sender.number);
 
     sender
-        .report(Some(TimeEcho {
+        .send_report(Some(TimeEcho {
             ssrc: second.from,
             last: ntp::middle(second.reference_time),
             delay: ntp::short(second.at.elapsed()),
         }))
         .await;
-    let heard = client_when(server.http, ID, |client| !client["round_trip_ms"].is_null()).await;
-    let trip = heard["round_trip_ms"].as_f64().unwrap();
-    assert!((0.0..10_000.0).contains(&trip), "{heard}");
-    assert!(
-        heard["capture_to_mix_ms"].as_f64() >= Some(20.0 + trip / 2.0 - 0.1),
-        "{heard}"
-    );
-    assert_eq!(heard["quality"], "bad");
-    let loss = heard["stats"]["loss_percent"].as_f64().unwrap();
-    assert!((5.0..15.0).contains(&loss), "{heard}");
+    let measured = client_when(server.http, ID, |client| !client["round_trip_ms"].is_null()).await;
+    let trip = measured["round_trip_ms"].as_f64().unwrap();
+    assert!((0.0..10_000.0).contains(&trip), "{measured}");
+    let capture_to_mix = measured["capture_to_mix_ms"].as_f64().unwrap();
+    assert!(capture_to_mix >= 20.0 + trip / 2.0 - 0.1, "{measured}");
+    assert_eq!(measured["quality"], "bad");
+    let loss = measured["stats"]["loss_percent"].as_f64().unwrap();
+    assert!((5.0..15.0).contains(&loss), "{measured}");
     assert_eq!(status(server.http).await["unsent_reports"], 0);
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_forger_of_reports_gets_nothing() {
+async fn forged_reports_get_no_response() {
     let server = Server::start().await;
     let forger = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
     // Before the client is known, and while it is.
-    forger.report(None).await;
+    forger.send_report(None).await;
     let mut sender = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
-    let sound = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&sound, sender.to).await.unwrap();
+    let packet = datagram(SSRC, 0, &mut sender.encoder);
+    sender.socket.send_to(&packet, sender.to).await.unwrap();
     sender.number = 1;
     for _ in 0..100 {
-        forger.report(None).await;
+        forger.send_report(None).await;
     }
-    sender.report(None).await;
-    sender.answer().await;
-    sender.answer().await;
+    sender.send_report(None).await;
+    sender.next_report().await;
+    sender.next_report().await;
     let mut buffer = [0; 1500];
     let error = forger.socket.try_recv(&mut buffer).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
@@ -177,16 +175,16 @@ async fn a_forger_of_reports_gets_nothing() {
 }
 
 #[tokio::test]
-async fn a_sender_of_ipv6_is_answered_too() {
+async fn ipv6_senders_get_reports() {
     if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).await.is_err() {
-        return; // the system has no IPv6
+        return; // The system has no IPv6.
     }
     let server = Server::start().await;
     let mut sender = Sender::new(Ipv6Addr::LOCALHOST.into(), server.udp.port()).await;
-    let sound = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&sound, sender.to).await.unwrap();
+    let packet = datagram(SSRC, 0, &mut sender.encoder);
+    sender.socket.send_to(&packet, sender.to).await.unwrap();
     sender.number = 1;
-    sender.report(None).await;
-    assert_eq!(sender.answer().await.report.ssrc, SSRC);
+    sender.send_report(None).await;
+    assert_eq!(sender.next_report().await.report.ssrc, SSRC);
     server.stop().await;
 }

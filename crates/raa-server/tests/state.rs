@@ -1,4 +1,4 @@
-//! What operators set stays: across restarts, kill -9 and full disks.
+//! Settings of operators survive restarts, kill -9 and full disks.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::process::Command;
 
-/// Has a client known by sending one packet.
+/// Makes a client known by sending one packet.
 async fn introduce(program: &Program) {
     let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -88,7 +88,7 @@ async fn the_database_of_an_older_server_is_kept() {
 }
 
 #[tokio::test]
-async fn clients_nobody_has_set_are_remembered_too() {
+async fn unconfigured_clients_are_remembered() {
     let server = Server::start().await;
     let sender = Sender::start(server.udp);
     client_when(server.http, ID, |client| client["status"] == "sounding").await;
@@ -103,7 +103,7 @@ async fn clients_nobody_has_set_are_remembered_too() {
 }
 
 #[tokio::test]
-async fn the_test_clients_settings_survive_while_it_is_switched_off() {
+async fn the_test_client_keeps_its_settings_while_off() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
     client_when(server.http, "bgmtest0", |client| !client.is_null()).await;
@@ -122,7 +122,7 @@ async fn the_test_clients_settings_survive_while_it_is_switched_off() {
 }
 
 #[tokio::test]
-async fn what_was_confirmed_survives_kill_9() {
+async fn confirmed_changes_survive_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     for round in 1..=5 {
         let mut program = Program::start(dir.path()).await;
@@ -142,7 +142,7 @@ async fn what_was_confirmed_survives_kill_9() {
     }
 }
 
-/// The system refuses to let the program's files grow, as it does on a full disk.
+/// Forbids the program's files to grow, or allows it again, which has the effect of a full disk.
 async fn set_disk_full(program: &Program, is_full: bool) {
     let limit = if is_full {
         "--fsize=0:"
@@ -157,7 +157,7 @@ async fn set_disk_full(program: &Program, is_full: bool) {
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_changes_and_keeps_the_old_values() {
+async fn a_full_disk_refuses_changes() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::start_limited(dir.path(), "trap '' XFSZ").await;
     introduce(&program).await;
@@ -170,13 +170,13 @@ async fn a_full_disk_refuses_changes_and_keeps_the_old_values() {
         refused.check_error(
             507,
             "not_kept",
-            "the change cannot be kept, so it was not made",
+            "the change was not made because it cannot be stored",
         );
     }
     assert_eq!(
         patch(program.http, ID, body).await.status,
         200,
-        "nothing is to be kept"
+        "there is nothing to store"
     );
     client_when(program.http, ID, |client| client["status"] == "offline").await;
     delete(program.http, ID)
@@ -189,7 +189,7 @@ async fn a_full_disk_refuses_changes_and_keeps_the_old_values() {
     );
     assert_eq!(get(program.http, "/healthz").await.status, 200);
 
-    // Somebody makes room, and it goes on without a restart.
+    // With room on the disk again, the server works without a restart.
     set_disk_full(&program, false).await;
     assert_eq!(
         patch(program.http, ID, r#"{"muted":true}"#).await.status,
@@ -204,7 +204,7 @@ async fn a_full_disk_refuses_changes_and_keeps_the_old_values() {
 }
 
 #[tokio::test]
-async fn a_full_disk_keeps_nobody_from_starting() {
+async fn the_server_starts_on_a_full_disk() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::start(dir.path()).await;
     introduce(&program).await;

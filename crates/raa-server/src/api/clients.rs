@@ -1,4 +1,4 @@
-//! `/api/clients`: who there is, and what an operator does to them.
+//! `/api/clients`: lists the clients, and lets operators change and delete them.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::id::ClientId;
 
-/// Many times the largest sensible body.
+/// Longest body in bytes, many times the longest sensible one.
 const MAX_BODY: usize = 16 * 1024;
-/// A body so small is here at once, or something is wrong with who sends it.
+/// Longest wait for a body, which is so short that it normally arrives at once.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
 
-/// All clients: those that send, and those that are remembered.
+/// List all clients: those that send, and those that are remembered.
 #[utoipa::path(
     get, path = "/api/clients", tag = "clients",
     responses((status = 200, description = "All clients", body = ClientList))
@@ -33,26 +33,26 @@ pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
     Json(ClientList::of(&engine.snapshot())).into_response()
 }
 
-/// Name, level or mute a client.
+/// Set a client's name, volume or mute.
 ///
-/// Fields that are left out stay as they are; an empty object changes nothing. When the answer is
-/// 200, the change is heard within a slot of 20 ms and survives a crash or power loss; with any
-/// other answer nothing has changed. The content type must be `application/json`: no page of
-/// another origin can then send it behind a person's back.
+/// Fields that are left out keep their values; an empty object changes nothing. When the response
+/// is 200, the change is audible within a slot of 20 ms and survives a crash or power loss; with
+/// any other response, nothing has changed. The content type must be `application/json`, so that
+/// pages of other origins cannot send the request from an operator's browser.
 #[utoipa::path(
     patch, path = "/api/clients/{id}", tag = "clients",
-    params(("id" = String, Path, description = "8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     request_body(content = ClientPatch, description = "At most 16384 bytes"),
     responses(
-        (status = 200, description = "The client as it is now", body = ClientBody),
+        (status = 200, description = "The client after the change", body = ClientBody),
         (status = 400, description = "The body is not valid JSON", body = ErrorBody),
-        (status = 404, description = "No such client", body = ErrorBody),
+        (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The content type is not application/json", body = ErrorBody),
-        (status = 422, description = "A field is unknown, of a wrong type or out of range", body = ErrorBody),
-        (status = 503, description = "The audio engine does not answer", body = ErrorBody),
-        (status = 507, description = "The change cannot be kept, as the disk is full or broken", body = ErrorBody),
+        (status = 422, description = "A field is unknown, has the wrong type, or is out of range", body = ErrorBody),
+        (status = 503, description = "The audio engine does not respond", body = ErrorBody),
+        (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
 pub(crate) async fn change(
@@ -71,16 +71,16 @@ pub(crate) async fn change(
     Ok(Json(ClientBody::of(client, snapshot.taken.elapsed())).into_response())
 }
 
-/// Forget an offline client, with all that was set of it.
+/// Delete an offline client and its settings.
 #[utoipa::path(
     delete, path = "/api/clients/{id}", tag = "clients",
-    params(("id" = String, Path, description = "8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     responses(
-        (status = 204, description = "It is forgotten"),
-        (status = 404, description = "No such client", body = ErrorBody),
+        (status = 204, description = "The client is deleted"),
+        (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 409, description = "The client is connected", body = ErrorBody),
-        (status = 503, description = "The audio engine does not answer", body = ErrorBody),
-        (status = 507, description = "The disk refuses, so it is still known", body = ErrorBody),
+        (status = 503, description = "The audio engine does not respond", body = ErrorBody),
+        (status = 507, description = "The deletion cannot be stored, so the client is still known", body = ErrorBody),
     )
 )]
 pub(crate) async fn forget(
@@ -97,7 +97,7 @@ fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiErr
 }
 
 fn unknown(id: &str) -> ApiError {
-    ApiError::not_found(format!("no client has the id {}", quoted(id)))
+    ApiError::not_found(format!("there is no client with the id {}", quoted(id)))
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -109,7 +109,7 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!(
-        "the content type is \"{}\", allowed is application/json",
+        "the content type is \"{}\"; it must be application/json",
         quoted(value)
     );
     Err(ApiError::new(
@@ -128,7 +128,7 @@ async fn read(body: Body) -> Result<Bytes, ApiError> {
         })?;
     read.map_err(|error| {
         if is_too_large(&error) {
-            let message = format!("the body has more than {MAX_BODY} bytes");
+            let message = format!("the body is too long; it must have at most {MAX_BODY} bytes");
             return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
         }
         let message = "the body is incomplete";

@@ -1,6 +1,7 @@
-//! Every refusal of the API: a code for programs and a sentence for people.
+//! The errors of the API: a code for programs and a sentence for people.
 //!
-//! Always: JSON, whatever went wrong; the sentence names field, value and what is allowed.
+//! Always: an error is JSON, whatever went wrong; the sentence names the field, the value, and what
+//! it must be.
 
 use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
@@ -11,35 +12,35 @@ use utoipa::ToSchema;
 use crate::control::ControlError;
 use crate::websocket::HandshakeError;
 
-/// Quoted text from a request is cut after so many characters.
+/// Longest quotation from a request, in characters.
 const MAX_QUOTED_CHARS: usize = 80;
 
-/// An answer other than 2xx.
+/// A response other than 2xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
-    /// The HTTP status.
+    /// HTTP status.
     pub(crate) status: StatusCode,
-    /// A constant for programs.
+    /// Constant for programs.
     pub(crate) code: &'static str,
-    /// A sentence for people.
+    /// Sentence for people.
     pub(crate) message: String,
 }
 
-/// The body of every answer other than 2xx.
+/// The body of every response other than 2xx.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// Reason of the refusal.
     pub(crate) error: ErrorDetail,
 }
 
-/// What went wrong.
+/// The reason of a refusal.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorDetail {
-    /// A constant for programs.
+    /// Constant for programs.
     #[schema(example = "value_out_of_range")]
     pub(crate) code: &'static str,
-    /// A sentence for people: names the field, the value and what is allowed.
-    #[schema(example = "volume is 250, allowed are whole numbers from 0 to 200")]
+    /// Sentence for people. It names the field, the value, and what the value must be.
+    #[schema(example = "volume is 250; it must be a whole number from 0 to 200")]
     pub(crate) message: String,
 }
 
@@ -58,7 +59,7 @@ impl ApiError {
 
     pub(crate) fn method_not_allowed(method: &Method, uri: &Uri) -> Self {
         let (method, path) = (quoted(method.as_str()), quoted(uri.path()));
-        let message = format!("{path} does not know the method {method}");
+        let message = format!("{path} does not support the method {method}");
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
@@ -67,7 +68,7 @@ impl ApiError {
     }
 
     pub(crate) fn engine_unavailable() -> Self {
-        let message = "the audio engine does not answer";
+        let message = "the audio engine does not respond";
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "engine_unavailable",
@@ -96,7 +97,7 @@ impl From<ControlError> for ApiError {
         let (status, code) = match &error {
             ControlError::Unknown(_) => (StatusCode::NOT_FOUND, "not_found"),
             ControlError::Connected(_) => (StatusCode::CONFLICT, "client_connected"),
-            ControlError::NotKept(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
+            ControlError::NotStored(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
             ControlError::Unavailable => return Self::engine_unavailable(),
         };
         Self::new(status, code, error.to_string())
@@ -113,7 +114,7 @@ impl From<HandshakeError> for ApiError {
     }
 }
 
-/// Text from a request as it may stand in a sentence: not too long, no control characters.
+/// Makes text from a request fit for a sentence: shortened, and without control characters.
 pub(crate) fn quoted(text: &str) -> String {
     let mut chars = text
         .chars()

@@ -1,7 +1,7 @@
-//! The REST API: what its JSON means, and the handlers of its paths.
+//! The REST API: its JSON, and the handlers of its paths.
 //!
-//! Knows no router: a handler takes the parts of the server that it needs as axum's state, and
-//! `http` puts the handlers on their paths. Always: every refusal is JSON ([`error`]).
+//! Handlers take the parts of the server that they need as axum state; `http` routes requests to
+//! them. Always: every error is JSON ([`error`]).
 
 pub(crate) mod clients;
 pub(crate) mod error;

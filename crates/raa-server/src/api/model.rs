@@ -1,6 +1,6 @@
-//! The JSON of the API, as it goes out. What stands here is the documentation, too.
+//! The JSON that the API sends. Its doc comments are the API's published documentation.
 //!
-//! Always: numbers are finite; times in ms are relative to the moment of the answer.
+//! Always: numbers are finite; ages in ms are relative to the moment of the response.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::engine::{Snapshot, Timing};
 use crate::id::ClientId;
 
-/// A sender's packet holds so much sound, which has all sounded when it is sent.
+/// Audio in one packet, in ms. A packet is sent when all of it has been captured.
 const FRAME_MS: f64 = 20.0;
 
 /// All clients.
@@ -25,125 +25,127 @@ pub(crate) struct ClientList<'a> {
     pub(crate) clients: Vec<ClientBody<'a>>,
 }
 
-/// One client: a computer that sends its sound, or has sent it.
+/// One client: a computer that sends its audio or has sent it before.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ClientBody<'a> {
-    /// The SSRC as 8 lower-case hexadecimal digits; the built-in test client alone has the id
-    /// `bgmtest0`.
+    /// The SSRC as 8 lower-case hexadecimal digits. Only the built-in test client has the id
+    /// `bgmtest0` instead.
     #[schema(value_type = String, example = "5f0a11c2")]
     pub(crate) id: ClientId,
-    /// The RTP synchronisation source (RFC 3550), a number from 0 to 4294967295.
+    /// RTP synchronisation source (RFC 3550), a number from 0 to 4294967295.
     #[schema(example = 1_594_495_426_u32)]
     pub(crate) ssrc: u32,
-    /// What the operator has set, else what the sender calls itself by RTCP SDES, else empty;
-    /// at most 64 characters.
+    /// Name set by an operator, else the name that the sender reports by RTCP SDES, else empty; at
+    /// most 64 characters.
     #[schema(example = "Ward 3", max_length = 64)]
     pub(crate) name: &'a str,
-    /// How it is doing.
+    /// Whether it sounds, sends silence, or is offline.
     pub(crate) status: StatusWord,
-    /// How loud it is in the mix, in percent of its own level (amplitude), 0 to 200.
+    /// Volume in the mix, in percent of the client's own amplitude, 0 to 200.
     #[schema(minimum = 0, maximum = 200, example = 100)]
     pub(crate) volume: u8,
-    /// A muted client is left out of the mix; its level is measured all the same.
+    /// Whether it is left out of the mix. Its level is still measured.
     pub(crate) muted: bool,
-    /// Address and port that its last packet came from; null if there was none in this run of
-    /// the server, or if the client is built in.
+    /// Address and port that its last packet came from; null if none has arrived since the server
+    /// started, or if the client is built in.
     #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
     pub(crate) address: Option<SocketAddr>,
-    /// Its sound's level over the last 100 ms, before volume and mute.
+    /// Level over the last 100 ms, before volume and mute.
     pub(crate) level: LevelBody,
-    /// Milliseconds since its last packet; null if it was never heard.
+    /// Milliseconds since its last packet; null if none is known.
     #[schema(example = 12)]
     pub(crate) last_packet_ms_ago: Option<u64>,
-    /// Milliseconds since it last sounded; null if it did not in this run of the server.
+    /// Milliseconds since it last sounded; null if it has not since the server started.
     #[schema(example = 0)]
     pub(crate) last_sound_ms_ago: Option<u64>,
-    /// How well it was heard in the last ten seconds; null if nothing came.
+    /// Quality of its audio in the last ten seconds; null if no packets arrived.
     pub(crate) quality: Option<QualityWord>,
-    /// From the server to the client and back, in ms; null if its reports (RTCP) do not tell.
+    /// Round-trip time between server and client, in ms; null if it is not known from the
+    /// client's RTCP reports.
     #[schema(minimum = 0, example = 12.4)]
     pub(crate) round_trip_ms: Option<f64>,
-    /// From the sound in the computer to the mix, in ms: a frame of 20 ms, half of
-    /// `round_trip_ms`, and `delay_ms`. An estimate; null without a round trip.
+    /// Estimated time from the capture of a sound to its place in the mix, in ms: a frame of
+    /// 20 ms, half of `round_trip_ms`, and `delay_ms`; null if `round_trip_ms` is null.
     #[schema(minimum = 20, example = 67.4)]
     pub(crate) capture_to_mix_ms: Option<f64>,
-    /// Address and port of another sender that uses the same SSRC and is not heard, while it
-    /// sends; null if there is none.
+    /// Address and port of another sender that uses the same SSRC at the moment; its packets are
+    /// refused. Null if there is none.
     #[schema(value_type = Option<String>, example = "192.0.2.8:51234")]
     pub(crate) conflict: Option<SocketAddr>,
-    /// What its packets have suffered since the server's start.
+    /// Counters and measurements of its packets.
     pub(crate) stats: StatsBody,
 }
 
-/// How a client is doing.
+/// Whether a client sounds, sends silence, or is offline.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StatusWord {
-    /// It sounded (a peak above -60 dBFS) within the last second, muted or not.
+    /// Its peak exceeded -60 dBFS within the last second, muted or not.
     Sounding,
-    /// Its packets arrive and are silent.
+    /// Its packets arrive, but are silent.
     Connected,
-    /// Nothing arrives.
+    /// No packets arrive.
     Offline,
 }
 
-/// How well a client was heard in the last ten seconds.
+/// Quality of a client's audio in the last ten seconds.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum QualityWord {
-    /// Less than 0.5 % of its sound was missing, and its delay is at most 250 ms.
+    /// Less than 0.5 % of its audio was missing, and its delay is at most 250 ms.
     Good,
-    /// Less than 3 % of its sound was missing.
+    /// Less than 3 % of its audio was missing.
     Fair,
-    /// More was missing.
+    /// 3 % or more of its audio was missing.
     Bad,
 }
 
-/// Levels in dBFS: 0 is full scale, the floor -120 is digital silence.
+/// Levels in dBFS. 0 is full scale; -120, the lowest value, is digital silence.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LevelBody {
-    /// Root mean square, in dBFS, -120 to about +6.
+    /// Root mean square in dBFS, from -120 to about +6.
     #[schema(minimum = -120, example = -23.1)]
     pub(crate) rms_dbfs: f64,
-    /// Largest sample, in dBFS, -120 to about +6.
+    /// Largest sample in dBFS, from -120 to about +6.
     #[schema(minimum = -120, example = -12.0)]
     pub(crate) peak_dbfs: f64,
 }
 
-/// Counters of RTP packets (frames of 20 ms for `concealed` and `repaired`) since the server's
-/// start, and what holds now.
+/// Counters of RTP packets since the server started, and current measurements. `concealed` and
+/// `repaired` count frames of 20 ms.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatsBody {
-    /// All packets of this SSRC.
+    /// Packets received.
     pub(crate) received: u64,
-    /// Expected by their sequence numbers and never arrived.
+    /// Packets expected by their sequence numbers that never arrived.
     pub(crate) lost: u64,
-    /// Arrived when their slot had passed.
+    /// Packets that arrived after their slot.
     pub(crate) late: u64,
-    /// Arrived more than once.
+    /// Packets that arrived again.
     pub(crate) duplicate: u64,
-    /// Arrived after a packet that was sent later.
+    /// Packets that arrived after one that was sent later.
     pub(crate) reordered: u64,
-    /// Frames of 20 ms that were concealed because their packet was lost or late, and could not be
-    /// repaired.
+    /// Frames that were concealed, because their packet was lost or late and no other packet
+    /// carried them.
     pub(crate) concealed: u64,
-    /// Frames of 20 ms whose packet was lost or late, and whose sound another packet carried.
+    /// Frames whose packet was lost or late, and which were played from another packet.
     pub(crate) repaired: u64,
-    /// Packets that the network lost, before any repair, in percent of those expected in the last
-    /// ten seconds; null if nothing came.
+    /// Packets that the network lost in the last ten seconds, before any repair, in percent of
+    /// those expected; null if no packets arrived.
     #[schema(minimum = 0, maximum = 100, example = 1.2)]
     pub(crate) loss_percent: Option<f64>,
-    /// What `concealed` was in the last ten seconds, in percent of all frames; null if nothing
-    /// came.
+    /// Frames that were concealed in the last ten seconds, in percent of all frames; null if no
+    /// packets arrived.
     #[schema(minimum = 0, maximum = 100, example = 0.1)]
     pub(crate) concealed_percent: Option<f64>,
-    /// Mean time a packet waits between arrival and play-out, in ms.
+    /// Mean time from a packet's arrival to its playout, in ms.
     #[schema(minimum = 0, example = 41.2)]
     pub(crate) delay_ms: f64,
-    /// What `delay_ms` aims at, as the network's behaviour asks for, in ms.
+    /// Target of `delay_ms`, which follows the network, in ms.
     #[schema(minimum = 0, example = 40.0)]
     pub(crate) target_delay_ms: f64,
-    /// How much faster the client's clock runs than the server's, in parts per million.
+    /// How much faster the client's sample clock runs than the server's clock, in parts per
+    /// million.
     #[schema(example = -12.5)]
     pub(crate) drift_ppm: f64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), in ms.
@@ -151,66 +153,66 @@ pub(crate) struct StatsBody {
     pub(crate) jitter_ms: f64,
 }
 
-/// How the server is doing. All counters are since its start.
+/// Figures of the server. Counters begin at its start.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatusBody {
-    /// The server's version.
+    /// Version of the server.
     #[schema(example = "0.1.0")]
     pub(crate) version: &'static str,
-    /// Seconds since the start.
+    /// Seconds since the server started.
     pub(crate) uptime_s: u64,
-    /// People (connections) who listen to the mix.
+    /// Connections that listen to the mix.
     pub(crate) listeners: usize,
-    /// Clients known, offline ones included.
+    /// Known clients, including offline ones.
     pub(crate) clients: usize,
-    /// How long the work of a slot takes, over the last full 5 s.
+    /// Working time per slot, over the last full period of 5 s.
     pub(crate) mix_cycle: TimingBody,
-    /// How late slots start, over the last full 5 s.
+    /// Delay of the start of a slot, over the last full period of 5 s.
     pub(crate) slot_lateness: TimingBody,
-    /// Slots of 20 ms played.
+    /// Slots of 20 ms that were played.
     pub(crate) slots: u64,
-    /// Slots left out because the server stood still.
+    /// Slots that were skipped because the server was stalled.
     pub(crate) skipped_slots: u64,
-    /// Clients in the mix, mean over the last full 5 s.
+    /// Mean number of clients in the mix, over the last full period of 5 s.
     #[schema(minimum = 0)]
     pub(crate) avg_active: f64,
-    /// Datagrams refused, by reason: `too_short`, `not_rtp`, `scream` (a packet of that virtual
+    /// Refused datagrams by reason: `too_short`, `not_rtp`, `scream` (a packet of that virtual
     /// sound card), `truncated`, `payload_type`, `not_opus`, `malformed_rtcp`, `reserved_ssrc`,
     /// `stray` (does not continue its SSRC's stream), `too_many_clients`.
     #[schema(example = json!({"too_short": 0, "not_rtp": 2}))]
     pub(crate) refused_packets: BTreeMap<&'static str, u64>,
-    /// Datagrams the kernel had no room for.
+    /// Datagrams that the kernel dropped because its queue was full.
     pub(crate) dropped_datagrams: u64,
-    /// Reports to senders (RTCP) that could not be sent.
+    /// RTCP reports to senders that could not be sent.
     pub(crate) unsent_reports: u64,
-    /// System calls that wrote frames to listeners: one a frame while listeners and server keep
-    /// up, and fewer when several frames go out at once.
+    /// System calls that wrote frames to listeners: one per frame while listeners and server keep
+    /// up, fewer when several frames are sent together.
     pub(crate) listener_writes: u64,
-    /// Frames that listeners missed, because they were too slow or the server stood still.
+    /// Frames that listeners missed because they were too slow or the server was stalled.
     pub(crate) listener_frames_skipped: u64,
-    /// Listeners closed because they were too slow.
+    /// Listeners that were disconnected because they were too slow.
     pub(crate) listeners_closed_slow: u64,
-    /// The server's process.
+    /// Resources that the server's process uses.
     pub(crate) process: ProcessBody,
 }
 
 /// A distribution of durations, in ms.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimingBody {
-    /// Arithmetic mean.
+    /// Mean.
     pub(crate) mean_ms: f64,
-    /// 99 of 100 are not longer.
-    pub p99_ms: f64,
-    /// The longest.
+    /// 99th percentile.
+    pub(crate) p99_ms: f64,
+    /// Maximum.
     pub(crate) max_ms: f64,
 }
 
-/// What the process uses.
+/// Resources that a process uses.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProcessBody {
-    /// CPU time since the start, of all threads, in seconds.
+    /// CPU time of all threads since the start, in seconds.
     pub(crate) cpu_s: f64,
-    /// Memory in RAM, in bytes.
+    /// Resident memory, in bytes.
     pub(crate) rss_bytes: u64,
 }
 
@@ -228,7 +230,7 @@ impl<'a> ClientList<'a> {
 }
 
 impl<'a> ClientBody<'a> {
-    /// `age` is how old the view is.
+    /// Describes a client; `age` is the age of its view.
     pub(crate) fn of(client: &'a ClientView, age: Duration) -> Self {
         let ms_ago = |ago: Option<Duration>| ago.map(|ago| (ago + age).as_millis() as u64);
         Self {
@@ -306,7 +308,7 @@ impl From<Timing> for TimingBody {
     }
 }
 
-/// What can be heard or matters is no finer than this.
+/// Rounds to one decimal, which is as fine as levels and delays are shown.
 pub(crate) fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn quality_round_trip_and_conflict_are_told() {
+    fn known_measurements_are_rounded() {
         let quality = QualityReport {
             quality: Quality::Fair,
             loss_percent: 12.346,
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_null() {
+    fn unknown_measurements_are_null() {
         let body = json!(ClientBody::of(&view(None, None), Duration::ZERO));
         for field in ["quality", "round_trip_ms", "capture_to_mix_ms"] {
             assert_eq!(body[field], json!(null), "{field}");

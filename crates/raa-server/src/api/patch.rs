@@ -1,7 +1,7 @@
-//! The body of `PATCH /api/clients/{id}`: read by hand, so that a refusal can name the field,
-//! the value and what is allowed, which a derived parser can't.
+//! Parses the body of `PATCH /api/clients/{id}`.
 //!
-//! Always: what comes out is valid; any bytes may come in.
+//! Written by hand, because the errors of a derived parser do not name the field, the value, and
+//! what it must be. Always: accepts any bytes; a parsed change is valid.
 
 use axum::http::StatusCode;
 use raa_core::settings::{Name, Volume};
@@ -12,25 +12,28 @@ use utoipa::ToSchema;
 use super::error::{ApiError, quoted};
 use crate::control::Change;
 
-/// What to change of a client: any of these fields. An empty object changes nothing.
+/// The change to a client: any of these fields. An empty object changes nothing.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) struct ClientPatch {
-    /// 1 to 64 characters without control characters; white space around it is cut off. `null`:
-    /// what the sender calls itself.
+    /// New name: 1 to 64 characters without control characters; surrounding white space is
+    /// removed. `null` restores the name that the sender reports.
     #[schema(required = false, min_length = 1, max_length = 64, example = "Ward 3")]
     name: Option<String>,
-    /// How loud it is in the mix, in percent of its own level (amplitude): a whole number from
-    /// 0 to 200.
+    /// New volume in the mix, in percent of the client's own amplitude: a whole number from 0 to
+    /// 200.
     #[schema(required = false, minimum = 0, maximum = 200, example = 100)]
     volume: u8,
-    /// Whether it is left out of the mix.
+    /// Whether the client is left out of the mix.
     #[schema(required = false)]
     muted: bool,
 }
 
-/// Reads and checks the body.
+/// Parses and checks the body.
+///
+/// # Errors
+/// [`ApiError`] with status 400 if it is not JSON, else 422.
 pub(super) fn parse(body: &[u8]) -> Result<Change, ApiError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         let message = format!("the body is not valid JSON: {error}");
@@ -51,13 +54,13 @@ fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
             "volume" => change.volume = Some(volume(value)?),
             "muted" => {
                 let muted = value.as_bool();
-                let muted = muted.ok_or_else(|| wrong_type("muted", value, "true and false"))?;
+                let muted = muted.ok_or_else(|| wrong_type("muted", value, "true or false"))?;
                 change.muted = Some(muted);
             }
             unknown => {
                 let unknown = quoted(unknown);
                 let message = format!(
-                    "the field \"{unknown}\" is unknown, allowed are name, volume and muted"
+                    "the field \"{unknown}\" is unknown; the known fields are name, volume and muted"
                 );
                 return Err(unprocessable("unknown_field", message));
             }
@@ -70,7 +73,7 @@ fn name(value: &Value) -> Result<Option<Name>, ApiError> {
     if value.is_null() {
         return Ok(None);
     }
-    let allowed = "texts of 1 to 64 characters and null";
+    let allowed = "a text of 1 to 64 characters, or null";
     let text = value
         .as_str()
         .ok_or_else(|| wrong_type("name", value, allowed))?;
@@ -79,13 +82,13 @@ fn name(value: &Value) -> Result<Option<Name>, ApiError> {
         .map_err(|error| unprocessable("value_out_of_range", error.to_string()))
 }
 
-/// 100.0 is a whole number in JSON, too.
+/// Accepts 100.0 as well, which is a whole number in JSON.
 fn volume(value: &Value) -> Result<Volume, ApiError> {
-    let allowed = "whole numbers from 0 to 200";
+    let allowed = "a whole number from 0 to 200";
     let Some(number) = value.as_f64() else {
         return Err(wrong_type("volume", value, allowed));
     };
-    // Exact wherever it matters: numbers beyond 2^53 are out of range either way.
+    // Exact where it matters: numbers beyond 2^53 are out of range anyway.
     let whole = (number.fract() == 0.0).then_some(number as i64);
     whole
         .and_then(|percent| Volume::new(percent).ok())
@@ -98,7 +101,7 @@ fn wrong_type(field: &str, value: &Value, allowed: &str) -> ApiError {
 
 fn sentence(field: &str, value: &Value, allowed: &str) -> String {
     format!(
-        "{field} is {}, allowed are {allowed}",
+        "{field} is {}; it must be {allowed}",
         quoted(&value.to_string())
     )
 }
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn any_of_the_fields_may_stand_alone() {
+    fn every_field_is_optional() {
         let volume = |percent| Change {
             volume: Volume::new(percent).ok(),
             ..Change::default()
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused_with_the_place() {
+    fn invalid_json_is_refused_with_its_position() {
         let deep = "[".repeat(10_000);
         let refusals = [
             ("", "not valid JSON"),
@@ -174,39 +177,39 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_and_unknown_fields_are_named_with_what_is_allowed() {
+    fn wrong_types_and_unknown_fields_are_named() {
         let refusals = [
-            ("[1]", "the body is [1], allowed are a JSON object"),
+            ("[1]", "the body is [1]; it must be a JSON object"),
             ("null", "the body is null"),
             (
                 r#"{"volume":"loud"}"#,
-                "volume is \"loud\", allowed are whole",
+                "volume is \"loud\"; it must be a whole",
             ),
             (r#"{"volume":null}"#, "volume is null"),
-            (r#"{"muted":1}"#, "muted is 1, allowed are true and false"),
-            (r#"{"name":7}"#, "name is 7, allowed are texts"),
+            (r#"{"muted":1}"#, "muted is 1; it must be true or false"),
+            (r#"{"name":7}"#, "name is 7; it must be a text"),
         ];
         check_refused("wrong_type", &refusals);
-        let refusals = [(r#"{"vol":1}"#, "\"vol\" is unknown, allowed are name")];
+        let refusals = [(
+            r#"{"vol":1}"#,
+            "\"vol\" is unknown; the known fields are name",
+        )];
         check_refused("unknown_field", &refusals);
     }
 
     #[test]
-    fn values_out_of_range_are_named_with_the_range() {
+    fn out_of_range_values_are_named_with_the_range() {
         let long = format!(r#"{{"name":"{}"}}"#, "監".repeat(65));
         let refusals = [
             (
                 r#"{"volume":250}"#,
-                "volume is 250, allowed are whole numbers from 0 to 200",
+                "volume is 250; it must be a whole number from 0 to 200",
             ),
-            (r#"{"volume":-1}"#, "volume is -1, allowed are"),
-            (r#"{"volume":1.5}"#, "volume is 1.5, allowed are"),
-            (r#"{"volume":1e300}"#, "allowed are whole numbers"),
+            (r#"{"volume":-1}"#, "volume is -1; it must be"),
+            (r#"{"volume":1.5}"#, "volume is 1.5; it must be"),
+            (r#"{"volume":1e300}"#, "it must be a whole number"),
             (r#"{"volume":18446744073709551615}"#, "18446744073709551615"),
-            (
-                r#"{"name":"  "}"#,
-                "name has 0 characters, allowed are 1 to 64",
-            ),
+            (r#"{"name":"  "}"#, "name has 0 characters"),
             (r#"{"name":"a\nb"}"#, "control character (U+000A)"),
             (&long, "name has 65 characters"),
         ];
@@ -215,7 +218,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(body: Vec<u8>) {
+        fn any_bytes_are_accepted_or_refused(body: Vec<u8>) {
             if let Err(error) = parse(&body) {
                 prop_assert!(error.status.is_client_error() && error.message.len() < 1000);
             }

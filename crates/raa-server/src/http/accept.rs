@@ -1,8 +1,8 @@
-//! Accepts connections and speaks HTTP/1.1 on them, each within bounds.
+//! Accepts connections and serves HTTP/1.1 on them, with limits.
 //!
-//! axum's own server has no time limit for headers and no limit of connections, so hyper is used
-//! here directly. Always: a slow or silent client costs one of a bounded number of connections,
-//! for a bounded time; running out of file descriptors pauses accepting and ends nothing.
+//! Uses hyper directly, because axum's own server limits neither the number of connections nor the
+//! time for headers. Always: a slow or silent client takes one of a bounded number of connections,
+//! for a bounded time; when file descriptors run out, accepting pauses and nothing ends.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,28 +28,29 @@ use tracing::{debug, warn};
 use crate::connection::Connection;
 use crate::rate_limit::RateLimit;
 
-/// Connections at once: a page that plays has two.
+/// Limit of simultaneous connections; a page that plays has two.
 const MAX_CONNECTIONS: usize = 8192;
-/// File descriptors that connections leave to the rest of the server.
+/// File descriptors reserved for the rest of the server.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// A request's headers must arrive within this; idle connections are closed after it.
+/// Longest wait for the headers of a request, and thus for the next request on an idle connection.
 const HEADER_LIMIT: Duration = Duration::from_secs(30);
-/// Headers and what is buffered of a body.
+/// Limit of buffered headers and body, in bytes.
 const MAX_BUFFER: usize = 32 * 1024;
-/// A peer that acknowledges nothing for so long is gone.
+/// Time after which a peer that acknowledges nothing is considered gone.
 const PEER_LIMIT: Duration = Duration::from_secs(20);
-/// What waits in the kernel to be sent. More would be old sound for a slow listener: half a
-/// second of the mix.
+/// Limit of unsent bytes in the kernel: half a second of the mix. More would only be old audio for a
+/// slow listener.
 const UNSENT_BYTES: u32 = 4096;
-/// Pause after accepting has failed.
+/// Pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time between two warnings.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-    connection: close\r\ncontent-length: 87\r\n\r\n\
-    {\"error\":{\"code\":\"too_many_connections\",\"message\":\"the server has no connection left\"}}";
+    connection: close\r\ncontent-length: 101\r\n\r\n\
+    {\"error\":{\"code\":\"too_many_connections\",\"message\":\"the server has reached its limit of connections\"}}";
 
-/// Serves until `stop`; the connections' tasks, which are in `tracker`, end by themselves soon after.
+/// Serves until `stop`. The connections' tasks are in `tracker` and end soon afterwards.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
@@ -67,17 +68,17 @@ pub(crate) async fn run(
             Ok((stream, peer)) => match permits.clone().try_acquire_owned() {
                 Ok(permit) => {
                     let connection = Arc::new(Connection::new(peer, permit));
-                    tracker.spawn(talk(stream, connection, router.clone(), stop.clone()));
+                    tracker.spawn(serve(stream, connection, router.clone(), stop.clone()));
                 }
                 Err(_none_left) => {
-                    warn_seldom(&mut warnings, "the limit of connections is reached");
-                    // It fits into an empty socket's buffer, or there is nobody to tell.
+                    warn_rarely(&mut warnings, "the limit of connections is reached");
+                    // It fits into the empty buffer of a new socket, unless the peer has gone.
                     let _ = stream.try_write(BUSY);
                 }
             },
-            Err(error) if is_the_clients(&error) => {}
+            Err(error) if is_caused_by_peer(&error) => {}
             Err(error) => {
-                warn_seldom(
+                warn_rarely(
                     &mut warnings,
                     &format!("cannot accept connections: {error}"),
                 );
@@ -87,14 +88,14 @@ pub(crate) async fn run(
     }
 }
 
-async fn talk(
+async fn serve(
     stream: TcpStream,
     connection: Arc<Connection>,
     router: Router,
     stop: CancellationToken,
 ) {
     if let Err(error) = tune(&stream) {
-        debug!(peer = %connection.peer, %error, "a connection was gone at once");
+        debug!(peer = %connection.peer, %error, "a connection was lost at once");
         return;
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -109,7 +110,7 @@ async fn talk(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut served = pin!(served);
-    // Errors are the client's: a broken connection, no HTTP, headers that never came.
+    // Errors come from the client: a broken connection, invalid HTTP, or missing headers.
     tokio::select! {
         _ = served.as_mut() => return,
         () = stop.cancelled() => served.as_mut().graceful_shutdown(),
@@ -125,13 +126,13 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 fn max_connections() -> usize {
-    // An unknown limit is no reason to serve nobody.
+    // An unknown limit must not keep the server from serving.
     let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
     let free = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
     MAX_CONNECTIONS.min(usize::try_from(free).unwrap_or(MAX_CONNECTIONS))
 }
 
-fn is_the_clients(error: &io::Error) -> bool {
+fn is_caused_by_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
         error.kind(),
@@ -139,8 +140,9 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-/// `suppressed` in the line counts the warnings that were left out since the last one.
-fn warn_seldom(limit: &mut RateLimit, reason: &str) {
+/// Warns at most once per [`WARN_EVERY`]; the field `suppressed` counts the warnings left out since
+/// the last one.
+fn warn_rarely(limit: &mut RateLimit, reason: &str) {
     let now = Instant::now();
     if limit.permits(now) {
         let suppressed = limit.take_suppressed(now);
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_of_a_full_server_is_whole() {
+    fn the_response_of_a_full_server_is_complete() {
         let text = std::str::from_utf8(BUSY).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(

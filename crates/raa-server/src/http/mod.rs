@@ -1,6 +1,7 @@
-//! The HTTP side: the REST API, its description, the page, and the way to the WebSockets.
+//! HTTP, the topmost layer: accepts connections and routes requests to the API, the page and the
+//! WebSockets.
 //!
-//! Always: every refusal is JSON (`api::error`); headers, connections and waiting times are bounded
+//! Always: every error is JSON (`api::error`); headers, connections and waiting times are bounded
 //! ([`accept`]).
 
 pub(crate) mod accept;
@@ -30,12 +31,12 @@ use crate::live::{self, Live};
 use crate::outputs::ws::fanout::Fanout;
 use page::Page;
 
-/// The page needs its own files, WebAssembly for the decoder, and its own WebSockets. It may be
-/// shown inside dashboards of other origins.
+/// Allows the page its own files, WebAssembly for the decoder, and its own WebSockets, and lets
+/// dashboards of other origins embed it.
 const CONTENT_SECURITY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; frame-ancestors *";
 
-/// The parts of the server that requests may need. A handler takes single ones of them.
+/// The parts of the server that handlers can take as their state.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) engine: EngineHandle,
@@ -44,11 +45,11 @@ pub(crate) struct App {
     pub(crate) live: Live,
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) page: Arc<Page>,
-    /// The tasks of all connections; the server's end waits for them.
+    /// The tasks of all connections, which the server waits for when it stops.
     pub(crate) connections: TaskTracker,
 }
 
-/// Lets handlers take the part of `App` in a field as their state.
+/// Lets handlers take the given fields of [`App`] as their state.
 macro_rules! parts {
     ($($field:ident: $part:ty),* $(,)?) => {$(
         impl FromRef<App> for $part {
@@ -69,7 +70,7 @@ parts! {
     connections: TaskTracker,
 }
 
-/// All routes.
+/// Builds the router with all routes.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/api/clients", get(clients::list))

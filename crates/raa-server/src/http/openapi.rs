@@ -1,4 +1,4 @@
-//! `/api/openapi.json`: the API's description, made from the code that serves it.
+//! `/api/openapi.json`: the API's description, generated from its code.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,10 @@ use utoipa::OpenApi;
 use crate::api::{clients, listen, status};
 use crate::live;
 
-/// RAA (Remote Audio Aggregation) mixes the sound of many computers.
+/// RAA (Remote Audio Aggregation) mixes the audio of many computers.
 ///
-/// All paths are relative: the server may stand behind a path prefix of a proxy. Every answer
-/// other than 2xx is an `ErrorBody`, also for unknown paths (404) and methods (405).
+/// All paths are relative, because a proxy may add a path prefix. Every response other than 2xx is an
+/// `ErrorBody`, including those to unknown paths (404) and methods (405).
 #[derive(OpenApi)]
 #[openapi(
     paths(
@@ -29,7 +29,7 @@ use crate::live;
     components(schemas(live::LevelsMessage)),
     info(title = "RAA server", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     tags(
-        (name = "clients", description = "The computers that send their sound"),
+        (name = "clients", description = "The computers that send their audio"),
         (name = "listening", description = "The mix"),
         (name = "server", description = "The server itself"),
     )
@@ -43,10 +43,10 @@ static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
         .into()
 });
 
-/// This description (OpenAPI).
+/// Read this description (OpenAPI).
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "server",
-    responses((status = 200, description = "OpenAPI", content_type = "application/json"))
+    responses((status = 200, description = "The OpenAPI description", content_type = "application/json"))
 )]
 pub(super) async fn description() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DESCRIPTION.clone())

@@ -1,6 +1,6 @@
-//! The page's files: embedded in the binary, or from a folder while somebody works on them.
+//! The page's files: embedded in the binary, or read from a folder during development.
 //!
-//! Always: nothing outside of the folder is read, whatever the path says.
+//! Always: reads nothing outside the folder, whatever the path is.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -11,12 +11,12 @@ use rust_embed::Embed;
 #[folder = "web/"]
 pub(super) struct Embedded;
 
-/// Where the page's files come from.
+/// The source of the page's files.
 #[derive(Debug)]
 pub(crate) enum Page {
-    /// From the binary.
+    /// The files in the binary.
     Embedded,
-    /// From a folder, read at each request.
+    /// A folder, read at every request.
     Folder(PathBuf),
 }
 
@@ -25,7 +25,7 @@ impl Page {
         folder.map_or(Self::Embedded, Self::Folder)
     }
 
-    /// The file of this path; `None` if there is none.
+    /// Returns the content of the file with this path, or `None` if there is no such file.
     pub(super) async fn read(&self, path: &str) -> Option<Cow<'static, [u8]>> {
         match self {
             Self::Embedded => Embedded::get(path).map(|file| file.data),
@@ -37,7 +37,7 @@ impl Page {
     }
 }
 
-/// The path if it names something below its folder, without a way out of it.
+/// Returns the path if it cannot lead out of the folder.
 fn inside(path: &str) -> Option<&Path> {
     let path = Path::new(path);
     let normal = |component| matches!(component, Component::Normal(_));

@@ -1,7 +1,7 @@
-//! Answers requests for the page's files.
+//! Serves the page's files.
 //!
-//! Always: a browser asks again each time and gets 304 when nothing has changed, so a new server
-//! is a new page at once.
+//! Always: browsers revalidate every file and get 304 if it is unchanged, so an updated server has an
+//! updated page at once.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use super::page::Page;
 use crate::api::error::{ApiError, quoted};
 
-/// Answers everything that no route answers.
+/// Handles every request that matches no route.
 pub(super) async fn file(
     State(page): State<Arc<Page>>,
     method: Method,
@@ -27,7 +27,7 @@ pub(super) async fn file(
     let path = if path.is_empty() { "index.html" } else { path };
     let Some(data) = page.read(path).await else {
         return Err(ApiError::not_found(format!(
-            "there is no {}",
+            "there is no file {}",
             quoted(uri.path())
         )));
     };
@@ -43,7 +43,7 @@ pub(super) async fn file(
     let common = [
         (ETAG, tag.as_str()),
         (CACHE_CONTROL, "no-cache"),
-        // player.js is made to be imported by pages of other origins, and holds no secret.
+        // Pages of other origins import player.js; the files contain no secrets.
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
     if unchanged {
@@ -58,7 +58,7 @@ fn entity_tag(data: &[u8]) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Whether one of the tags that a browser knows is this one (RFC 9110 section 13.1.2).
+/// Returns whether a browser's list of tags contains this one (RFC 9110 section 13.1.2).
 fn matches(known: &str, tag: &str) -> bool {
     known
         .split(',')
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_browsers_tags_are_compared_as_the_rfc_says() {
+    fn tags_are_compared_as_rfc_9110_requires() {
         let tag = entity_tag(b"x");
         assert!(matches(&tag, &tag));
         assert!(matches(&format!("\"a\", W/{tag} ,\"b\""), &tag));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_embedded_file_has_a_type_that_browsers_take() {
+    fn every_embedded_file_has_a_known_type() {
         let files: Vec<_> = Embedded::iter().collect();
         assert!(files.iter().any(|path| path == "index.html"));
         for path in files {

@@ -1,7 +1,7 @@
-//! The form of one line.
+//! Formats one log line as a JSON object.
 //!
-//! tracing-subscriber's own JSON calls the text `message` and nests the fields; operators grep
-//! and chart better when everything stands at the top.
+//! The JSON of tracing-subscriber calls the text `message` and nests the fields; operators can search
+//! and chart flat objects more easily.
 
 use std::fmt::{self, Write as _};
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Formats events as the module's text says; spans are not used here.
+/// Formats events as flat JSON objects. Spans are ignored; the server has none.
 pub(super) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -33,12 +33,12 @@ where
     }
 }
 
-/// What stands in the log after `count` lines had no room.
+/// Returns the line that reports `count` dropped lines.
 pub(super) fn dropped_lines(count: u64) -> String {
     let mut fields = Fields::default();
     fields
         .message
-        .push_str("log lines were dropped: nobody reads them fast enough");
+        .push_str("log lines were dropped because the reader of stdout is too slow");
     fields.push("dropped", &count.to_string());
     line(SystemTime::now(), Level::WARN, &fields)
 }
@@ -60,7 +60,7 @@ fn quoted(text: &str) -> String {
 #[derive(Default)]
 struct Fields {
     message: String,
-    /// `,"name":value` each.
+    /// The other fields, each as `,"name":value`.
     rest: String,
 }
 
@@ -87,7 +87,7 @@ impl Visit for Fields {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // Microseconds of a measured millisecond are enough; infinity has no JSON.
+        // Three decimals are enough for milliseconds. Infinity and NaN become null.
         let rounded = (value * 1000.0).round() / 1000.0;
         self.push(field.name(), &serde_json::Value::from(rounded).to_string());
     }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_stand_beside_the_text_with_their_types() {
+    fn fields_are_at_the_top_with_their_types() {
         let text = logged(|| {
             let (mean_ms, nan) = (0.123_456_f64, f64::NAN);
             tracing::info!(
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_about_dropped_lines_is_json_too() {
+    fn the_line_about_dropped_lines_is_json() {
         let line: Value = serde_json::from_str(&dropped_lines(7)).unwrap();
         assert_eq!(
             (&line["dropped"], &line["level"]),

@@ -1,7 +1,7 @@
-//! A thread that writes lines, behind a bounded queue that nobody waits for.
+//! A thread that writes log lines from a bounded queue.
 //!
-//! Always: `write` returns at once, whatever the reader of the pipe does; after lines had to be
-//! dropped, the next one that is written says how many.
+//! Always: queueing a line returns at once, whatever the reader of stdout does; when lines were
+//! dropped, a line with their number follows the next one that is written.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::json;
 
-/// Lines that wait to be written; at 5 s of statistics this is hours of quiet running.
+/// Length of the queue: hours of a quiet server, which logs its statistics every 5 s.
 const CAPACITY: usize = 4096;
 
 enum Item {
@@ -22,7 +22,7 @@ enum Item {
     Flush(SyncSender<()>),
 }
 
-/// See the module's text; a clone is another hand on the same queue.
+/// A handle to the queue; clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Item>,
@@ -30,22 +30,22 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Writes to `out` until `out` refuses.
+    /// Starts the thread, which writes to `out` until a write fails.
     pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, items) = sync_channel(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = dropped.clone();
         thread::Builder::new()
             .name("log".into())
-            // Nobody is left to be told that the log's reader has gone.
+            // When the reader of the log has gone, there is no place left to report it.
             .spawn(move || _ = write_all(&items, out, &counter))?;
         Ok(Self { queue, dropped })
     }
 
-    /// Waits until all lines so far are written, but not for longer than `limit`.
+    /// Waits until all lines queued so far are written, but no longer than `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
-        // A full queue means that the reader is stuck: waiting would not help.
+        // A full queue means that the reader is stuck, so waiting would not help.
         if self.queue.try_send(Item::Flush(done)).is_ok() {
             let _ = written.recv_timeout(limit);
         }
@@ -62,7 +62,7 @@ fn write_all(items: &Receiver<Item>, mut out: impl Write, dropped: &AtomicU64) -
     for item in items {
         match item {
             Item::Line(line) => out.write_all(&line)?,
-            // Who waited may have given up.
+            // The waiting thread may have given up.
             Item::Flush(done) => _ = done.try_send(()),
         }
         let missing = dropped.swap(0, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// One line in the making; it is queued when dropped.
+/// A line that is being built. It is queued when dropped.
 pub(super) struct Line<'a> {
     lines: &'a Lines,
     text: Vec<u8>,
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use std::sync::{Condvar, Mutex};
 
-    /// A pipe whose reader has to be woken first.
+    /// A pipe that blocks until it is opened.
     #[derive(Default)]
     struct Pipe {
         open: Mutex<bool>,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_reader_costs_lines_but_no_time() {
+    fn a_stuck_reader_loses_lines_without_blocking() {
         let pipe = Arc::new(Pipe::default());
         let lines = Lines::start(End(pipe.clone())).unwrap();
         for number in 0..CAPACITY + 100 {
@@ -147,7 +147,7 @@ mod tests {
         }
         *pipe.open.lock().unwrap() = true;
         pipe.opened.notify_all();
-        // The queue may still be full for a moment.
+        // The queue may still be full at first.
         let written = loop {
             lines.flush(Duration::from_secs(5));
             let written = String::from_utf8(pipe.written.lock().unwrap().clone()).unwrap();
@@ -156,9 +156,6 @@ mod tests {
             }
         };
         assert!(written.contains("log lines were dropped"), "{written}");
-        assert!(
-            written.contains("\n100\n"),
-            "lines that had room are complete"
-        );
+        assert!(written.contains("\n100\n"), "queued lines are complete");
     }
 }

@@ -1,8 +1,8 @@
-//! The log: one JSON object a line on stdout.
+//! The log: one JSON object per line on stdout.
 //!
-//! Each line has `time` (RFC 3339, UTC, milliseconds), `level`, `msg`, then the event's own
-//! fields beside them, numbers as numbers. Always: whoever logs never waits for the reader of
-//! stdout; lines beyond a bounded queue are dropped and counted.
+//! Each line has `time` (RFC 3339, UTC, milliseconds), `level` and `msg`, followed by the event's own
+//! fields, with numbers as JSON numbers. Always: logging never waits for the reader of stdout; lines
+//! that do not fit into a bounded queue are dropped and counted.
 
 mod json;
 mod lines;
@@ -20,22 +20,22 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use json::JsonLines;
 use lines::Lines;
 
-/// How long the end of the process waits for the last lines to be written.
+/// Longest wait for the last lines to be written when the process ends.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
-/// The exit code after a panic, as of any Rust program.
+/// Exit code after a panic, the same as for any Rust program.
 const PANIC_EXIT_CODE: i32 = 101;
 
-/// The running log; dropping it writes what is queued.
+/// The running log. Dropping it writes the queued lines.
 #[derive(Debug)]
 pub(crate) struct Log(Lines);
 
 /// Starts logging at `level` and below, for the whole process.
 ///
-/// From here on a panic in any thread is logged and ends the process: half a server would look
-/// alive to its supervisor and serve nobody.
+/// From now on, a panic in any thread is logged and ends the process: a server that has lost a thread
+/// would look alive to its supervisor, but no longer work.
 ///
 /// # Errors
-/// When the process logs already, or has no thread left.
+/// When logging has been started before, or the system can't start a thread.
 pub(crate) fn start(level: Level) -> anyhow::Result<Log> {
     let lines = Lines::start(stdout())?;
     let layer = tracing_subscriber::fmt::layer()
@@ -56,7 +56,7 @@ impl Drop for Log {
     }
 }
 
-/// What libraries tell below warnings is of use to their developers only.
+/// Limits libraries to warnings and errors; their other lines are for their developers.
 fn filter(level: Level) -> Targets {
     let libraries = LevelFilter::from_level(level).min(LevelFilter::WARN);
     Targets::new()
@@ -68,7 +68,7 @@ fn end_on_panic(lines: Lines) {
     panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("unnamed");
-        tracing::error!(thread, "a defect ends the server: {panic}");
+        tracing::error!(thread, "a defect stops the server: {panic}");
         lines.flush(FLUSH_LIMIT);
         process::exit(PANIC_EXIT_CODE);
     }));
@@ -78,16 +78,16 @@ fn end_on_panic(lines: Lines) {
 mod tests {
     use super::*;
 
-    /// Runs itself a second time, as the process that is to end.
+    /// Runs itself again as a child process, which panics.
     #[test]
-    fn a_panic_in_any_thread_ends_the_process_and_is_logged() {
+    fn a_panic_in_any_thread_ends_the_process() {
         const IS_CHILD: &str = "RAA_TEST_PANIC";
-        let name = "log::tests::a_panic_in_any_thread_ends_the_process_and_is_logged";
+        let name = "log::tests::a_panic_in_any_thread_ends_the_process";
         if std::env::var_os(IS_CHILD).is_some() {
             let _log = start(Level::INFO).unwrap();
             let thread = std::thread::Builder::new().name("doomed".into());
             let _ = thread.spawn(|| panic!("it \"broke\"")).unwrap().join();
-            unreachable!("the process goes on after a panic");
+            unreachable!("the process survives a panic");
         }
         let mut child = process::Command::new(std::env::current_exe().unwrap());
         let child = child
@@ -99,18 +99,18 @@ mod tests {
         let line = text
             .lines()
             .find(|line| line.starts_with('{'))
-            .expect("a line of the log");
+            .expect("a log line");
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["thread"], "doomed");
         assert!(
             line["msg"].as_str().unwrap().contains("it \"broke\""),
             "{line}"
         );
-        assert!(!text.contains("goes on"), "{text}");
+        assert!(!text.contains("survives"), "{text}");
     }
 
     #[test]
-    fn libraries_are_heard_from_warnings_on() {
+    fn libraries_log_warnings_and_errors_only() {
         let filter = filter(Level::TRACE);
         assert!(filter.would_enable("raa_server::engine", &Level::TRACE));
         assert!(!filter.would_enable("hyper", &Level::INFO));

@@ -1,8 +1,8 @@
-//! What the integration tests share: whole servers, in this process or as a program, and what
-//! senders, browsers and listeners do to them.
+//! Helpers of the integration tests: whole servers, in this process or as a program, and requests of
+//! senders, browsers and listeners.
 //!
-//! Always: loopback, free ports, a folder of its own for each server; everything ends with the
-//! test, also when it fails.
+//! Always: each server uses loopback, free ports and its own folder; everything ends with the test,
+//! even when it fails.
 
 #![allow(
     dead_code,
@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub type Socket = WebSocketStream<TcpStream>;
 
-/// Nothing that a test waits for takes longer on the slowest machine.
+/// Longest wait in a test, which is enough on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in this process.
@@ -49,7 +49,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Without test music, at free ports.
+    /// Starts a server on free ports, without test music.
     pub async fn start() -> Self {
         Self::start_with(tempfile::tempdir().unwrap(), |_| {}).await
     }
@@ -81,7 +81,7 @@ impl Server {
         }
     }
 
-    /// Ends it as SIGTERM would, and gives its folder back.
+    /// Stops the server as SIGTERM would, and returns its folder.
     pub async fn stop(self) -> TempDir {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
@@ -93,7 +93,7 @@ impl Server {
     }
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -103,7 +103,7 @@ pub struct Reply {
 
 impl Reply {
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
     pub fn header(&self, name: &str) -> &str {
@@ -112,7 +112,7 @@ impl Reply {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Checks that it is a refusal of that kind, with a sentence that has these words.
+    /// Asserts that the response is this error, with a sentence that contains `words`.
     #[track_caller]
     pub fn check_error(&self, status: u16, code: &str, words: &str) {
         let body = self.json();
@@ -130,7 +130,7 @@ impl Reply {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends one request on its own connection.
 pub async fn request(to: SocketAddr, request: Request<Full<Bytes>>) -> Reply {
     let stream = TcpStream::connect(to).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -179,7 +179,7 @@ pub async fn status(to: SocketAddr) -> Value {
     get(to, "/api/status").await.json()
 }
 
-/// The client with that id, or null.
+/// Returns the client with this id, or null.
 pub async fn client(to: SocketAddr, id: &str) -> Value {
     let list = get(to, "/api/clients").await.json();
     let clients = list["clients"].as_array().unwrap();
@@ -190,15 +190,15 @@ pub async fn client(to: SocketAddr, id: &str) -> Value {
         .unwrap_or_default()
 }
 
-/// Waits until `what` holds of the client.
-pub async fn client_when(to: SocketAddr, id: &str, what: impl Fn(&Value) -> bool) -> Value {
+/// Waits until the client meets `condition`, and returns it.
+pub async fn client_when(to: SocketAddr, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
         let client = client(to, id).await;
-        if what(&client) {
+        if condition(&client) {
             return client;
         }
-        assert!(started.elapsed() < PATIENCE, "in vain: {client}");
+        assert!(started.elapsed() < PATIENCE, "timed out: {client}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -208,7 +208,7 @@ pub async fn connect(to: SocketAddr, path: &str) -> Socket {
     upgrade(stream, path).await
 }
 
-/// With a window so small that not reading is felt by the server soon.
+/// Connects with a small receive window, so that a client that stops reading soon blocks the server.
 pub async fn connect_with_small_window(to: SocketAddr, path: &str) -> Socket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -223,7 +223,7 @@ async fn upgrade(stream: TcpStream, path: &str) -> Socket {
         .0
 }
 
-/// The next message, or `None` at the end of the connection.
+/// Returns the next message, or `None` at the end of the connection.
 pub async fn next(socket: &mut Socket) -> Option<Message> {
     let next = tokio::time::timeout(PATIENCE, socket.next()).await;
     next.expect("a message in time")?.ok()
@@ -232,27 +232,27 @@ pub async fn next(socket: &mut Socket) -> Option<Message> {
 pub async fn next_json(socket: &mut Socket) -> Value {
     match next(socket).await {
         Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
-        other => panic!("no text: {other:?}"),
+        other => panic!("not a text: {other:?}"),
     }
 }
 
-/// The next message of that type that `what` holds of.
+/// Returns the next message of this type that meets `condition`.
 pub async fn next_event(
     socket: &mut Socket,
     kind: &str,
-    mut what: impl FnMut(&Value) -> bool,
+    mut condition: impl FnMut(&Value) -> bool,
 ) -> Value {
     let started = Instant::now();
     loop {
         let event = next_json(socket).await;
-        if event["type"] == kind && what(&event) {
+        if event["type"] == kind && condition(&event) {
             return event;
         }
-        assert!(started.elapsed() < PATIENCE, "in vain: {event}");
+        assert!(started.elapsed() < PATIENCE, "timed out: {event}");
     }
 }
 
-/// Reads on until the server closes.
+/// Reads until the server closes the connection, and returns its close frame.
 pub async fn close_frame(socket: &mut Socket) -> Option<CloseFrame> {
     loop {
         match next(socket).await {
@@ -278,7 +278,7 @@ pub struct Frame {
 pub async fn next_frame(socket: &mut Socket) -> Frame {
     let message = match next(socket).await {
         Some(Message::Binary(message)) => message,
-        other => panic!("no frame: {other:?}"),
+        other => panic!("not a frame: {other:?}"),
     };
     let packet = raa_core::rtp::Packet::parse(&message).unwrap();
     assert_eq!((packet.payload_type, packet.marker), (111, false));
@@ -290,7 +290,7 @@ pub async fn next_frame(socket: &mut Socket) -> Frame {
     }
 }
 
-/// The contents of a folder for `--web-dir`.
+/// Writes a file, and creates its folder if needed.
 pub fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();

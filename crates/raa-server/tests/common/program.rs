@@ -1,4 +1,4 @@
-//! The server as the program that operators run.
+//! The server as a program, the way operators run it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -15,28 +15,29 @@ use super::PATIENCE;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_raa-server");
 
-/// A running program; it is killed when dropped.
+/// A running program. It is killed when dropped.
 pub struct Program {
     pub http: SocketAddr,
     pub udp: SocketAddr,
     child: Child,
     log: Lines<BufReader<ChildStdout>>,
-    /// All lines so far.
+    /// All log lines read so far.
     pub lines: Vec<Value>,
 }
 
 impl Program {
-    /// With its state in `dir`, without test music, at free ports.
+    /// Starts it on free ports, with its state in `dir` and without test music.
     pub async fn start(dir: &Path) -> Self {
         Self::start_limited(dir, "").await
     }
 
-    /// With limits that a shell sets first.
+    /// Starts it like [`Program::start`], after a shell has set `limits`.
     pub async fn start_limited(dir: &Path, limits: &str) -> Self {
         let mut command = Command::new("bash");
         command.args(["-c", &format!("{limits}\nexec \"$0\" \"$@\""), PROGRAM]);
         command.args(["--udp-port", "0", "--http-port", "0", "--no-test-music"]);
-        command.arg("--state-dir").arg(dir).env("HOME", dir);
+        command.arg("--state-dir").arg(dir);
+        command.env("HOME", dir).env_remove("XDG_CONFIG_HOME");
         let mut child = command
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -61,7 +62,7 @@ impl Program {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap())
     }
 
-    /// Waits for a line with that text.
+    /// Reads the log until a line with this text, and returns the line.
     pub async fn line(&mut self, text: &str) -> Value {
         loop {
             let line = timeout(PATIENCE, self.log.next_line())
@@ -78,7 +79,7 @@ impl Program {
         }
     }
 
-    /// Ends it with that signal.
+    /// Sends a signal and waits for the program to end.
     pub async fn end(&mut self, signal: Signal) -> ExitStatus {
         kill(self.pid(), signal).unwrap();
         timeout(PATIENCE, self.child.wait())
@@ -97,7 +98,7 @@ fn port(address: &Value) -> u16 {
         .port()
 }
 
-/// Runs the program to its end.
+/// Runs the program until it ends.
 pub async fn output(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(PROGRAM);
     command

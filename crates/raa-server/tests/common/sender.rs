@@ -1,4 +1,4 @@
-//! A computer that sends a tone.
+//! A sender of a tone.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 pub const SSRC: u32 = 0x5f0a_11c2;
 pub const ID: &str = "5f0a11c2";
 
-/// Sends 50 packets a second until it is dropped.
+/// Sends 50 packets per second until it is dropped.
 pub struct Sender(JoinHandle<()>);
 
 impl Sender {
@@ -38,7 +38,7 @@ async fn send(to: SocketAddr, ssrc: u32) {
     }
 }
 
-/// One packet of a tone of 440 Hz at -12 dBFS, as a sender makes it.
+/// Returns packet `number` of a tone of 440 Hz at -12 dBFS.
 pub fn datagram(ssrc: u32, number: u32, encoder: &mut Encoder) -> Vec<u8> {
     let sample = |i: usize| (number as usize * SLOT_SAMPLES + i) as f32 / 48_000.0;
     let pcm: [f32; SLOT_SAMPLES] =
