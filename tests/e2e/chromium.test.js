@@ -10,10 +10,12 @@ import { MixerPage } from './lib/page.js';
 import { eventually, nowMs, sleep } from './lib/processes.js';
 import { strongestTone, levelDb, silentAfterMs, soundingAfterMs } from './lib/signal.js';
 import { tone } from './lib/generate.js';
+import { levelBecomes } from './lib/in-mix.js';
 import { near, below, sineDb } from './lib/assertions.js';
 
 const TONE_DB = sineDb(0.25);
 const SILENCE_DB = TONE_DB - 40;
+const OUTAGE_MS = 3000;
 
 const world = new World('chromium');
 let server, recorder, mixer, id;
@@ -29,7 +31,7 @@ before(async () => {
 });
 after(() => world.close());
 
-test('the page shows the computer under its own name', async () => {
+test('the page shows the computer by its name', async () => {
   const client = await eventually('the computer sounds', async () => (await server.clients()).find((c) => c.status === 'sounding'));
   id = client.id;
   const row = mixer.row(id);
@@ -39,9 +41,9 @@ test('the page shows the computer under its own name', async () => {
 });
 
 test('a click starts the tone at its level', async () => {
-  assert.ok(levelDb(await recorder.next(500)) < -90, 'silent before the click');
+  below(levelDb(await recorder.next(500)), -90, 'level before the click');
   await mixer.play();
-  await sleep(1500);
+  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
   const recording = await recorder.next(2000);
   const { hz, db } = strongestTone(recording);
   near(hz, 997, 2, 'pitch');
@@ -69,7 +71,7 @@ test('the volume slider sets the level', async () => {
   for (const [percent, change] of [[50, -6.02], [200, 6.02], [0, null], [100, 0]]) {
     await mixer.setVolume(id, percent);
     await server.client(id, (client) => client.volume === percent);
-    await sleep(700);
+    await levelBecomes(recorder, change === null ? { below: SILENCE_DB } : { above: TONE_DB + change - 1, below: TONE_DB + change + 1 });
     const recording = await recorder.next(1000);
     if (change === null) below(levelDb(recording), SILENCE_DB, 'level at 0 %');
     else near(strongestTone(recording).db, TONE_DB + change, 1, `level at ${percent} %`);
@@ -81,11 +83,11 @@ test('the player has its own volume', async () => {
   const before = await slider.inputValue();
   await slider.focus();
   await slider.press('Home');
-  await sleep(700);
+  await levelBecomes(recorder, { below: SILENCE_DB });
   below(levelDb(await recorder.next(500)), SILENCE_DB, 'level with the player turned down');
   assert.equal((await server.client(id)).volume, 100, 'the mix is as it was for everybody else');
   for (let presses = 0; presses < 250 && (await slider.inputValue()) !== before; presses++) await slider.press('ArrowRight');
-  await sleep(700);
+  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
   near(strongestTone(await recorder.next(1000)).db, TONE_DB, 1, 'level with the player as it was');
 });
 
@@ -94,8 +96,8 @@ test('a typed name survives kill -9', async (t) => {
   await mixer.setVolume(id, 50);
   await server.client(id, (client) => client.name === '第3病棟 Ward three' && client.volume === 50);
   await server.kill();
-  await eventually('the page says that it is without the server', async () => ['reconnecting', 'offline'].includes(await mixer.playerState()));
-  await sleep(3000);
+  await eventually('the page reports the lost connection', async () => ['reconnecting', 'offline'].includes(await mixer.playerState()));
+  await sleep(OUTAGE_MS);
   await server.start();
   const startedAt = nowMs();
   const kept = await server.client(id);

@@ -3,10 +3,11 @@
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { World } from './lib/world.js';
-import { eventually, nowMs, sleep } from './lib/processes.js';
+import { eventually, nowMs } from './lib/processes.js';
 import { strongestTone, silentAfterMs } from './lib/signal.js';
 import { encodeOpus } from './lib/opus.js';
 import { tone } from './lib/generate.js';
+import { levelBecomes } from './lib/in-mix.js';
 import { near, below, sineDb } from './lib/assertions.js';
 
 const world = new World('firefox');
@@ -39,7 +40,7 @@ test('the tone has the right pitch and level', async () => {
   await page.keyboard.press('End');
   await page.click(one('play'));
   await eventually('the player plays', async () => (await attribute('[data-state]', 'data-state')) === 'playing');
-  await sleep(2000);
+  await levelBecomes(recorder, { above: sineDb(0.25) - 1, below: sineDb(0.25) + 1 });
   const { hz, db } = strongestTone(await recorder.next(2000));
   near(hz, 440, 2, 'pitch');
   near(db, sineDb(0.25), 1, 'level');

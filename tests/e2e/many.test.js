@@ -12,6 +12,7 @@ import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
 import { summary, traceFrames } from './lib/frames.js';
 import { eventually, sleep } from './lib/processes.js';
+import { above } from './lib/assertions.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
 
@@ -49,19 +50,22 @@ before(async () => {
   browser = await world.chromium({ env: {} });
   mixer = await MixerPage.open(browser, server.pageUrl, { viewport: { width: 1280, height: 800 } });
   await eventually('all are listed', async () => (await mixer.page.getByTestId('row').count()) === CLIENTS, 20_000);
-  await sleep(5000); // by then who spoke only a greeting is silent, and its peak mark has fallen
+  await eventually('the silent ones are offline and their peak marks have fallen', () => mixer.page.evaluate((silent) => {
+    const rows = [...document.querySelectorAll('[data-testid=row][data-status=offline]')];
+    return rows.length === silent && rows.every((row) => row.querySelector('[data-part=peak]').hidden);
+  }, CLIENTS - SPEAKING), 20_000);
 });
 after(() => world.close());
 
-test('a snapshot changes only its news, with one layout', async (t) => {
+test('a snapshot changes only its news', async (t) => {
   const { states, levels, mutations, cost } = await observe(mixer.page, OBSERVED_MS);
   // One more message than was counted may be on its way to the page.
-  const told = levels.flatMap((message) => Object.keys(message.levels)).length + SPEAKING;
-  const allowed = CHANGES_PER_CHANGE * changesOf(states) + CHANGES_PER_LEVEL * told;
+  const shownLevels = levels.flatMap((message) => Object.keys(message.levels)).length + SPEAKING;
+  const allowed = CHANGES_PER_CHANGE * changesOf(states) + CHANGES_PER_LEVEL * shownLevels;
   assert.ok(states.length >= 3 && levels.length >= 20, `${states.length} states and ${levels.length} levels came`);
   assert.ok(mutations > levels.length, `${mutations} changes: the meters stand still`);
   t.diagnostic(`${mutations} changes, ${allowed} allowed; ${states.length} states, ${levels.length} levels; ${cost.LayoutCount} layouts, ${cost.RecalcStyleCount} style recalculations`);
-  assert.ok(mutations <= allowed, `${mutations} changes in the page for ${allowed} in what the server said`);
+  assert.ok(mutations <= allowed, `${mutations} changes in the page, ${allowed} allowed by the server's messages`);
   const messages = states.length + levels.length;
   assert.ok(cost.LayoutCount <= 2 * states.length, `${cost.LayoutCount} layouts for ${states.length} states`);
   assert.ok(cost.RecalcStyleCount <= 1.5 * messages, `${cost.RecalcStyleCount} style recalculations for ${messages} messages`);
@@ -70,7 +74,8 @@ test('a snapshot changes only its news, with one layout', async (t) => {
 test('frames are measured and printed', async (t) => {
   const figures = await traceFrames(mixer.page, () => sleep(OBSERVED_MS));
   t.diagnostic(`with ${CLIENTS} rows: ${JSON.stringify(figures)}`);
-  assert.ok(figures.frames > 0 && figures.longest_ms > 0);
+  // The levels change ten times a second, so even a busy machine draws a frame a second.
+  above(figures.frames, OBSERVED_MS / 1000, 'frames');
 });
 
 test('the last computer is found, muted and renamed', async () => {

@@ -13,6 +13,8 @@ import { tone } from './lib/generate.js';
 import { below, sineDb } from './lib/assertions.js';
 
 const TONE = { hz: 997, db: sineDb(0.25), limitMs: 6000 };
+/** How long the server or the sound server is away. */
+const ABSENCE_MS = 3000;
 
 const world = new World('survival');
 let server, desktop, client;
@@ -28,7 +30,7 @@ after(() => world.close());
 
 test('a client started before its server connects later', async (t) => {
   client = world.client(['--source', 'pulse', '--server', `127.0.0.1:${server.udpPort}`, '--name', 'Pump'], { sound: desktop });
-  await sleep(3000);
+  await sleep(ABSENCE_MS);
   assert.ok(client.running, `the client gave up: ${JSON.stringify(client.end)}`);
   await server.start();
   t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
@@ -36,7 +38,7 @@ test('a client started before its server connects later', async (t) => {
 
 test('sound and name return after a server restart', async (t) => {
   await server.kill();
-  await sleep(3000);
+  await sleep(ABSENCE_MS);
   await server.start();
   t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
   const names = async () => (await server.clients()).map((c) => c.name);
@@ -46,7 +48,7 @@ test('sound and name return after a server restart', async (t) => {
 
 test('sound returns after a sound server restart', async (t) => {
   await desktop.stop();
-  await sleep(2000);
+  await sleep(ABSENCE_MS);
   assert.ok(client.running, `the client gave up: ${JSON.stringify(client.end)}`);
   await desktop.start();
   world.loop(desktop, tone(TONE.hz, 1));
@@ -54,9 +56,12 @@ test('sound returns after a sound server restart', async (t) => {
 });
 
 test('it sends a goodbye within a second', async () => {
+  const [{ id }] = await server.clients();
   const from = nowMs();
   await client.stop('SIGTERM');
   below(nowMs() - from, 1000, 'milliseconds until it ended');
+  // Without a goodbye the server would wait for five seconds.
+  await server.client(id, ({ status }) => status === 'offline', 2000);
 });
 
 // Finds unused ports for a server that starts later.

@@ -5,12 +5,11 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { World } from './lib/world.js';
 import { TRAY_TITLE, Tray } from './lib/tray.js';
-import { ROOT } from './lib/paths.js';
+import { keepForDocs } from './lib/pictures.js';
 import { eventually, sleep } from './lib/processes.js';
 import { tone } from './lib/generate.js';
 
@@ -203,7 +202,7 @@ function around(window) {
 }
 
 function keepPicture(name, place) {
-  keep(desktop.picture(name, place), name);
+  keepForDocs(desktop.picture(name, place), name);
 }
 
 // Draws the four icons in a row, at twice their size.
@@ -211,9 +210,5 @@ function keepIcons() {
   const row = join(world.artifacts, 'windows-tray.png');
   const order = ['active', 'silent', 'error', 'muted'].map((state) => icons[state]);
   execFileSync('convert-im6.q16', [...order, '-bordercolor', 'white', '-border', '6', '-filter', 'point', '-resize', '200%', '+append', row]);
-  keep(row, 'windows-tray');
-}
-
-function keep(path, name) {
-  if (process.env.RAA_PICTURES === 'docs') copyFileSync(path, join(ROOT, 'docs', `${name}.png`));
+  keepForDocs(row, 'windows-tray');
 }

@@ -31,7 +31,7 @@ before(async () => {
 });
 after(() => world.close());
 
-test(`${MINUTES} minutes of sound, silence and a lost device leave no trace`, { timeout: (MINUTES + 3) * 60_000 }, async (t) => {
+test(`${MINUTES} unattended minutes leak nothing`, { timeout: (MINUTES + 3) * 60_000 }, async (t) => {
   pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', 'device:Monitor of Null Output');
   await pc.logged(/capturing by capture device/);
   ({ ssrc } = pc.settings);

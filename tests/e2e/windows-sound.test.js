@@ -70,7 +70,7 @@ test('sound returns with the server', async (t) => {
 
 test('tshark reads its RTP, RTCP and goodbye', async () => {
   const wire = await world.wire(server);
-  // A client that runs takes over what a second start stores.
+  // A running client applies the settings that a second start stores.
   assert.equal((await pc.runClient('--server', `127.0.0.1:${wire.port}`, '--silent')).code, 0);
   await eventually('a second of sound is on the wire', () => wire.datagrams.length > 100);
   await inMixAfter(world, server, TONE);
@@ -86,7 +86,7 @@ test('tshark reads its RTP, RTCP and goodbye', async () => {
   for (const kind of ['111: 1', '63,111,111: 2']) assert.ok(kinds.has(kind), `${kind}: alone, and with an earlier frame; not among ${[...kinds]}`);
   assert.ok(rtp.some((packet) => packet.marker), 'a talkspurt is marked');
   assert.deepEqual([...new Set(rtcp.flatMap((packet) => packet.types))].sort(), [200, 202, 203, 207], 'SR, SDES, BYE and the echo of the server\'s time');
-  assert.ok(rtcp.some((packet) => packet.text.includes('Ward 3')), 'SDES tells the name');
+  assert.ok(rtcp.some((packet) => packet.text.includes('Ward 3')), 'SDES contains the name');
 });
 
 // A new null sink plays its first two seconds in one piece, so that sound can come no sooner.

@@ -36,7 +36,7 @@ test('changes are stored as text', () => {
   assert.deepEqual(everything(memory), { volume: 0, isPlaying: true, sort: 'loudest' });
 });
 
-test('a browser without storage forgets and does not fail', () => {
+test('a browser without storage remembers nothing', () => {
   const memory = new Memory(() => { throw new Error('access is denied'); });
   Object.assign(memory, { volume: '10', isPlaying: true, sort: 'heard' });
   assert.deepEqual(everything(memory), { volume: 80, isPlaying: false, sort: 'name' });

@@ -63,7 +63,7 @@ test('many messages make one change with the latest', () => {
   assert.deepEqual(taken, [3, 4]);
 });
 
-test('a computer is found by name, id or address', () => {
+test('search covers name, ID and address', () => {
   const all = [client('5f0a11c2', { name: 'Ward 3' }), client('00000001', { address: null })];
   for (const search of ['ward', '5f0A', '192.0.2', ' ward 3 ']) assert.deepEqual(ids(arrange(all, { search }).connected), ['5f0a11c2']);
   assert.deepEqual(ids(arrange(all, { search: 'x' }).connected), []);
@@ -102,7 +102,7 @@ test('details list every figure of a client', () => {
     ['Address', '192.0.2.7:5000'],
     ['Packets received', '500 · 60 lost · 3 late · 2 reordered · 1 duplicate'],
     ['Frames', '57 repaired · 4 concealed'],
-    ['Loss in the last 10 s', '12 % before repair · 0 % after repair'],
+    ['Loss (last 10 s)', '12 % before repair · 0 % after repair'],
     ['Playout delay', '61 ms · target 60 ms'],
     ['Jitter', '3.3 ms'],
     ['Clock drift', '−12.3 ppm'],
@@ -115,7 +115,7 @@ test('details list every figure of a client', () => {
 test('unknown details are dashes', () => {
   const unknown = { ...STATS, loss_percent: null, concealed_percent: null, target_delay_ms: 0, drift_ppm: 0.04 };
   const list = Object.fromEntries(facts(client('a', { status: 'offline', address: null, stats: unknown, round_trip_ms: null, capture_to_mix_ms: null }), en));
-  const shown = ['Quality', 'Address', 'Loss in the last 10 s', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(list[name]));
+  const shown = ['Quality', 'Address', 'Loss (last 10 s)', 'Playout delay', 'Clock drift', 'Round trip', 'Capture to mix'].map((name) => plain(list[name]));
   assert.deepEqual(shown, ['–', '–', '–', '61 ms', '0 ppm', '–', '–']);
   assert.equal(Object.keys(list).length, 11);
 });
@@ -130,13 +130,13 @@ test('a peak holds for a second, then falls', () => {
   assert.deepEqual(shown, [-6, -6, -6, -16, -3, -50]);
 });
 
-test('interruptions count for a minute, from the last start', () => {
+test('interruptions count for one minute', () => {
   const interruptions = new Interruptions();
   const counts = [[0, 0], [1000, 2], [59000, 3], [61500, 3], [130000, 3], [131000, 0], [132000, 1]].map(([at, total]) => interruptions.next(at, total));
   assert.deepEqual(counts, [0, 2, 3, 1, 0, 0, 1]);
 });
 
-test('rows keep their places while a hand is near', () => {
+test('rows stay in place under a hand', () => {
   const away = { isPressing: false, handMsAgo: Infinity, typedMsAgo: Infinity };
   const held = [{}, { isPressing: true }, { handMsAgo: 1900 }, { handMsAgo: 2100 }, { typedMsAgo: 20000 }, { typedMsAgo: 31000 }];
   assert.deepEqual(held.map((hand) => isHeld({ ...away, ...hand })), [false, true, true, false, true, false]);
@@ -150,7 +150,7 @@ test('names have 1 to 64 characters', () => {
   assert.deepEqual(['', '  ', 'a', '監'.repeat(64), 'x'.repeat(65)].map(checkName), [false, false, true, true, false]);
 });
 
-test('a dragged slider sends its first and last value', async () => {
+test('a slider sends its first and last value', async () => {
   const sent = [];
   const timers = [];
   const latest = new Latest(async (value) => { sent.push(value); }, 100, (run) => timers.push(run));

@@ -235,7 +235,7 @@ test('nothing connects before the required click', async () => {
   assert.deepEqual(player.states, ['connecting', 'needs-click', 'connecting', 'playing']);
 });
 
-test('it retries for ever and resumes with the server', async () => {
+test('the player retries until the server returns', async () => {
   await playing();
   world.isServerUp = false;
   for (const socket of world.open) socket.drop();
@@ -262,13 +262,14 @@ test('a returning network ends the pause between attempts', async () => {
   world.isServerUp = false;
   for (const socket of world.open) socket.drop();
   await world.pass(30000);
+  assert.equal(player.state, 'offline');
   world.isServerUp = true;
   world.emit('online');
   await world.pass(100);
   assert.equal(player.state, 'playing');
 });
 
-test('a lost sound card is replaced without a click', async () => {
+test('a lost sound card needs no click', async () => {
   await playing();
   world.context.isCardThere = false;
   await untilPlaying();
@@ -312,8 +313,8 @@ test('the volume stays between 0 and 1', async () => {
   assert.equal(player.volume, 0);
 });
 
-test('the decoder conceals exactly one frame from a lone TOC byte', async () => {
-  await newPlayer(); // loads nothing yet; the world gives the decoder what it looks for
+test('a lone TOC byte conceals exactly one frame', async () => {
+  await newPlayer(); // loads nothing yet; the world provides what the decoder needs
   await import('../../crates/raa-server/web/vendor/opus-decoder/opus-decoder.min.js');
   const decoder = new globalThis['opus-decoder'].OpusDecoder({ channels: 1, streamCount: 1, coupledStreamCount: 0, channelMappingTable: [0] });
   await decoder.ready;

@@ -17,9 +17,9 @@ function seeded(seed) {
 }
 
 /**
- * Sends one frame every 20 ms of the server's clock and plays what the policy says.
- * `arrivalS(n, sentS)` tells when frame n is here, by this computer's clock; null when it is lost.
- * `audioS(at)` is what the sound card's clock shows then.
+ * Sends one frame every 20 ms of the server's clock and plays it by the policy.
+ * `arrivalS(n, sentS)` gives the arrival of frame n by this computer's clock, or null if the frame is lost.
+ * `audioS(at)` gives the time of the sound card's clock at that moment.
  */
 function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS, audioS = (at) => at, clockStepS }) {
   const playout = new Playout({ clockStepS });
@@ -29,73 +29,76 @@ function simulate({ seconds, ppm = 0, first = 0, arrivalS = (n, sentS) => sentS,
     if (at !== null) arrivals.push({ n, at });
   }
   arrivals.sort((a, b) => a.at - b.at || a.n - b.n);
-  const heard = []; // { at, end, lead }
+  const played = []; // { at, end, lead }
   for (const { n, at } of arrivals) {
     const plan = playout.frame(audioS(at), (first + n) & 0xffff);
     if (plan.action !== 'play') continue;
     const now = audioS(at) * SAMPLE_RATE;
     assert.ok(plan.at >= now - 1, `frame ${n} is scheduled ${now - plan.at} samples in the past`);
-    const before = heard.at(-1);
+    const before = played.at(-1);
     if (before) assert.ok(plan.at >= before.end, `frame ${n} overlaps the one before it`);
     if (before && !plan.fresh) assert.equal(plan.at, before.end, `a hole before frame ${n}`);
-    heard.push({ n, at: plan.at, end: plan.at + plan.conceal * FRAME + plan.samples, leadMs: (plan.at - now) / 48 });
+    played.push({ n, at: plan.at, end: plan.at + plan.conceal * FRAME + plan.samples, leadMs: (plan.at - now) / 48 });
   }
-  return { counters: playout.counters, heard };
+  return { counters: playout.counters, played };
 }
 
-const maxLead = (heard) => heard.reduce((max, { leadMs }) => Math.max(max, leadMs), 0);
+function maxLead(played) {
+  assert.ok(played.length > 0, 'no frame was played');
+  return played.reduce((max, { leadMs }) => Math.max(max, leadMs), -Infinity);
+}
 
 test('a steady network settles at 10 ms lead', () => {
-  const { counters, heard } = simulate({ seconds: 60 });
+  const { counters, played } = simulate({ seconds: 60 });
   assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0]);
-  assert.ok(heard.at(-1).leadMs < 15 && heard.at(-1).leadMs > 5, `${heard.at(-1).leadMs} ms`);
+  assert.ok(played.at(-1).leadMs < 15 && played.at(-1).leadMs > 5, `${played.at(-1).leadMs} ms`);
 });
 
 for (const ppm of [-500, 500]) {
-  test(`an hour of a clock that is off by ${ppm} ppm costs no glitch and no growing delay`, () => {
+  test(`clock drift of ${ppm} ppm costs nothing`, () => {
     const random = seeded(7);
-    const { counters, heard } = simulate({ seconds: HOUR_S, ppm, arrivalS: (n, sent) => sent + 0.01 * random() });
+    const { counters, played } = simulate({ seconds: HOUR_S, ppm, arrivalS: (n, sent) => sent + 0.01 * random() });
     assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0]);
-    assert.ok(maxLead(heard.slice(3000)) < 35, `${maxLead(heard.slice(3000))} ms`);
+    assert.ok(maxLead(played.slice(3000)) < 35, `${maxLead(played.slice(3000))} ms`);
   });
 }
 
 for (const stepMs of [10, 512 / 48, 20, 40]) {
-  test(`an hour of a sound card whose clock moves in steps of ${stepMs.toFixed(1)} ms costs no glitch`, () => {
+  test(`clock steps of ${stepMs.toFixed(1)} ms cost nothing`, () => {
     const clockStepS = stepMs / 1000;
     // The clock shows the end of the block that is being played, and drifts slowly against the frames.
     const audioS = (at) => Math.ceil(at / clockStepS) * clockStepS;
     for (const ppm of [-200, -20, 20, 200]) {
       const random = seeded(5);
-      const { counters, heard } = simulate({ seconds: HOUR_S, ppm, audioS, clockStepS, arrivalS: (n, sent) => sent + 0.003 * random() });
+      const { counters, played } = simulate({ seconds: HOUR_S, ppm, audioS, clockStepS, arrivalS: (n, sent) => sent + 0.003 * random() });
       assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [0, 0, 0], `${ppm} ppm`);
-      assert.ok(maxLead(heard.slice(3000)) < 35 + 2 * stepMs, `${maxLead(heard.slice(3000))} ms`);
+      assert.ok(maxLead(played.slice(3000)) < 35 + 2 * stepMs, `${maxLead(played.slice(3000))} ms`);
     }
   });
 }
 
-test('each sleep costs one gap and no lasting delay', () => {
+test('each sleep costs one gap, no lasting delay', () => {
   const arrivalS = (n, sent) => (sent % 60 > 30 && sent % 60 < 31 ? sent - (sent % 60) + 31 : sent);
-  const { counters, heard } = simulate({ seconds: 600, arrivalS });
+  const { counters, played } = simulate({ seconds: 600, arrivalS });
   assert.equal(counters.underruns, 10);
-  for (const { n, leadMs } of heard) {
+  for (const { n, leadMs } of played) {
     if (n % 3000 > 1800) assert.ok(leadMs < 110, `frame ${n} waits ${leadMs} ms`);
   }
 });
 
 test('frames from a suspension are not played late', () => {
   const audioS = (at) => (at < 10 ? at : Math.max(10, at - 60));
-  const { counters, heard } = simulate({ seconds: 90, audioS });
+  const { counters, played } = simulate({ seconds: 90, audioS });
   assert.equal(counters.underruns, 0);
   assert.ok(counters.cut > 2900, `${counters.cut} left out`);
-  assert.ok(maxLead(heard) < 250, `${maxLead(heard)} ms`);
-  assert.ok(maxLead(heard.filter(({ n }) => n > 73 * 50)) < 65, 'the delay is back three seconds after');
+  assert.ok(maxLead(played) < 250, `${maxLead(played)} ms`);
+  assert.ok(maxLead(played.filter(({ n }) => n > 73 * 50)) < 65, 'the delay is back three seconds after');
 });
 
 test('a skipped listener continues live', () => {
-  const { counters, heard } = simulate({ seconds: 20, arrivalS: (n, sent) => (n >= 500 && n < 650 ? null : sent) });
+  const { counters, played } = simulate({ seconds: 20, arrivalS: (n, sent) => (n >= 500 && n < 650 ? null : sent) });
   assert.deepEqual([counters.underruns, counters.concealed, counters.cut], [1, 0, 0]);
-  assert.ok(maxLead(heard) < 45, `${maxLead(heard)} ms`);
+  assert.ok(maxLead(played) < 45, `${maxLead(played)} ms`);
 });
 
 test('the wait of a frame is reported', () => {
@@ -106,29 +109,29 @@ test('the wait of a frame is reported', () => {
   assert.ok(Math.abs(playout.waitS - 0.02) < 1e-9, `${playout.waitS} s`);
 });
 
-test('jitter of 60 ms is learned, then passes unheard', () => {
+test('jitter of 60 ms is learned', () => {
   const random = seeded(3);
   let last = 0;
   // TCP keeps the order: a frame that is held up holds up the ones behind it.
   const arrivalS = (n, sent) => (last = Math.max(last, sent + (random() < 0.02 ? 0.06 * random() : 0)));
-  const { counters, heard } = simulate({ seconds: 600, arrivalS });
+  const { counters, played } = simulate({ seconds: 600, arrivalS });
   assert.ok(counters.underruns < 12, `${counters.underruns} underruns in ten minutes`);
-  assert.ok(maxLead(heard) < 120, `${maxLead(heard)} ms`);
+  assert.ok(maxLead(played) < 120, `${maxLead(played)} ms`);
 });
 
 test('a stall leaves no delay after two seconds', () => {
   const arrivalS = (n, sent) => (n >= 500 && n < 650 ? 13 : sent);
-  const { counters, heard } = simulate({ seconds: 20, arrivalS });
+  const { counters, played } = simulate({ seconds: 20, arrivalS });
   assert.equal(counters.underruns, 1);
-  const later = heard.filter(({ n }) => n > 650 + 100);
+  const later = played.filter(({ n }) => n > 650 + 100);
   assert.ok(maxLead(later) < 65, `${maxLead(later)} ms`);
-  const end = heard.at(-1);
+  const end = played.at(-1);
   assert.ok(end.leadMs < 65, `${end.leadMs} ms`);
 });
 
 test('a burst at the start leaves no delay', () => {
-  const { heard } = simulate({ seconds: 10, arrivalS: (n, sent) => Math.max(sent, 0.5) });
-  assert.ok(heard.at(-1).leadMs < 60, `${heard.at(-1).leadMs} ms`);
+  const { played } = simulate({ seconds: 10, arrivalS: (n, sent) => Math.max(sent, 0.5) });
+  assert.ok(played.at(-1).leadMs < 60, `${played.at(-1).leadMs} ms`);
 });
 
 test('up to three lost frames are concealed', () => {

@@ -17,18 +17,18 @@
 #include <stdlib.h>
 #include <winternl.h>
 
-static int say(const WCHAR *text)
+static int print(const WCHAR *text)
 {
     char utf8[4096];
     WideCharToMultiByte(CP_UTF8, 0, text, -1, utf8, sizeof utf8, NULL, NULL);
     return puts(utf8) < 0;
 }
 
-static int say_text_of(HWND window)
+static int print_text_of(HWND window)
 {
     WCHAR text[1024] = L"";
     if (window) SendMessageTimeoutW(window, WM_GETTEXT, 1024, (LPARAM)text, SMTO_ABORTIFHUNG, 2000, NULL);
-    return *text ? say(text) : 1;
+    return *text ? print(text) : 1;
 }
 
 static int handles(const WCHAR *program)
@@ -45,20 +45,20 @@ static int handles(const WCHAR *program)
     }
 }
 
-/* Goes on with the next window until one has said something. */
-static BOOL CALLBACK say_if_tooltip(HWND window, LPARAM said)
+/* Continues with the next window until one has printed its text. */
+static BOOL CALLBACK print_if_tooltip(HWND window, LPARAM printed)
 {
     WCHAR class[64] = L"";
     GetClassNameW(window, class, 64);
-    if (!lstrcmpiW(class, L"tooltips_class32") && IsWindowVisible(window)) *(BOOL *)said = !say_text_of(window);
-    return !*(BOOL *)said;
+    if (!lstrcmpiW(class, L"tooltips_class32") && IsWindowVisible(window)) *(BOOL *)printed = !print_text_of(window);
+    return !*(BOOL *)printed;
 }
 
 static int tooltip(void)
 {
-    BOOL said = FALSE;
-    EnumWindows(say_if_tooltip, (LPARAM)&said);
-    return !said;
+    BOOL printed = FALSE;
+    EnumWindows(print_if_tooltip, (LPARAM)&printed);
+    return !printed;
 }
 
 static int taskbar_forgets(const WCHAR *class, const WCHAR *id)
@@ -78,7 +78,7 @@ int main(void)
     WCHAR **words = CommandLineToArgvW(GetCommandLineW(), &count);
     const WCHAR *what = count > 1 ? words[1] : L"";
     if (!lstrcmpW(what, L"handles") && count == 3) return handles(words[2]);
-    if (!lstrcmpW(what, L"text") && count == 4) return say_text_of(GetDlgItem(FindWindowW(NULL, words[2]), _wtoi(words[3])));
+    if (!lstrcmpW(what, L"text") && count == 4) return print_text_of(GetDlgItem(FindWindowW(NULL, words[2]), _wtoi(words[3])));
     if (!lstrcmpW(what, L"tooltip")) return tooltip();
     if (!lstrcmpW(what, L"taskbar-forgets") && count == 4) return taskbar_forgets(words[2], words[3]);
     if (!lstrcmpW(what, L"taskbar-created")) return taskbar_created();

@@ -8,7 +8,7 @@ import { byId, fill, oncePerFrame, setHidden, setText } from './dom.js';
 import { Arranger, GROUPS, SORTS, isHeld, isUnused } from './model.js';
 import { Row } from './row.js';
 
-/** How long the server may be away before the page says so. */
+/** How long the server may be away before the page reports it. */
 const BANNER_AFTER_MS = 1500;
 /** With more computers sounding than this, their meters jump instead of gliding, which costs less. */
 const MANY_SOUNDING = 20;
@@ -139,7 +139,7 @@ class Hand {
   }
 }
 
-/** Says that the server does not answer, unless it is back within a moment. */
+/** Reports that the server does not respond, unless it is back within a moment. */
 class Banner {
   #element;
   #timer = 0;

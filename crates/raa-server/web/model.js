@@ -36,7 +36,7 @@ export function arrange(clients, { search = '', sort = 'name' } = {}) {
 /** Numbers by which clients are ordered before their names, the least first. */
 const RANKS = {
   name: () => 0,
-  heard: (client) => coarse(heardMsAgo(client) ?? Number.POSITIVE_INFINITY),
+  heard: (client) => coarse(lastSoundMsAgo(client) ?? Number.POSITIVE_INFINITY),
   loudest: (client) => -client.level.rms_dbfs,
 };
 
@@ -63,7 +63,7 @@ function hasSameOrder(a, b) {
 }
 
 /** Returns the time since a client's last sound; for an offline one of an earlier run, since its last packet. */
-export function heardMsAgo(client) {
+export function lastSoundMsAgo(client) {
   return client.last_sound_ms_ago ?? (client.status === 'offline' ? client.last_packet_ms_ago : null);
 }
 

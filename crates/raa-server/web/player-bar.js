@@ -94,7 +94,7 @@ export class PlayerBar {
     return `${delay} · ${this.#interrupted ? this.#text('interrupted', this.#interrupted) : this.#text('steady')}`;
   }
 
-  /** Shows the level as it is heard: behind this player's volume. */
+  /** Shows the level that the person hears: after this player's volume. */
   #showLevel() {
     const { rmsDbfs, peakDbfs } = this.#player.level;
     const volumeDb = 20 * Math.log10(Math.max(this.#player.volume, 1e-6));

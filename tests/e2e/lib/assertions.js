@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 
+/** Fails unless `actual` is a number, as do the others here: null and NaN must never pass. */
 export function near(actual, expected, tolerance, what) {
-  assert.ok(Math.abs(actual - expected) <= tolerance, `${what} is ${actual}; it must be ${expected} ± ${tolerance}`);
+  assert.ok(Number.isFinite(actual) && Math.abs(actual - expected) <= tolerance, `${what} is ${actual}; it must be ${expected} ± ${tolerance}`);
 }
 
 export function below(actual, limit, what) {

@@ -50,8 +50,8 @@ export class Desktop {
 
   /** Returns { x, y, width, height } of a window's inner area. */
   place(window) {
-    const said = this.#do('xwininfo', '-id', window);
-    const number = (label) => Number(new RegExp(`${label}: +(-?\\d+)`).exec(said)[1]);
+    const output = this.#do('xwininfo', '-id', window);
+    const number = (label) => Number(new RegExp(`${label}: +(-?\\d+)`).exec(output)[1]);
     return { x: number('Absolute upper-left X'), y: number('Absolute upper-left Y'), width: number('Width'), height: number('Height') };
   }
 

@@ -1,6 +1,6 @@
-// Sounds to send: tones, and noise that a window of 40 ms can be told apart in.
+// Sounds to send: tones, and noise in which each window of 40 ms is unique.
 //
-// Always: seeded and repeatable; mono, 48 kHz, amplitude as told.
+// Always: seeded and repeatable; mono, 48 kHz, amplitude as given.
 
 import { RATE, fft, rms } from './signal.js';
 

@@ -44,9 +44,9 @@ export class Listener {
   }
 
   /**
-   * { samples, emittedAt }: the sound of frames from..to, and the moment in ms at which each sample left the server.
-   * A frame can come in late but not early, so the earliest of all tells the server's slots: a reader that was held up
-   * does not make the server, or the sound after it, look faster.
+   * Returns { samples, emittedAt }: the sound of frames from..to, and the time in ms at which each sample left the
+   * server. A frame can arrive late but not early, so the earliest one gives the time of the server's slots: a delayed
+   * reader does not make the server, or the sound after it, look faster.
    */
   async decode(from = 0, to = this.frames.length) {
     const packets = [];

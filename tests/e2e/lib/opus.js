@@ -30,7 +30,7 @@ function ffmpeg(args, input) {
     const err = [];
     child.stdout.on('data', (bytes) => out.push(bytes));
     child.stderr.on('data', (bytes) => err.push(bytes));
-    child.stdin.on('error', () => {}); // its own exit code says more
+    child.stdin.on('error', () => {}); // the exit code is more informative
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) resolve(Buffer.concat(out));

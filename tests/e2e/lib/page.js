@@ -77,6 +77,10 @@ export class MixerPage {
     throw new Error(`the slider cannot be moved to ${percent}: it stays at ${await slider.inputValue()}`);
   }
 
+  async showDetails(id) {
+    await this.row(id).locator('[data-part=more]').click();
+  }
+
   /** Presses Tab until an element with this test ID has the focus, and returns the number of presses. */
   async tabTo(testId, limit = 60) {
     for (let presses = 1; presses <= limit; presses++) {

@@ -95,7 +95,7 @@ export class Program {
 
   /** Returns the match of the first line, past or future, that fits. */
   line(pattern, timeoutMs = 10_000) {
-    return eventually(`${this.name} says ${pattern}`, () => {
+    return eventually(`${this.name} prints ${pattern}`, () => {
       for (const line of this.lines) {
         const match = pattern.exec(line);
         if (match) return match;

@@ -80,7 +80,7 @@ export class Recorder {
     this.samples = new Float32Array(RATE * 360);
     this.length = 0;
     this.startMs = Infinity; // of sample 0: the earliest that any read allows
-    this.recentStartsMs = []; // what each of the last reads tells of sample 0
+    this.recentStartsMs = []; // time of sample 0 by each of the last reads
     this.rest = Buffer.alloc(0);
     this.program = new Program('parec', ['-d', 'main.monitor', '--raw', '--format=float32le', `--rate=${RATE}`, '--channels=1', '--latency-msec=5'],
       { env: sound.env, logFile: join(sound.logDir, `parec-${sound.name}.log`), realtime: 5, keepStdout: true });

@@ -9,7 +9,7 @@ import { eventually } from './processes.js';
 export const TRAY_TITLE = 'Wine System Tray';
 /** The icon's position in the window. */
 const ICON = { x: 2, y: 2, size: 16 };
-const TELLING_PIXEL = { x: 2, y: 8 };
+const STATE_PIXEL = { x: 2, y: 8 };
 const COLOURS = { active: [22, 163, 74], silent: [139, 144, 152], error: [217, 32, 32], muted: [240, 138, 0] };
 const MAX_DISTANCE = 40;
 /** The menu's items from top to bottom, without separators. */
@@ -32,7 +32,7 @@ export class Tray {
   /** 'active', 'silent', 'error' or 'muted'; null for a colour that none of them has. */
   get state() {
     const { x, y } = this.#icon;
-    const [colour] = this.desktop.pixels({ x: x + TELLING_PIXEL.x, y: y + TELLING_PIXEL.y, width: 1, height: 1 });
+    const [colour] = this.desktop.pixels({ x: x + STATE_PIXEL.x, y: y + STATE_PIXEL.y, width: 1, height: 1 });
     const distance = (state) => Math.hypot(...COLOURS[state].map((value, i) => value - colour[i]));
     return Object.keys(COLOURS).find((state) => distance(state) < MAX_DISTANCE) ?? null;
   }

@@ -25,7 +25,7 @@ export async function measurePage(browser, url, { seconds = 10, rows = 1 } = {})
   const page = await browser.newPage({ viewport: VIEWPORT });
   await page.goto(url);
   await page.waitForFunction((least) => document.querySelectorAll('[data-testid=row]').length >= least, rows);
-  await sleep(SETTLE_MS); // its first picture is not what is measured
+  await sleep(SETTLE_MS); // the first drawing is not measured
   const shown = await page.getByTestId('row').count();
   const doing = {};
   for (const [name, act] of Object.entries({ rest, scroll, type, find })) {
