@@ -19,15 +19,25 @@ pub(super) enum Protocol {
 /// The magic cookie of STUN, after its type and length (RFC 8489 section 5).
 const STUN_COOKIE: [u8; 4] = 0x2112_a442_u32.to_be_bytes();
 
+/// Length of the header of STUN, in bytes (RFC 8489 section 5).
+const STUN_HEADER: usize = 20;
+/// Length of the header of a plaintext DTLS record, in bytes (RFC 9147 section 4).
+const DTLS_HEADER: usize = 13;
+
 /// Returns the protocol of a datagram.
 ///
-/// The first byte decides (RFC 7983 section 7). STUN needs its magic cookie, too: the packets of
-/// Scream, which uses the same port, begin with 1 and would otherwise pass for it.
+/// The first byte decides (RFC 7983 section 7), if the protocol's header fits. STUN needs its magic
+/// cookie, too: the packets of Scream, which uses the same port, begin with 1 and would otherwise
+/// pass for it.
 pub(super) fn protocol_of(datagram: &[u8]) -> Protocol {
     match datagram {
         [128..=191, ..] => Protocol::Media,
-        [0..=3, _, _, _, cookie @ ..] if cookie.starts_with(&STUN_COOKIE) => Protocol::Stun,
-        [20..=63, ..] => Protocol::Dtls,
+        [0..=3, _, _, _, cookie @ ..]
+            if datagram.len() >= STUN_HEADER && cookie.starts_with(&STUN_COOKIE) =>
+        {
+            Protocol::Stun
+        }
+        [20..=63, ..] if datagram.len() >= DTLS_HEADER => Protocol::Dtls,
         _ => Protocol::Unknown,
     }
 }

@@ -361,3 +361,30 @@ pub fn random_stream(ssrc: u32) -> StreamStart {
         timestamp: rand::random(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demultiplexer_keeps_the_reasons_for_refusals() {
+        let start = Instant::now();
+        let config = || HubConfig::new(random_stream(1), std::time::SystemTime::now());
+        for first in 0..=u8::MAX {
+            for len in [1, 8, 11, 12, 13, 20, 100] {
+                let mut datagram = vec![first; len];
+                let cookie = [0x21, 0x12, 0xa4, 0x42];
+                for (to, byte) in datagram.iter_mut().skip(4).zip(cookie) {
+                    *to = byte;
+                }
+                let mut hub = Hub::new(config(), start).unwrap();
+                let alone = hub
+                    .handle_packet(start, Origin::Internal, &datagram)
+                    .map(drop);
+                let mut hub = Hub::new(config(), start).unwrap();
+                let taken = take(&mut hub, start, Origin::Internal, &datagram);
+                assert_eq!(taken, alone, "first byte {first}, {len} bytes");
+            }
+        }
+    }
+}

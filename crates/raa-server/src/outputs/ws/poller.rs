@@ -27,6 +27,9 @@ const READS_PER_PASS: usize = 256;
 const REPORTED_AT_ONCE: usize = 16;
 /// Bytes after which a pass reads no more. Empty messages cost most: these take less than 1 ms.
 const READ_BUDGET: usize = 32 * 1024;
+/// The part of [`READ_BUDGET`] for input that transports hold; the rest is for listeners that the
+/// kernel reports, so that neither kind starves the other.
+const BUFFERED_BUDGET: usize = READ_BUDGET / 2;
 
 /// Listeners with their sockets.
 pub(super) struct Poller<T> {
@@ -127,7 +130,7 @@ impl<T: Transport + AsFd> Poller<T> {
     fn read_buffered(&mut self, now: Instant) -> usize {
         let mut read = 0;
         for _ in 0..self.buffered.len().min(READS_PER_PASS) {
-            if read >= READ_BUDGET {
+            if read >= BUFFERED_BUDGET {
                 break;
             }
             if let Some(index) = self.buffered.pop_front() {
@@ -406,5 +409,38 @@ mod tests {
         far.read_exact(&mut goodbye).unwrap();
         assert_eq!(goodbye[..2], [0x88, 20]);
         assert_eq!(goodbye[2..], 1001u16.to_be_bytes());
+    }
+
+    #[test]
+    fn buffered_floods_leave_others_their_turn() {
+        let stats = Arc::<ListenerStats>::default();
+        let mut poller = Poller::new(stats.clone()).unwrap();
+        let server = server();
+        let mut flooding = Vec::new();
+        let flood = EMPTY.repeat(MAX_INCOMING / EMPTY.len() + 1);
+        for _ in 0..2 * READ_BUDGET / MAX_INCOMING {
+            let (mut far, stream) = pair(&server);
+            far.write_all(&flood.repeat(2)).unwrap();
+            let transport = BufferedTransport::new(stream);
+            poller.admit(transport, MixId::MAIN, &[], &[], stats.enter());
+            flooding.push(far);
+        }
+        poller.pass();
+        poller.pass();
+        let (mut far, stream) = pair(&server);
+        let transport = BufferedTransport::new(stream);
+        poller.admit(transport, MixId::MAIN, &[], &[], stats.enter());
+        // An empty ping.
+        far.write_all(&[0x89, 0x80, 0, 0, 0, 0]).unwrap();
+        for _ in 0..20 {
+            for far in &mut flooding {
+                far.write_all(&flood).unwrap();
+            }
+            poller.pass();
+        }
+        far.set_nonblocking(true).unwrap();
+        let mut answer = [0; 2];
+        far.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, [0x8a, 0]);
     }
 }
