@@ -9,21 +9,21 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 /// The built-in test client's SSRC. Packets from the network must not use it.
-pub const TEST_MUSIC_SSRC: u32 = 0xb9a7_e570;
+pub(crate) const TEST_MUSIC_SSRC: u32 = 0xb9a7_e570;
 const TEST_MUSIC_ID: &str = "bgmtest0";
 
 /// A client's SSRC, shown as the id that paths and JSON use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientId(pub u32);
+pub(crate) struct ClientId(pub u32);
 
 /// The text is not a client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a client id is 8 hexadecimal digits, or {TEST_MUSIC_ID}")]
-pub struct InvalidClientId;
+pub(crate) struct InvalidClientId;
 
 impl ClientId {
     /// Returns a number that sorts like the id's text.
-    pub fn sort_key(self) -> u64 {
+    pub(crate) fn sort_key(self) -> u64 {
         match self.0 {
             // "bgmtest0" sorts between bfffffff and c0000000.
             TEST_MUSIC_SSRC => 2 * 0xbfff_ffff + 1,

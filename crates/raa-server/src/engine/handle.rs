@@ -20,23 +20,23 @@ use super::timing::Timing;
 
 /// The engine's state at one instant.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The instant.
-    pub taken: Instant,
+    pub(crate) taken: Instant,
     /// All clients, by SSRC.
-    pub clients: Vec<ClientView>,
+    pub(crate) clients: Vec<ClientView>,
     /// The hub's counters.
-    pub stats: HubStats,
+    pub(crate) stats: HubStats,
     /// Duration of a slot's work, over the last full 5 s.
-    pub mix_cycle: Timing,
+    pub(crate) mix_cycle: Timing,
     /// Lateness with which slots started, over the last full 5 s.
-    pub slot_lateness: Timing,
+    pub(crate) slot_lateness: Timing,
     /// Clients in the mix, mean over the last full 5 s.
-    pub avg_active: f64,
+    pub(crate) avg_active: f64,
     /// Datagrams lost because an input's queue was full.
-    pub dropped_datagrams: u64,
+    pub(crate) dropped_datagrams: u64,
     /// Reports to senders that could not be sent.
-    pub unsent_reports: u64,
+    pub(crate) unsent_reports: u64,
 }
 
 impl Snapshot {
@@ -52,19 +52,19 @@ impl Snapshot {
 
 /// One mix's frame of a slot.
 #[derive(Debug, Clone)]
-pub struct MixFrame {
+pub(crate) struct MixFrame {
     /// The mix.
-    pub mix: MixId,
+    pub(crate) mix: MixId,
     /// An RTP packet with the encoded frame.
-    pub datagram: Bytes,
+    pub(crate) datagram: Bytes,
 }
 
 /// The frames of all mixes of one slot.
-pub type MixedSlot = Arc<[MixFrame]>;
+pub(crate) type MixedSlot = Arc<[MixFrame]>;
 
 /// The reason for which a command had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
+pub(crate) enum EngineError {
     /// The hub refused it.
     #[error(transparent)]
     Refused(#[from] CommandError),
@@ -80,7 +80,7 @@ pub(super) enum Request {
 
 /// Access to the running engine.
 #[derive(Clone)]
-pub struct EngineHandle {
+pub(crate) struct EngineHandle {
     pub(super) inbox: SyncSender<Request>,
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) mixes: broadcast::Sender<MixedSlot>,
@@ -89,14 +89,14 @@ pub struct EngineHandle {
 }
 
 /// The running thread; it ends after [`EngineHandle::shutdown`].
-pub struct EngineThread(pub(super) JoinHandle<()>);
+pub(crate) struct EngineThread(pub(super) JoinHandle<()>);
 
 impl EngineHandle {
     /// Applies a command between two slots; when this returns, the snapshot shows the change.
     ///
     /// # Errors
     /// [`EngineError`]; nothing has changed.
-    pub async fn command(&self, command: Command) -> Result<(), EngineError> {
+    pub(crate) async fn command(&self, command: Command) -> Result<(), EngineError> {
         let (reply, answer) = oneshot::channel();
         self.inbox
             .try_send(Request::Command(command, reply))
@@ -105,32 +105,32 @@ impl EngineHandle {
     }
 
     /// Returns the newest snapshot.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.borrow().clone()
     }
 
     /// Returns a receiver that is notified of every new snapshot.
-    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()
     }
 
     /// Returns a receiver of every slot's frames from now on; a slow reader misses the oldest slots.
-    pub fn subscribe_mixes(&self) -> broadcast::Receiver<MixedSlot> {
+    pub(crate) fn subscribe_mixes(&self) -> broadcast::Receiver<MixedSlot> {
         self.mixes.subscribe()
     }
 
     /// Returns whether a slot has been played within the last second.
-    pub fn is_healthy(&self) -> bool {
+    pub(crate) fn is_healthy(&self) -> bool {
         self.health.is_healthy(Instant::now())
     }
 
     /// Waits until the engine has ended, for any reason.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 
     /// Makes the engine end after its current slot.
-    pub fn shutdown(&self) {
+    pub(crate) fn shutdown(&self) {
         // A full inbox is emptied within a slot; an engine that has ended needs no request.
         while let Err(TrySendError::Full(_)) = self.inbox.try_send(Request::Shutdown) {
             thread::sleep(SLOT);
@@ -143,7 +143,7 @@ impl EngineThread {
     ///
     /// # Errors
     /// When the engine has panicked.
-    pub fn join(self) -> thread::Result<()> {
+    pub(crate) fn join(self) -> thread::Result<()> {
         self.0.join()
     }
 }

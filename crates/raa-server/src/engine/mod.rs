@@ -38,11 +38,11 @@ use tracing::{info, warn};
 use crate::id::TEST_MUSIC_SSRC;
 use demux::Protocol;
 use handle::Request;
-pub use handle::{EngineError, EngineHandle, EngineThread, MixFrame, MixedSlot, Snapshot};
+pub(crate) use handle::{EngineError, EngineHandle, EngineThread, MixFrame, MixedSlot, Snapshot};
 use health::Health;
 use inputs::{Input, Inputs};
 use music::MusicInput;
-pub use timing::Timing;
+pub(crate) use timing::Timing;
 use timing::Window;
 use udp::AudioSocket;
 use workers::{Workers, with_workers};
@@ -61,22 +61,22 @@ const STATS_SLOTS: u64 = 250;
 const PRESSING_DRAINS: u32 = 4;
 
 /// The engine's settings and resources.
-pub struct EngineConfig {
+pub(crate) struct EngineConfig {
     /// Settings of the hub.
-    pub hub: HubConfig,
+    pub(crate) hub: HubConfig,
     /// Bound sockets for the senders.
-    pub sockets: Vec<UdpSocket>,
+    pub(crate) sockets: Vec<UdpSocket>,
     /// Clients of earlier runs.
-    pub known: Vec<KnownClient>,
+    pub(crate) known: Vec<KnownClient>,
     /// Whether the built-in test client plays.
-    pub test_music: bool,
+    pub(crate) test_music: bool,
 }
 
 /// Starts the engine's thread.
 ///
 /// # Errors
 /// When a socket cannot be prepared or a thread cannot be started.
-pub fn start(
+pub(crate) fn start(
     config: EngineConfig,
 ) -> anyhow::Result<(EngineHandle, EngineThread, Receiver<ClientEvent>)> {
     let (inbox, requests) = sync_channel(INBOX);
@@ -354,7 +354,7 @@ fn snapshot_of(
 }
 
 /// Returns random first values for the stream of an SSRC (RFC 3550 section 5.1).
-pub fn random_stream(ssrc: u32) -> StreamStart {
+pub(crate) fn random_stream(ssrc: u32) -> StreamStart {
     StreamStart {
         ssrc,
         sequence_number: rand::random(),

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// A summary of durations, in ms.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// Arithmetic mean.
-    pub mean_ms: f64,
+    pub(crate) mean_ms: f64,
     /// 99th percentile (nearest rank).
-    pub p99_ms: f64,
+    pub(crate) p99_ms: f64,
     /// Maximum.
-    pub max_ms: f64,
+    pub(crate) max_ms: f64,
 }
 
 /// Collects the durations of one window and keeps the memory of the largest one.
