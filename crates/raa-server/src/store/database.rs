@@ -47,7 +47,7 @@ pub(super) enum OpenError {
 /// The open file. Other programs may read it at any time, as backups do, but no other server may
 /// use it.
 pub(super) struct Database {
-    pub(super) connection: Connection,
+    connection: Connection,
     /// Held until the process ends, however it ends.
     _lock: File,
 }
@@ -71,6 +71,12 @@ impl Database {
             connection,
             _lock: lock,
         })
+    }
+
+    /// Returns the connection. The field is private because a closure that uses only the field would
+    /// capture it alone, and the lock would be dropped early.
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 }
 

@@ -68,14 +68,14 @@ pub(crate) fn open(
     let path: PathBuf = dir.join("raa.sqlite");
     let mut database = Database::open(&path)
         .with_context(|| format!("cannot keep state in {} (--state-dir)", dir.display()))?;
-    let known = clients::load(&database.connection, max_unconfigured, SystemTime::now())
+    let known = clients::load(database.connection(), max_unconfigured, SystemTime::now())
         .with_context(|| format!("cannot read {}", path.display()))?;
     let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
     let thread = thread::Builder::new()
         .name("store".into())
         .spawn(move || {
             while let Some(job) = queue.blocking_recv() {
-                job(&mut database.connection);
+                job(database.connection());
             }
         })
         .context("cannot start the store's thread")?;
@@ -129,5 +129,21 @@ impl Store {
         });
         self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
         Ok(result.await.map_err(|_| StoreError::Closed)??)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_store_keeps_its_folder_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, thread, _) = open(dir.path(), 1000).unwrap();
+        let error = open(dir.path(), 1000).err().unwrap();
+        assert!(format!("{error:#}").contains("in use"), "{error:#}");
+        drop(store);
+        thread.join();
+        assert!(open(dir.path(), 1000).is_ok());
     }
 }
