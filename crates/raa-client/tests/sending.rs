@@ -313,7 +313,7 @@ fn mistakes_are_reported() {
         "",
         &["--server", "a:0"],
         2,
-        &["--server", "\"0\"", "1 to 65535"],
+        &["--server", "\"a:0\"", "1 to 65535"],
     );
     refused("", &["--server", "::1"], 2, &["brackets"]);
     refused(
