@@ -8,6 +8,7 @@ import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
 import { eventually, sleep } from './lib/processes.js';
 import { startProxy } from './lib/proxy.js';
+import { keepForDocs } from './lib/pictures.js';
 import { levelBecomes } from './lib/in-mix.js';
 import { encodeOpus } from './lib/opus.js';
 import { tone, bandNoise } from './lib/generate.js';
@@ -134,5 +135,40 @@ test('the page works below a path prefix', async () => {
   await levelBecomes(recorder, { above: -60 });
   assert.deepEqual(proxy.outside.filter((path) => path !== '/favicon.ico'), []);
   assert.deepEqual(mixer.complaints.filter((text) => !text.includes('favicon')), []);
+  await mixer.close();
+});
+
+// Takes the picture of README.md: RAA_PICTURES=docs copies it to docs/page.png.
+test('each computer is in the group of its state', async () => {
+  const office = await world.server({ args: [], stateDir: join(world.dir, 'office') });
+  const [noise, low] = [await encodeOpus(bandNoise(3, 0.05)), await encodeOpus(tone(300, 3, 0.03))];
+  const silence = { packets: [Buffer.from([0xf8, 0xff, 0xfe])], repeat: true }; // one frame of silence
+  await world.sender(office, { ssrc: 0x69f6bc71, packets: low.slice(0, 60), name: '第2監視室 PC-07' });
+  await world.sender(office, { ssrc: 0x684fa8a4, packets: noise, name: 'Ward 3 nurse station', repeat: true });
+  await world.sender(office, { ssrc: 0x6cf27415, packets: low, name: 'Server room KVM', repeat: true });
+  await world.sender(office, { ssrc: 0x63acdd33, packets: low, name: 'Laptop A. (spare)', repeat: true });
+  await world.sender(office, { ssrc: 0x50744857, name: 'Boiler house', ...silence });
+  await world.sender(office, { ssrc: 0x5713b41d, name: 'Pumping station east', ...silence });
+  await world.sender(office, { ssrc: 0x53c3fe3a, name: 'Reception', lossEvery: 30, ...silence });
+  await office.client('63acdd33', ({ status }) => status === 'sounding');
+  await office.patch('63acdd33', { muted: true, volume: 120 });
+  await office.patch('bgmtest0', { volume: 60 });
+
+  const mixer = await MixerPage.open(browser, office.pageUrl, { viewport: { width: 1280, height: 760 } });
+  const groups = () => mixer.page.evaluate(() => [...document.querySelectorAll('[data-group]')].map((group) =>
+    [...group.querySelectorAll('[data-testid=name]')].map((name) => name.textContent)));
+  await eventually('one computer is offline', async () => (await groups())[2].length === 1, 15_000);
+  await eventually('losses are shown', async () => (await mixer.row('53c3fe3a').getByTestId('status').textContent()).includes('lost'), 15_000);
+  assert.deepEqual(await groups(), [
+    ['Laptop A. (spare)', 'Server room KVM', 'Test BGM (Goldberg Var.1)', 'Ward 3 nurse station'],
+    ['Boiler house', 'Pumping station east', 'Reception'],
+    ['第2監視室 PC-07'],
+  ]);
+  await mixer.playButton.click();
+  await mixer.becomes('playing');
+  await eventually('the meter of the mix moves', () => mixer.page.evaluate(() => document.getElementById('mix-rms').style.transform !== ''));
+  const picture = join(world.artifacts, 'page.png');
+  await mixer.page.screenshot({ path: picture });
+  keepForDocs(picture, 'page');
   await mixer.close();
 });

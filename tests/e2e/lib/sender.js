@@ -7,9 +7,9 @@ import { nowMs } from './processes.js';
 import { buildRtp, buildSdes } from './rtp.js';
 
 export class Sender {
-  /** packets: Opus frames of 20 ms, sent once, or repeatedly with `repeat`. */
-  constructor(port, { ssrc, packets, name, repeat = false }) {
-    Object.assign(this, { port, ssrc, packets, name, repeat });
+  /** packets: Opus frames of 20 ms, sent once, or repeatedly with `repeat`; one packet in `lossEvery` is left out. */
+  constructor(port, { ssrc, packets, name, repeat = false, lossEvery = Infinity }) {
+    Object.assign(this, { port, ssrc, packets, name, repeat, lossEvery });
     this.sequence = 65_500; // wraps within the first second
     this.timestamp = 0xffff_0000;
     this.sent = 0;
@@ -31,16 +31,20 @@ export class Sender {
     this.finish?.();
   }
 
+  #send() {
+    this.socket.send(buildRtp({
+      sequence: this.sequence + this.sent,
+      timestamp: this.timestamp + this.sent * 960,
+      ssrc: this.ssrc,
+      marker: this.sent === 0,
+      payload: this.packets[this.sent % this.packets.length],
+    }));
+  }
+
   #sendDue() {
     while (this.startMs + this.sent * 20 <= nowMs()) {
       if (!this.repeat && this.sent >= this.packets.length) return this.finish();
-      this.socket.send(buildRtp({
-        sequence: this.sequence + this.sent,
-        timestamp: this.timestamp + this.sent * 960,
-        ssrc: this.ssrc,
-        marker: this.sent === 0,
-        payload: this.packets[this.sent % this.packets.length],
-      }));
+      if ((this.sent + 1) % this.lossEvery !== 0) this.#send();
       // The name is repeated, since UDP may lose it.
       if (this.name && this.sent % 50 === 1) this.socket.send(buildSdes(this.ssrc, this.name));
       this.sent++;
