@@ -88,7 +88,7 @@ impl Mono {
     }
 }
 
-/// A band-limited resampler whose delay is removed.
+/// A band-limited resampler that compensates for its own delay.
 struct Resampling {
     rate: u32,
     resampler: Async<f32>,

@@ -129,7 +129,7 @@ fn resampling_adds_no_noise_and_no_delay() {
             delay.abs() <= sample.max(1.0) * 1.5,
             "{rate} Hz: {delay} samples late"
         );
-        assert!(rest < 1e-5, "{rate} Hz: {rest} besides the tone");
+        assert!(rest < 1e-5, "{rate} Hz: residual {rest}");
     }
 }
 

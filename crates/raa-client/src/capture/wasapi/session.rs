@@ -54,7 +54,7 @@ pub(super) struct Failed {
 }
 
 impl End {
-    /// The end of a session whose `method` could not be opened.
+    /// Returns the end of a session for which `method` could not be opened.
     pub(super) fn unopened(method: CaptureMethod, trouble: CaptureTrouble) -> Self {
         Self::Failed(Failed {
             method,
@@ -79,7 +79,7 @@ impl From<Failed> for Trouble {
     }
 }
 
-/// What ends the loop of a session.
+/// The reason for which the loop of a session ends.
 enum Break {
     SenderEnded(SenderEnded),
     Reopen(&'static str),
