@@ -249,7 +249,8 @@ fn record_parameters() -> RecordStreamParams {
         },
         flags: StreamFlags {
             adjust_latency: true,
-            // Otherwise, when its sink disappears, the server would move the stream, perhaps to a microphone.
+            // Otherwise, when its sink disappears, the server would move the stream, perhaps to a
+            // microphone.
             no_move: true,
             // Capturing does not keep a silent sink awake.
             no_inhibit_auto_suspend: true,
