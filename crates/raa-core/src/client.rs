@@ -13,7 +13,7 @@ use crate::mix::{Gains, Mix, Sum};
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
 use crate::reports::{Peer, Reporter};
-use crate::rtp::Packet;
+use crate::rtp::{Header, Packet};
 use crate::settings::{ClientSettings, Name};
 use crate::source::{Insertion, Load, Scratch, Source, SourceStats};
 use crate::{SLOT, SLOT_SAMPLES};
@@ -181,6 +181,22 @@ impl Client {
             self.quality.count(samples);
         }
         Ok(insertion)
+    }
+
+    /// Takes a refused packet with this client's SSRC. From the address of its sound it occupies its
+    /// sequence number; it is no sign of life, so that a client without sound goes offline.
+    pub(crate) fn note_refused(
+        &mut self,
+        arrival: Instant,
+        from: Option<SocketAddr>,
+        header: &Header,
+    ) {
+        if !self.connected || from != self.address {
+            return;
+        }
+        if let Some(source) = &mut self.source {
+            source.occupy(arrival, header.sequence_number, header.timestamp);
+        }
     }
 
     /// Counts a packet with this client's SSRC that does not belong to its stream.

@@ -98,7 +98,10 @@ impl Hub {
         } else {
             self.take_rtp(arrival, from, datagram)
         };
-        taken.inspect_err(|&reason| self.stats.refused.count(reason))
+        taken.inspect_err(|&reason| {
+            self.stats.refused.count(reason);
+            self.note_refused(arrival, from, datagram, reason);
+        })
     }
 
     /// Counts a datagram that the shell refuses in place of the hub, and returns the reason.

@@ -67,6 +67,19 @@ impl Refused {
         }
     }
 
+    /// Whether the refused datagram may be one of a client's stream: RTP of another kind, or without
+    /// sound.
+    pub(crate) fn may_be_in_stream(self) -> bool {
+        matches!(
+            self,
+            Self::TooShort
+                | Self::Truncated
+                | Self::PayloadType
+                | Self::MalformedRed
+                | Self::NotOpus
+        )
+    }
+
     /// Returns the reason for a datagram that cannot be parsed as RTP.
     pub(crate) fn of_datagram(datagram: &[u8], error: ParseError) -> Self {
         /// Length of a Scream packet: 5 bytes of header and 1152 bytes of PCM.

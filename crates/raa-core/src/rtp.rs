@@ -26,6 +26,17 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
 }
 
+/// The parts of the fixed header that place a packet in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// As in [`Packet`].
+    pub(crate) sequence_number: u16,
+    /// As in [`Packet`].
+    pub(crate) timestamp: u32,
+    /// As in [`Packet`].
+    pub(crate) ssrc: u32,
+}
+
 /// The random first values of an RTP stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamStart {
@@ -110,6 +121,19 @@ impl<'a> Packet<'a> {
         out.extend(self.timestamp.to_be_bytes());
         out.extend(self.ssrc.to_be_bytes());
         out.extend(self.payload);
+    }
+}
+
+impl Header {
+    /// Reads the fixed header of a datagram whose other parts may be malformed or absent; `None` if
+    /// it is not RTP.
+    pub(crate) fn parse(datagram: &[u8]) -> Option<Self> {
+        let &[flags, _, s0, s1, t0, t1, t2, t3, i0, i1, i2, i3] = datagram.first_chunk()?;
+        (flags >> 6 == VERSION && !is_rtcp(datagram)).then_some(Self {
+            sequence_number: u16::from_be_bytes([s0, s1]),
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+            ssrc: u32::from_be_bytes([i0, i1, i2, i3]),
+        })
     }
 }
 

@@ -1,13 +1,17 @@
 //! Finds a packet's place in its stream and counts losses, duplicates and reordering.
 //!
 //! Sequence numbers and timestamps are unwrapped to 64 bits, so that no other module has to handle
-//! a wrap. Counting follows RFC 3550 appendices A.1, A.3 and A.8.
+//! a wrap. Counting follows RFC 3550 appendices A.1, A.3 and A.8. A packet of the stream that is no
+//! sound (comfort noise, padding) occupies its number: it is neither sound nor lost.
 //! Always: a packet that does not continue the stream changes nothing until a second one
 //! continues *it* and the stream itself has fallen silent, so neither a forged packet nor a
 //! second sender with the same SSRC can move an established stream.
 
+mod numbers;
+
 use std::time::{Duration, Instant};
 
+use self::numbers::{Number, Numbers};
 use crate::rtp::Packet;
 use crate::{SAMPLE_RATE, samples_in, seconds_between};
 
@@ -25,7 +29,8 @@ const MAX_TIMESTAMP_SKEW: i64 = 2 * SAMPLE_RATE as i64;
 /// A packet's place in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Unwrapped sequence number.
+    /// Unwrapped sequence number; those of packets without sound are left out of the count, so that
+    /// a gap means loss.
     pub sequence: i64,
     /// Unwrapped RTP timestamp, in samples.
     pub timestamp: i64,
@@ -66,10 +71,10 @@ pub(crate) struct Sequence {
 
 #[derive(Debug)]
 struct Stream {
+    /// The newest packet of sound, with its own sequence number.
     newest: Place,
     newest_arrival: Instant,
-    /// Bit n is set when the packet n before the newest has arrived.
-    arrived: u128,
+    numbers: Numbers,
     last_transit: LastTransit,
 }
 
@@ -98,36 +103,54 @@ impl Sequence {
         let Some(stream) = &mut self.stream else {
             return Verdict::Restarts(self.restart(arrival, packet));
         };
-        let step = i64::from(
-            packet
-                .sequence_number
-                .wrapping_sub(stream.newest.sequence as u16) as i16,
-        );
-        let advance = i64::from(
-            packet
-                .timestamp
-                .wrapping_sub(stream.newest.timestamp as u32) as i32,
-        );
+        let step = stream.numbers.step_to(packet.sequence_number);
+        let advance = stream.advance_to(packet.timestamp);
         if !stream.is_continued_by(arrival, step, advance) {
             return self.consider_restart(arrival, packet);
         }
         self.candidate = None;
-        let place = stream.newest.moved(step, advance);
-        if step > 0 {
-            self.stats.lost += step as u64 - 1;
-            stream.advance_to(place, arrival, step);
-            stream.update_jitter(&mut self.stats.jitter, place.timestamp, arrival);
-            return Verdict::Continues(place);
+        let own = Place {
+            sequence: stream.numbers.highest + step,
+            timestamp: stream.newest.timestamp + advance,
+        };
+        match stream.numbers.take(step) {
+            Number::New { missing } => self.stats.lost += missing,
+            Number::Missing => {
+                self.stats.reordered += 1;
+                self.stats.lost = self.stats.lost.saturating_sub(1);
+            }
+            Number::WithoutSound => self.stats.reordered += 1,
+            Number::Arrived => {
+                self.stats.duplicate += 1;
+                return Verdict::Duplicate;
+            }
         }
-        let bit = 1 << -step;
-        if stream.arrived & bit != 0 {
-            self.stats.duplicate += 1;
-            return Verdict::Duplicate;
+        if own.sequence > stream.newest.sequence {
+            (stream.newest, stream.newest_arrival) = (own, arrival);
+            stream.update_jitter(&mut self.stats.jitter, own.timestamp, arrival);
         }
-        stream.arrived |= bit;
-        self.stats.reordered += 1;
-        self.stats.lost = self.stats.lost.saturating_sub(1);
-        Verdict::Continues(place)
+        Verdict::Continues(Place {
+            sequence: own.sequence - stream.numbers.without_sound_before(step),
+            ..own
+        })
+    }
+
+    /// Takes a packet of this SSRC that is no sound: it occupies its number if it lies within the
+    /// stream, and changes nothing else. A packet of sound with the same number still counts.
+    pub(crate) fn occupy(&mut self, arrival: Instant, sequence_number: u16, timestamp: u32) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let step = stream.numbers.step_to(sequence_number);
+        let advance = stream.advance_to(timestamp);
+        if !stream.is_near(arrival, step, advance) {
+            return;
+        }
+        match stream.numbers.occupy(step) {
+            Number::New { missing } => self.stats.lost += missing,
+            Number::Missing => self.stats.lost = self.stats.lost.saturating_sub(1),
+            Number::WithoutSound | Number::Arrived => {}
+        }
     }
 
     /// Makes the next packet start a new stream, whatever its numbers; the counters continue.
@@ -159,7 +182,7 @@ impl Sequence {
         self.stream = Some(Stream {
             newest: place,
             newest_arrival: arrival,
-            arrived: 1,
+            numbers: Numbers::new(place.sequence),
             last_transit: LastTransit {
                 timestamp: place.timestamp,
                 arrival,
@@ -168,30 +191,44 @@ impl Sequence {
         place
     }
 
-    /// Returns the newest packet's sequence number, unwrapped.
+    /// Returns the highest sequence number, unwrapped.
     pub(crate) fn highest_sequence(&self) -> Option<i64> {
-        self.stream.as_ref().map(|stream| stream.newest.sequence)
+        self.stream.as_ref().map(|stream| stream.numbers.highest)
     }
 }
 
 impl Stream {
-    /// Whether a packet `step` packets and `advance` samples after the newest one fits.
+    /// Returns the samples from the newest packet of sound to a timestamp.
+    fn advance_to(&self, timestamp: u32) -> i64 {
+        i64::from(timestamp.wrapping_sub(self.newest.timestamp as u32) as i32)
+    }
+
+    /// Whether a packet of sound fits, `step` numbers after the highest and `advance` samples after
+    /// the newest one of sound.
     fn is_continued_by(&self, arrival: Instant, step: i64, advance: i64) -> bool {
-        let elapsed = samples_in(arrival.saturating_duration_since(self.newest_arrival));
-        match step {
-            0 => advance == 0,
-            1..=MAX_DROPOUT => 0 < advance && advance <= elapsed + MAX_TIMESTAMP_SKEW,
-            _ => (-MAX_MISORDER..0).contains(&step) && (-MAX_TIMESTAMP_SKEW..0).contains(&advance),
+        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
+            return false;
         }
+        let later = self.numbers.highest + step - self.newest.sequence;
+        match later {
+            0 => advance == 0,
+            1.. => 0 < advance && advance <= self.latest_advance(arrival),
+            _ => (-MAX_TIMESTAMP_SKEW..0).contains(&advance),
+        }
+    }
+
+    /// Whether a packet without sound lies within the stream. Its timestamp may repeat another one.
+    fn is_near(&self, arrival: Instant, step: i64, advance: i64) -> bool {
+        (-MAX_MISORDER..=MAX_MISORDER).contains(&step)
+            && (-MAX_TIMESTAMP_SKEW..=self.latest_advance(arrival)).contains(&advance)
+    }
+
+    fn latest_advance(&self, arrival: Instant) -> i64 {
+        samples_in(arrival.saturating_duration_since(self.newest_arrival)) + MAX_TIMESTAMP_SKEW
     }
 
     fn is_still_active(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.newest_arrival) < STILL_ACTIVE
-    }
-
-    fn advance_to(&mut self, place: Place, arrival: Instant, step: i64) {
-        self.arrived = self.arrived.checked_shl(step as u32).unwrap_or(0) | 1;
-        (self.newest, self.newest_arrival) = (place, arrival);
     }
 
     fn update_jitter(&mut self, jitter: &mut f64, timestamp: i64, arrival: Instant) {
@@ -199,15 +236,6 @@ impl Stream {
         let sent_apart = (timestamp - before.timestamp) as f64;
         let arrived_apart = seconds_between(before.arrival, arrival) * f64::from(SAMPLE_RATE);
         *jitter += ((arrived_apart - sent_apart).abs() - *jitter) / 16.0;
-    }
-}
-
-impl Place {
-    fn moved(self, step: i64, advance: i64) -> Self {
-        Self {
-            sequence: self.sequence + step,
-            timestamp: self.timestamp + advance,
-        }
     }
 }
 

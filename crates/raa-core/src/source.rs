@@ -88,6 +88,8 @@ pub struct Source {
     voice: Voice,
     pcm: Pcm,
     resampling: bool,
+    /// Lost packets that the jitter buffer knows of.
+    lost: u64,
     /// Slots since the last period was left out in which none was alike enough to leave out.
     failed_shortenings: u32,
 }
@@ -105,6 +107,7 @@ impl Source {
             voice: Voice::new()?,
             pcm: Pcm::default(),
             resampling: false,
+            lost: 0,
             failed_shortenings: 0,
         })
     }
@@ -118,7 +121,6 @@ impl Source {
         samples: usize,
         redundant: Option<&Redundant<'_>>,
     ) -> Insertion {
-        let lost = self.sequence.stats().lost;
         let place = match self.sequence.receive(arrival, packet) {
             Verdict::Continues(place) => place,
             Verdict::Restarts(place) => {
@@ -128,13 +130,19 @@ impl Source {
             Verdict::Duplicate => return Insertion::Repeated,
             Verdict::Stray => return Insertion::Stray,
         };
-        let lost = self.sequence.stats().lost as i64 - lost as i64;
+        let lost_before = std::mem::replace(&mut self.lost, self.sequence.stats().lost);
+        let lost = self.lost as i64 - lost_before as i64;
         let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
         self.jitter.insert(arrival, place, samples, lost, own);
         for earlier in redundant.iter().flat_map(|redundant| redundant.earlier()) {
             self.insert_earlier(arrival, place, earlier.offset.into(), earlier.payload);
         }
         Insertion::InStream
+    }
+
+    /// Takes a packet of this SSRC that is no sound: it occupies its number.
+    pub fn occupy(&mut self, arrival: Instant, sequence_number: u16, timestamp: u32) {
+        self.sequence.occupy(arrival, sequence_number, timestamp);
     }
 
     /// Takes an earlier frame, `offset` samples before the packet at `place` that carries it.

@@ -1,7 +1,8 @@
 //! The hub's receiving half: datagrams become packets of clients.
 //!
 //! Always: a client's RTCP is accepted only from the host that its sound comes from; a refused
-//! datagram leaves every client's sound as it was.
+//! datagram leaves every client's sound as it was. One of an established stream occupies its sequence
+//! number, so that it does not count as lost.
 
 use core::net::SocketAddr;
 use std::time::Instant;
@@ -12,7 +13,7 @@ use crate::codec;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
 use crate::rtcp;
-use crate::rtp::Packet;
+use crate::rtp::{Header, Packet};
 use crate::settings::{ClientSettings, Name};
 use crate::source::Insertion;
 
@@ -64,6 +65,21 @@ impl Hub {
             ssrc: packet.ssrc,
             is_repeat,
         })
+    }
+
+    /// Tells the client of a refused packet, if it may be one of its stream.
+    pub(super) fn note_refused(
+        &mut self,
+        arrival: Instant,
+        from: Origin,
+        datagram: &[u8],
+        reason: Refused,
+    ) {
+        if let Some(header) = Header::parse(datagram).filter(|_| reason.may_be_in_stream())
+            && let Some(client) = self.clients.get_mut(&header.ssrc)
+        {
+            client.note_refused(arrival, from.address(), &header);
+        }
     }
 
     /// Returns the redundant audio of a packet (RFC 2198), or `None` for plain Opus.
