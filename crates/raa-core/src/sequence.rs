@@ -23,6 +23,8 @@ const MAX_MISORDER: i64 = 100;
 /// Time since a stream's last packet below which it cannot have been restarted: longer than a few
 /// lost packets, and short enough for a restarted sender to be audible within 200 ms.
 const STILL_ACTIVE: Duration = Duration::from_millis(80);
+/// Time after which the packet that followed a stray says nothing about when the stray was sent.
+const MAX_CANDIDATE_AGE: Duration = Duration::from_secs(1);
 /// Largest difference between a timestamp's advance and the elapsed time, in samples.
 const MAX_TIMESTAMP_SKEW: i64 = 2 * SAMPLE_RATE as i64;
 
@@ -43,9 +45,17 @@ pub(crate) enum Verdict {
     Continues(Place),
     /// It begins a new stream, so everything buffered must be forgotten.
     Restarts(Place),
+    /// It continues the new stream that the last stray began, which has now its place, too.
+    Confirms {
+        /// The place of the stray.
+        first: Place,
+        /// The place of this packet.
+        place: Place,
+    },
     /// It arrived before.
     Duplicate,
-    /// It does not fit; perhaps the first packet of a restarted sender.
+    /// It does not fit; perhaps the first packet of a restarted sender, so it should be kept until
+    /// the next one.
     Stray,
 }
 
@@ -90,6 +100,7 @@ struct LastTransit {
 struct Candidate {
     sequence_number: u16,
     timestamp: u32,
+    arrival: Instant,
 }
 
 impl Sequence {
@@ -100,8 +111,13 @@ impl Sequence {
     /// Counts one packet and returns its relation to the stream.
     pub(crate) fn receive(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
         self.stats.received += 1;
+        self.receive_uncounted(arrival, packet)
+    }
+
+    fn receive_uncounted(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
         let Some(stream) = &mut self.stream else {
-            return Verdict::Restarts(self.restart(arrival, packet));
+            let first = Candidate::of(arrival, packet);
+            return Verdict::Restarts(self.restart(first));
         };
         let step = stream.numbers.step_to(packet.sequence_number);
         let advance = stream.advance_to(packet.timestamp);
@@ -159,33 +175,39 @@ impl Sequence {
     }
 
     fn consider_restart(&mut self, arrival: Instant, packet: &Packet<'_>) -> Verdict {
-        let now = Candidate {
-            sequence_number: packet.sequence_number,
-            timestamp: packet.timestamp,
-        };
+        let now = Candidate::of(arrival, packet);
         let before = self.candidate.replace(now);
+        let Some(before) = before.filter(|before| now.follows(*before)) else {
+            return Verdict::Stray;
+        };
         let stream = self.stream.as_ref();
-        if before.is_some_and(|before| now.follows(before))
-            && !stream.is_some_and(|stream| stream.is_still_active(arrival))
-        {
-            return Verdict::Restarts(self.restart(arrival, packet));
+        if stream.is_some_and(|stream| stream.is_still_active(arrival)) {
+            return Verdict::Stray;
         }
-        Verdict::Stray
+        if before.arrival + MAX_CANDIDATE_AGE < arrival {
+            return Verdict::Restarts(self.restart(now));
+        }
+        let first = self.restart(before);
+        match self.receive_uncounted(arrival, packet) {
+            Verdict::Continues(place) => Verdict::Confirms { first, place },
+            // It follows the candidate, so it continues the stream that begins there.
+            other => other,
+        }
     }
 
-    fn restart(&mut self, arrival: Instant, packet: &Packet<'_>) -> Place {
+    fn restart(&mut self, first: Candidate) -> Place {
         let place = Place {
-            sequence: i64::from(packet.sequence_number),
-            timestamp: i64::from(packet.timestamp),
+            sequence: i64::from(first.sequence_number),
+            timestamp: i64::from(first.timestamp),
         };
         self.candidate = None;
         self.stream = Some(Stream {
             newest: place,
-            newest_arrival: arrival,
+            newest_arrival: first.arrival,
             numbers: Numbers::new(place.sequence),
             last_transit: LastTransit {
                 timestamp: place.timestamp,
-                arrival,
+                arrival: first.arrival,
             },
         });
         place
@@ -240,6 +262,14 @@ impl Stream {
 }
 
 impl Candidate {
+    fn of(arrival: Instant, packet: &Packet<'_>) -> Self {
+        Self {
+            sequence_number: packet.sequence_number,
+            timestamp: packet.timestamp,
+            arrival,
+        }
+    }
+
     /// Whether it follows `before`, with up to three lost packets in between.
     fn follows(self, before: Self) -> bool {
         let step = self.sequence_number.wrapping_sub(before.sequence_number);
@@ -327,11 +357,25 @@ mod tests {
         assert_eq!(sender.send_after(80, 40_000, 7_000_000), Stray);
         assert_eq!(
             sender.send(40_001, 7_000_960),
-            Restarts(place(40_001, 7_000_960))
+            Verdict::Confirms {
+                first: place(40_000, 7_000_000),
+                place: place(40_001, 7_000_960),
+            }
         );
         assert_eq!(
             sender.send(40_002, 7_001_920),
             Continues(place(40_002, 7_001_920))
+        );
+    }
+
+    #[test]
+    fn old_strays_are_no_part_of_a_restart() {
+        let mut sender = Sender::new();
+        sender.send(10, 0);
+        assert_eq!(sender.send_after(80, 40_000, 7_000_000), Stray);
+        assert_eq!(
+            sender.send_after(1001, 40_001, 7_000_960),
+            Restarts(place(40_001, 7_000_960))
         );
     }
 

@@ -7,6 +7,7 @@
 //! within 100 ms, and then the source is silent and costs nothing; the delay follows its target
 //! and the sender's clock in inaudible steps.
 
+mod held;
 mod pcm;
 mod resample;
 mod steer;
@@ -17,6 +18,7 @@ mod voice;
 
 use std::time::{Duration, Instant};
 
+use self::held::Held;
 use self::pcm::{Fresh, Pcm};
 use self::voice::{Decoded, Voice};
 use crate::codec::{self, CodecError, MAX_PACKET_SAMPLES};
@@ -84,6 +86,8 @@ pub enum Insertion {
 /// See the module's text.
 pub struct Source {
     sequence: Sequence,
+    /// The last stray, which may turn out to be the first packet of a restarted sender.
+    held: Held,
     jitter: JitterBuffer,
     voice: Voice,
     pcm: Pcm,
@@ -103,6 +107,7 @@ impl Source {
         resample::prepare();
         Ok(Self {
             sequence: Sequence::default(),
+            held: Held::default(),
             jitter: JitterBuffer::new(max_delay),
             voice: Voice::new()?,
             pcm: Pcm::default(),
@@ -121,18 +126,26 @@ impl Source {
         samples: usize,
         redundant: Option<&Redundant<'_>>,
     ) -> Insertion {
+        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
         let place = match self.sequence.receive(arrival, packet) {
             Verdict::Continues(place) => place,
             Verdict::Restarts(place) => {
                 self.jitter.restart();
                 place
             }
+            Verdict::Confirms { first, place } => {
+                self.jitter.restart();
+                self.held.insert_into(&mut self.jitter, first);
+                place
+            }
             Verdict::Duplicate => return Insertion::Repeated,
-            Verdict::Stray => return Insertion::Stray,
+            Verdict::Stray => {
+                self.held.keep(arrival, samples, own);
+                return Insertion::Stray;
+            }
         };
         let lost_before = std::mem::replace(&mut self.lost, self.sequence.stats().lost);
         let lost = self.lost as i64 - lost_before as i64;
-        let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
         self.jitter.insert(arrival, place, samples, lost, own);
         for earlier in redundant.iter().flat_map(|redundant| redundant.earlier()) {
             self.insert_earlier(arrival, place, earlier.offset.into(), earlier.payload);
