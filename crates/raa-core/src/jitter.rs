@@ -136,8 +136,15 @@ impl JitterBuffer {
     ) {
         let samples = samples as i64;
         let arrival = self.time(arrival);
+        if self.network.is_late_after_gap(arrival, place) {
+            self.network.try_new_transit(arrival);
+            self.playout.iter_mut().for_each(Playout::resume);
+        }
+        let lateness = self.network.note_arrival(arrival, place, samples, lost);
+        if !self.network.is_on_trial() {
+            self.drop_stalled();
+        }
         let network = &mut self.network;
-        let lateness = network.note_arrival(arrival, place.timestamp, samples, lost);
         if let Some(lateness) = lateness.filter(|_| lost > 0 && codec::has_fec(payload)) {
             // The missing packet before it can be played from this one if the delay allows.
             network.came_as_repair(lateness + samples as f64);
@@ -151,10 +158,13 @@ impl JitterBuffer {
                 return;
             }
             playout.kept_in_slot = true;
-            let played_at = playout.next_slot
-                + (place.timestamp as f64 - (playout.cursor as f64 - playout.decoded));
-            let share = (samples as f64 / SECOND).min(1.0);
-            self.stats.mean_wait += (played_at - arrival - self.stats.mean_wait) * share;
+            // Until the first packet after a gap is played, the cursor does not say when.
+            if playout.resumed_from.is_none() {
+                let played_at = playout.next_slot
+                    + (place.timestamp as f64 - (playout.cursor as f64 - playout.decoded));
+                let share = (samples as f64 / SECOND).min(1.0);
+                self.stats.mean_wait += (played_at - arrival - self.stats.mean_wait) * share;
+            }
         }
         network.came_in_time(lateness);
         self.queue.insert(place, samples, None, payload);
@@ -175,7 +185,7 @@ impl JitterBuffer {
             return;
         };
         if let Some(playout) = &mut self.playout
-            && place.timestamp + samples <= playout.cursor
+            && place.timestamp + samples <= playout.played_until()
         {
             if playout.is_missing(place.timestamp) {
                 self.network.came_as_repair(late);
@@ -206,8 +216,11 @@ impl JitterBuffer {
         let playout = self.playout.as_mut()?;
         playout.next_slot = due + SLOT_SAMPLES as f64;
         playout.is_silent = is_silent;
-        if is_silent {
+        if is_silent || playout.resumed_from.is_some() {
             playout.place_in_silence(ideal, front);
+        }
+        if let Some(cursor) = &mut playout.resumed_from {
+            *cursor += SLOT_SAMPLES as i64;
         }
         let playhead = playout.cursor as f64 - playout.decoded;
         Some(Steering {
@@ -301,6 +314,24 @@ impl JitterBuffer {
         }
     }
 
+    /// Drops what is too late after all, if the packets after a gap came from a stall.
+    fn drop_stalled(&mut self) {
+        let Some(playout) = &mut self.playout else {
+            return;
+        };
+        let Some(cursor) = playout.resumed_from.take() else {
+            return;
+        };
+        playout.cursor = playout.cursor.max(cursor);
+        while let Some(front) = self.queue.front()
+            && playout.is_late(front.place.timestamp + front.samples)
+        {
+            self.stats.late += u64::from(front.repairs.is_none());
+            self.stats.concealed_samples += playout.resolve_gap(front.place, front.samples);
+            self.queue.drop_front();
+        }
+    }
+
     /// Returns the first frame that can still be played.
     fn front(&self, playout: &Playout) -> Option<&Entry> {
         self.queue.iter().find(|e| !e.is_before(playout.cursor))
@@ -333,6 +364,7 @@ impl JitterBuffer {
             expected: front.place.sequence,
             gap_start: None,
             missed: 0..0,
+            resumed_from: None,
             is_silent: true,
             arrived_in_slot: false,
             kept_in_slot: false,
@@ -362,7 +394,7 @@ impl JitterBuffer {
             self.stats.repaired_samples += (samples - skip) as u64;
         }
         playout.cursor = place.timestamp + samples;
-        playout.gap_start = None;
+        (playout.gap_start, playout.resumed_from) = (None, None);
         let played = std::mem::replace(&mut self.current, payload);
         self.queue.recycle(played);
         Next::Packet {

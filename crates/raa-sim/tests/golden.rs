@@ -11,13 +11,10 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
-use std::thread;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use common::golden::{assert_golden, measure_all};
 use common::*;
 use raa_core::source::SourceStats;
 use raa_sim::{Jitter, Link, OneSource};
@@ -74,7 +71,12 @@ struct Cost {
 /// The table, computed once for all tests in this file.
 static TABLE: LazyLock<Vec<(Network, [Cost; REDUNDANCIES])>> = LazyLock::new(|| {
     let networks = networks();
-    let costs = measure_all(&networks);
+    let with_redundancies =
+        |&network| (0..REDUNDANCIES).map(move |redundancy| (network, redundancy));
+    let cells: Vec<_> = networks.iter().flat_map(with_redundancies).collect();
+    let costs = measure_all(&cells, |&(network, redundancy)| {
+        measure(network, redundancy)
+    });
     let rows = costs.as_chunks().0.iter().copied();
     networks.into_iter().zip(rows).collect()
 });
@@ -95,25 +97,6 @@ fn networks() -> Vec<Network> {
         add(&BURSTY_LOSSES, burst, &BURSTY_JITTERS_MS);
     }
     networks
-}
-
-/// Measures all networks with all redundancies, in that order, on all cores.
-fn measure_all(networks: &[Network]) -> Vec<Cost> {
-    let costs = Mutex::new(vec![Cost::default(); networks.len() * REDUNDANCIES]);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let cell = next.fetch_add(1, Ordering::Relaxed);
-            let Some(network) = networks.get(cell / REDUNDANCIES) else {
-                return;
-            };
-            let cost = measure(*network, cell % REDUNDANCIES);
-            costs.lock().unwrap()[cell] = cost;
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
-    costs.into_inner().unwrap()
 }
 
 fn measure(network: Network, redundancy: usize) -> Cost {
@@ -165,35 +148,9 @@ fn rendered() -> String {
     text
 }
 
-/// Returns the lines that differ, the old ones marked with - and the new ones with +.
-fn difference(old: &str, new: &str) -> String {
-    let (mut old, mut new) = (old.lines(), new.lines());
-    let mut text = String::new();
-    loop {
-        match (old.next(), new.next()) {
-            (None, None) => return text,
-            (was, is) if was == is => {}
-            (was, is) => {
-                let _ = writeln!(text, "- {}\n+ {}", was.unwrap_or(""), is.unwrap_or(""));
-            }
-        }
-    }
-}
-
 #[test]
 fn no_network_has_changed() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/network.txt");
-    let new = rendered();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &new).unwrap();
-    }
-    let old = fs::read_to_string(&path).unwrap_or_default();
-    let difference = difference(&old, &new);
-    assert!(
-        difference.is_empty(),
-        "the results differ from {}; if that is intended, UPDATE_GOLDEN=1 rewrites it:\n{HEAD}{difference}",
-        path.display()
-    );
+    assert_golden("network.txt", HEAD, &rendered());
 }
 
 #[test]

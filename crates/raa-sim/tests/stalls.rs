@@ -93,6 +93,28 @@ fn a_network_stall_has_no_lasting_effect() {
     }
 }
 
+/// The first packet after a stall looks like the first one after a pause of the sender's clock.
+#[test]
+fn a_burst_that_catches_up_is_no_stopped_clock() {
+    for length in [120 * MS, 200 * MS, 300 * MS, SECOND, 4 * SECOND] {
+        let mut world = listening(23, alice(), steady_link());
+        world.run_for(SETTLED);
+        let before_ms = view(&world, ALICE).stats.delay_ms;
+        let until = world.now() + length;
+        world.path(0).hold(until);
+        world.run_for(length + 3 * SECOND);
+        let stats = view(&world, ALICE).stats;
+        let off_ms = (stats.delay_ms - before_ms).abs();
+        assert!(off_ms < 10.0, "{length:?}: {stats:?}, was {before_ms} ms");
+        let missing = stats.concealed as f64 * 0.02;
+        let gap = length.as_secs_f64() - 0.15..length.as_secs_f64();
+        assert!(
+            stats.late > 0 && gap.contains(&missing),
+            "{length:?}: {stats:?}"
+        );
+    }
+}
+
 #[test]
 fn a_sender_stall_has_no_lasting_effect() {
     for length in [100 * MS, 300 * MS, SECOND, 5 * SECOND] {

@@ -128,6 +128,7 @@ fn a_paused_player_is_audible_again_soon() {
         let resumed = world.now();
         world.run_for(3 * SECOND);
         let onset = world.listener.onset(ALICE_HZ, resumed + 60 * MS).unwrap() + 60 * MS;
-        assert!(onset < 350 * MS, "{length:?}: audible after {onset:?}");
+        assert!(onset < 130 * MS, "{length:?}: audible after {onset:?}");
+        assert_nothing_was_lost(&world, &format!("{length:?} of {:?}", Pause::TimeStops));
     }
 }

@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use super::SECOND;
 use super::lateness::Lateness;
 use super::transit::Transit;
+use crate::sequence::Place;
 use crate::{SLOT_SAMPLES, ms, samples_in};
 
 /// Delay that playing in slots costs: a whole slot is decoded when it begins, so a packet that
@@ -23,6 +25,18 @@ const MAX_SHRINK: f64 = ms(1.5);
 const STALL_GAP: f64 = ms(80.0);
 /// Gap between two packets that ends a burst.
 const BURST_GAP: f64 = ms(5.0);
+/// Change of the transit time below which a packet took as long as the one before it.
+const SAME_TRANSIT: f64 = ms(5.0);
+/// Time for which a new transit time is on trial. The packets that a stall held back come at once;
+/// on a slow link they take a while.
+const TRIAL: f64 = SECOND;
+
+/// The transit time before a gap, kept until it is known whether it still holds.
+#[derive(Debug)]
+struct Trial {
+    since: f64,
+    before: Transit,
+}
 
 /// See the module's text.
 #[derive(Debug)]
@@ -36,7 +50,10 @@ pub(super) struct Network {
     /// Delay to play with; follows `wanted`.
     target: f64,
     last_arrival: f64,
-    /// Largest lateness in the current burst.
+    /// Sequence number of the newest packet; `None` before the first one.
+    newest: Option<i64>,
+    trial: Option<Trial>,
+    /// Largest transit time in the current burst.
     burst: Option<f64>,
 }
 
@@ -50,6 +67,8 @@ impl Network {
             target: lateness.to_cover() + SLOT_COST,
             lateness,
             last_arrival: 0.0,
+            newest: None,
+            trial: None,
             burst: None,
         }
     }
@@ -68,7 +87,30 @@ impl Network {
     pub(super) fn restart(&mut self) {
         self.transit.forget_path();
         self.lateness.drop_held();
-        self.burst = None;
+        (self.newest, self.trial, self.burst) = (None, None, None);
+    }
+
+    /// Whether this packet, which has not been noted yet, is the first one after a gap and later
+    /// than the delay covers: either the sender's clock stood still, or a stall has ended.
+    pub(super) fn is_late_after_gap(&self, arrival: f64, place: Place) -> bool {
+        self.newest.is_some_and(|newest| place.sequence > newest)
+            && arrival - self.last_arrival > STALL_GAP
+            && self.transit.lateness(arrival, place.timestamp) > self.covered()
+    }
+
+    /// Takes the transit time of the next packet as that of the path. If it was a stall, the
+    /// packets behind it catch up and [`Network::note_arrival`] returns to the transit time of before.
+    pub(super) fn try_new_transit(&mut self, arrival: f64) {
+        self.trial = Some(Trial {
+            since: arrival,
+            before: self.transit.clone(),
+        });
+        self.transit.forget_path();
+    }
+
+    /// Whether a new transit time is on trial.
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.trial.is_some()
     }
 
     /// Notes a packet of `samples`; `lost` more packets are missing than before it (negative:
@@ -76,31 +118,57 @@ impl Network {
     /// delay could cover.
     ///
     /// Packets of a burst waited for the same stall to end, which may never recur: only the
-    /// longest wait counts, once, when the burst is over.
+    /// longest wait counts, once, when the burst is over. A burst that did not catch up was no
+    /// stall: the sender's clock stood still.
     pub(super) fn note_arrival(
         &mut self,
         arrival: f64,
-        timestamp: i64,
+        place: Place,
         samples: i64,
         lost: i64,
     ) -> Option<f64> {
         self.wanted = None;
         self.lateness.add_lost(lost);
-        let late = self.transit.note(arrival, timestamp);
+        let transit = arrival - place.timestamp as f64;
+        self.end_trial(arrival, place.timestamp, samples as f64);
+        let late = self.transit.note(arrival, place.timestamp);
         self.lateness.pass(samples as f64);
         let gap = arrival - self.last_arrival;
         self.last_arrival = self.last_arrival.max(arrival);
+        self.newest = self.newest.max(Some(place.sequence));
         if let Some(longest) = self.burst.as_mut().filter(|_| gap < BURST_GAP) {
-            *longest = longest.max(late);
+            *longest = longest.max(transit);
             return None;
         }
-        let ended = self.burst.take();
-        self.came_too_late(ended.filter(|&late| self.is_coverable(late)));
+        let least = transit - late;
+        let ended = self.burst.take().map(|longest| longest - least);
+        let was_stall = |longest: &f64| *longest < STALL_GAP / 2.0 || late < longest - SAME_TRANSIT;
+        self.came_too_late(
+            ended
+                .filter(was_stall)
+                .filter(|&late| self.is_coverable(late)),
+        );
         if gap > STALL_GAP {
-            self.burst = Some(late);
+            self.burst = Some(transit);
             return None;
         }
         self.is_coverable(late).then_some(late)
+    }
+
+    /// Ends the trial if this packet has caught up with the transit time of before, or if time is
+    /// up. The last packet that a stall held back may have waited nearly as long as it lasts.
+    fn end_trial(&mut self, arrival: f64, timestamp: i64, samples: f64) {
+        let covered = self.covered() + samples;
+        let Some(trial) = &mut self.trial else {
+            return;
+        };
+        let has_caught_up = trial.before.lateness(arrival, timestamp) <= covered;
+        if has_caught_up {
+            self.transit = std::mem::take(&mut trial.before);
+        }
+        if has_caught_up || arrival - trial.since > TRIAL {
+            self.trial = None;
+        }
     }
 
     /// The last noted packet came in time, so those that came too late before it count as well.
@@ -148,6 +216,11 @@ impl Network {
         } else {
             self.target -= ((self.target - wanted) / SHRINK_SLOTS).min(MAX_SHRINK);
         }
+    }
+
+    /// Returns the lateness that the delay covers at the moment.
+    fn covered(&self) -> f64 {
+        self.target - SLOT_COST
     }
 
     /// Whether the longest allowed delay covers this lateness.

@@ -1,6 +1,7 @@
 //! The state of play-out: the cursor, the samples before it, and which of them were missing.
 //!
-//! Always: the cursor goes back in silence only, and never into sound that was played.
+//! Always: the cursor goes back only where nothing has been decoded, and no sound is played twice: before
+//! a packet that was awaited after a gap, the cursor passes over timestamps that were played, in silence.
 
 use std::ops::Range;
 
@@ -29,6 +30,9 @@ pub(super) struct Playout {
     pub(super) gap_start: Option<i64>,
     /// Timestamps at which sound was last found to be missing.
     pub(super) missed: Range<i64>,
+    /// The cursor that would hold if the packet that is awaited after a gap came from a stall;
+    /// `None` if none is awaited.
+    pub(super) resumed_from: Option<i64>,
     /// Nothing is audible in this slot, so the cursor may still go back.
     pub(super) is_silent: bool,
     pub(super) arrived_in_slot: bool,
@@ -37,18 +41,31 @@ pub(super) struct Playout {
 }
 
 impl Playout {
-    /// Corrects the delay at once, in silence: the cursor passes no waiting packet forward, and
-    /// no played sound backward.
+    /// Corrects the delay at once, in silence: the cursor passes no waiting packet forward. It
+    /// passes played sound backward only to wait for the first packet after a gap: where the
+    /// sender's clock stood still, more time must pass than there are timestamps.
     pub(super) fn place_in_silence(&mut self, ideal: f64, front: Option<f64>) {
         let wanted = match front {
             Some(front) if front < ideal => front.max(ideal - MAX_LATE_ONSET),
             _ => ideal,
         };
         let played = self.cursor - self.decoded.ceil() as i64;
-        let floor = self.gap_start.unwrap_or(played);
+        let floor = match self.resumed_from {
+            Some(_) => i64::MIN,
+            None => self.gap_start.unwrap_or(played),
+        };
         let cursor = (wanted.floor() as i64).max(floor);
         self.decoded = 0.0;
         self.cursor = cursor;
+    }
+
+    /// Goes back to the start of the gap, because the packet that has come after it is to be played
+    /// from its start.
+    pub(super) fn resume(&mut self) {
+        if let Some(gap_start) = self.gap_start {
+            self.resumed_from.get_or_insert(self.cursor);
+            self.cursor = gap_start;
+        }
     }
 
     /// Whether sound that ends at `end` can no longer be played.
@@ -59,6 +76,11 @@ impl Playout {
             0
         };
         end <= (self.cursor - grace).max(self.gap_start.unwrap_or(self.cursor))
+    }
+
+    /// Returns the timestamp before which everything was played or passed over.
+    pub(super) fn played_until(&self) -> i64 {
+        self.cursor.max(self.gap_start.unwrap_or(self.cursor))
     }
 
     /// Returns how much of the gap before a packet that has come was missing sound: at most the
@@ -73,8 +95,9 @@ impl Playout {
         let Some(gap_start) = self.gap_start else {
             return 0;
         };
-        let end = (place.timestamp + samples).clamp(gap_start, self.cursor);
-        let start = place.timestamp.clamp(gap_start, self.cursor);
+        let cursor = self.played_until();
+        let end = (place.timestamp + samples).clamp(gap_start, cursor);
+        let start = place.timestamp.clamp(gap_start, cursor);
         self.gap_start = Some(end);
         if missing > 0 && start > gap_start {
             self.missed = gap_start..start;

@@ -34,7 +34,7 @@ struct Block {
 }
 
 /// A ring of the fastest packets of the last `N` blocks, the newest one still growing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Blocks<const N: usize> {
     ring: [Block; N],
     count: usize,
@@ -87,7 +87,7 @@ impl Block {
 }
 
 /// See the module's text.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Transit {
     recent: Blocks<RECENT>,
     blocks: Blocks<BLOCKS>,
@@ -120,6 +120,11 @@ impl Transit {
             self.blocks.lower(packet, self.drift);
         }
         packet.transit - self.least(arrival)
+    }
+
+    /// Returns the lateness of a packet without noting it; negative if none was as fast.
+    pub(super) fn lateness(&self, arrival: f64, timestamp: i64) -> f64 {
+        arrival - timestamp as f64 - self.least(arrival)
     }
 
     /// Returns the transit of the fastest packets at an instant, or `None` before the first packet.

@@ -9,6 +9,10 @@ use raa_core::{SAMPLE_RATE, SLOT_SAMPLES, codec};
 
 /// The peak amplitude of every tone, relative to full scale.
 pub const AMPLITUDE: f32 = 0.3;
+/// Pitch at which a sweep begins.
+const SWEEP_FROM_HZ: f64 = 400.0;
+/// Growth of a sweep's pitch; it stays within 4 kHz.
+const SWEEP_HZ_PER_S: f64 = 2500.0;
 /// Length of the part that is repeated: 1.2 s, a multiple of every packet length.
 const LOOP_SAMPLES: usize = SAMPLE_RATE as usize * 6 / 5;
 
@@ -66,11 +70,15 @@ impl Clip {
     /// # Errors
     /// Fails if Opus does not support such packets.
     pub fn packed(pitch_hz: u32, packing: Packing) -> Result<Self, ErrorCode> {
+        Self::encoded(packing, |n| tone(pitch_hz, packing, n))
+    }
+
+    fn encoded(packing: Packing, pcm: impl Fn(usize) -> Vec<f32>) -> Result<Self, ErrorCode> {
         let mut encoder = encoder(packing)?;
         let packets = 1 + LOOP_SAMPLES / packing.packet_samples;
         let mut packets = (0..packets).map(|n| {
             let mut packet = vec![0; 4000];
-            let pcm = tone(pitch_hz, packing, n);
+            let pcm = pcm(n);
             let len = encoder.encode_float_to_slice(&pcm, &mut packet)?;
             packet.truncate(len);
             Ok(packet)
@@ -79,6 +87,22 @@ impl Clip {
             attack: packets.next().ok_or(ErrorCode::Internal)??,
             steady: packets.collect::<Result<_, ErrorCode>>()?,
             packet_samples: packing.packet_samples,
+        })
+    }
+
+    /// Encodes a rising tone in packets of 20 ms, no part of which sounds like another.
+    ///
+    /// # Errors
+    /// Fails if libopus cannot allocate an encoder.
+    pub fn sweep() -> Result<Self, ErrorCode> {
+        Self::encoded(Packing::default(), |n| {
+            (n * SLOT_SAMPLES..(n + 1) * SLOT_SAMPLES)
+                .map(|i| {
+                    let t = i as f64 / f64::from(SAMPLE_RATE);
+                    let turns = t * (SWEEP_FROM_HZ + t * SWEEP_HZ_PER_S / 2.0);
+                    AMPLITUDE * (turns.fract() * std::f64::consts::TAU).sin() as f32
+                })
+                .collect()
         })
     }
 

@@ -11,10 +11,10 @@ use raa_core::rtp::Packet;
 use raa_core::source::{Load, Scratch, Source, SourceStats};
 use raa_core::{SLOT, SLOT_SAMPLES};
 
-use super::MAX_PLAYOUT_DELAY;
 use super::in_flight::InFlight;
 use super::link::{Link, Path};
 use super::sender::Sender;
+use super::{MAX_PLAYOUT_DELAY, OFFLINE_AFTER};
 
 /// A source with one simulated sender.
 pub struct OneSource {
@@ -23,6 +23,7 @@ pub struct OneSource {
     /// The path from the sender to the source; it may be changed at any time.
     pub path: Path,
     source: Source,
+    last_arrival: Duration,
     in_flight: InFlight<Vec<u8>>,
     start: Instant,
     /// Slots played.
@@ -41,6 +42,7 @@ impl OneSource {
             sender,
             path: Path::new(link, seed),
             source: Source::new(MAX_PLAYOUT_DELAY)?,
+            last_arrival: Duration::ZERO,
             in_flight: InFlight::default(),
             // Only durations since the start are ever used, so its value does not matter.
             start: Instant::now(),
@@ -75,6 +77,11 @@ impl OneSource {
         });
         while let Some((arrival, datagram)) = self.in_flight.take_arrived(now) {
             insert(&mut self.source, self.start + arrival, &datagram);
+            self.last_arrival = arrival;
+        }
+        if now == self.last_arrival + OFFLINE_AFTER {
+            // As the hub does.
+            self.source.forget_stream();
         }
         let due = self.start + now;
         if !self

@@ -98,6 +98,11 @@ impl Sender {
         self.speak();
     }
 
+    /// Stops the sender's clock for `length`: its next frame begins that much later.
+    pub fn stop_clock(&mut self, length: Duration) {
+        self.epoch_s += length.as_secs_f64();
+    }
+
     /// Stops the process until `until`; the packets that were due by then leave in a burst.
     pub fn stall(&mut self, until: Duration) {
         self.stalled_until = until;
