@@ -7,21 +7,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::SLOT_SAMPLES;
 use crate::codec::CodecError;
-use crate::level::{Level, Meter, from_dbfs};
+use crate::level::{Level, Meter};
 use crate::mix::{Gains, Mix, Sum};
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
 use crate::reports::{Peer, Reporter};
 use crate::rtp::{Header, Packet};
-use crate::settings::{ClientSettings, Name};
+use crate::settings::{ClientSettings, Name, SoundingFrom};
+use crate::sounding::Sounding;
 use crate::source::{Insertion, Load, Scratch, Source, SourceStats};
-use crate::{SLOT, SLOT_SAMPLES};
-
-/// Peak from which on a client sounds; below is the noise of sound cards.
-pub const SOUNDING_DBFS: f32 = -60.0;
-/// Time after its last sound for which a client is shown as sounding.
-pub const SOUNDING_HOLD: Duration = Duration::from_secs(1);
 
 /// Strays from one address that make a conflict: more than a restarted sender causes.
 const CONFLICT_PACKETS: u32 = 25;
@@ -48,8 +44,12 @@ pub struct KnownClient {
     pub settings: ClientSettings,
     /// The sender's own name.
     pub sender_name: Option<Name>,
-    /// Time since its last packet.
+    /// Whether it has ever sent a packet.
+    pub seen_before: bool,
+    /// Time since its last packet; `None` if it is unknown, too.
     pub last_seen_ago: Option<Duration>,
+    /// Time since it last sounded; `None` if it is unknown, too.
+    pub last_sound_ago: Option<Duration>,
 }
 
 /// The state of one client at one instant.
@@ -67,10 +67,16 @@ pub struct ClientView {
     pub address: Option<SocketAddr>,
     /// Level before volume and mute, over the last 100 ms.
     pub level: Level,
-    /// Time since its last packet.
+    /// Whether it has ever sent a packet.
+    pub seen_before: bool,
+    /// Time since its last packet; `None` if it is unknown, too.
     pub last_packet_ago: Option<Duration>,
-    /// Time since it last sounded in this run of the server.
+    /// Time since the end of its last sound; `None` if it is unknown, too.
     pub last_sound_ago: Option<Duration>,
+    /// Level from which it counts as sounding: its own setting, else the server's.
+    pub sounding_from: SoundingFrom,
+    /// Whether it has sounded for so long without a break or a change that it is taken for a hum.
+    pub steady: bool,
     /// Counters and state of its stream.
     pub stats: SourceStats,
     /// Quality of its audio in the last ten seconds; `None` if nothing arrived.
@@ -119,15 +125,27 @@ pub(crate) struct Client {
     source: Option<Source>,
     connected: bool,
     strays: Option<Strays>,
-    last_sound: Option<Instant>,
+    /// Whether it was seen in an earlier run.
+    seen_earlier: bool,
+    /// When it came into the list.
+    added: Instant,
+    sounding: Sounding,
     meter: Meter,
     quality: quality::Window,
     gains: Gains,
 }
 
 impl Client {
-    pub(crate) fn new(ssrc: u32, settings: ClientSettings, mixes: &[Mix]) -> Self {
+    /// `sounding_from` is the server's setting.
+    pub(crate) fn new(
+        ssrc: u32,
+        settings: ClientSettings,
+        mixes: &[Mix],
+        sounding_from: SoundingFrom,
+        now: Instant,
+    ) -> Self {
         Self {
+            sounding: Sounding::new(settings.sounding_from.unwrap_or(sounding_from)),
             gains: Gains::new(mixes.iter().map(|mix| mix.gain(ssrc, &settings))),
             settings,
             sender_name: None,
@@ -137,14 +155,32 @@ impl Client {
             source: None,
             connected: false,
             strays: None,
-            last_sound: None,
+            seen_earlier: false,
+            added: now,
             meter: Meter::default(),
             quality: quality::Window::default(),
         }
     }
 
-    /// Applies an operator's settings.
-    pub(crate) fn configure(&mut self, ssrc: u32, settings: ClientSettings, mixes: &[Mix]) {
+    /// Sets what is known of the client from an earlier run.
+    pub(crate) fn restore(&mut self, now: Instant, known: &KnownClient) {
+        let at = |ago: Option<Duration>| ago.and_then(|ago| now.checked_sub(ago));
+        self.sender_name.clone_from(&known.sender_name);
+        self.seen_earlier = known.seen_before;
+        self.last_packet = at(known.last_seen_ago);
+        self.sounding.restore(at(known.last_sound_ago));
+    }
+
+    /// Applies an operator's settings; `sounding_from` is the server's.
+    pub(crate) fn configure(
+        &mut self,
+        ssrc: u32,
+        settings: ClientSettings,
+        mixes: &[Mix],
+        sounding_from: SoundingFrom,
+    ) {
+        let sounding_from = settings.sounding_from.unwrap_or(sounding_from);
+        self.sounding.set_from(sounding_from);
         let targets = mixes.iter().map(|mix| mix.gain(ssrc, &settings));
         self.gains.set(targets);
         self.settings = settings;
@@ -226,12 +262,11 @@ impl Client {
         let source = self.source.as_mut();
         if !source.is_some_and(|source| source.play(due, load, scratch, pcm)) {
             self.meter.push_silence();
+            self.sounding.push_silence();
             self.gains.jump();
             return;
         }
-        if self.meter.push(pcm) >= from_dbfs(SOUNDING_DBFS) {
-            self.last_sound = Some(due);
-        }
+        self.sounding.push(due, self.meter.push(pcm));
         self.gains.add(pcm, sums);
     }
 
@@ -246,9 +281,19 @@ impl Client {
             .is_none_or(|last| now.saturating_duration_since(last) >= limit)
     }
 
+    /// Returns whether it is of no use to anybody: unconfigured, and gone for `limit`. If nobody
+    /// knows when it was seen last, the time counts from its appearance in the list.
+    pub(crate) fn is_forgotten_after(&self, now: Instant, limit: Duration) -> bool {
+        let last = self.last_packet.unwrap_or(self.added);
+        !self.connected
+            && !self.settings.is_configured()
+            && now.saturating_duration_since(last) >= limit
+    }
+
     pub(crate) fn disconnect(&mut self) {
         self.connected = false;
         self.meter = Meter::default();
+        self.sounding.push_silence();
         if let Some(source) = &mut self.source {
             source.forget_stream();
         }
@@ -285,21 +330,23 @@ impl Client {
 
     pub(crate) fn view(&self, ssrc: u32, now: Instant) -> ClientView {
         let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-        let last_sound_ago = ago(self.last_sound);
         let stats = self.stats();
         ClientView {
             ssrc,
             settings: self.settings.clone(),
             sender_name: self.sender_name.clone(),
-            status: match last_sound_ago {
+            status: match self.sounding.is_sounding(now) {
                 _ if !self.connected => Status::Offline,
-                Some(ago) if ago < SOUNDING_HOLD + SLOT => Status::Sounding,
-                _ => Status::Connected,
+                true => Status::Sounding,
+                false => Status::Connected,
             },
             address: self.address,
             level: self.meter.level(),
+            seen_before: self.seen_earlier || self.last_packet.is_some(),
             last_packet_ago: ago(self.last_packet),
-            last_sound_ago,
+            last_sound_ago: ago(self.sounding.last()),
+            sounding_from: self.sounding.from(),
+            steady: self.sounding.is_steady(),
             stats,
             quality: self
                 .connected

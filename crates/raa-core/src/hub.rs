@@ -15,8 +15,10 @@ use crate::client::{Client, ClientView, KnownClient};
 use crate::codec::CodecError;
 use crate::mix::Mix;
 use crate::refused::Refused;
+use crate::refused_senders::{RefusedSender, RefusedSenders};
 use crate::reports::Reporter;
 use crate::rtp;
+use crate::settings::ClientSettings;
 use crate::source::Load;
 pub use executor::{Executor, Sequential};
 use shares::{Share, Sums};
@@ -25,7 +27,9 @@ pub use types::{
 };
 
 mod executor;
+mod expire;
 mod receive;
+mod refuse;
 mod shares;
 mod types;
 
@@ -51,6 +55,7 @@ pub struct Hub {
     mixes: Vec<Mix>,
     sums: Sums,
     reporter: Reporter,
+    refused_senders: RefusedSenders,
 }
 
 impl Hub {
@@ -72,14 +77,14 @@ impl Hub {
             new_in_slot: 0,
             outputs: VecDeque::new(),
             stats: HubStats::default(),
+            refused_senders: RefusedSenders::default(),
         })
     }
 
     /// Adds a client of an earlier run as offline.
     pub fn restore(&mut self, now: Instant, known: KnownClient) {
-        let mut client = Client::new(known.ssrc, known.settings, &self.mixes);
-        client.sender_name = known.sender_name;
-        client.last_packet = known.last_seen_ago.and_then(|ago| now.checked_sub(ago));
+        let mut client = self.new_client(known.ssrc, known.settings.clone());
+        client.restore(now, &known);
         self.clients.insert(known.ssrc, client);
     }
 
@@ -99,15 +104,9 @@ impl Hub {
             self.take_rtp(arrival, from, datagram)
         };
         taken.inspect_err(|&reason| {
-            self.stats.refused.count(reason);
             self.note_refused(arrival, from, datagram, reason);
+            self.refuse(arrival, from, datagram, reason);
         })
-    }
-
-    /// Counts a datagram that the shell refuses in place of the hub, and returns the reason.
-    pub fn refuse(&mut self, reason: Refused) -> Refused {
-        self.stats.refused.count(reason);
-        reason
     }
 
     /// Applies a command between two slots.
@@ -116,18 +115,27 @@ impl Hub {
     /// The reason why it was not carried out; nothing has changed.
     pub fn handle_command(&mut self, command: Command) -> Result<(), CommandError> {
         match command {
-            Command::Configure { ssrc, settings } => match self.clients.get_mut(&ssrc) {
-                Some(client) => client.configure(ssrc, settings, &self.mixes),
-                None => {
-                    let client = Client::new(ssrc, settings, &self.mixes);
-                    self.clients.insert(ssrc, client);
+            Command::Configure { ssrc, settings } => {
+                let sounding_from = self.config.sounding_from;
+                match self.clients.get_mut(&ssrc) {
+                    Some(client) => client.configure(ssrc, settings, &self.mixes, sounding_from),
+                    None => {
+                        let client = self.new_client(ssrc, settings);
+                        self.clients.insert(ssrc, client);
+                    }
                 }
-            },
+            }
             Command::Forget { ssrc } => match self.clients.get(&ssrc) {
                 None => return Err(CommandError::NotFound(ssrc)),
                 Some(client) if client.is_connected() => return Err(CommandError::Connected(ssrc)),
                 Some(_) => _ = self.clients.remove(&ssrc),
             },
+            Command::ForgetOffline { ssrcs } => {
+                let is_kept = |ssrc: &u32, client: &Client| {
+                    client.is_connected() || ssrcs.binary_search(ssrc).is_err()
+                };
+                self.clients.retain(|ssrc, client| is_kept(ssrc, client));
+            }
         }
         Ok(())
     }
@@ -158,6 +166,7 @@ impl Hub {
         self.new_in_slot = 0;
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
             self.clients.values_mut().for_each(Client::note_quality);
+            self.forget_unconfigured(now);
         }
     }
 
@@ -181,6 +190,21 @@ impl Hub {
     /// Returns all counters.
     pub fn stats(&self) -> &HubStats {
         &self.stats
+    }
+
+    /// Returns the senders that are being refused, the newest first.
+    pub fn refused_senders(&self, now: Instant) -> Vec<RefusedSender> {
+        self.refused_senders.listed(now)
+    }
+
+    fn new_client(&self, ssrc: u32, settings: ClientSettings) -> Client {
+        Client::new(
+            ssrc,
+            settings,
+            &self.mixes,
+            self.config.sounding_from,
+            self.next_slot,
+        )
     }
 
     /// Disconnects clients that have been silent too long and sends the others their reports.

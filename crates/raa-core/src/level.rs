@@ -29,6 +29,15 @@ impl Level {
     };
 }
 
+/// The level of one slot, as linear magnitudes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlotLevel {
+    /// Mean of the squared samples.
+    pub mean_square: f32,
+    /// Largest magnitude.
+    pub peak: f32,
+}
+
 /// Measures one source, slot by slot.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Meter {
@@ -38,8 +47,8 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Adds the samples of one slot and returns its peak, linear.
-    pub fn push(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> f32 {
+    /// Adds the samples of one slot and returns their level.
+    pub fn push(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> SlotLevel {
         // The compiler vectorises independent lanes.
         let (mut sums, mut peaks) = ([0.0f32; LANES], [0.0f32; LANES]);
         for lanes in pcm.as_chunks::<LANES>().0 {
@@ -50,8 +59,12 @@ impl Meter {
             }
         }
         let peak = peaks.into_iter().fold(0.0, f32::max);
-        self.advance((sums.iter().sum(), peak));
-        peak
+        let sum = sums.iter().sum::<f32>();
+        self.advance((sum, peak));
+        SlotLevel {
+            mean_square: sum / SLOT_SAMPLES as f32,
+            peak,
+        }
     }
 
     /// Adds a slot of silence.

@@ -15,12 +15,15 @@ pub mod packetizer;
 pub mod quality;
 pub mod red;
 pub mod refused;
+pub mod refused_senders;
 mod reports;
 pub mod rtcp;
 pub mod rtp;
 mod sequence;
 pub mod settings;
+mod sounding;
 pub mod source;
+mod steady;
 
 use std::time::{Duration, Instant};
 

@@ -264,7 +264,7 @@ impl Packetizer {
         if after_gap {
             self.gate.close();
         }
-        let passage = self.gate.pass(self.meter.push(frame));
+        let passage = self.gate.pass(self.meter.push(frame).peak);
         if passage == Passage::Closed {
             return self.write_silence(at);
         }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub const MAX_NAME_CHARS: usize = 64;
 /// The largest volume, in percent.
 pub const MAX_VOLUME: u8 = 200;
+/// The lowest level from which a client can count as sounding, in dBFS.
+pub const MIN_SOUNDING_DBFS: f64 = -90.0;
 
 /// A computer's name: 1 to 64 characters, without control characters and surrounding space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +97,44 @@ impl Default for Volume {
     }
 }
 
+/// The peak level from which a client counts as sounding: -90 to 0 dBFS, in steps of 0.1 dB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SoundingFrom {
+    tenths: i16,
+}
+
+/// A level outside -90 to 0 dBFS.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the level is {0} dBFS; it must be from -90 to 0")]
+pub struct SoundingFromError(pub f64);
+
+impl SoundingFrom {
+    /// Checks a level in dBFS and rounds it to a tenth.
+    ///
+    /// # Errors
+    /// [`SoundingFromError`] outside -90 to 0.
+    pub fn new(dbfs: f64) -> Result<Self, SoundingFromError> {
+        if !(MIN_SOUNDING_DBFS..=0.0).contains(&dbfs) {
+            return Err(SoundingFromError(dbfs));
+        }
+        Ok(Self {
+            tenths: (dbfs * 10.0).round() as i16,
+        })
+    }
+
+    /// Returns the level in dBFS, -90 to 0.
+    pub fn dbfs(self) -> f64 {
+        f64::from(self.tenths) / 10.0
+    }
+}
+
+/// -60 dBFS; below is the noise of most sound cards.
+impl Default for SoundingFrom {
+    fn default() -> Self {
+        Self { tenths: -600 }
+    }
+}
+
 /// The operator's settings of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientSettings {
@@ -104,6 +144,8 @@ pub struct ClientSettings {
     pub volume: Volume,
     /// Whether the client is left out of the mix.
     pub muted: bool,
+    /// Level from which the client counts as sounding, instead of the server's.
+    pub sounding_from: Option<SoundingFrom>,
 }
 
 impl ClientSettings {
@@ -140,5 +182,18 @@ mod tests {
         assert_eq!(Volume::new(200).map(Volume::percent), Ok(200));
         assert_eq!(Volume::new(201), Err(VolumeError(201)));
         assert_eq!(Volume::new(-1), Err(VolumeError(-1)));
+    }
+
+    #[test]
+    fn sounding_level_has_a_range_and_steps() {
+        let dbfs = |dbfs| SoundingFrom::new(dbfs).map(SoundingFrom::dbfs);
+        for (given, kept) in [(-90.0, -90.0), (0.0, 0.0), (-0.0, 0.0), (-54.26, -54.3)] {
+            assert_eq!(dbfs(given), Ok(kept));
+        }
+        for refused in [-90.01, 0.01, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(dbfs(refused), Err(SoundingFromError(refused)));
+        }
+        assert!(SoundingFrom::new(f64::NAN).is_err());
+        assert!((SoundingFrom::default().dbfs() - -60.0).abs() < 1e-9);
     }
 }

@@ -5,17 +5,21 @@
 //! commands; a command that has begun is finished even if the client that sent it has gone.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use raa_core::client::{ClientView, Status};
 use raa_core::hub::{Command, CommandError};
-use raa_core::settings::{ClientSettings, Name, Volume};
+use raa_core::settings::{ClientSettings, Name, SoundingFrom, Volume};
 use tokio::sync::Mutex;
-use tracing::error;
+use tracing::{error, info};
 
 use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
 use crate::store::{LastSeen, Store, StoreError};
+
+mod bulk;
+
+pub(crate) use bulk::{Forgotten, Kept};
 
 /// Longest wait for the engine, which normally applies a command within a slot.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
@@ -29,6 +33,8 @@ pub(crate) struct Change {
     pub(crate) volume: Option<Volume>,
     /// New mute state.
     pub(crate) muted: Option<bool>,
+    /// New level from which it counts as sounding; `Some(None)` restores the server's setting.
+    pub(crate) sounding_from: Option<Option<SoundingFrom>>,
 }
 
 impl Change {
@@ -37,6 +43,7 @@ impl Change {
             name: self.name.unwrap_or_else(|| old.name.clone()),
             volume: self.volume.unwrap_or(old.volume),
             muted: self.muted.unwrap_or(old.muted),
+            sounding_from: self.sounding_from.unwrap_or(old.sounding_from),
         }
     }
 }
@@ -101,6 +108,18 @@ impl Control {
         finish(async move { inner.forget(id).await }).await
     }
 
+    /// Deletes those of these clients that are offline, all of them at once.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub(crate) async fn forget_offline(
+        &self,
+        ids: Vec<ClientId>,
+    ) -> Result<Forgotten, ControlError> {
+        let inner = self.0.clone();
+        finish(async move { inner.forget_offline(ids).await }).await
+    }
+
     /// Stores when clients were last seen, for those seen within the last `window`, and deletes the
     /// unconfigured ones of `evicted`.
     ///
@@ -153,6 +172,47 @@ impl Inner {
         forgotten
     }
 
+    async fn forget_offline(&self, ids: Vec<ClientId>) -> Result<Forgotten, ControlError> {
+        let _turn = self.turn.lock().await;
+        let before = self.engine.snapshot();
+        let (offline, mut done) = bulk::offline_of(&before, ids);
+        if offline.is_empty() {
+            return Ok(done);
+        }
+        self.require_engine()?;
+        let ssrcs: Vec<u32> = offline.iter().map(|client| client.ssrc).collect();
+        self.store.delete_all(ssrcs.clone()).await?;
+        let forgotten = self.command(Command::ForgetOffline { ssrcs }).await;
+        let after = self.engine.snapshot();
+        // Those that have just come back keep their settings.
+        let back = offline
+            .iter()
+            .filter(|client| after.client(client.ssrc).is_some());
+        let back: Vec<&ClientView> = back.copied().collect();
+        if !back.is_empty() {
+            let settings = back
+                .iter()
+                .map(|client| (client.ssrc, client.settings.clone()));
+            let seen = bulk::seen_times(&before, back.iter().copied());
+            self.store.put_back(settings.collect(), seen).await?;
+        }
+        forgotten?;
+        let is_back = |client: &&ClientView| back.iter().any(|back| back.ssrc == client.ssrc);
+        let (kept, gone): (Vec<&ClientView>, Vec<_>) = offline.into_iter().partition(is_back);
+        let connected = |client: &ClientView| (ClientId(client.ssrc), Kept::Connected);
+        done.kept.extend(kept.into_iter().map(connected));
+        done.forgotten = gone
+            .into_iter()
+            .map(|client| ClientId(client.ssrc))
+            .collect();
+        info!(
+            forgotten = done.forgotten.len(),
+            kept = done.kept.len(),
+            "clients were deleted"
+        );
+        Ok(done)
+    }
+
     fn client(&self, id: ClientId) -> Result<ClientView, ControlError> {
         let snapshot = self.engine.snapshot();
         let client = snapshot.client(id.0).cloned();
@@ -200,17 +260,9 @@ async fn finish<T: Send + 'static>(
 }
 
 fn seen_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
-    let now = SystemTime::now();
-    let seen = |client: &ClientView| {
-        let ago = client.last_packet_ago.filter(|ago| *ago <= window)?;
-        let at = now.checked_sub(ago + snapshot.taken.elapsed())?;
-        Some(LastSeen {
-            ssrc: client.ssrc,
-            sender_name: client.sender_name.clone(),
-            at,
-        })
-    };
-    snapshot.clients.iter().filter_map(seen).collect()
+    let clients = snapshot.clients.iter();
+    let seen = clients.filter(|client| client.last_packet_ago.is_some_and(|ago| ago <= window));
+    bulk::seen_times(snapshot, seen)
 }
 
 #[cfg(test)]
@@ -223,6 +275,7 @@ mod tests {
             name: Name::new("Ward 3").ok(),
             volume: Volume::new(50).unwrap(),
             muted: true,
+            sounding_from: SoundingFrom::new(-40.0).ok(),
         };
         assert_eq!(Change::default().applied_to(&old), old);
         let change = Change {
@@ -238,10 +291,12 @@ mod tests {
             name: Some(Name::new("b").ok()),
             muted: Some(false),
             volume: None,
+            sounding_from: Some(None),
         };
         let expected = ClientSettings {
             name: Name::new("b").ok(),
             muted: false,
+            sounding_from: None,
             ..old.clone()
         };
         assert_eq!(change.applied_to(&old), expected);

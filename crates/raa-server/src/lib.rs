@@ -185,6 +185,11 @@ fn hub_config(config: &Config) -> HubConfig {
         max_playout_delay: Duration::from_millis(config.max_playout_delay_ms.into()),
         offline_after: Duration::from_secs(config.offline_after_s.into()),
         max_unconfigured_clients: config.max_unconfigured_clients.into(),
+        forget_unconfigured_after: match config.forget_unconfigured_after_h {
+            0 => None,
+            hours => Some(Duration::from_hours(hours.into())),
+        },
+        sounding_from: config.sounding_from_dbfs,
         reserved_ssrcs: vec![TEST_MUSIC_SSRC],
         ..HubConfig::new(mix_stream, SystemTime::now())
     };

@@ -241,6 +241,7 @@ fn looks_the_same(old: &Snapshot, new: &Snapshot) -> bool {
             && old.status == new.status
             && old.settings == new.settings
             && old.sender_name == new.sender_name
+            && old.steady == new.steady
     };
     old.clients.len() == new.clients.len() && old.clients.iter().zip(&new.clients).all(same)
 }
@@ -279,7 +280,7 @@ mod tests {
     use crate::engine::Timing;
     use raa_core::hub::HubStats;
     use raa_core::level::Level;
-    use raa_core::settings::{ClientSettings, Name};
+    use raa_core::settings::{ClientSettings, Name, SoundingFrom};
     use raa_core::source::SourceStats;
 
     fn client(ssrc: u32, status: Status) -> ClientView {
@@ -293,8 +294,11 @@ mod tests {
                 rms_dbfs: -23.08,
                 peak_dbfs: -12.0,
             },
+            seen_before: false,
             last_packet_ago: None,
             last_sound_ago: None,
+            sounding_from: SoundingFrom::default(),
+            steady: false,
             stats: SourceStats::default(),
             quality: None,
             conflict: None,
@@ -307,6 +311,7 @@ mod tests {
             taken: Instant::now(),
             clients,
             stats: HubStats::default(),
+            refused_senders: Vec::new(),
             mix_cycle: Timing::default(),
             slot_lateness: Timing::default(),
             avg_active: 0.0,

@@ -225,7 +225,10 @@ async fn the_description_covers_the_responses() {
     let status = status(to).await;
     assert_eq!(keys(&status), keys(&described("StatusBody")));
     let fields = described("ClientPatch");
-    assert_eq!(keys(&fields), ["muted", "name", "volume"]);
+    assert_eq!(
+        keys(&fields),
+        ["muted", "name", "sounding_from_dbfs", "volume"]
+    );
     assert_eq!(
         (&fields["volume"]["maximum"], &fields["name"]["maxLength"]),
         (&json!(200), &json!(64))

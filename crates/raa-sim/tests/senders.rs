@@ -272,6 +272,7 @@ fn volume_and_mute_shape_the_mix() {
                 name: None,
                 volume,
                 muted,
+                ..ClientSettings::default()
             },
         );
         let from = world.now() + 40 * MS;

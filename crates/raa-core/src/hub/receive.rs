@@ -161,7 +161,7 @@ impl Hub {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Evicted { ssrc: oldest }));
         }
-        let client = Client::new(ssrc, ClientSettings::default(), &self.mixes);
+        let client = self.new_client(ssrc, ClientSettings::default());
         self.clients.insert(ssrc, client);
         Ok(())
     }

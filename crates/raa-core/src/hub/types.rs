@@ -13,7 +13,7 @@ use crate::codec::CodecError;
 use crate::mix::{Mix, MixConfig, MixId};
 use crate::refused::RefusedCounts;
 use crate::rtp::StreamStart;
-use crate::settings::{ClientSettings, Name};
+use crate::settings::{ClientSettings, Name, SoundingFrom};
 
 /// The hub's configuration.
 #[derive(Debug, Clone)]
@@ -26,6 +26,11 @@ pub struct HubConfig {
     pub offline_after: Duration,
     /// Clients without operator settings that are remembered; 1000 by default.
     pub max_unconfigured_clients: usize,
+    /// Time after which an unconfigured client that went away is forgotten; a day by default,
+    /// `None`: never.
+    pub forget_unconfigured_after: Option<Duration>,
+    /// Level from which a client without a setting of its own counts as sounding.
+    pub sounding_from: SoundingFrom,
     /// SSRCs that are refused from the network; none by default.
     pub reserved_ssrcs: Vec<u32>,
     /// The mix that every hub has; the SSRC of its stream is also the server's in RTCP.
@@ -44,6 +49,8 @@ impl HubConfig {
             max_playout_delay: Duration::from_millis(400),
             offline_after: Duration::from_secs(5),
             max_unconfigured_clients: 1000,
+            forget_unconfigured_after: Some(Duration::from_hours(24)),
+            sounding_from: SoundingFrom::default(),
             reserved_ssrcs: Vec::new(),
             main_mix: MixConfig::new(mix_stream),
             other_mixes: BTreeMap::new(),
@@ -110,6 +117,11 @@ pub enum Command {
         /// The client.
         ssrc: u32,
     },
+    /// Removes those of these clients that are offline.
+    ForgetOffline {
+        /// The clients, in ascending order.
+        ssrcs: Vec<u32>,
+    },
 }
 
 /// The reason why a command was not carried out.
@@ -168,6 +180,11 @@ pub enum ClientEvent {
     },
     /// It was offline and unconfigured, and made room for a new client.
     Evicted {
+        /// The client.
+        ssrc: u32,
+    },
+    /// It was unconfigured and has been offline for so long that it was forgotten.
+    Expired {
         /// The client.
         ssrc: u32,
     },

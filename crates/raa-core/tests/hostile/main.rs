@@ -141,6 +141,7 @@ impl Bench {
             name: None,
             volume,
             muted,
+            ..ClientSettings::default()
         };
         if settings.is_configured() {
             self.configured.push(ssrc);

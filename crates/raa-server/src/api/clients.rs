@@ -1,17 +1,13 @@
 //! `/api/clients`: lists the clients, and lets operators change and delete them.
 
-use std::time::Duration;
-
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use tokio::time::timeout;
 
+use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
@@ -21,8 +17,6 @@ use crate::id::ClientId;
 
 /// Longest body in bytes, many times the longest sensible one.
 const MAX_BODY: usize = 16 * 1024;
-/// Longest wait for a body, which is so short that it normally arrives at once.
-const BODY_LIMIT: Duration = Duration::from_secs(10);
 
 /// List all clients: those that send, and those that are remembered.
 #[utoipa::path(
@@ -33,7 +27,7 @@ pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
     Json(ClientList::of(&engine.snapshot())).into_response()
 }
 
-/// Set a client's name, volume or mute.
+/// Set a client's name, volume, mute, or the level from which it counts as sounding.
 ///
 /// Fields that are left out keep their values; an empty object changes nothing. When the response
 /// is 200, the change is audible within a slot of 20 ms and survives a crash or power loss; with
@@ -62,8 +56,8 @@ pub(crate) async fn change(
     body: Body,
 ) -> Result<Response, ApiError> {
     let id = client_id(id)?;
-    require_json(&headers)?;
-    let change = patch::parse(&read(body).await?)?;
+    body::require_json(&headers)?;
+    let change = patch::parse(&body::read(body, MAX_BODY).await?)?;
     let snapshot = control.change(id, change).await?;
     let client = snapshot
         .client(id.0)
@@ -98,47 +92,4 @@ fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiErr
 
 fn unknown(id: &str) -> ApiError {
     ApiError::not_found(format!("there is no client with the id {}", quoted(id)))
-}
-
-fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let value = headers
-        .get(CONTENT_TYPE)
-        .map_or("", |value| value.to_str().unwrap_or("?"));
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    let message = format!(
-        "the content type is \"{}\"; it must be application/json",
-        quoted(value)
-    );
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        message,
-    ))
-}
-
-async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let read = timeout(BODY_LIMIT, to_bytes(body, MAX_BODY))
-        .await
-        .map_err(|_elapsed| {
-            let message = "the body did not arrive within 10 s";
-            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
-        })?;
-    read.map_err(|error| {
-        if is_too_large(&error) {
-            let message = format!("the body is too long; it must have at most {MAX_BODY} bytes");
-            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
-        }
-        let message = "the body is incomplete";
-        ApiError::new(StatusCode::BAD_REQUEST, "incomplete_body", message)
-    })
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    use std::error::Error as _;
-    error
-        .source()
-        .is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }

@@ -3,9 +3,12 @@
 //! Handlers take the parts of the server that they need as axum state; `http` routes requests to
 //! them. Always: every error is JSON ([`error`]).
 
+mod body;
 pub(crate) mod clients;
 pub(crate) mod error;
+pub(crate) mod forget;
 pub(crate) mod listen;
 pub(crate) mod model;
 mod patch;
+pub(crate) mod refused;
 pub(crate) mod status;

@@ -12,6 +12,7 @@ use raa_core::source::SourceStats;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::refused::RefusedSenderBody;
 use crate::engine::{Snapshot, Timing};
 use crate::id::ClientId;
 
@@ -52,12 +53,25 @@ pub(crate) struct ClientBody<'a> {
     pub(crate) address: Option<SocketAddr>,
     /// Level over the last 100 ms, before volume and mute.
     pub(crate) level: LevelBody,
-    /// Milliseconds since its last packet; null if none is known.
+    /// Whether it has ever sent a packet, in this run of the server or in an earlier one.
+    pub(crate) seen_before: bool,
+    /// Milliseconds since its last packet. Null if it has never sent one, or, if `seen_before` is
+    /// true, if the time is unknown because the server's clock was wrong.
     #[schema(example = 12)]
     pub(crate) last_packet_ms_ago: Option<u64>,
-    /// Milliseconds since it last sounded; null if it has not since the server started.
+    /// Milliseconds since the end of its last sound, also of one in an earlier run of the server;
+    /// null if none is known.
     #[schema(example = 0)]
     pub(crate) last_sound_ms_ago: Option<u64>,
+    /// Peak level in dBFS from which it counts as sounding: its own setting, else the server's.
+    #[schema(minimum = -90, maximum = 0, example = -60)]
+    pub(crate) sounding_from_dbfs: f64,
+    /// Whether it has sounded for two minutes without a break and without a change of its level, as
+    /// a hum does. It still counts as sounding.
+    pub(crate) steady: bool,
+    /// Whether an operator has set its name, volume, mute or `sounding_from_dbfs`. Other clients are
+    /// forgotten some time after they went away.
+    pub(crate) configured: bool,
     /// Quality of its audio in the last ten seconds; null if no packets arrived.
     pub(crate) quality: Option<QualityWord>,
     /// Round-trip time between server and client, in ms; null if it is not known from the
@@ -80,7 +94,7 @@ pub(crate) struct ClientBody<'a> {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StatusWord {
-    /// Its peak exceeded -60 dBFS within the last second, muted or not.
+    /// Its peak reached `sounding_from_dbfs` within the last second, muted or not.
     Sounding,
     /// Its packets arrive, but are silent.
     Connected,
@@ -177,10 +191,12 @@ pub(crate) struct StatusBody {
     #[schema(minimum = 0)]
     pub(crate) avg_active: f64,
     /// Refused datagrams by reason: `too_short`, `not_rtp`, `scream` (a packet of that virtual
-    /// sound card), `truncated`, `payload_type`, `not_opus`, `malformed_rtcp`, `reserved_ssrc`,
+    /// sound card), `truncated`, `payload_type`, `malformed_red`, `not_opus`, `malformed_rtcp`, `reserved_ssrc`,
     /// `stray` (does not continue its SSRC's stream), `too_many_clients`.
     #[schema(example = json!({"too_short": 0, "not_rtp": 2}))]
     pub(crate) refused_packets: BTreeMap<&'static str, u64>,
+    /// Senders that are being refused, as in `GET /api/refused`.
+    pub(crate) refused_senders: Vec<RefusedSenderBody>,
     /// Datagrams that the kernel dropped because its queue was full.
     pub(crate) dropped_datagrams: u64,
     /// RTCP reports to senders that could not be sent.
@@ -245,8 +261,12 @@ impl<'a> ClientBody<'a> {
                 rms_dbfs: tenths(client.level.rms_dbfs.into()),
                 peak_dbfs: tenths(client.level.peak_dbfs.into()),
             },
+            seen_before: client.seen_before,
             last_packet_ms_ago: ms_ago(client.last_packet_ago),
             last_sound_ms_ago: ms_ago(client.last_sound_ago),
+            sounding_from_dbfs: client.sounding_from.dbfs(),
+            steady: client.steady,
+            configured: client.settings.is_configured(),
             quality: client.quality.map(|report| report.quality.into()),
             round_trip_ms: client.round_trip.map(ms),
             capture_to_mix_ms: client
@@ -328,7 +348,7 @@ pub(crate) fn thousandths(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use raa_core::level::Level;
-    use raa_core::settings::ClientSettings;
+    use raa_core::settings::{ClientSettings, SoundingFrom};
     use serde_json::json;
 
     use super::*;
@@ -341,8 +361,11 @@ mod tests {
             status: Status::Sounding,
             address: None,
             level: Level::SILENCE,
+            seen_before: false,
             last_packet_ago: None,
             last_sound_ago: None,
+            sounding_from: SoundingFrom::default(),
+            steady: false,
             stats: SourceStats {
                 repaired: 5,
                 delay_ms: 41.26,

@@ -3,12 +3,12 @@
 //! Written by hand, because the errors of a derived parser do not name the field, the value, and
 //! what it must be. Always: accepts any bytes; a parsed change is valid.
 
-use axum::http::StatusCode;
-use raa_core::settings::{Name, Volume};
+use raa_core::settings::{Name, SoundingFrom, Volume};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::body::{parse_json, sentence, unprocessable, wrong_type};
 use super::error::{ApiError, quoted};
 use crate::control::Change;
 
@@ -28,20 +28,23 @@ pub(crate) struct ClientPatch {
     /// Whether the client is left out of the mix.
     #[schema(required = false)]
     muted: bool,
+    /// Peak level in dBFS from which the client counts as sounding, rounded to a tenth. `null`
+    /// restores the server's setting.
+    #[schema(required = false, minimum = -90, maximum = 0, example = -50)]
+    sounding_from_dbfs: Option<f64>,
 }
+
+const FIELDS: &str = "name, volume, muted and sounding_from_dbfs";
 
 /// Parses and checks the body.
 ///
 /// # Errors
 /// [`ApiError`] with status 400 if it is not JSON, else 422.
 pub(super) fn parse(body: &[u8]) -> Result<Change, ApiError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        let message = format!("the body is not valid JSON: {error}");
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", message)
-    })?;
+    let value = parse_json(body)?;
     let Value::Object(fields) = value else {
-        let allowed = "a JSON object with any of the fields name, volume and muted";
-        return Err(wrong_type("the body", &value, allowed));
+        let allowed = format!("a JSON object with any of the fields {FIELDS}");
+        return Err(wrong_type("the body", &value, &allowed));
     };
     change(&fields)
 }
@@ -57,11 +60,11 @@ fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
                 let muted = muted.ok_or_else(|| wrong_type("muted", value, "true or false"))?;
                 change.muted = Some(muted);
             }
+            "sounding_from_dbfs" => change.sounding_from = Some(sounding_from(value)?),
             unknown => {
                 let unknown = quoted(unknown);
-                let message = format!(
-                    "the field \"{unknown}\" is unknown; the known fields are name, volume and muted"
-                );
+                let message =
+                    format!("the field \"{unknown}\" is unknown; the known fields are {FIELDS}");
                 return Err(unprocessable("unknown_field", message));
             }
         }
@@ -95,19 +98,17 @@ fn volume(value: &Value) -> Result<Volume, ApiError> {
         .ok_or_else(|| unprocessable("value_out_of_range", sentence("volume", value, allowed)))
 }
 
-fn wrong_type(field: &str, value: &Value, allowed: &str) -> ApiError {
-    unprocessable("wrong_type", sentence(field, value, allowed))
-}
-
-fn sentence(field: &str, value: &Value, allowed: &str) -> String {
-    format!(
-        "{field} is {}; it must be {allowed}",
-        quoted(&value.to_string())
-    )
-}
-
-fn unprocessable(code: &'static str, message: String) -> ApiError {
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+fn sounding_from(value: &Value) -> Result<Option<SoundingFrom>, ApiError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let (field, allowed) = ("sounding_from_dbfs", "a number from -90 to 0, or null");
+    let dbfs = value
+        .as_f64()
+        .ok_or_else(|| wrong_type(field, value, allowed))?;
+    SoundingFrom::new(dbfs)
+        .map(Some)
+        .map_err(|_| unprocessable("value_out_of_range", sentence(field, value, allowed)))
 }
 
 #[cfg(test)]
@@ -160,8 +161,19 @@ mod tests {
             name: Some(Name::new("監視 3").ok()),
             volume: Volume::new(7).ok(),
             muted: Some(true),
+            sounding_from: Some(SoundingFrom::new(-45.5).ok()),
         };
-        check(r#" {"muted":true, "name":" 監視 3 ", "volume":7} "#, all);
+        check(
+            r#"{"sounding_from_dbfs":null}"#,
+            Change {
+                sounding_from: Some(None),
+                ..Change::default()
+            },
+        );
+        check(
+            r#" {"sounding_from_dbfs":-45.5,"muted":true, "name":" 監視 3 ", "volume":7} "#,
+            all,
+        );
     }
 
     #[test]
@@ -188,6 +200,10 @@ mod tests {
             (r#"{"volume":null}"#, "volume is null"),
             (r#"{"muted":1}"#, "muted is 1; it must be true or false"),
             (r#"{"name":7}"#, "name is 7; it must be a text"),
+            (
+                r#"{"sounding_from_dbfs":"-60"}"#,
+                "sounding_from_dbfs is \"-60\"; it must be a number from -90 to 0, or null",
+            ),
         ];
         check_refused("wrong_type", &refusals);
         let refusals = [(
@@ -209,6 +225,11 @@ mod tests {
             (r#"{"volume":1.5}"#, "volume is 1.5; it must be"),
             (r#"{"volume":1e300}"#, "it must be a whole number"),
             (r#"{"volume":18446744073709551615}"#, "18446744073709551615"),
+            (
+                r#"{"sounding_from_dbfs":-90.1}"#,
+                "sounding_from_dbfs is -90.1; it must be a number from -90 to 0, or null",
+            ),
+            (r#"{"sounding_from_dbfs":1}"#, "sounding_from_dbfs is 1;"),
             (r#"{"name":"  "}"#, "name has 0 characters"),
             (r#"{"name":"a\nb"}"#, "control character (U+000A)"),
             (&long, "name has 65 characters"),

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::model::{ProcessBody, StatusBody, thousandths};
+use super::refused;
 use crate::engine::{EngineHandle, Snapshot};
 use crate::outputs::ws::stats::ListenerStats;
 
@@ -58,6 +59,7 @@ impl ServerFigures {
             refused_packets: refused
                 .map(|(reason, count)| (Refused::as_str(reason), count))
                 .collect(),
+            refused_senders: refused::bodies(snapshot),
             dropped_datagrams: snapshot.dropped_datagrams,
             unsent_reports: snapshot.unsent_reports,
             listener_writes: self.listeners.writes(),

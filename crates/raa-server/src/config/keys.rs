@@ -5,6 +5,7 @@
 use std::iter;
 use std::net::IpAddr;
 
+use raa_core::settings::SoundingFrom;
 use toml::Value;
 use tracing::Level;
 
@@ -90,6 +91,27 @@ pub(super) const KEYS: &[Key] = &[
         get: |config| i64::from(config.max_unconfigured_clients).into(),
     },
     Key {
+        name: "forget_unconfigured_after_h",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 0 (never) to 8760",
+        set: |config, value| {
+            put(
+                &mut config.forget_unconfigured_after_h,
+                number(value, 0, 8760),
+            )
+        },
+        get: |config| i64::from(config.forget_unconfigured_after_h).into(),
+    },
+    Key {
+        name: "sounding_from_dbfs",
+        formerly: None,
+        variable: None,
+        allowed: "a number from -90 to 0",
+        set: |config, value| put(&mut config.sounding_from_dbfs, sounding_from(value)),
+        get: |config| config.sounding_from_dbfs.dbfs().into(),
+    },
+    Key {
         name: "test_music",
         formerly: None,
         variable: None,
@@ -168,6 +190,11 @@ fn address(value: &Value) -> Option<IpAddr> {
 fn payload_types(value: &Value) -> Option<Vec<u8>> {
     let types = value.as_array().filter(|types| !types.is_empty())?;
     types.iter().map(|value| number(value, 0, 127)).collect()
+}
+
+fn sounding_from(value: &Value) -> Option<SoundingFrom> {
+    let whole = value.as_integer().map(|whole| whole as f64);
+    SoundingFrom::new(whole.or_else(|| value.as_float())?).ok()
 }
 
 fn level(value: &Value) -> Option<Level> {

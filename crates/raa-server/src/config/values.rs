@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use raa_core::settings::SoundingFrom;
 use tracing::Level;
 
 /// The value of every key of raa-server.toml.
@@ -21,6 +22,10 @@ pub struct Config {
     pub offline_after_s: u16,
     /// Number of remembered clients without operator settings, 1 to 10,000.
     pub max_unconfigured_clients: u16,
+    /// Hours after which an unconfigured client that went away is forgotten, 0 to 8,760; 0: never.
+    pub forget_unconfigured_after_h: u16,
+    /// Peak level from which a client counts as sounding, unless it has its own setting.
+    pub sounding_from_dbfs: SoundingFrom,
     /// Whether the built-in test client plays.
     pub test_music: bool,
     /// Bit rate of the mix, 6,000 to 510,000 bit/s.
@@ -41,6 +46,8 @@ impl Default for Config {
             max_playout_delay_ms: 400,
             offline_after_s: 5,
             max_unconfigured_clients: 1000,
+            forget_unconfigured_after_h: 24,
+            sounding_from_dbfs: SoundingFrom::default(),
             test_music: true,
             bitrate: 64_000,
             complexity: 9,

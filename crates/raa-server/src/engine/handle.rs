@@ -12,6 +12,7 @@ use raa_core::SLOT;
 use raa_core::client::ClientView;
 use raa_core::hub::{Command, CommandError, HubStats};
 use raa_core::mix::MixId;
+use raa_core::refused_senders::RefusedSender;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub(crate) struct Snapshot {
     pub(crate) clients: Vec<ClientView>,
     /// The hub's counters.
     pub(crate) stats: HubStats,
+    /// The senders that are being refused, the newest first.
+    pub(crate) refused_senders: Vec<RefusedSender>,
     /// Duration of a slot's work, over the last full 5 s.
     pub(crate) mix_cycle: Timing,
     /// Lateness with which slots started, over the last full 5 s.

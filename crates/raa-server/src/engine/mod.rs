@@ -330,7 +330,11 @@ fn take(hub: &mut Hub, arrival: Instant, from: Origin, datagram: &[u8]) -> Resul
             .handle_packet(arrival, from, datagram)
             .map(|_accepted| ()),
         // No session takes these yet.
-        Protocol::Stun | Protocol::Dtls => Err(hub.refuse(Refused::NotRtp)),
+        Protocol::Stun | Protocol::Dtls => {
+            let reason = Refused::NotRtp;
+            hub.refuse(arrival, from, datagram, reason);
+            Err(reason)
+        }
     }
 }
 
@@ -345,6 +349,7 @@ fn snapshot_of(
         taken: now,
         clients: hub.clients(now).collect(),
         stats: *hub.stats(),
+        refused_senders: hub.refused_senders(now),
         mix_cycle: summary.mix_cycle,
         slot_lateness: summary.slot_lateness,
         avg_active: summary.avg_active,

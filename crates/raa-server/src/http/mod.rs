@@ -19,12 +19,12 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, patch};
+use axum::routing::{get, patch, post};
 use tokio_util::task::TaskTracker;
 
 use crate::api::error::ApiError;
 use crate::api::status::ServerFigures;
-use crate::api::{clients, listen, status};
+use crate::api::{clients, forget, listen, refused, status};
 use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::live::{self, Live};
@@ -74,11 +74,13 @@ parts! {
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/api/clients", get(clients::list))
+        .route("/api/clients/forget", post(forget::forget))
         .route(
             "/api/clients/{id}",
             patch(clients::change).delete(clients::forget),
         )
         .route("/api/status", get(status::status))
+        .route("/api/refused", get(refused::refused))
         .route("/api/events", get(live::events))
         .route("/api/openapi.json", get(openapi::description))
         .route("/healthz", get(status::healthz))

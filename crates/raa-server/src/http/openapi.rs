@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::api::{clients, listen, status};
+use crate::api::{clients, forget, listen, refused, status};
 use crate::live;
 
 /// RAA (Remote Audio Aggregation) mixes the audio of many computers.
@@ -20,6 +20,8 @@ use crate::live;
         clients::list,
         clients::change,
         clients::forget,
+        forget::forget,
+        refused::refused,
         status::status,
         status::healthz,
         live::events,

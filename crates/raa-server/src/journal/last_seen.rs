@@ -88,7 +88,7 @@ impl Schedule {
     fn handle(&mut self, event: &ClientEvent) {
         match *event {
             ClientEvent::Disconnected { .. } => self.is_urgent = true,
-            ClientEvent::Evicted { ssrc } => {
+            ClientEvent::Evicted { ssrc } | ClientEvent::Expired { ssrc } => {
                 self.is_urgent = true;
                 self.evicted.insert(ssrc);
             }

@@ -45,7 +45,12 @@ impl Subscriber for ClientLog {
             ClientEvent::Evicted { ssrc } => {
                 debug!(client = %ClientId(*ssrc), "client forgotten to make room for a new one");
             }
-            ClientEvent::Connected { .. } | ClientEvent::Disconnected { .. } => {}
+            ClientEvent::Expired { ssrc } if self.limit.permits(now) => {
+                info!(client = %ClientId(*ssrc), "client forgotten: unconfigured and long gone");
+            }
+            ClientEvent::Connected { .. }
+            | ClientEvent::Disconnected { .. }
+            | ClientEvent::Expired { .. } => {}
         }
     }
 

@@ -1,16 +1,20 @@
-//! The table `clients`: what operators have set for each client, and when it was last seen.
+//! The table `clients`: what operators have set for each client, and when it was last seen and
+//! heard.
 //!
-//! A client is unconfigured while its name, volume and mute are the defaults. Always: an
+//! A client is unconfigured while all of its settings are the defaults. Always: an
 //! unconfigured client may be deleted to keep the table bounded; a configured one is deleted only
 //! when an operator asks for it.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use raa_core::client::KnownClient;
-use raa_core::settings::{ClientSettings, Name, Volume};
+use raa_core::settings::{ClientSettings, Name, SoundingFrom, Volume};
 use rusqlite::{Connection, Row, Transaction, params};
 
-const IS_UNCONFIGURED: &str = "name IS NULL AND volume = 100 AND muted = 0";
+use super::times;
+
+const IS_UNCONFIGURED: &str =
+    "name IS NULL AND volume = 100 AND muted = 0 AND sounding_from_dbfs IS NULL";
 
 /// When a client was last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(crate) struct LastSeen {
     pub(crate) sender_name: Option<Name>,
     /// The time of the client's last packet.
     pub(crate) at: SystemTime,
+    /// The end of its last sound; `None` if none is known.
+    pub(crate) last_sound: Option<SystemTime>,
 }
 
 /// Creates the table; the first version of the schema.
@@ -33,6 +39,14 @@ pub(super) fn create_table(transaction: &Transaction<'_>) -> rusqlite::Result<()
             sender_name TEXT,
             last_heard_ms INTEGER
         ) STRICT",
+    )
+}
+
+/// Adds what a client's sound needs; the second version of the schema.
+pub(super) fn add_sounding(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(
+        "ALTER TABLE clients ADD COLUMN sounding_from_dbfs REAL;
+         ALTER TABLE clients ADD COLUMN last_sounded_ms INTEGER;",
     )
 }
 
@@ -51,8 +65,10 @@ pub(super) fn load(
         ),
         [max_unconfigured as i64],
     );
-    let mut statement = connection
-        .prepare("SELECT ssrc, name, volume, muted, sender_name, last_heard_ms FROM clients")?;
+    let mut statement = connection.prepare(
+        "SELECT ssrc, name, volume, muted, sender_name, last_heard_ms, sounding_from_dbfs,
+         last_sounded_ms FROM clients",
+    )?;
     let rows = statement.query_map([], |row| known_client(row, now))?;
     rows.collect()
 }
@@ -64,13 +80,15 @@ pub(super) fn save_settings(
     settings: &ClientSettings,
 ) -> rusqlite::Result<()> {
     connection.execute(
-        "INSERT INTO clients (ssrc, name, volume, muted) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (ssrc) DO UPDATE SET name = ?2, volume = ?3, muted = ?4",
+        "INSERT INTO clients (ssrc, name, volume, muted, sounding_from_dbfs)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (ssrc)
+         DO UPDATE SET name = ?2, volume = ?3, muted = ?4, sounding_from_dbfs = ?5",
         params![
             ssrc,
             settings.name.as_ref().map(Name::as_str),
             settings.volume.percent(),
-            settings.muted
+            settings.muted,
+            settings.sounding_from.map(SoundingFrom::dbfs),
         ],
     )?;
     Ok(())
@@ -80,6 +98,29 @@ pub(super) fn save_settings(
 pub(super) fn delete(connection: &Connection, ssrc: u32) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM clients WHERE ssrc = ?1", [ssrc])?;
     Ok(())
+}
+
+/// Deletes all of these clients, configured or not, or none.
+pub(super) fn delete_all(connection: &mut Connection, ssrcs: &[u32]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for &ssrc in ssrcs {
+        delete(&transaction, ssrc)?;
+    }
+    transaction.commit()
+}
+
+/// Stores settings and times again, all or nothing.
+pub(super) fn put_back(
+    connection: &mut Connection,
+    settings: &[(u32, ClientSettings)],
+    seen: &[LastSeen],
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (ssrc, settings) in settings {
+        save_settings(&transaction, *ssrc, settings)?;
+    }
+    upsert_last_seen(&transaction, seen)?;
+    transaction.commit()
 }
 
 /// Stores when clients were last seen and deletes the unconfigured ones of `evicted`, all or
@@ -106,20 +147,20 @@ fn delete_unconfigured(transaction: &Transaction<'_>, evicted: &[u32]) -> rusqli
 
 fn upsert_last_seen(transaction: &Transaction<'_>, seen: &[LastSeen]) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare(
-        "INSERT INTO clients (ssrc, sender_name, last_heard_ms) VALUES (?1, ?2, ?3)
-         ON CONFLICT (ssrc) DO UPDATE SET sender_name = ?2, last_heard_ms = ?3",
+        "INSERT INTO clients (ssrc, sender_name, last_heard_ms, last_sounded_ms)
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT (ssrc) DO UPDATE SET sender_name = ?2,
+         last_heard_ms = ?3, last_sounded_ms = coalesce(?4, last_sounded_ms)",
     )?;
     for LastSeen {
         ssrc,
         sender_name,
         at,
+        last_sound,
     } in seen
     {
-        let since_epoch = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
         let name = sender_name.as_ref().map(Name::as_str);
-        statement.execute(params![ssrc, name, since_epoch.as_millis() as i64])?;
+        let last_sound_ms = last_sound.map(times::stored_ms);
+        statement.execute(params![ssrc, name, times::stored_ms(*at), last_sound_ms])?;
     }
     Ok(())
 }
@@ -128,19 +169,21 @@ fn upsert_last_seen(transaction: &Transaction<'_>, seen: &[LastSeen]) -> rusqlit
 fn known_client(row: &Row<'_>, now: SystemTime) -> rusqlite::Result<KnownClient> {
     let name = |text: Option<String>| text.and_then(|text| Name::new(&text).ok());
     let last_seen_ms: Option<i64> = row.get(5)?;
+    let last_sound_ms: Option<i64> = row.get(7)?;
+    let sounding_from: Option<f64> = row.get(6)?;
+    let ago = |ms: Option<i64>| ms.and_then(|ms| times::ago(ms, now));
     Ok(KnownClient {
         ssrc: row.get(0)?,
         settings: ClientSettings {
             name: name(row.get(1)?),
             volume: Volume::new(row.get(2)?).unwrap_or_default(),
             muted: row.get(3)?,
+            sounding_from: sounding_from.and_then(|dbfs| SoundingFrom::new(dbfs).ok()),
         },
         sender_name: name(row.get(4)?),
-        last_seen_ago: last_seen_ms.map(|ms| {
-            let since_epoch = Duration::from_millis(ms.try_into().unwrap_or_default());
-            now.duration_since(SystemTime::UNIX_EPOCH + since_epoch)
-                .unwrap_or_default()
-        }),
+        seen_before: last_seen_ms.is_some(),
+        last_seen_ago: ago(last_seen_ms),
+        last_sound_ago: ago(last_sound_ms),
     })
 }
 
@@ -149,6 +192,7 @@ mod tests {
     use super::super::schema::{MIGRATIONS, migrate};
     use super::*;
     use std::fs;
+    use std::time::Duration;
 
     const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -161,6 +205,7 @@ mod tests {
             name: Name::new(name).ok(),
             volume: Volume::new(volume).unwrap(),
             muted,
+            sounding_from: None,
         }
     }
 
@@ -169,6 +214,7 @@ mod tests {
             ssrc,
             sender_name: Name::new("own").ok(),
             at: now() - Duration::from_secs(ago_s),
+            last_sound: None,
         }
     }
 
@@ -194,7 +240,9 @@ mod tests {
             ssrc,
             settings,
             sender_name: Name::new(sender_name).ok(),
+            seen_before: true,
             last_seen_ago: Some(Duration::from_millis(NOW_MS - last_seen_ms)),
+            last_sound_ago: None,
         }
     }
 
@@ -206,6 +254,7 @@ mod tests {
         fs::write(&path, released).unwrap();
         let mut connection = Connection::open(&path).unwrap();
         migrate(&mut connection, MIGRATIONS).unwrap();
+        let migrated = fs::read(&path).unwrap();
         let unconfigured = ClientSettings::default;
         let expected = [
             known(
@@ -239,7 +288,7 @@ mod tests {
         assert_eq!(load(&connection, 1000, now()).unwrap(), expected);
         assert_eq!(
             fs::read(&path).unwrap(),
-            released,
+            migrated,
             "reading changes nothing"
         );
     }
@@ -294,7 +343,7 @@ mod tests {
     #[test]
     fn invalid_values_fall_back_to_the_defaults() {
         let table = table();
-        let sql = "INSERT INTO clients VALUES (9, '', 999, 0, NULL, NULL)";
+        let sql = "INSERT INTO clients VALUES (9, '', 999, 0, NULL, NULL, 12.0, NULL)";
         table.execute(sql, []).unwrap();
         let known = load(&table, 1000, now()).unwrap();
         assert_eq!(known[0].settings, ClientSettings::default());

@@ -243,12 +243,12 @@ mod tests {
     #[test]
     fn a_newer_file_is_left_alone() {
         let folder = Folder::new();
-        let pragma = "PRAGMA user_version = 2";
+        let pragma = "PRAGMA user_version = 3";
         folder.open().execute_batch(pragma).unwrap();
         let before = fs::read(folder.file()).unwrap();
         let text = Database::open(&folder.file()).err().unwrap().to_string();
         assert!(
-            text.contains("newer") && text.contains("schema 2"),
+            text.contains("newer") && text.contains("schema 3"),
             "{text}"
         );
         assert_eq!(fs::read(folder.file()).unwrap(), before);

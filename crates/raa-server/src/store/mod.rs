@@ -1,4 +1,4 @@
-//! What survives the process: names, volumes, mutes, and when clients were last seen.
+//! What survives the process: what operators set, and when clients were last seen and heard.
 //!
 //! One thread owns the database; the rest of the server asks it through a bounded queue. Each table
 //! has a file with its statements ([`clients`]); [`schema`] lists the steps that made the tables.
@@ -8,6 +8,7 @@
 mod clients;
 mod database;
 mod schema;
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -93,6 +94,28 @@ impl Store {
         settings: ClientSettings,
     ) -> Result<(), StoreError> {
         self.call(move |connection| clients::save_settings(connection, ssrc, &settings))
+            .await
+    }
+
+    /// Deletes all of these clients or none.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then all of them are still stored.
+    pub(crate) async fn delete_all(&self, ssrcs: Vec<u32>) -> Result<(), StoreError> {
+        self.call(move |connection| clients::delete_all(connection, &ssrcs))
+            .await
+    }
+
+    /// Stores again what [`Store::delete_all`] has deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none of them is stored.
+    pub(crate) async fn put_back(
+        &self,
+        settings: Vec<(u32, ClientSettings)>,
+        seen: Vec<LastSeen>,
+    ) -> Result<(), StoreError> {
+        self.call(move |connection| clients::put_back(connection, &settings, &seen))
             .await
     }
 

@@ -13,7 +13,7 @@ use super::clients;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All migrations. The first one creates version 1, and so on.
-pub(super) const MIGRATIONS: &[Migration] = &[clients::create_table];
+pub(super) const MIGRATIONS: &[Migration] = &[clients::create_table, clients::add_sounding];
 
 /// Why a file's schema cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,9 @@ mod tests {
 
     /// A database that raa-server 0.1.0 has written.
     const SCHEMA_1: &[u8] = include_bytes!("../../tests/fixtures/raa-schema-1.sqlite");
+
+    /// The migrations of that version.
+    const VERSION_1: &[Migration] = &[clients::create_table];
 
     /// A version 2 as it might be: one more table, and a column of the old one is used.
     fn add_notes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -122,15 +125,35 @@ mod tests {
         };
         let (_dir, released) = file(SCHEMA_1);
         let (_dir, new) = file(&[]);
-        let new = open(&new, MIGRATIONS).unwrap();
+        let new = open(&new, VERSION_1).unwrap();
         assert_eq!(words(&new), words(&Connection::open(released).unwrap()));
     }
 
     #[test]
     fn a_current_file_is_not_touched() {
         let (_dir, path) = file(SCHEMA_1);
+        open(&path, VERSION_1).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), SCHEMA_1);
         open(&path, MIGRATIONS).unwrap();
-        assert_eq!(fs::read(path).unwrap(), SCHEMA_1);
+        let migrated = fs::read(&path).unwrap();
+        open(&path, MIGRATIONS).unwrap();
+        assert_eq!(fs::read(path).unwrap(), migrated);
+    }
+
+    #[test]
+    fn an_old_file_and_a_new_one_get_the_same_columns() {
+        let columns = "SELECT name || ' ' || type FROM pragma_table_info('clients')";
+        let (_dir, released) = file(SCHEMA_1);
+        let (_dir, new) = file(&[]);
+        let [old, new] = [released, new].map(|path| open(&path, MIGRATIONS).unwrap());
+        assert_eq!(texts(&old, columns), texts(&new, columns));
+        let added = ["sounding_from_dbfs REAL", "last_sounded_ms INTEGER"];
+        assert!(texts(&old, columns).ends_with(&added.map(str::to_owned)));
+        assert_eq!(texts(&old, NAMES), ["第三病棟", "試験音楽"]);
+        let version: i64 = old
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, 2);
     }
 
     #[test]
@@ -156,7 +179,7 @@ mod tests {
         assert!(error.contains("nowhere"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), SCHEMA_1);
         assert_eq!(
-            texts(&open(&path, MIGRATIONS).unwrap(), NAMES),
+            texts(&open(&path, VERSION_1).unwrap(), NAMES),
             ["第三病棟", "試験音楽"]
         );
     }
@@ -167,14 +190,14 @@ mod tests {
         open(&path, &[MIGRATIONS[0], copy_halfway]).unwrap();
         let interrupted = interrupted(&path);
         assert_ne!(fs::read(&interrupted).unwrap(), SCHEMA_1, "half is written");
-        let connection = open(&interrupted, MIGRATIONS).unwrap();
+        let connection = open(&interrupted, VERSION_1).unwrap();
         assert_eq!(texts(&connection, NAMES), ["第三病棟", "試験音楽"]);
         assert_eq!(fs::read(&interrupted).unwrap(), SCHEMA_1);
     }
 
     #[test]
     fn newer_and_invalid_versions_are_refused() {
-        for version in [2, i64::from(i32::MAX), -1] {
+        for version in [MIGRATIONS.len() as i64 + 1, i64::from(i32::MAX), -1] {
             let (_dir, path) = file(SCHEMA_1);
             let pragma = format!("PRAGMA user_version = {version}");
             Connection::open(&path)
@@ -184,7 +207,7 @@ mod tests {
             let before = fs::read(&path).unwrap();
             let error = open(&path, MIGRATIONS).unwrap_err();
             assert!(
-                matches!(error, SchemaError::Newer { found, newest: 1 } if found == version),
+                matches!(error, SchemaError::Newer { found, newest: 2 } if found == version),
                 "{error}"
             );
             assert_eq!(fs::read(&path).unwrap(), before);

@@ -1,0 +1,89 @@
+//! The bodies of requests: how they are read, and how a value in them is refused.
+//!
+//! Always: a body is bounded in length and in time; a refusal names the field, the value, and what
+//! it must be.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::error::{ApiError, quoted};
+
+/// Longest wait for a body, which is so short that it normally arrives at once.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
+/// Parses a body as JSON.
+pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let message = format!("the body is not valid JSON: {error}");
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", message)
+    })
+}
+
+/// Refuses a value of the wrong type.
+pub(super) fn wrong_type(field: &str, value: &Value, allowed: &str) -> ApiError {
+    unprocessable("wrong_type", sentence(field, value, allowed))
+}
+
+/// Returns the sentence that refuses a value.
+pub(super) fn sentence(field: &str, value: &Value, allowed: &str) -> String {
+    format!(
+        "{field} is {}; it must be {allowed}",
+        quoted(&value.to_string())
+    )
+}
+
+/// Refuses a body whose JSON is valid and whose content is not.
+pub(super) fn unprocessable(code: &'static str, message: String) -> ApiError {
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+}
+
+/// Refuses other content types, which pages of other origins could send.
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .map_or("", |value| value.to_str().unwrap_or("?"));
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = format!(
+        "the content type is \"{}\"; it must be application/json",
+        quoted(value)
+    );
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        message,
+    ))
+}
+
+/// Reads a body of at most `max` bytes.
+pub(super) async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {
+    let read = timeout(BODY_LIMIT, to_bytes(body, max))
+        .await
+        .map_err(|_elapsed| {
+            let message = "the body did not arrive within 10 s";
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+        })?;
+    read.map_err(|error| {
+        if is_too_large(&error) {
+            let message = format!("the body is too long; it must have at most {max} bytes");
+            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
+        }
+        let message = "the body is incomplete";
+        ApiError::new(StatusCode::BAD_REQUEST, "incomplete_body", message)
+    })
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    use std::error::Error as _;
+    error
+        .source()
+        .is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}

@@ -1,0 +1,159 @@
+//! `POST /api/clients/forget`: deletes many clients at once.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::body;
+use super::error::{ApiError, ErrorBody, quoted};
+use crate::control::{Control, Kept};
+use crate::id::ClientId;
+
+/// Longest body in bytes: more ids than clients can be known.
+const MAX_BODY: usize = 512 * 1024;
+
+/// The clients to delete.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documentation: the fields are read by hand")]
+pub(crate) struct ForgetBody {
+    /// Their ids.
+    #[schema(example = json!(["5f0a11c2"]))]
+    ids: Vec<String>,
+}
+
+/// What became of the clients.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ForgottenBody {
+    /// Ids of the clients that were deleted, with their settings.
+    #[schema(value_type = Vec<String>, example = json!(["5f0a11c2"]))]
+    forgotten: Vec<ClientId>,
+    /// The others.
+    kept: Vec<KeptBody>,
+}
+
+/// A client that was not deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeptBody {
+    /// Its id.
+    #[schema(value_type = String, example = "5f0a11c3")]
+    id: ClientId,
+    /// `connected`: only offline clients can be deleted; `not_found`: there is no such client.
+    #[schema(example = "connected")]
+    reason: &'static str,
+}
+
+/// Delete many offline clients and their settings at once.
+///
+/// Clients that are connected are kept, and so the request succeeds whatever they are doing. When
+/// the response is 200, the deletion survives a crash or power loss; with any other response,
+/// nothing has changed.
+#[utoipa::path(
+    post, path = "/api/clients/forget", tag = "clients",
+    request_body(content = ForgetBody, description = "At most 524288 bytes"),
+    responses(
+        (status = 200, description = "What became of the clients", body = ForgottenBody),
+        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
+        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 415, description = "The content type is not application/json", body = ErrorBody),
+        (status = 422, description = "A field is missing or unknown, or an id is not one", body = ErrorBody),
+        (status = 503, description = "The audio engine does not respond", body = ErrorBody),
+        (status = 507, description = "The deletion cannot be stored, so all clients are still known", body = ErrorBody),
+    )
+)]
+pub(crate) async fn forget(
+    State(control): State<Control>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ForgottenBody>, ApiError> {
+    body::require_json(&headers)?;
+    let ids = parse(&body::read(body, MAX_BODY).await?)?;
+    let done = control.forget_offline(ids).await?;
+    let kept = done.kept.into_iter().map(|(id, why)| KeptBody {
+        id,
+        reason: match why {
+            Kept::Connected => "connected",
+            Kept::Unknown => "not_found",
+        },
+    });
+    Ok(Json(ForgottenBody {
+        forgotten: done.forgotten,
+        kept: kept.collect(),
+    }))
+}
+
+fn parse(body: &[u8]) -> Result<Vec<ClientId>, ApiError> {
+    const ALLOWED: &str = "a list of client ids, each 8 hexadecimal digits or bgmtest0";
+    let value = body::parse_json(body)?;
+    let Value::Object(fields) = &value else {
+        let allowed = "a JSON object with the field ids";
+        return Err(body::wrong_type("the body", &value, allowed));
+    };
+    if let Some(unknown) = fields.keys().find(|field| *field != "ids") {
+        let unknown = quoted(unknown);
+        let message = format!("the field \"{unknown}\" is unknown; the only field is ids");
+        return Err(body::unprocessable("unknown_field", message));
+    }
+    let ids = fields.get("ids").unwrap_or(&Value::Null);
+    let ids = ids
+        .as_array()
+        .ok_or_else(|| body::wrong_type("ids", ids, ALLOWED))?;
+    ids.iter().map(client_id).collect()
+}
+
+fn client_id(value: &Value) -> Result<ClientId, ApiError> {
+    let allowed = "8 hexadecimal digits, or bgmtest0";
+    let text = value
+        .as_str()
+        .ok_or_else(|| body::wrong_type("an item of ids", value, allowed))?;
+    text.parse().map_err(|_invalid| {
+        let message = body::sentence("an item of ids", value, allowed);
+        body::unprocessable("value_out_of_range", message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_ids_is_read() {
+        let ids = parse(br#"{"ids":["5F0A11C2","bgmtest0"]}"#).unwrap();
+        assert_eq!(ids, [ClientId(0x5f0a_11c2), "bgmtest0".parse().unwrap()]);
+        assert_eq!(parse(br#"{"ids":[]}"#).unwrap(), []);
+    }
+
+    #[test]
+    fn everything_else_is_refused_by_name() {
+        for (body, status, message) in [
+            ("", 400, "not valid JSON"),
+            ("[]", 422, "the body is []; it must be a JSON object"),
+            ("{}", 422, "ids is null; it must be a list of client ids"),
+            (
+                r#"{"ids":"5f0a11c2"}"#,
+                422,
+                "ids is \"5f0a11c2\"; it must be a list",
+            ),
+            (
+                r#"{"ids":[7]}"#,
+                422,
+                "an item of ids is 7; it must be 8 hexadecimal",
+            ),
+            (
+                r#"{"ids":["x"]}"#,
+                422,
+                "an item of ids is \"x\"; it must be 8",
+            ),
+            (r#"{"ids":[],"all":true}"#, 422, "\"all\" is unknown"),
+        ] {
+            let error = parse(body.as_bytes()).expect_err(body);
+            assert_eq!(error.status.as_u16(), status, "{body}");
+            assert!(error.message.contains(message), "{body}: {}", error.message);
+        }
+    }
+}
