@@ -217,7 +217,8 @@ impl Hub {
                 let gone = ClientEvent::Disconnected { ssrc };
                 self.outputs.push_back(Output::Event(gone));
             } else if let Some((to, datagram)) = client.report(now, ssrc, &mut self.reporter) {
-                self.outputs.push_back(Output::Send { to, datagram });
+                let from = client.peer.local();
+                self.outputs.push_back(Output::Send { to, from, datagram });
             }
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Reporter {
 pub(crate) struct Peer {
     /// Source address of its audio.
     address: Option<SocketAddr>,
+    /// Address of this host that its audio is sent to, if known.
+    local: Option<SocketAddr>,
     /// Bytes received from there since the last report.
     bytes: usize,
     /// Packets of its stream since the last report.
@@ -65,12 +67,19 @@ impl Peer {
         };
     }
 
-    /// Counts a packet of its stream; `from` is `None` for a source inside the server.
-    pub(crate) fn take_sound(&mut self, from: Option<SocketAddr>, bytes: usize) {
+    /// Counts a packet of its stream, which came from `from` to this host's address `to`; `from` is
+    /// `None` for a source inside the server.
+    pub(crate) fn take_sound(
+        &mut self,
+        from: Option<SocketAddr>,
+        to: Option<SocketAddr>,
+        bytes: usize,
+    ) {
         if self.address != from {
             // The new address has not asked for reports yet.
             (self.address, self.bytes, self.last) = (from, 0, None);
         }
+        self.local = to;
         self.bytes = self.bytes.saturating_add(bytes);
         self.packets += 1;
     }
@@ -82,6 +91,11 @@ impl Peer {
 
     pub(crate) fn is_at(&self, from: Option<SocketAddr>) -> bool {
         from.is_some() && self.address == from
+    }
+
+    /// Returns the address of this host from which reports to it leave, if known.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.local
     }
 
     fn take_sender_report(&mut self, arrival: Instant, report: &SenderReport) {

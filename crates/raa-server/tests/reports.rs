@@ -5,9 +5,10 @@
 mod common;
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
+use common::namespace::is_inside;
 use common::sender::{ID, SSRC, datagram};
 use common::{PATIENCE, Server, client, client_when, status};
 use raa_core::codec::{Encoder, EncoderSettings};
@@ -38,12 +39,24 @@ struct Report {
 
 impl Sender {
     async fn new(host: IpAddr, port: u16) -> Self {
+        Self::between((host, 0).into(), (host, port).into()).await
+    }
+
+    async fn between(from: SocketAddr, to: SocketAddr) -> Self {
         Self {
-            socket: UdpSocket::bind((host, 0)).await.unwrap(),
-            to: (host, port).into(),
+            socket: UdpSocket::bind(from).await.unwrap(),
+            to,
             encoder: Encoder::new(EncoderSettings::default()).unwrap(),
             number: 0,
         }
+    }
+
+    /// Sends the first packet and asks for reports.
+    async fn begin(&mut self) {
+        let packet = datagram(SSRC, self.number, &mut self.encoder);
+        self.socket.send_to(&packet, self.to).await.unwrap();
+        self.number += 1;
+        self.send_report(None).await;
     }
 
     async fn send_report(&self, echo: Option<TimeEcho>) {
@@ -184,6 +197,94 @@ async fn ipv6_senders_get_reports() {
     let packet = datagram(SSRC, 0, &mut sender.encoder);
     sender.socket.send_to(&packet, sender.to).await.unwrap();
     sender.number = 1;
+    sender.send_report(None).await;
+    assert_eq!(sender.next_report().await.report.ssrc, SSRC);
+    server.stop().await;
+}
+
+/// Two addresses that a host has at once: the sender's, and the one of the server that it sends to.
+/// Left to itself, the kernel answers from the first one.
+async fn check_answer(listen: IpAddr, from: SocketAddr, server_at: SocketAddr) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start_with(dir, |setup| setup.config.listen_address = listen).await;
+    let mut to = server_at;
+    to.set_port(server.udp.port());
+    let mut sender = Sender::between(from, to).await;
+    sender.begin().await;
+    // The first report and the next ones; each comes from `to`.
+    for _ in 0..2 {
+        assert_eq!(sender.next_report().await.report.ssrc, SSRC);
+    }
+    assert_eq!(status(server.http).await["unsent_reports"], 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn reports_leave_from_the_ipv4_address_asked() {
+    for listen in [
+        IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        Ipv4Addr::UNSPECIFIED.into(),
+    ] {
+        let (from, to) = ([127, 0, 0, 1], [127, 0, 0, 2]);
+        check_answer(listen, (from, 0).into(), (to, 0).into()).await;
+    }
+}
+
+#[tokio::test]
+async fn reports_leave_from_the_ipv6_address_asked() {
+    let name = "reports_leave_from_the_ipv6_address_asked";
+    let setup = "ip link add lan type veth peer name far
+        ip link set far up
+        ip address add 2001:db8::1/64 dev lan nodad
+        ip address add 2001:db8::2/64 dev lan nodad
+        ip link set lan up";
+    if !is_inside(name, setup) {
+        return;
+    }
+    let at = |host: &str| SocketAddr::new(host.parse().unwrap(), 0);
+    for (from, to) in [
+        ("2001:db8::1", "2001:db8::2"),
+        ("2001:db8::2", "2001:db8::1"),
+    ] {
+        check_answer(Ipv6Addr::UNSPECIFIED.into(), at(from), at(to)).await;
+    }
+}
+
+#[tokio::test]
+async fn reports_leave_from_the_link_local_address_asked() {
+    let name = "reports_leave_from_the_link_local_address_asked";
+    // Both links have the same addresses, so that only the scope tells them apart.
+    let setup = "for lan in lan1 lan2; do
+            ip link add $lan type veth peer name far$lan
+            ip link set far$lan up
+            ip address add fe80::1/64 dev $lan nodad
+            ip address add fe80::2/64 dev $lan nodad
+            ip link set $lan up
+        done";
+    if !is_inside(name, setup) {
+        return;
+    }
+    for lan in ["lan1", "lan2"] {
+        let at = |last: u16, scope| -> SocketAddr {
+            let ip = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last);
+            SocketAddrV6::new(ip, 0, 0, scope).into()
+        };
+        let scope = nix::net::if_::if_nametoindex(lan).unwrap();
+        for (from, to) in [(1, 2), (2, 1)] {
+            check_answer(Ipv6Addr::UNSPECIFIED.into(), at(from, scope), at(to, scope)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn reports_follow_a_sender_to_another_address() {
+    let server = Server::start().await;
+    let at = |last: u8| SocketAddr::from(([127, 0, 0, last], server.udp.port()));
+    let from = ([127, 0, 0, 1], 0).into();
+    let mut sender = Sender::between(from, at(2)).await;
+    sender.begin().await;
+    sender.next_report().await;
+    sender.to = at(3);
     sender.send_report(None).await;
     assert_eq!(sender.next_report().await.report.ssrc, SSRC);
     server.stop().await;

@@ -183,7 +183,7 @@ fn forged_ssrcs_do_not_displace_configured_clients() {
     }
     world.add(alice(), link());
     world.run_for(SECOND);
-    let mallory = Origin::Network("203.0.113.66:666".parse().unwrap());
+    let mallory = Origin::from("203.0.113.66:666".parse::<std::net::SocketAddr>().unwrap());
     for _ in 0..20_000u32 {
         let mut datagram = Vec::new();
         let packet = Packet {

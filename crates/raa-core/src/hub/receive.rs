@@ -53,7 +53,9 @@ impl Hub {
                 Err(_no_memory) => return Err(Refused::TooManyClients),
             };
         client.address = from.address();
-        client.peer.take_sound(client.address, datagram.len());
+        client
+            .peer
+            .take_sound(client.address, from.local(), datagram.len());
         if !was_connected {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Connected {

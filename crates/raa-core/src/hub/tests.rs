@@ -18,10 +18,13 @@ use crate::rtp::{Packet, StreamStart};
 use crate::settings::{ClientSettings, Name, Volume};
 
 const SSRC: u32 = 0x5f0a_11c2;
-const FROM: Origin = Origin::Network(SocketAddr::new(
-    core::net::IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 7)),
-    5000,
-));
+const FROM: Origin = Origin::Network {
+    from: SocketAddr::new(
+        core::net::IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 7)),
+        5000,
+    ),
+    to: None,
+};
 
 fn config() -> HubConfig {
     let mix_stream = StreamStart {
@@ -255,7 +258,7 @@ fn rtcp_from_another_host_is_ignored() {
     let mut datagram = Vec::new();
     rtcp::write_report(&report, &description, None, &mut datagram);
     rtcp::write_goodbye(SSRC, &mut datagram);
-    let stranger = Origin::Network(SocketAddr::from(([192, 0, 2, 8], 5000)));
+    let stranger = Origin::from(SocketAddr::from(([192, 0, 2, 8], 5000)));
     bench
         .hub
         .handle_packet(bench.now, stranger, &datagram)

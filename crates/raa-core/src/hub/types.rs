@@ -87,16 +87,36 @@ pub enum Accepted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Another host, or a program on this one.
-    Network(SocketAddr),
+    Network {
+        /// The sender's address.
+        from: SocketAddr,
+        /// The address of this host that the datagram was sent to; `None` if it is not known.
+        to: Option<SocketAddr>,
+    },
     /// An input inside the server.
     Internal,
+}
+
+/// A sender whose datagrams came to an unknown address of this host.
+impl From<SocketAddr> for Origin {
+    fn from(from: SocketAddr) -> Self {
+        Self::Network { from, to: None }
+    }
 }
 
 impl Origin {
     /// Returns the network address; `None` for a source inside the server.
     pub fn address(self) -> Option<SocketAddr> {
         match self {
-            Self::Network(address) => Some(address),
+            Self::Network { from, .. } => Some(from),
+            Self::Internal => None,
+        }
+    }
+
+    /// Returns the address of this host that the datagram was sent to, if it is known.
+    pub(super) fn local(self) -> Option<SocketAddr> {
+        match self {
+            Self::Network { to, .. } => to,
             Self::Internal => None,
         }
     }
@@ -149,6 +169,9 @@ pub enum Output {
     Send {
         /// The address that the sender's sound comes from.
         to: SocketAddr,
+        /// The address of this host that the sound is sent to, from which the report must leave: a
+        /// connected socket and a NAT accept no other. `None` if it is not known.
+        from: Option<SocketAddr>,
         /// A receiver report (RFC 3550 section 6.4.2).
         datagram: Bytes,
     },

@@ -105,7 +105,7 @@ impl Bench {
 
     fn take(&mut self, from: SocketAddr, datagram: &[u8]) {
         self.hub
-            .handle_packet(self.now, Origin::Network(from), datagram)
+            .handle_packet(self.now, from.into(), datagram)
             .unwrap();
     }
 
@@ -114,7 +114,7 @@ impl Bench {
         self.now += SLOT;
         self.hub.handle_timeout(self.now);
         while let Some(output) = self.hub.poll_output() {
-            let Output::Send { to, datagram } = output else {
+            let Output::Send { to, datagram, .. } = output else {
                 continue;
             };
             self.received

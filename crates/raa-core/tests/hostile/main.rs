@@ -161,7 +161,7 @@ impl Bench {
             self.now - age
         };
         let address = SocketAddr::from(([192, 0, 2, host], 5000));
-        let from = Origin::Network(address);
+        let from = Origin::from(address);
         self.datagrams += 1;
         *self.unanswered.entry(address).or_default() += bytes.len();
         self.accepted += u64::from(self.hub.handle_packet(arrival, from, bytes).is_ok());
@@ -180,7 +180,7 @@ impl Bench {
                     frames += 1;
                     self.hear(&frame);
                 }
-                Output::Send { to, datagram } => self.answer(to, &datagram),
+                Output::Send { to, datagram, .. } => self.answer(to, &datagram),
                 Output::Event(_) => {}
             }
         }

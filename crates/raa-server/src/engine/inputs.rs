@@ -22,9 +22,9 @@ pub(super) trait Input {
         0
     }
 
-    /// Sends a datagram to a sender of this input, unless that would block. Returns whether it was
-    /// sent.
-    fn send(&self, _to: SocketAddr, _datagram: &[u8]) -> bool {
+    /// Sends a datagram to a sender of this input, unless that would block: from the address `from`
+    /// of this host, where that is possible. Returns whether it was sent.
+    fn send(&self, _to: SocketAddr, _from: Option<SocketAddr>, _datagram: &[u8]) -> bool {
         false
     }
 }
@@ -52,8 +52,8 @@ impl Inputs {
     }
 
     /// Sends a datagram by the first input that can; see [`Input::send`].
-    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) -> bool {
-        self.0.iter().any(|input| input.send(to, datagram))
+    pub(super) fn send(&self, to: SocketAddr, from: Option<SocketAddr>, datagram: &[u8]) -> bool {
+        self.0.iter().any(|input| input.send(to, from, datagram))
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     impl Input for TestInput {
         fn drain(&mut self, due: Instant, take: &mut Take<'_>) -> bool {
             for byte in self.datagrams.drain(..) {
-                take(due, Origin::Network(self.reaches), &[byte]);
+                take(due, self.reaches.into(), &[byte]);
             }
             self.is_pressing
         }
@@ -80,7 +80,7 @@ mod tests {
             3
         }
 
-        fn send(&self, to: SocketAddr, _datagram: &[u8]) -> bool {
+        fn send(&self, to: SocketAddr, _: Option<SocketAddr>, _: &[u8]) -> bool {
             to == self.reaches
         }
     }
@@ -106,7 +106,7 @@ mod tests {
         let is_pressing = inputs([true, false]).drain(Instant::now(), &mut |_, from, datagram| {
             taken.push((from, datagram.to_vec()));
         });
-        let expected = [1, 1, 2, 2].map(|n| (Origin::Network(address(n.into())), vec![n]));
+        let expected = [1, 1, 2, 2].map(|n| (Origin::from(address(n.into())), vec![n]));
         assert_eq!(taken, expected);
         assert!(is_pressing, "one pressing input is enough");
         assert!(!inputs([false; 2]).drain(Instant::now(), &mut |_, _, _| ()));
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn datagrams_leave_by_the_input_that_reaches_their_address() {
         let inputs = inputs([false; 2]);
-        assert!(inputs.send(address(2), b"report"));
-        assert!(!inputs.send(address(3), b"report"));
+        assert!(inputs.send(address(2), None, b"report"));
+        assert!(!inputs.send(address(3), None, b"report"));
         assert_eq!(inputs.dropped(), 6);
     }
 }

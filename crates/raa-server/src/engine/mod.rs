@@ -252,7 +252,7 @@ impl Engine {
                 Output::Mix { mix, datagram } => self.frames.push(MixFrame { mix, datagram }),
                 // The store makes up for a lost event when it next saves everything.
                 Output::Event(event) => _ = self.events.try_send(event),
-                Output::Send { to, datagram } => self.send(to, &datagram),
+                Output::Send { to, from, datagram } => self.send(to, from, &datagram),
             }
         }
         if !self.frames.is_empty() {
@@ -262,8 +262,8 @@ impl Engine {
     }
 
     /// Sends a report; the next one makes up for one that could not be sent.
-    fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
-        self.unsent_reports += u64::from(!self.inputs.send(to, datagram));
+    fn send(&mut self, to: SocketAddr, from: Option<SocketAddr>, datagram: &[u8]) {
+        self.unsent_reports += u64::from(!self.inputs.send(to, from, datagram));
     }
 
     fn close_window(&mut self) {

@@ -1,18 +1,21 @@
 //! The audio socket: drains the kernel's queue, with the kernel's own arrival times, and sends
-//! reports back.
+//! reports back, each from the address of this host that its receiver sends to.
 //!
 //! Always: never blocks; no allocation, system call or wake-up per datagram; no arrival time lies
 //! in the future.
 
+mod addresses;
+
 use std::io::IoSliceMut;
-use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use nix::errno::Errno;
+use nix::libc::in6_pktinfo;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt,
+    ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use raa_core::arrival::Clocks;
@@ -38,6 +41,7 @@ const MAX_PER_DRAIN: usize = 8192;
 pub(super) struct AudioSocket {
     socket: UdpSocket,
     is_ipv6: bool,
+    port: u16,
     buffer: Vec<u8>,
     /// Datagrams of Opus that fit into the kernel's queue.
     queue_len: usize,
@@ -63,21 +67,23 @@ impl AudioSocket {
         let granted = nix::sys::socket::getsockopt(&socket, sockopt::RcvBuf)
             .context("the size of the receive buffer cannot be read")?;
         let address = socket.local_addr();
-        let is_ipv6 = address
-            .context("the audio socket has no address")?
-            .is_ipv6();
+        let address = address.context("the audio socket has no address")?;
+        let is_ipv6 = address.is_ipv6();
+        addresses::ask_for_destinations(&socket, is_ipv6)
+            .context("the kernel does not report destinations (IP_PKTINFO)")?;
         Ok(Self {
             socket,
             is_ipv6,
+            port: address.port(),
             buffer: vec![0; BATCH * STRIDE],
             queue_len: granted / QUEUED_DATAGRAM_BYTES,
             dropped: 0,
         })
     }
 
-    /// Passes every queued datagram on with its arrival time and its sender's address. Returns
-    /// whether there were so many that the kernel's queue could overflow within a slot.
-    fn drain(&mut self, mut each: impl FnMut(Instant, SocketAddr, &[u8])) -> bool {
+    /// Passes every queued datagram on with its arrival time and its origin. Returns whether there
+    /// were so many that the kernel's queue could overflow within a slot.
+    fn drain(&mut self, mut each: impl FnMut(Instant, Origin, &[u8])) -> bool {
         let clock = clocks_now();
         let mut datagrams = 0;
         while datagrams < MAX_PER_DRAIN {
@@ -94,7 +100,7 @@ impl AudioSocket {
     fn take_batch(
         &mut self,
         clock: &Clocks,
-        each: &mut impl FnMut(Instant, SocketAddr, &[u8]),
+        each: &mut impl FnMut(Instant, Origin, &[u8]),
     ) -> usize {
         let mut buffers = self.buffer.chunks_exact_mut(STRIDE);
         let mut slices: [_; BATCH] = std::array::from_fn(|_| {
@@ -104,7 +110,8 @@ impl AudioSocket {
         });
         // The kernel overwrites the buffer sizes in the headers with the lengths of what it wrote,
         // so every batch needs fresh ones.
-        let mut headers = MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(TimeSpec, u32)));
+        let space = nix::cmsg_space!(TimeSpec, u32, in6_pktinfo);
+        let mut headers = MultiHeaders::preallocate(BATCH, Some(space));
         let flags = MsgFlags::MSG_DONTWAIT;
         let fd = self.socket.as_raw_fd();
         let messages = match recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None) {
@@ -117,20 +124,27 @@ impl AudioSocket {
         let mut taken = 0;
         for message in messages {
             taken += 1;
-            let mut arrived = None;
+            let (mut arrived, mut to) = (None, None);
             for control in message.cmsgs().into_iter().flatten() {
                 match control {
                     ControlMessageOwned::ScmTimestampns(at) => {
                         arrived = Some(SystemTime::UNIX_EPOCH + Duration::from(at));
                     }
                     ControlMessageOwned::RxqOvfl(total) => self.dropped = total,
+                    ControlMessageOwned::Ipv4PacketInfo(info) => {
+                        to = Some(addresses::local_v4(&info, self.port));
+                    }
+                    ControlMessageOwned::Ipv6PacketInfo(info) => {
+                        to = Some(addresses::local_v6(&info, self.port));
+                    }
                     _ => {}
                 }
             }
             // An empty datagram has no slice; it is still refused and counted.
             let datagram = message.iovs().next().unwrap_or_default();
-            if let Some(from) = message.address.as_ref().and_then(socket_addr) {
-                each(clock.instant_of(arrived), from, datagram);
+            if let Some(from) = message.address.as_ref().and_then(addresses::sender_of) {
+                let origin = Origin::Network { from, to };
+                each(clock.instant_of(arrived), origin, datagram);
             }
         }
         taken
@@ -139,44 +153,29 @@ impl AudioSocket {
 
 impl Input for AudioSocket {
     fn drain(&mut self, _due: Instant, take: &mut Take<'_>) -> bool {
-        self.drain(|arrival, from, datagram| take(arrival, Origin::Network(from), datagram))
+        self.drain(take)
     }
 
     fn dropped(&self) -> u64 {
         u64::from(self.dropped)
     }
 
-    /// An IPv6 socket reaches IPv4 addresses, too.
-    fn send(&self, to: SocketAddr, datagram: &[u8]) -> bool {
-        let is_reached = self.is_ipv6 || to.is_ipv4();
-        is_reached
-            && self
-                .socket
-                .send_to(datagram, as_seen_by(self.is_ipv6, to))
-                .is_ok()
-    }
-}
-
-/// Returns the address of a sender; one that is mapped to IPv6 as the IPv4 address that it is.
-fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
-    if let Some(v4) = storage.as_sockaddr_in() {
-        return Some(SocketAddr::from((v4.ip(), v4.port())));
-    }
-    let v6 = SocketAddrV6::from(*storage.as_sockaddr_in6()?);
-    Some(match v6.ip().to_ipv4_mapped() {
-        Some(v4) => SocketAddr::from((v4, v6.port())),
-        // A link-local address needs its scope.
-        None => v6.into(),
-    })
-}
-
-/// Returns the address to send to: an IPv6 socket needs the mapped form of an IPv4 address.
-fn as_seen_by(is_ipv6: bool, to: SocketAddr) -> SocketAddr {
-    match to {
-        SocketAddr::V4(v4) if is_ipv6 => {
-            SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
+    /// An IPv6 socket reaches IPv4 addresses, too. Without the address `from`, which this host may
+    /// have lost meanwhile, the kernel chooses one.
+    fn send(&self, to: SocketAddr, from: Option<SocketAddr>, datagram: &[u8]) -> bool {
+        if !self.is_ipv6 && to.is_ipv6() {
+            return false;
         }
-        _ => to,
+        let sent =
+            from.map(|from| addresses::send_from(&self.socket, self.is_ipv6, from, to, datagram));
+        match sent {
+            Some(Ok(())) => true,
+            Some(Err(Errno::EAGAIN)) => false,
+            None | Some(Err(_)) => {
+                let to = addresses::as_seen_by(self.is_ipv6, to);
+                self.socket.send_to(datagram, to).is_ok()
+            }
+        }
     }
 }
 
@@ -213,7 +212,7 @@ mod tests {
         let is_pressing = socket.drain(|at, from, bytes| seen.push((at, from, bytes.to_vec())));
         assert_eq!((seen.len(), is_pressing), (2, false));
         assert_eq!(seen[0].2, b"first");
-        assert_eq!(seen[1].1, sender.local_addr().unwrap());
+        assert_eq!(seen[1].1.address(), sender.local_addr().ok());
         let apart = seen[1].0 - seen[0].0;
         assert!(apart >= Duration::from_millis(55), "{apart:?}");
         assert!(seen[1].0 <= Instant::now());
@@ -257,10 +256,10 @@ mod tests {
             let sender = UdpSocket::bind((host, 0)).unwrap();
             sender.send_to(b"question", to).unwrap();
             let mut received_from = None;
-            socket.drain(|_, from, _| received_from = Some(from));
+            socket.drain(|_, from, _| received_from = from.address());
             let received_from = received_from.unwrap();
             assert_eq!(received_from, sender.local_addr().unwrap());
-            assert!(socket.send(received_from, b"answer"));
+            assert!(socket.send(received_from, None, b"answer"));
             let mut answer = [0; 10];
             let (len, from) = sender.recv_from(&mut answer).unwrap();
             assert_eq!((&answer[..len], from.port()), (&b"answer"[..], to.1));
@@ -310,19 +309,8 @@ mod tests {
     }
 
     #[test]
-    fn link_local_addresses_keep_their_scope() {
-        let of_link = SocketAddrV6::new("fe80::7".parse().unwrap(), 5000, 0, 3);
-        let storage = SockaddrStorage::from(of_link);
-        assert_eq!(socket_addr(&storage), Some(of_link.into()));
-        let mapped = SocketAddrV6::new("::ffff:192.0.2.7".parse().unwrap(), 5000, 0, 0);
-        let storage = SockaddrStorage::from(mapped);
-        let plain = "192.0.2.7:5000".parse().unwrap();
-        assert_eq!(socket_addr(&storage), Some(plain));
-    }
-
-    #[test]
     fn ipv4_sockets_do_not_send_to_ipv6() {
         let socket = AudioSocket::new(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
-        assert!(!socket.send("[::1]:9".parse().unwrap(), b"x"));
+        assert!(!socket.send("[::1]:9".parse().unwrap(), None, b"x"));
     }
 }

@@ -68,7 +68,7 @@ impl Subscriber for ClientLog {
 
 fn address_of(from: &Origin) -> String {
     match from {
-        Origin::Network(address) => SocketAddr::to_string(address),
+        Origin::Network { from, .. } => SocketAddr::to_string(from),
         Origin::Internal => "built in".into(),
     }
 }

@@ -158,7 +158,7 @@ impl Speakers {
     /// Hands the datagrams to the hub and returns how many it accepted.
     pub fn deliver(&mut self) -> usize {
         let arrival = self.slot_start + PHASE;
-        let origin = Origin::Network(([192, 0, 2, 1], 50_000).into());
+        let origin = Origin::from(std::net::SocketAddr::from(([192, 0, 2, 1], 50_000)));
         let accepted = self.datagrams.iter().map(|datagram| {
             let handled = self.hub.handle_packet(arrival, origin, datagram);
             usize::from(handled.is_ok())

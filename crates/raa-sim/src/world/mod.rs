@@ -221,7 +221,7 @@ impl World {
 
     fn deliver(&mut self) {
         while let Some((arrival, (sender, datagram))) = self.in_flight.take_arrived(self.now) {
-            let from = Origin::Network(self.senders[sender].0.address);
+            let from = Origin::from(self.senders[sender].0.address);
             // A refusal is counted by the hub.
             let _ = self
                 .hub

@@ -13,7 +13,7 @@ struct Played {
 
 fn play(world: &World, until: Instant) -> Played {
     let mut hub = hub(world.start);
-    let from = Origin::Network(([192, 0, 2, 7], 5004).into());
+    let from = Origin::from(core::net::SocketAddr::from(([192, 0, 2, 7], 5004)));
     let (mut decoder, mut pcm) = (Decoder::new().unwrap(), Vec::new());
     let mut sent = world.rtp.iter().peekable();
     while hub.poll_timeout() < until {
