@@ -92,7 +92,7 @@ impl Kind {
             alice.timestamp.wrapping_sub(repeated),
         );
         alice.sequence_number = alice.sequence_number.wrapping_add(1);
-        let from = Origin::Network(alice.address);
+        let from = Origin::from(alice.address);
         world.inject(from, &datagram);
     }
 }
@@ -199,7 +199,7 @@ fn packets_of_another_kind_alone_keep_no_client() {
 #[test]
 fn packets_of_another_kind_make_no_client() {
     let mut world = World::new(74).unwrap();
-    let from = Origin::Network("192.0.2.9:5000".parse().unwrap());
+    let from = Origin::from("192.0.2.9:5000".parse::<std::net::SocketAddr>().unwrap());
     for (n, kind) in (0..).zip(KINDS) {
         world.inject(from, &kind.datagram(n, u32::from(n) * 960));
     }
@@ -211,7 +211,7 @@ fn packets_of_another_kind_make_no_client() {
 fn strangers_packets_occupy_no_number() {
     let mut world = listening(75, alice(), Link::default());
     world.run_for(2 * SECOND);
-    let stranger = Origin::Network("203.0.113.66:666".parse().unwrap());
+    let stranger = Origin::from("203.0.113.66:666".parse::<std::net::SocketAddr>().unwrap());
     for _ in 0..50 {
         let alice = world.sender(0);
         let (next, timestamp) = (alice.sequence_number, alice.timestamp);
@@ -239,7 +239,7 @@ fn sound_outweighs_a_refused_packet_of_its_number() {
         // A forger who writes Alice's address takes the numbers of her next packets.
         let alice = world.sender(0);
         let (next, timestamp) = (alice.sequence_number, alice.timestamp);
-        let from = Origin::Network(alice.address);
+        let from = Origin::from(alice.address);
         for ahead in 0..5 {
             let datagram = COMFORT_NOISE.datagram(next.wrapping_add(ahead), timestamp);
             world.inject(from, &datagram);

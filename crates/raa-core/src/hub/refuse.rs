@@ -16,7 +16,7 @@ impl Hub {
     /// Counts a datagram that is refused, by the hub or by its shell, and takes note of its sender.
     pub fn refuse(&mut self, arrival: Instant, from: Origin, datagram: &[u8], reason: Refused) {
         self.stats.refused.count(reason);
-        let Origin::Network(address) = from else {
+        let Origin::Network { from: address, .. } = from else {
             return;
         };
         let header = rtp_header(datagram);
