@@ -14,6 +14,7 @@ use crate::mix::{Gains, Mix, Sum};
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
 use crate::reports::{Peer, Reporter};
+use crate::rtcp::CaptureTrouble;
 use crate::rtp::{Header, Packet};
 use crate::settings::{ClientSettings, Name, SoundingFrom};
 use crate::sounding::Sounding;
@@ -23,6 +24,9 @@ use crate::source::{Insertion, Load, Scratch, Source, SourceStats};
 const CONFLICT_PACKETS: u32 = 25;
 /// Time without a stray after which a conflict is over.
 const CONFLICT_HOLD: Duration = Duration::from_secs(5);
+
+/// Time for which a report of capture trouble holds; senders repeat it every 2.5 to 7.5 s.
+const CAPTURE_TROUBLE_HOLD: Duration = Duration::from_secs(25);
 
 /// The status of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +89,8 @@ pub struct ClientView {
     pub conflict: Option<SocketAddr>,
     /// Round-trip time by its last report; `None` until there is one.
     pub round_trip: Option<Duration>,
+    /// Why it may hear nothing of its computer, by its last report.
+    pub capture_trouble: Option<CaptureTrouble>,
 }
 
 impl ClientView {
@@ -130,6 +136,8 @@ pub(crate) struct Client {
     /// When it came into the list.
     added: Instant,
     sounding: Sounding,
+    /// What it last reported about its capture if that was trouble, and when.
+    capture_trouble: Option<(CaptureTrouble, Instant)>,
     meter: Meter,
     quality: quality::Window,
     gains: Gains,
@@ -157,6 +165,7 @@ impl Client {
             strays: None,
             seen_earlier: false,
             added: now,
+            capture_trouble: None,
             meter: Meter::default(),
             quality: quality::Window::default(),
         }
@@ -250,6 +259,26 @@ impl Client {
         });
     }
 
+    /// Takes what it reports about its capture; returns whether that is something else than before.
+    pub(crate) fn note_capture(
+        &mut self,
+        arrival: Instant,
+        trouble: Option<CaptureTrouble>,
+    ) -> bool {
+        let before = self.capture_trouble.map(|(trouble, _)| trouble);
+        self.capture_trouble = trouble.map(|trouble| (trouble, arrival));
+        before != trouble
+    }
+
+    /// Forgets capture trouble that it no longer repeats, as when another program sends with its
+    /// SSRC; returns whether there was any.
+    pub(crate) fn forget_old_capture_trouble(&mut self, now: Instant) -> bool {
+        let is_old = |(_, reported): &mut (CaptureTrouble, Instant)| {
+            now.saturating_duration_since(*reported) >= CAPTURE_TROUBLE_HOLD
+        };
+        self.capture_trouble.take_if(is_old).is_some()
+    }
+
     /// Decodes one slot of a connected client into `pcm` and adds it to the sum of each mix.
     pub(crate) fn play(
         &mut self,
@@ -292,6 +321,7 @@ impl Client {
 
     pub(crate) fn disconnect(&mut self) {
         self.connected = false;
+        self.capture_trouble = None;
         self.meter = Meter::default();
         self.sounding.push_silence();
         if let Some(source) = &mut self.source {
@@ -354,6 +384,7 @@ impl Client {
                 .flatten(),
             conflict: self.strays.and_then(|strays| strays.conflict(now)),
             round_trip: self.peer.round_trip(),
+            capture_trouble: self.capture_trouble.map(|(trouble, _)| trouble),
         }
     }
 }

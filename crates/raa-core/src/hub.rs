@@ -165,7 +165,7 @@ impl Hub {
         self.next_slot += SLOT;
         self.new_in_slot = 0;
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
-            self.clients.values_mut().for_each(Client::note_quality);
+            self.note_second(now);
             self.forget_unconfigured(now);
         }
     }
@@ -219,6 +219,18 @@ impl Hub {
             } else if let Some((to, datagram)) = client.report(now, ssrc, &mut self.reporter) {
                 let from = client.peer.local();
                 self.outputs.push_back(Output::Send { to, from, datagram });
+            }
+        }
+    }
+
+    /// Does what each client needs once a second.
+    fn note_second(&mut self, now: Instant) {
+        for (&ssrc, client) in &mut self.clients {
+            client.note_quality();
+            if client.forget_old_capture_trouble(now) {
+                let trouble = None;
+                let ended = ClientEvent::CaptureTrouble { ssrc, trouble };
+                self.outputs.push_back(Output::Event(ended));
             }
         }
     }

@@ -35,6 +35,7 @@ use self::reports::Reports;
 use self::timeline::{Place, Timeline};
 use crate::codec::{self, CodecError, Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use crate::level::{Level, Meter};
+use crate::rtcp::CaptureTrouble;
 use crate::rtp::{Packet, StreamStart};
 use crate::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT_SAMPLES, red};
 
@@ -193,6 +194,13 @@ impl Packetizer {
         self.now = now;
         let arrival = (waited <= MAX_RTCP_WAIT).then(|| self.reports.ntp(now));
         self.feedback.handle_datagram(now, arrival, datagram);
+    }
+
+    /// Sets what the reports say about the capture: why it may hear nothing, or that it works. A
+    /// change is reported at once.
+    pub fn set_capture_trouble(&mut self, now: Instant, trouble: Option<CaptureTrouble>) {
+        self.now = now;
+        self.reports.set_capture_trouble(now, trouble);
     }
 
     /// Returns when to call [`Packetizer::handle_timeout`] next, unless PCM arrives before.

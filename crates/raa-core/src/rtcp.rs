@@ -2,9 +2,11 @@
 //!
 //! Source descriptions and sender reports carry a sender's name and clock. Reception reports
 //! return the quality of its stream, and extended reports (RFC 3611) let both sides measure the
-//! round trip. All other packet types and extended report blocks are ignored.
+//! round trip. An application-defined packet says why a sender may hear nothing of its computer. All
+//! other packet types and extended report blocks are ignored.
 //! Always: no input panics; a compound packet is refused from the first wrong length on.
 
+mod capture;
 pub mod ntp;
 mod parse;
 #[cfg(test)]
@@ -12,20 +14,26 @@ mod tests;
 pub(crate) mod timing;
 mod write;
 
+pub use self::capture::CaptureTrouble;
 pub use self::parse::parse;
-pub use self::write::{write_goodbye, write_receiver_report, write_report};
+pub use self::write::{write_capture_trouble, write_goodbye, write_receiver_report, write_report};
 
 const VERSION: u8 = 2;
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
+const APPLICATION_DEFINED: u8 = 204;
 const EXTENDED_REPORT: u8 = 207;
 
 const ITEM_END: u8 = 0;
 const ITEM_CNAME: u8 = 1;
 const ITEM_NAME: u8 = 2;
 const ITEM_TOOL: u8 = 6;
+
+/// Name and subtype of RAA's own packets (RFC 3550 section 6.7).
+const APPLICATION_NAME: [u8; 4] = *b"RAA ";
+const SUBTYPE_CAPTURE: u8 = 1;
 
 const BLOCK_REFERENCE_TIME: u8 = 4;
 const BLOCK_REFERENCE_TIME_ECHO: u8 = 5;
@@ -77,6 +85,13 @@ pub enum Item<'a> {
         last: u32,
         /// Time since its arrival, in units of 1/65536 s.
         delay: u32,
+    },
+    /// What the sender says about its own capture, in a packet of RAA's own.
+    Capture {
+        /// SSRC of the sender.
+        ssrc: u32,
+        /// Why it may hear nothing; `None` if its capture works.
+        trouble: Option<CaptureTrouble>,
     },
     /// The sender leaves (BYE).
     Goodbye {

@@ -303,6 +303,7 @@ mod tests {
             quality: None,
             conflict: None,
             round_trip: None,
+            capture_trouble: None,
         }
     }
 

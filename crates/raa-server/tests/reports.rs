@@ -12,7 +12,9 @@ use common::namespace::is_inside;
 use common::sender::{ID, SSRC, datagram};
 use common::{PATIENCE, Server, client, client_when, status};
 use raa_core::codec::{Encoder, EncoderSettings};
-use raa_core::rtcp::{self, Description, Item, ReceptionReport, SenderReport, TimeEcho, ntp};
+use raa_core::rtcp::{
+    self, CaptureTrouble, Description, Item, ReceptionReport, SenderReport, TimeEcho, ntp,
+};
 use serde_json::json;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -287,5 +289,37 @@ async fn reports_follow_a_sender_to_another_address() {
     sender.to = at(3);
     sender.send_report(None).await;
     assert_eq!(sender.next_report().await.report.ssrc, SSRC);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn capture_trouble_reaches_the_api_while_reported() {
+    let server = Server::start().await;
+    let mut sender = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
+    let packet = datagram(SSRC, 0, &mut sender.encoder);
+    sender.socket.send_to(&packet, sender.to).await.unwrap();
+    // A sender of an earlier version says nothing about its capture.
+    sender.send_report(None).await;
+    let named = client_when(server.http, ID, |client| client["name"] == "Ward 3").await;
+    assert_eq!(named.get("capture_trouble"), Some(&json!(null)));
+    for (trouble, word) in [
+        (Some(CaptureTrouble::Muted), json!("muted")),
+        (Some(CaptureTrouble::TurnedDown), json!("turned_down")),
+        (None, json!(null)),
+        (Some(CaptureTrouble::NoDevice), json!("no_device")),
+        (Some(CaptureTrouble::Reopening), json!("reopening")),
+    ] {
+        let mut report = sender_report(None);
+        rtcp::write_capture_trouble(SSRC, trouble, &mut report);
+        sender.socket.send_to(&report, sender.to).await.unwrap();
+        let shown = client_when(server.http, ID, |client| client["capture_trouble"] == word);
+        assert_ne!(shown.await["status"], "offline");
+    }
+    let mut goodbye = sender_report(None);
+    rtcp::write_capture_trouble(SSRC, Some(CaptureTrouble::Muted), &mut goodbye);
+    rtcp::write_goodbye(SSRC, &mut goodbye);
+    sender.socket.send_to(&goodbye, sender.to).await.unwrap();
+    let offline = client_when(server.http, ID, |client| client["status"] == "offline").await;
+    assert_eq!(offline["capture_trouble"], json!(null));
     server.stop().await;
 }

@@ -116,6 +116,7 @@ impl Hub {
             let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
             | rtcp::Item::Name { ssrc, .. }
             | rtcp::Item::ReferenceTimeEcho { from: ssrc, .. }
+            | rtcp::Item::Capture { ssrc, .. }
             | rtcp::Item::Goodbye { ssrc }) = item
             else {
                 return;
@@ -133,7 +134,7 @@ impl Hub {
                 client.peer.take_bytes(std::mem::take(&mut unpaid));
                 reporter.take(&mut client.peer, arrival, &item);
             }
-            outputs.extend(take_item(client, ssrc, &item).map(Output::Event));
+            outputs.extend(take_item(client, arrival, ssrc, &item).map(Output::Event));
         });
         match parsed {
             Ok(_) => Ok(Accepted::Rtcp),
@@ -170,7 +171,12 @@ impl Hub {
 }
 
 /// Applies what a client reports about itself, and returns what changed.
-fn take_item(client: &mut Client, ssrc: u32, item: &rtcp::Item<'_>) -> Option<ClientEvent> {
+fn take_item(
+    client: &mut Client,
+    arrival: Instant,
+    ssrc: u32,
+    item: &rtcp::Item<'_>,
+) -> Option<ClientEvent> {
     match *item {
         rtcp::Item::Name { text, .. } => {
             let name = Name::from_sender(text)?;
@@ -180,6 +186,9 @@ fn take_item(client: &mut Client, ssrc: u32, item: &rtcp::Item<'_>) -> Option<Cl
             client.sender_name = Some(name.clone());
             Some(ClientEvent::SenderNamed { ssrc, name })
         }
+        rtcp::Item::Capture { trouble, .. } => client
+            .note_capture(arrival, trouble)
+            .then_some(ClientEvent::CaptureTrouble { ssrc, trouble }),
         rtcp::Item::Goodbye { .. } => {
             client.disconnect();
             Some(ClientEvent::Disconnected { ssrc })

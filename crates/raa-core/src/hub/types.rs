@@ -12,6 +12,7 @@ use crate::OPUS_PAYLOAD_TYPE;
 use crate::codec::CodecError;
 use crate::mix::{Mix, MixConfig, MixId};
 use crate::refused::RefusedCounts;
+use crate::rtcp::CaptureTrouble;
 use crate::rtp::StreamStart;
 use crate::settings::{ClientSettings, Name, SoundingFrom};
 
@@ -200,6 +201,13 @@ pub enum ClientEvent {
         ssrc: u32,
         /// The new name.
         name: Name,
+    },
+    /// It reports another trouble of its capture than before, or that it hears again.
+    CaptureTrouble {
+        /// The client.
+        ssrc: u32,
+        /// Why it may hear nothing of its computer; `None` if its capture works.
+        trouble: Option<CaptureTrouble>,
     },
     /// It was offline and unconfigured, and made room for a new client.
     Evicted {

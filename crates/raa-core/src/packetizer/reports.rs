@@ -3,11 +3,14 @@
 //! Always: the first report follows the first RTP packet at once, which section 6.2 allows for
 //! unicast; the next ones follow after 0.5 to 1.5 intervals of 5 s.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Identity;
 use crate::rtcp::timing::{Intervals, WallClock};
-use crate::rtcp::{self, Description, SenderReport, TimeEcho};
+use crate::rtcp::{self, CaptureTrouble, Description, SenderReport, TimeEcho};
+
+/// Time between two reports of which the second only tells a change of the capture.
+const MIN_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The state of the stream as a report states it.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,8 @@ pub(super) struct Reports {
     clock: WallClock,
     intervals: Intervals,
     due: Option<Instant>,
+    last: Option<Instant>,
+    capture_trouble: Option<CaptureTrouble>,
 }
 
 impl Reports {
@@ -42,6 +47,8 @@ impl Reports {
             clock: WallClock::new(start, wall_clock),
             intervals: Intervals::new(seed),
             due: None,
+            last: None,
+            capture_trouble: None,
         }
     }
 
@@ -55,9 +62,21 @@ impl Reports {
         self.due = Some(now);
     }
 
+    /// Sets what the reports say about the capture. Once there have been reports, a change is
+    /// reported at once, but five times a second at most.
+    pub(super) fn set_capture_trouble(&mut self, now: Instant, trouble: Option<CaptureTrouble>) {
+        if self.capture_trouble == trouble {
+            return;
+        }
+        self.capture_trouble = trouble;
+        let soon = self.last.map(|last| now.max(last + MIN_INTERVAL));
+        self.due = self.due.map(|due| soon.map_or(due, |soon| due.min(soon)));
+    }
+
     /// Appends a compound packet of sender report and description.
     pub(super) fn write(&mut self, state: &SenderState, out: &mut Vec<u8>) {
         self.due = Some(state.now + self.intervals.next());
+        self.last = Some(state.now);
         self.append(state, out);
     }
 
@@ -88,6 +107,8 @@ impl Reports {
             state.echo,
             out,
         );
+        // In every report, so that a loss or a restart of the server heals.
+        rtcp::write_capture_trouble(state.ssrc, self.capture_trouble, out);
     }
 
     /// Returns the NTP timestamp of an instant by the clock of these reports.

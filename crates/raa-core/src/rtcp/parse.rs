@@ -3,9 +3,10 @@
 //! Always: borrows from the datagram; no input panics; every length is checked before it is used.
 
 use super::{
-    BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO, EXTENDED_REPORT, GOODBYE, ITEM_CNAME,
-    ITEM_END, ITEM_NAME, Item, Malformed, RECEIVER_REPORT, ReceptionReport, SENDER_REPORT,
-    SOURCE_DESCRIPTION, SenderReport, VERSION,
+    APPLICATION_DEFINED, APPLICATION_NAME, BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO,
+    CaptureTrouble, EXTENDED_REPORT, GOODBYE, ITEM_CNAME, ITEM_END, ITEM_NAME, Item, Malformed,
+    RECEIVER_REPORT, ReceptionReport, SENDER_REPORT, SOURCE_DESCRIPTION, SUBTYPE_CAPTURE,
+    SenderReport, VERSION,
 };
 
 /// Length of a reception report block: six words of 4 bytes.
@@ -24,6 +25,7 @@ pub fn parse<'a>(mut datagram: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Resu
             SOURCE_DESCRIPTION => parse_description(packet, &mut each)?,
             GOODBYE => parse_goodbye(packet, &mut each)?,
             EXTENDED_REPORT => parse_extended_report(packet.body, &mut each)?,
+            APPLICATION_DEFINED => parse_application_defined(packet, &mut each)?,
             _ => {}
         }
         datagram = rest;
@@ -33,7 +35,7 @@ pub fn parse<'a>(mut datagram: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Resu
 
 struct RtcpPacket<'a> {
     kind: u8,
-    /// Sources or report blocks in the packet.
+    /// Sources or report blocks in the packet; the subtype of an application-defined one.
     count: u8,
     body: &'a [u8],
 }
@@ -231,5 +233,22 @@ fn parse_goodbye<'a>(
             ssrc: u32::from_be_bytes(*ssrc),
         });
     }
+    Ok(())
+}
+
+/// Reads RAA's own packets; those of other names and subtypes are ignored, as RFC 3550 section 6.7
+/// asks, and so is whatever a later version adds after the first byte.
+fn parse_application_defined<'a>(
+    packet: RtcpPacket<'a>,
+    each: &mut impl FnMut(Item<'a>),
+) -> Result<(), Malformed> {
+    let (head, data) = packet.body.split_first_chunk::<8>().ok_or(Malformed)?;
+    if head[4..] != APPLICATION_NAME || packet.count != SUBTYPE_CAPTURE {
+        return Ok(());
+    }
+    each(Item::Capture {
+        ssrc: word(head, 0),
+        trouble: CaptureTrouble::from_code(*data.first().ok_or(Malformed)?),
+    });
     Ok(())
 }

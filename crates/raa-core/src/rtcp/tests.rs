@@ -255,3 +255,46 @@ fn unknown_extended_blocks_are_ignored() {
     ];
     assert_eq!(items(&datagram), [Item::ReferenceTime { ssrc: 1, ntp: 5 }]);
 }
+
+#[test]
+fn capture_troubles_are_read_back() {
+    let troubles = [
+        None,
+        Some(CaptureTrouble::Muted),
+        Some(CaptureTrouble::TurnedDown),
+        Some(CaptureTrouble::NoDevice),
+        Some(CaptureTrouble::Reopening),
+    ];
+    for trouble in troubles {
+        let mut datagram = describe("name");
+        let start = datagram.len();
+        write_capture_trouble(7, trouble, &mut datagram);
+        let own = &datagram[start..];
+        // RFC 3550 section 6.7: subtype 1, the length in words, SSRC, name, data.
+        assert_eq!(own[..12], *b"\x81\xcc\0\x03\0\0\0\x07RAA ", "{own:?}");
+        assert_eq!(own.len(), 16);
+        assert_eq!(
+            items(&datagram).last(),
+            Some(&Item::Capture { ssrc: 7, trouble })
+        );
+    }
+}
+
+#[test]
+fn unknown_application_packets_are_ignored() {
+    let other_name = *b"\x81\xcc\0\x03\0\0\0\x07PING\x01\0\0\0";
+    let other_subtype = *b"\x82\xcc\0\x03\0\0\0\x07RAA \x01\0\0\0";
+    for datagram in [other_name, other_subtype] {
+        assert_eq!(items(&datagram), []);
+    }
+    // A later version may add states and data.
+    let later = *b"\x81\xcc\0\x04\0\0\0\x07RAA \xc8\x01\x02\x03more";
+    let trouble = None;
+    assert_eq!(items(&later), [Item::Capture { ssrc: 7, trouble }]);
+    for truncated in [
+        &b"\x81\xcc\0\x01\0\0\0\x07"[..],
+        b"\x81\xcc\0\x02\0\0\0\x07RAA ",
+    ] {
+        assert_eq!(parse(truncated, |_| ()), Err(Malformed));
+    }
+}

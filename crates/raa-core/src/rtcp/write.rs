@@ -4,10 +4,10 @@
 //! characters.
 
 use super::{
-    BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO, Description, EXTENDED_REPORT, GOODBYE,
-    ITEM_CNAME, ITEM_END, ITEM_NAME, ITEM_TOOL, MAX_ITEM_LEN, MAX_RECEPTION_REPORTS,
-    RECEIVER_REPORT, ReceptionReport, SENDER_REPORT, SOURCE_DESCRIPTION, SenderReport, TimeEcho,
-    VERSION,
+    APPLICATION_DEFINED, APPLICATION_NAME, BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO,
+    CaptureTrouble, Description, EXTENDED_REPORT, GOODBYE, ITEM_CNAME, ITEM_END, ITEM_NAME,
+    ITEM_TOOL, MAX_ITEM_LEN, MAX_RECEPTION_REPORTS, RECEIVER_REPORT, ReceptionReport,
+    SENDER_REPORT, SOURCE_DESCRIPTION, SUBTYPE_CAPTURE, SenderReport, TimeEcho, VERSION,
 };
 
 /// Appends a sender's compound packet: its report without reception reports, its description, and
@@ -67,6 +67,16 @@ pub fn write_receiver_report(
     });
     write_extended_report(ssrc, BLOCK_REFERENCE_TIME, out, |out| {
         out.extend(reference_time.to_be_bytes());
+    });
+}
+
+/// Appends what a sender says about its own capture; it must follow a report in the same datagram
+/// (RFC 3550 section 6.1).
+pub fn write_capture_trouble(ssrc: u32, trouble: Option<CaptureTrouble>, out: &mut Vec<u8>) {
+    write_packet(APPLICATION_DEFINED, SUBTYPE_CAPTURE, out, |out| {
+        out.extend(ssrc.to_be_bytes());
+        out.extend(APPLICATION_NAME);
+        out.extend([CaptureTrouble::code(trouble), 0, 0, 0]);
     });
 }
 

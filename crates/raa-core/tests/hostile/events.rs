@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use raa_core::rtcp::{self, Description, SenderReport};
+use raa_core::rtcp::{self, CaptureTrouble, Description, SenderReport};
 use raa_core::rtp::Packet;
 
 /// An SSRC that the hub refuses from the network.
@@ -83,7 +83,12 @@ fn rtp() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn rtcp() -> impl Strategy<Value = Vec<u8>> {
-    (ssrc(), ".{0,80}", any::<bool>()).prop_map(|(ssrc, name, leaves)| {
+    let capture = prop_oneof![
+        Just(None),
+        Just(Some(CaptureTrouble::Muted)),
+        Just(Some(CaptureTrouble::Reopening)),
+    ];
+    (ssrc(), ".{0,80}", capture, any::<bool>()).prop_map(|(ssrc, name, capture, leaves)| {
         let report = SenderReport {
             ssrc,
             ntp: 1,
@@ -99,6 +104,7 @@ fn rtcp() -> impl Strategy<Value = Vec<u8>> {
             tool: "t",
         };
         rtcp::write_report(&report, &description, None, &mut datagram);
+        rtcp::write_capture_trouble(ssrc, capture, &mut datagram);
         if leaves {
             rtcp::write_goodbye(ssrc, &mut datagram);
         }

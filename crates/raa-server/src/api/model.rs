@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use raa_core::client::{ClientView, Status};
 use raa_core::quality::{Quality, QualityReport};
+use raa_core::rtcp::CaptureTrouble;
 use raa_core::source::SourceStats;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -86,6 +87,9 @@ pub(crate) struct ClientBody<'a> {
     /// refused. Null if there is none.
     #[schema(value_type = Option<String>, example = "192.0.2.8:51234")]
     pub(crate) conflict: Option<SocketAddr>,
+    /// Why it may hear nothing of its computer, as its sender reports it by RTCP; null if its
+    /// capture works or if the sender does not say.
+    pub(crate) capture_trouble: Option<CaptureTroubleWord>,
     /// Counters and measurements of its packets.
     pub(crate) stats: StatsBody,
 }
@@ -100,6 +104,20 @@ pub(crate) enum StatusWord {
     Connected,
     /// No packets arrive.
     Offline,
+}
+
+/// Why a client may hear nothing of its computer.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CaptureTroubleWord {
+    /// The sound device or the client is muted at the computer.
+    Muted,
+    /// The sound device is turned down at the computer, by more than 20 dB.
+    TurnedDown,
+    /// The computer has no sound device, or no sound system.
+    NoDevice,
+    /// Capturing failed and is being tried again.
+    Reopening,
 }
 
 /// Quality of a client's audio in the last ten seconds.
@@ -273,6 +291,7 @@ impl<'a> ClientBody<'a> {
                 .round_trip
                 .map(|trip| tenths(FRAME_MS + trip.as_secs_f64() * 500.0 + client.stats.delay_ms)),
             conflict: client.conflict,
+            capture_trouble: client.capture_trouble.map(CaptureTroubleWord::from),
             stats: StatsBody::of(&client.stats, client.quality),
         }
     }
@@ -284,6 +303,17 @@ impl From<Status> for StatusWord {
             Status::Sounding => Self::Sounding,
             Status::Connected => Self::Connected,
             Status::Offline => Self::Offline,
+        }
+    }
+}
+
+impl From<CaptureTrouble> for CaptureTroubleWord {
+    fn from(trouble: CaptureTrouble) -> Self {
+        match trouble {
+            CaptureTrouble::Muted => Self::Muted,
+            CaptureTrouble::TurnedDown => Self::TurnedDown,
+            CaptureTrouble::NoDevice => Self::NoDevice,
+            CaptureTrouble::Reopening => Self::Reopening,
         }
     }
 }
@@ -376,6 +406,7 @@ mod tests {
             quality,
             conflict: Some(SocketAddr::from(([192, 0, 2, 8], 51234))),
             round_trip,
+            capture_trouble: None,
         }
     }
 
@@ -406,9 +437,31 @@ mod tests {
     }
 
     #[test]
+    fn capture_troubles_have_words() {
+        for (trouble, word) in [
+            (CaptureTrouble::Muted, "muted"),
+            (CaptureTrouble::TurnedDown, "turned_down"),
+            (CaptureTrouble::NoDevice, "no_device"),
+            (CaptureTrouble::Reopening, "reopening"),
+        ] {
+            let view = ClientView {
+                capture_trouble: Some(trouble),
+                ..view(None, None)
+            };
+            let body = json!(ClientBody::of(&view, Duration::ZERO));
+            assert_eq!(body["capture_trouble"], word);
+        }
+    }
+
+    #[test]
     fn unknown_measurements_are_null() {
         let body = json!(ClientBody::of(&view(None, None), Duration::ZERO));
-        for field in ["quality", "round_trip_ms", "capture_to_mix_ms"] {
+        for field in [
+            "quality",
+            "round_trip_ms",
+            "capture_to_mix_ms",
+            "capture_trouble",
+        ] {
             assert_eq!(body[field], json!(null), "{field}");
         }
         let stats = &body["stats"];

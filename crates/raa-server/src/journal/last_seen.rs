@@ -95,6 +95,7 @@ impl Schedule {
             ClientEvent::Connected { ssrc, .. } => _ = self.evicted.remove(&ssrc),
             // After a restart the page shows this name before the sender reports it again.
             ClientEvent::SenderNamed { .. } => self.is_urgent = true,
+            ClientEvent::CaptureTrouble { .. } => {}
         }
     }
 

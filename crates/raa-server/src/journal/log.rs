@@ -1,4 +1,5 @@
-//! Writes a line to the log for each client that connects or disconnects.
+//! Writes a line to the log for each client that connects or disconnects, and for each that reports
+//! trouble of its capture.
 //!
 //! Always: forged SSRCs cannot flood the log; lines beyond the limit are counted and summed up.
 
@@ -6,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use raa_core::hub::{ClientEvent, Origin};
+use raa_core::rtcp::CaptureTrouble;
 use tracing::{debug, info};
 
 use super::subscriber::{Subscriber, Work};
@@ -42,6 +44,13 @@ impl Subscriber for ClientLog {
             ClientEvent::SenderNamed { ssrc, name } => {
                 debug!(client = %ClientId(*ssrc), name = name.as_str(), "client reported its name");
             }
+            ClientEvent::CaptureTrouble { ssrc, trouble } if self.limit.permits(now) => {
+                let client = ClientId(*ssrc);
+                match trouble.map(CaptureTrouble::word) {
+                    Some(trouble) => info!(%client, trouble, "client does not hear its computer"),
+                    None => info!(%client, "client hears its computer again"),
+                }
+            }
             ClientEvent::Evicted { ssrc } => {
                 debug!(client = %ClientId(*ssrc), "client forgotten to make room for a new one");
             }
@@ -50,6 +59,7 @@ impl Subscriber for ClientLog {
             }
             ClientEvent::Connected { .. }
             | ClientEvent::Disconnected { .. }
+            | ClientEvent::CaptureTrouble { .. }
             | ClientEvent::Expired { .. } => {}
         }
     }
@@ -59,7 +69,7 @@ impl Subscriber for ClientLog {
         if suppressed > 0 {
             info!(
                 suppressed,
-                "too many clients connected and disconnected to log each of them"
+                "too many clients connected, disconnected or changed to log each of them"
             );
         }
         Box::pin(std::future::ready(()))

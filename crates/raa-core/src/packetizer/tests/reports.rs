@@ -89,3 +89,71 @@ fn goodbye_follows_only_a_started_stream() {
         (25, "Ward 3", true)
     );
 }
+
+/// Returns the capture troubles in all reports so far, and when they were sent.
+fn capture_troubles(world: &World) -> Vec<(Instant, Option<rtcp::CaptureTrouble>)> {
+    let mut troubles = Vec::new();
+    for (at, datagram) in &world.rtcp {
+        rtcp::parse(datagram, |item| {
+            if let rtcp::Item::Capture { ssrc, trouble } = item {
+                assert_eq!(ssrc, START.ssrc);
+                troubles.push((*at, trouble));
+            }
+        })
+        .unwrap();
+    }
+    troubles
+}
+
+#[test]
+fn every_report_states_the_capture_trouble() {
+    let muted = Some(rtcp::CaptureTrouble::Muted);
+    let mut world = World::new();
+    world.packetizer.set_capture_trouble(world.now, muted);
+    world.poll();
+    assert!(world.rtcp.is_empty(), "no report precedes the first packet");
+    world.pass(60_000 * MS);
+    let troubles = capture_troubles(&world);
+    assert!(troubles.len() >= 8, "{}", troubles.len());
+    assert_eq!(troubles.len(), world.rtcp.len());
+    assert!(troubles.iter().all(|(_, trouble)| *trouble == muted));
+    let last = world.packetizer.goodbye(world.now).unwrap();
+    let mut items = 0;
+    let is_muted = |item: &rtcp::Item<'_>| matches!(item, rtcp::Item::Capture { trouble, .. } if *trouble == muted);
+    rtcp::parse(&last, |item| items += u32::from(is_muted(&item))).unwrap();
+    assert_eq!(items, 1);
+}
+
+#[test]
+fn changed_capture_trouble_is_reported_at_once() {
+    let muted = Some(rtcp::CaptureTrouble::Muted);
+    let mut world = World::new();
+    world.capture_tone(1000 * MS);
+    for trouble in [muted, None] {
+        let before = world.rtcp.len();
+        world.packetizer.set_capture_trouble(world.now, trouble);
+        world.packetizer.set_capture_trouble(world.now, trouble);
+        world.poll();
+        let troubles = capture_troubles(&world);
+        assert_eq!(troubles[before..], [(world.now, trouble)]);
+        world.pass(300 * MS);
+    }
+}
+
+#[test]
+fn flapping_capture_trouble_costs_few_reports() {
+    let muted = Some(rtcp::CaptureTrouble::Muted);
+    let mut world = World::new();
+    world.capture_tone(1000 * MS);
+    let before = world.rtcp.len();
+    for flap in 0..500 {
+        let trouble = if flap % 2 == 0 { None } else { muted };
+        world.packetizer.set_capture_trouble(world.now, trouble);
+        world.poll();
+        world.pass(2 * MS);
+    }
+    world.pass(300 * MS);
+    let sent = world.rtcp.len() - before;
+    assert!((5..=8).contains(&sent), "{sent} reports in 1.3 s");
+    assert_eq!(capture_troubles(&world).last().unwrap().1, muted);
+}
