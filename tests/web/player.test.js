@@ -24,6 +24,8 @@ class World {
   isServerUp = true;
   listeners = new Map();
   latencyReads = 0;
+  /** What a request by HTTP gets: a network error, unless a test says otherwise. */
+  answer = () => { throw new TypeError('Failed to fetch'); };
 
   constructor({ userAgent = 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0' } = {}) {
     const world = this;
@@ -47,6 +49,7 @@ class World {
     define('Worker', class {});
     define('AudioContext', class extends FakeContext { constructor(options) { super(world, options); } });
     define('WebSocket', class extends FakeSocket { constructor(url) { super(world, url); } });
+    define('fetch', async (url) => this.answer(String(url)));
   }
 
   /** Lets time pass, in steps of a millisecond; the server, if it is up, sends a frame every 20 ms. */
@@ -141,9 +144,9 @@ class FakeSocket {
     this.onmessage?.({ data: packet.buffer });
   }
 
-  drop() {
+  drop(code) {
     this.isOpen = false;
-    this.onclose?.();
+    this.onclose?.({ code });
   }
 
   close() { this.isOpen = false; }
@@ -283,6 +286,126 @@ test('suspended sound needs no click', async () => {
   assert.equal(player.state, 'reconnecting');
   await untilPlaying();
   assert.deepEqual([world.contexts.length, player.state], [2, 'playing']);
+});
+
+/** Starts a player whose reasons are noted, and lets it try for a while. */
+async function troubled(ms = 20_000) {
+  await newPlayer({ url: 'http://raa.test/' });
+  player.reasons = [];
+  player.addEventListener('reason', () => player.reasons.push(player.reason));
+  player.play();
+  await world.pass(1000);
+  await decoderStarts();
+  await world.pass(ms);
+}
+
+const json = (status, body) => new Response(JSON.stringify(body), { status });
+
+test('a missing mix ends the attempts', async () => {
+  await troubled(0);
+  world.sockets[0].drop(4404);
+  assert.deepEqual([player.state, player.reason], ['failed', 'no-such-mix']);
+  await world.pass(60_000);
+  assert.deepEqual([world.sockets.length, world.context.state], [1, 'closed'], 'nothing is tried again');
+  player.play();
+  await untilPlaying();
+  assert.deepEqual([player.state, player.reason], ['playing', null]);
+});
+
+test('an older server says by HTTP that a mix is missing', async () => {
+  world.isServerUp = false;
+  world.answer = () => json(404, { error: { code: 'not_found', message: 'mix is "x"; the only mix is "main"' } });
+  await troubled();
+  assert.deepEqual([player.state, player.reason], ['failed', 'no-such-mix']);
+});
+
+test('a proxy without WebSockets is told from a server that is away', async () => {
+  world.isServerUp = false;
+  world.answer = () => new Response('', { status: 426 });
+  await troubled();
+  assert.deepEqual([player.state, player.reason], ['offline', 'no-upgrade']);
+  world.answer = () => { throw new TypeError('Failed to fetch'); };
+  await world.pass(60_000);
+  assert.deepEqual([player.state, player.reason], ['offline', 'unreachable']);
+  world.isServerUp = true;
+  await world.pass(8000);
+  assert.deepEqual([player.state, player.reason], ['playing', null]);
+});
+
+test('each close code has its reason', async () => {
+  await troubled(0);
+  for (const [code, reason] of [[1001, 'server-stopped'], [1013, 'too-slow'], [1006, 'connection-lost']]) {
+    world.open[0].drop(code);
+    assert.deepEqual([player.state, player.reason], ['reconnecting', reason]);
+    await world.pass(3000);
+    assert.deepEqual([player.state, player.reason], ['playing', null]);
+  }
+  world.open[0].isFrozen = true;
+  await world.pass(2600);
+  assert.equal(player.reasons.at(-2), 'no-data');
+});
+
+test('a browser that cannot play says what is missing', async () => {
+  for (const [name, reason] of [['WebAssembly', 'no-webassembly'], ['AudioContext', 'no-web-audio']]) {
+    world = new World();
+    const real = globalThis[name];
+    Object.defineProperty(globalThis, name, { value: undefined, configurable: true, writable: true });
+    try {
+      await newPlayer({ url: 'http://raa.test/' });
+      player.play();
+      assert.deepEqual([player.state, player.reason, player.states], ['failed', reason, ['failed']]);
+    } finally {
+      Object.defineProperty(globalThis, name, { value: real, configurable: true, writable: true });
+    }
+    player.play();
+    assert.deepEqual([player.state, player.reason], ['connecting', null], 'a later attempt succeeds');
+    player.close();
+  }
+});
+
+test('a browser that refuses an output says so', async () => {
+  globalThis.AudioContext = class { constructor() { throw new Error('switched off'); } };
+  await newPlayer({ url: 'http://raa.test/' });
+  player.play();
+  assert.deepEqual([player.state, player.reason], ['failed', 'no-web-audio']);
+});
+
+test('a browser that forbids the connection says so', async () => {
+  await troubled(0);
+  globalThis.WebSocket = class { constructor() { throw new DOMException('insecure', 'SecurityError'); } };
+  world.open[0].drop(1006);
+  await world.pass(1000);
+  assert.deepEqual([player.state, player.reason], ['failed', 'insecure-address']);
+});
+
+test('an output that never starts is named', async () => {
+  await newPlayer({ url: 'http://raa.test/' });
+  player.play();
+  world.context.isCardThere = false;
+  for (let tries = 0; tries < 200 && player.reason === null; tries += 1) {
+    await new Promise((done) => realTimeout(done, 5));
+    await world.pass(100);
+  }
+  assert.deepEqual([player.state, player.reason], ['reconnecting', 'audio-device']);
+  await untilPlaying();
+  assert.deepEqual([player.state, player.reason], ['playing', null], 'the next output works');
+});
+
+test('an output that ignores the click is named', async () => {
+  world.isAllowed = false;
+  await newPlayer({ url: 'http://raa.test/' });
+  player.play();
+  await world.pass(10_000);
+  assert.deepEqual([player.state, player.reason], ['needs-click', null]);
+  world.emit('pointerdown');
+  await world.pass(4000);
+  assert.deepEqual([player.state, player.reason], ['needs-click', 'audio-device']);
+});
+
+test('an address that is none is refused by name', async () => {
+  const { Player } = await import('../../crates/raa-server/web/player.js');
+  assert.throws(() => new Player({ url: 'ftp://host/' }), /^TypeError: url is "ftp:\/\/host\/"; it must be/);
+  assert.throws(() => new Player({ mix: '' }), /^TypeError: mix is ""; it must be/);
 });
 
 test('stop releases everything and play starts again', async () => {

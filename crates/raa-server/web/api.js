@@ -1,14 +1,26 @@
 // The server's REST API and its events, as the page uses them (docs/protocol.md).
-// Always: URLs are relative to the page, so that it works below any path; an error has the server's
+// Always: URLs are relative to the page, so that it works below any path, and have no password; an error has the server's
 // own message.
 
-/** A failed request; `message` is the server's, or empty if the server did not respond. */
-export class ApiError extends Error {}
+import { folderOf } from './address.js';
+import { probe } from './probe.js';
+
+/** A failed request. `message` is the server's; without an answer it is empty and `status` is 0. */
+export class ApiError extends Error {
+  /** @param {number} status of HTTP @param {string} code the server's constant, empty if it is not the server that answered */
+  constructor(message, status = 0, code = '') {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const home = () => folderOf(document.baseURI);
 
 async function request(method, path, body) {
   let response;
   try {
-    response = await fetch(new URL(path, document.baseURI), {
+    response = await fetch(new URL(path, home()), {
       method,
       headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -17,43 +29,51 @@ async function request(method, path, body) {
     throw new ApiError(''); // the browser's message about the network means nothing to a person
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(answer?.error?.message ?? `${response.status} ${response.statusText}`);
-  return answer;
+  if (response.ok) return answer;
+  const { message, code } = answer?.error ?? {};
+  throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code);
 }
 
-/** Sets name, volume or muted, and returns the client as it is after the change. */
+/** Sets name, volume, muted or sounding_from_dbfs, and returns the client as it is after the change. */
 export const patchClient = (id, change) => request('PATCH', `api/clients/${id}`, change);
 /** Forgets an offline client. */
 export const forgetClient = (id) => request('DELETE', `api/clients/${id}`);
+/** Forgets the offline ones of these clients. @returns {Promise<{forgotten: string[], kept: {id: string, reason: string}[]}>} */
+export const forgetClients = (ids) => request('POST', 'api/clients/forget', { ids });
 
 const RETRY_MS = 1000;
 /** The state comes every second; a connection without messages for this long is dead. */
-const DEAD_AFTER_MS = 5000;
+const DEAD_AFTER_MS = 3000;
 
 /**
  * Follows /api/events and reconnects for ever.
- * @param {{onState: Function, onLevels: Function, onConnection: (isUp: boolean) => void}} handlers
+ * @param {{onState: Function, onLevels: Function, onConnection: (isUp: boolean, reason?: string) => void}} handlers
+ *   the reason is one of probe's, known a moment after the first attempt that fails
  */
 export function followEvents({ onState, onLevels, onConnection }) {
-  const url = new URL('api/events', document.baseURI);
+  const url = new URL('api/events', home());
   url.protocol = url.protocol.replace('http', 'ws');
   const connect = () => {
     const socket = new WebSocket(url);
     let watch = 0;
     let isOver = false;
+    let isOpen = false;
     const end = () => {
       if (isOver) return;
       isOver = true;
       clearTimeout(watch);
       socket.close();
       onConnection(false);
-      setTimeout(connect, RETRY_MS * (0.5 + Math.random()));
+      const retry = () => setTimeout(connect, RETRY_MS * (0.5 + Math.random()));
+      if (isOpen) retry();
+      else probe(url.href).then((reason) => onConnection(false, reason)).finally(retry);
     };
     const feed = () => {
       clearTimeout(watch);
       watch = setTimeout(end, DEAD_AFTER_MS);
     };
     feed();
+    socket.onopen = () => { isOpen = true; };
     socket.onmessage = ({ data }) => {
       if (isOver) return;
       feed();

@@ -3,7 +3,7 @@
 // Always: a browser that keeps nothing, as a private window may, changes nothing else; a stored value
 // that is not understood counts as not stored.
 
-import { SORTS } from './model.js';
+import { SORTS } from './order.js';
 
 const PREFIX = 'raa.';
 const DEFAULT_VOLUME = 80;

@@ -1,15 +1,21 @@
 // The mixer: a row for every computer, in groups, with search and order.
 //
-// Always: rows are made once, and move only when their order changes and nobody is using one; however
-// many messages come, the rows change once per frame, and not at all while nobody can see them.
+// Always: rows are made once, and move only when their order changes and no hand is near (places.js); whatever comes or
+// goes meanwhile moves no row; however many messages come, the rows change once per frame, and not at all while nobody
+// can see them; while the server is away, nothing looks as if it sounded.
 
+import { clientCommand, commandDoubt } from './address.js';
 import { followEvents } from './api.js';
 import { byId, fill, oncePerFrame, setHidden, setText } from './dom.js';
-import { Arranger, GROUPS, SORTS, isHeld, isUnused } from './model.js';
+import { Folded } from './folded.js';
+import { isUnused } from './model.js';
+import { Arranger, GROUPS, LastSounds, SORTS, matches } from './order.js';
+import { Aim, Hand, isHeld } from './places.js';
+import { Refused } from './refused.js';
 import { Row } from './row.js';
 
 /** How long the server may be away before the page reports it. */
-const BANNER_AFTER_MS = 1500;
+const AWAY_AFTER_MS = 1500;
 /** With more computers sounding than this, their meters jump instead of gliding, which costs less. */
 const MANY_SOUNDING = 20;
 /** Making more rows at once would delay a frame visibly. */
@@ -18,29 +24,47 @@ const NEW_ROWS_PER_FRAME = 50;
 export class Mixer {
   #text;
   #memory;
+  #notes;
   #main = byId('main');
   #search = byId('search');
   #sort = byId('sort');
+  #sortAgain = byId('sort-again');
   #rows = new Map(); // by id
   #groups = {}; // by status: { section, count, list }
+  #added; // the section of the rows that came while the others were held
+  #folded;
+  #refused;
   #clients = []; // those that have a row
+  #lastSounds = new LastSounds();
   #arranger = new Arranger();
+  #arranged = null; // the newest arrangement
   #placed = null; // the arrangement that the page shows
-  #hand;
+  #hand = new Hand();
+  #aim = new Aim();
   #give = oncePerFrame((state) => this.#update(state));
 
-  /** @param {(key: string, ...values: any[]) => string} text @param {import('./memory.js').Memory} memory */
-  constructor(text, memory) {
+  /**
+   * @param {(key: string, ...values: any[]) => string} text
+   * @param {import('./memory.js').Memory} memory
+   * @param {import('./notes.js').Notes} notes
+   */
+  constructor(text, memory, notes) {
     this.#text = text;
     this.#memory = memory;
-    this.#hand = new Hand(this.#main);
-    for (const group of GROUPS) this.#groups[group] = makeGroup(text(`group_${group}`), group, this.#main);
+    this.#notes = notes;
+    for (const group of GROUPS) this.#groups[group] = makeGroup(text(`group_${group}`), { group }, this.#main);
+    this.#folded = new Folded(this.#groups.offline.section, text, notes, () => this.#place());
+    this.#added = makeGroup(text('group_new'), { section: 'new' }, this.#main);
+    const refused = makeGroup(text('group_refused'), { section: 'refused' }, this.#main);
+    this.#refused = new Refused(refused.section, refused.list, text);
     this.#setUpTools();
-    const banner = new Banner(byId('banner'));
+    watchHand(this.#main, this.#hand);
+    watchAim(this.#main, this.#aim, () => this.#notes.pass('moved', text('justMoved')));
+    const presence = new Presence((isThere, reason) => this.#showPresence(isThere, reason));
     followEvents({
       onState: this.#give,
       onLevels: oncePerFrame((levels) => this.#showLevels(levels)),
-      onConnection: (isUp) => banner.note(isUp),
+      onConnection: (isUp, reason) => presence.note(isUp, reason),
     });
   }
 
@@ -55,27 +79,43 @@ export class Mixer {
       this.#memory.sort = this.#sort.value;
       this.#place();
     });
-    const host = location.hostname;
-    byId('command').textContent = `raa-client --server ${host.includes(':') ? `[${host}]` : host}`;
+    this.#sortAgain.title = this.#text('sortAgainHint');
+    this.#sortAgain.disabled = true;
+    this.#sortAgain.addEventListener('click', () => this.#place());
+    this.#showCommand();
+    const doubt = commandDoubt(location);
+    byId('doubt').hidden = doubt === null;
+    byId('doubt').textContent = this.#text(`doubt_${doubt}`) ?? '';
+  }
+
+  #showCommand(udpPort) {
+    setText(byId('command'), clientCommand(location, udpPort));
   }
 
   #update(state) {
-    this.#dropRows(new Set(state.clients.map((client) => client.id)));
+    const now = performance.now();
+    this.#retireRows(new Set(state.clients.map((client) => client.id)));
     this.#makeRows(state);
     this.#clients = state.clients.filter((client) => this.#rows.has(client.id));
     for (const client of this.#clients) this.#rows.get(client.id).update(client);
+    this.#lastSounds.note(this.#clients, now);
     const counts = [this.#text('computers', state.clients.length), this.#text('listening', state.status.listeners)];
     setText(byId('summary'), [location.host, ...counts].join(' · '));
-    if (!this.#isInUse) this.#place();
+    this.#showCommand(state.status.udp_port);
+    this.#refused.show(state.status.refused_senders);
+    this.#arrange();
+    if (this.#isInUse) this.#addRows();
+    else this.#place();
+    this.#sortAgain.disabled = this.#arranged === this.#placed;
     const sounding = this.#clients.filter((client) => client.status === 'sounding');
     this.#main.classList.toggle('many', sounding.length > MANY_SOUNDING);
   }
 
-  /** Removes the rows of clients that no longer exist. */
-  #dropRows(known) {
+  /** Lets the rows of clients that no longer exist wait for the next arrangement, which removes them. */
+  #retireRows(known) {
     for (const [id, row] of this.#rows) {
       if (known.has(id)) continue;
-      row.element.remove();
+      row.retire();
       this.#rows.delete(id);
       this.#placed = null;
     }
@@ -84,86 +124,178 @@ export class Mixer {
   /** Makes rows for new clients; those beyond the limit get theirs in the next frames. */
   #makeRows(state) {
     const added = state.clients.filter((client) => !this.#rows.has(client.id));
-    for (const client of added.slice(0, NEW_ROWS_PER_FRAME)) this.#rows.set(client.id, new Row(this.#text));
+    for (const client of added.slice(0, NEW_ROWS_PER_FRAME)) this.#rows.set(client.id, new Row(this.#text, this.#notes));
     if (added.length > NEW_ROWS_PER_FRAME) this.#give(state);
+  }
+
+  /** Shows the rows of clients that came while no row may move, below all others. */
+  #addRows() {
+    const folded = new Set(this.#arranged.folded);
+    const added = this.#clients.filter((client) => !folded.has(client) && !this.#rows.get(client.id).wasPlaced
+      && matches(client, this.#search.value));
+    for (const { id } of added) {
+      const row = this.#rows.get(id);
+      if (!row.element.isConnected) this.#added.list.append(row.element);
+    }
+    setText(this.#added.count, String(this.#added.list.children.length));
+    setHidden(this.#added.section, this.#added.list.children.length === 0);
   }
 
   #showLevels(levels) {
     for (const [id, row] of this.#rows) {
-      if (row.client.status === 'sounding') row.level(levels[id] ?? null);
+      if (row.client?.status === 'sounding') row.level(levels[id] ?? null);
     }
   }
 
-  /** Whether a person is using a row, so that none may move. */
+  /** While the server is away, the rows show what was last known, and no sound. */
+  #showPresence(isThere, reason) {
+    this.#main.classList.toggle('stale', !isThere);
+    if (isThere) {
+      this.#notes.clear('server');
+      return;
+    }
+    for (const row of this.#rows.values()) row.level(null);
+    this.#notes.show('server', this.#text(`trouble_${reason}`) ?? this.#text('noServer'));
+  }
+
+  /** Whether a person is using the list, so that no row may move. */
   get #isInUse() {
     const rows = [...this.#rows.values()];
     return isHeld({
       isPressing: this.#main.querySelector('.row :active') !== null || rows.some((row) => row.isChanging),
-      handMsAgo: this.#hand.msAgo,
+      handStaysMs: this.#hand.staysMs(performance.now()),
       typedMsAgo: Math.min(...rows.map((row) => row.typedMsAgo)),
     });
   }
 
+  #arrange() {
+    this.#arranged = this.#arranger.next(this.#clients, { search: this.#search.value, sort: this.#sort.value, heardAt: this.#lastSounds.at });
+  }
+
   #place() {
-    const groups = this.#arranger.next(this.#clients, { search: this.#search.value, sort: this.#sort.value });
+    this.#arrange();
+    const groups = this.#arranged;
     setHidden(byId('empty'), !isUnused(this.#clients));
-    setHidden(byId('nothing'), this.#clients.length === 0 || GROUPS.some((group) => groups[group].length > 0));
-    if (groups === this.#placed) return;
-    this.#placed = groups;
+    setHidden(byId('nothing'), this.#clients.length === 0 || GROUPS.some((group) => groups[group].length > 0) || groups.folded.length > 0);
+    this.#folded.show(groups.folded.map(({ id }) => id));
+    this.#sortAgain.disabled = true;
+    if (groups === this.#placed && this.#added.section.hidden) {
+      this.#placeFolded(groups);
+      return;
+    }
+    const before = this.#lines;
     const focused = document.activeElement;
+    this.#placed = groups;
     for (const group of GROUPS) {
       const { section, count, list } = this.#groups[group];
-      const elements = groups[group].map((client) => this.#rows.get(client.id).element);
-      setHidden(section, elements.length === 0);
-      setText(count, String(elements.length));
+      const elements = this.#elementsOf(groups[group]);
+      const number = elements.length + (group === 'offline' ? groups.folded.length : 0);
+      setHidden(section, number === 0);
+      setHidden(list, elements.length === 0);
+      setText(count, String(number));
       fill(list, elements);
     }
+    this.#placeFolded(groups);
+    for (const element of [...this.#added.list.children]) element.remove();
+    setHidden(this.#added.section, true);
+    this.#aim.arranged(performance.now(), before, this.#lines);
     // A row that was moved has lost the keyboard's focus.
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   }
+
+  #placeFolded(groups) {
+    fill(this.#folded.list, this.#folded.isOpen ? this.#elementsOf(groups.folded) : []);
+  }
+
+  #elementsOf(clients) {
+    return clients.map(({ id }) => {
+      const row = this.#rows.get(id);
+      row.wasPlaced = true;
+      return row.element;
+    });
+  }
+
+  /** Everything that takes a line in the list now, from top to bottom. */
+  get #lines() {
+    return [...this.#main.querySelectorAll('.group:not([hidden]) > h2, .row, .folded:not([hidden])')];
+  }
 }
 
-/** Knows when a person's hand was last over an element. */
-class Hand {
-  #at = -Infinity;
+/** Notes what a person's hand does on the page. */
+function watchHand(main, hand) {
+  const note = (event) => hand.note(performance.now(), {
+    isInList: main.contains(event.target),
+    isMouse: event.pointerType === 'mouse' || event.type === 'keydown',
+  });
+  for (const event of ['pointermove', 'pointerdown', 'pointerup', 'pointercancel', 'keydown', 'wheel']) {
+    addEventListener(event, note, { passive: true, capture: true });
+  }
+  // A mouse that leaves the window may come back.
+  document.documentElement.addEventListener('pointerleave', (event) => hand.note(performance.now(), { isInList: false, isMouse: event.pointerType === 'mouse' }));
+}
 
-  constructor(element) {
-    for (const event of ['pointermove', 'pointerdown', 'keydown', 'wheel']) {
-      element.addEventListener(event, () => { this.#at = performance.now(); }, { passive: true });
+/** Stops presses that were meant for another row. */
+function watchAim(main, aim, onStray) {
+  const lineOf = (event) => event.target.closest?.('.row, .folded, .group > h2') ?? null;
+  let isStray = false;
+  let place = '';
+  main.addEventListener('pointermove', (event) => {
+    // Browsers also report a move when something else has come under a pointer that rests.
+    const newPlace = `${event.screenX},${event.screenY}`;
+    if (event.pointerType === 'mouse' && newPlace !== place) aim.pointer(lineOf(event));
+    place = newPlace;
+  }, { capture: true, passive: true });
+  const stop = (event) => {
+    if (event.type === 'pointerdown') {
+      isStray = aim.isStray(performance.now(), lineOf(event), { isMouse: event.pointerType === 'mouse' });
+      if (isStray) onStray();
     }
-    element.addEventListener('pointerleave', () => { this.#at = -Infinity; });
-  }
-
-  get msAgo() {
-    return performance.now() - this.#at;
-  }
+    // A click by the keyboard has no place.
+    if (!isStray || (event.type === 'click' && event.detail === 0)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  for (const event of ['pointerdown', 'mousedown', 'click', 'dblclick']) main.addEventListener(event, stop, { capture: true });
 }
 
-/** Reports that the server does not respond, unless it is back within a moment. */
-class Banner {
-  #element;
+/** Knows whether the server is there; a short absence does not count. */
+class Presence {
+  #report;
+  #isAway = false;
+  #reason;
   #timer = 0;
 
-  constructor(element) {
-    this.#element = element;
+  /** @param {(isThere: boolean, reason?: string) => void} report */
+  constructor(report) {
+    this.#report = report;
   }
 
-  note(isUp) {
-    if (!isUp) {
-      // Failed attempts belong to the same outage.
-      this.#timer ||= setTimeout(() => { this.#element.hidden = false; }, BANNER_AFTER_MS);
+  note(isUp, reason) {
+    if (isUp) {
+      clearTimeout(this.#timer);
+      this.#timer = 0;
+      this.#reason = undefined;
+      if (this.#isAway) this.#report(true);
+      this.#isAway = false;
       return;
     }
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#element.hidden = true;
+    this.#reason = reason ?? this.#reason;
+    if (this.#isAway) {
+      this.#report(false, this.#reason);
+      return;
+    }
+    // Failed attempts belong to the same outage.
+    this.#timer ||= setTimeout(() => {
+      this.#isAway = true;
+      this.#report(false, this.#reason);
+    }, AWAY_AFTER_MS);
   }
 }
 
-function makeGroup(title, group, parent) {
+function makeGroup(title, dataset, parent) {
   const section = document.createElement('section');
   section.className = 'group';
-  section.dataset.group = group;
+  Object.assign(section.dataset, dataset);
   section.hidden = true;
   const heading = document.createElement('h2');
   const count = document.createElement('b');

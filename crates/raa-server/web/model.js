@@ -1,76 +1,8 @@
-// The page's view of the clients, as pure functions: groups, order, words and widths.
+// The page's view of the clients, as pure functions: words, levels and widths.
 // Always: no DOM, no clock, no language of its own (texts come in through `text`).
 
-export const GROUPS = ['sounding', 'connected', 'offline'];
-export const SORTS = ['name', 'heard', 'loudest'];
 /** The left end of the meters, in dBFS; the right end is 0. */
 export const METER_FLOOR_DBFS = -60;
-
-/** Returns a client's name, else its ID. */
-export function title(client) {
-  return client.name || client.id;
-}
-
-/** Made once: creating a collator costs more than sorting a list. */
-const NAMES = new Intl.Collator(undefined, { numeric: true });
-
-/** Returns whether a client's name, ID or address contains the search. */
-export function matches(client, search) {
-  const wanted = search.trim().toLowerCase();
-  return [client.name, client.id, client.address ?? ''].some((text) => text.toLowerCase().includes(wanted));
-}
-
-/**
- * Returns the matching clients in groups by status, each in order.
- * @returns {Record<'sounding' | 'connected' | 'offline', object[]>}
- */
-export function arrange(clients, { search = '', sort = 'name' } = {}) {
-  const byName = (a, b) => NAMES.compare(title(a), title(b)) || (a.id < b.id ? -1 : 1);
-  const rank = RANKS[sort];
-  const order = (a, b) => rank(a) - rank(b) || byName(a, b);
-  const found = clients.filter((client) => matches(client, search));
-  return Object.fromEntries(GROUPS.map((group) => [
-    group, found.filter((client) => client.status === group).sort(order)]));
-}
-
-/** Numbers by which clients are ordered before their names, the least first. */
-const RANKS = {
-  name: () => 0,
-  heard: (client) => coarse(lastSoundMsAgo(client) ?? Number.POSITIVE_INFINITY),
-  loudest: (client) => -client.level.rms_dbfs,
-};
-
-/** Arranges clients, but only if something has changed that their order or the search depends on. */
-export class Arranger {
-  #key = '';
-  #groups = null;
-
-  /** As `arrange`; returns the same object as before if the groups have the same clients in the same order. */
-  next(clients, { search = '', sort = 'name' } = {}) {
-    const parts = clients.map((client) => [client.id, client.name, client.status, client.address, RANKS[sort](client)]);
-    const key = JSON.stringify([search, sort, parts]);
-    if (key === this.#key) return this.#groups;
-    this.#key = key;
-    const groups = arrange(clients, { search, sort });
-    if (!this.#groups || !hasSameOrder(groups, this.#groups)) this.#groups = groups;
-    return this.#groups;
-  }
-}
-
-function hasSameOrder(a, b) {
-  return GROUPS.every((group) => a[group].length === b[group].length
-    && a[group].every((client, i) => client.id === b[group][i].id));
-}
-
-/** Returns the time since a client's last sound; for an offline one of an earlier run, since its last packet. */
-export function lastSoundMsAgo(client) {
-  return client.last_sound_ms_ago ?? (client.status === 'offline' ? client.last_packet_ms_ago : null);
-}
-
-/** Rounds a time, so that all clients that sound now are equal and passing seconds do not shuffle the rows. */
-function coarse(msAgo) {
-  return msAgo < 2000 ? 0 : msAgo === Number.POSITIVE_INFINITY ? Number.MAX_SAFE_INTEGER : Math.floor(msAgo / 10000);
-}
 
 /** Returns a level's position on the meter, 0 to 1. */
 export function meterShare(dbfs) {
@@ -113,17 +45,13 @@ export class Interruptions {
   }
 }
 
-/** How long the rows keep their places after the pointer's last move over them. */
-const HAND_RESTS_MS = 2000;
-/** How long they keep them after the last key: a half-typed name must not stop the list for ever. */
-const TYPING_RESTS_MS = 30000;
+/** From this delay on a person notices that the sound comes later than what caused it. */
+const LONG_DELAY_MS = 150;
 
-/**
- * Returns whether the rows must keep their places, so that nobody hits the wrong computer's button.
- * @param {{isPressing: boolean, handMsAgo: number, typedMsAgo: number}} hand
- */
-export function isHeld({ isPressing, handMsAgo, typedMsAgo }) {
-  return isPressing || handMsAgo < HAND_RESTS_MS || typedMsAgo < TYPING_RESTS_MS;
+/** Returns how the player's sound comes: its delay, and the interruptions in the last minute. */
+export function soundWords({ delayMs, interrupted }, text) {
+  const delay = text(delayMs < LONG_DELAY_MS ? 'delay' : 'longDelay', Math.round(delayMs));
+  return `${delay} · ${interrupted ? text('interrupted', interrupted) : text('noGaps')}`;
 }
 
 /** Returns whether there is no client but the test music, so that the page explains how to add one. */
@@ -131,9 +59,13 @@ export function isUnused(clients) {
   return clients.every((client) => client.id === 'bgmtest0');
 }
 
+/** No computer that sends today did so this long ago: such a time comes from a wrong clock. */
+const INCREDIBLE_MS = 20 * 365 * 86400e3;
+
 /** Returns a time span in the largest unit that fits: 'now', '12 s ago', '3 min ago'. */
 export function ago(msAgo, text) {
   if (msAgo === null || msAgo === undefined) return text('never');
+  if (!(msAgo >= 0 && msAgo < INCREDIBLE_MS)) return text('timeUnknown');
   const seconds = Math.floor(msAgo / 1000);
   if (seconds < 2) return text('now');
   const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
@@ -148,8 +80,16 @@ export function ago(msAgo, text) {
 export function condition(client, text) {
   const quality = client.quality ?? 'good';
   if (quality !== 'good') return { text: `${text(quality)} · ${complaint(client, text)}`, quality };
-  const msAgo = client.status === 'offline' ? client.last_packet_ms_ago : client.last_sound_ms_ago;
-  return { text: ago(msAgo, text), quality };
+  if (client.status === 'offline') return { text: lastPacket(client, text), quality };
+  if (client.status === 'sounding' && client.steady) return { text: text('hum'), quality };
+  return { text: ago(client.last_sound_ms_ago, text), quality };
+}
+
+/** Returns when a client's last packet arrived; after a restart of the server with a wrong clock that is not known. */
+function lastPacket(client, text) {
+  const { last_packet_ms_ago: msAgo, seen_before: isSeen } = client;
+  if ((msAgo ?? null) !== null || isSeen === undefined) return ago(msAgo, text);
+  return text(isSeen ? 'timeUnknown' : 'neverSeen');
 }
 
 /** A client whose quality is not good although next to nothing is missing has a long delay. */
@@ -158,9 +98,17 @@ function complaint({ stats }, text) {
   return missing < 0.5 ? text('slow', Math.round(stats.delay_ms)) : text('missing', percent(missing));
 }
 
-/** Returns the problem that a person must solve: another computer with the same ID; empty if there is none. */
+/** Returns the problems that a person must solve, in one line; empty if there are none. */
 export function notice(client, text) {
-  return client.conflict ? text('conflict', client.conflict) : '';
+  const withheld = client.withheld ? text(known(text, 'withheld', client.withheld)) : null;
+  const capture = client.capture_trouble ? text(known(text, 'capture', client.capture_trouble)) : null;
+  const conflict = client.conflict ? text('conflict', client.conflict) : null;
+  return [withheld, capture, conflict].filter(Boolean).join(' · ');
+}
+
+/** Returns the text's key for a word of the server, or the general one if a newer server has a word of its own. */
+export function known(text, prefix, word) {
+  return text(`${prefix}_${word}`) === undefined ? `${prefix}_other` : `${prefix}_${word}`;
 }
 
 /** Returns a client's details as pairs of name and value, always the same number. */
@@ -182,7 +130,7 @@ export function facts(client, text) {
     [text('drift'), `${signed(stats.drift_ppm)} ppm`],
     [text('roundTrip'), ms(roundTrip, 1)],
     [text('captureToMix'), ms(captureToMix)],
-    [text('lastPacket'), ago(client.last_packet_ms_ago, text)],
+    [text('lastPacket'), lastPacket(client, text)],
   ].map(([name, ...parts]) => [name, parts.map(unbroken).join(' · ')]);
 }
 
@@ -199,10 +147,4 @@ function percent(value) {
 function signed(value) {
   const size = Math.abs(value).toFixed(1);
   return size === '0.0' ? '0' : `${value < 0 ? '−' : '+'}${size}`;
-}
-
-/** Returns whether a name has 1 to 64 characters (code points), not counting space around it. */
-export function checkName(name) {
-  const characters = [...name.trim()].length;
-  return characters >= 1 && characters <= 64;
 }

@@ -3,7 +3,8 @@
 //   import { Player } from 'http://SERVER:4011/player.js';
 //   const player = new Player({ url: 'http://SERVER:4011/' });
 //   player.addEventListener('state', () => { label.textContent = player.state; });
-//   button.onclick = () => (player.state === 'stopped' ? player.play() : player.stop());
+//   player.addEventListener('reason', () => { help.textContent = player.reason ?? ''; });
+//   button.onclick = () => (['stopped', 'failed'].includes(player.state) ? player.play() : player.stop());
 //   ...
 //   player.close();                       // for good: releases the socket and the sound card
 //
@@ -14,6 +15,13 @@
 //   'playing'       the mix is playing, delayMs after its arrival at this computer
 //   'reconnecting'  the connection was lost, or nothing arrived for two seconds; trying again
 //   'offline'       several attempts have failed; still trying, for ever
+//   'failed'        it cannot play here, and trying again would not help; play() tries once more
+//
+// Reasons; a 'reason' event follows every change, and `reason` is null while nothing is wrong. docs/embedding.md says what
+// helps.
+//   while it tries again: 'connection-lost', 'no-data', 'server-stopped', 'too-slow', 'unreachable', 'no-upgrade',
+//   'access-denied', 'not-raa', 'audio-device', 'decoder-missing'
+//   in the state 'failed': 'no-such-mix', 'no-webassembly', 'no-web-audio', 'decoder-blocked', 'insecure-address'
 //
 // While the mix plays, 'stats' events come once a second (read delayMs and stats) and 'level' events
 // ten times a second (read level).
@@ -21,6 +29,8 @@
 // Always: resumes by itself after a restart of the server or the network, until stop() or close();
 // has at most one connection; needs no timers while it plays.
 
+import { socketUrl } from './address.js';
+import { probe } from './probe.js';
 import { parseRtp } from './rtp.js';
 import { Sound } from './sound.js';
 
@@ -32,8 +42,14 @@ const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 5000;
 /** Failed attempts in a row after which the state is 'offline'. */
 const OFFLINE_AFTER = 3;
+/** Failed attempts from one question for the cause to the next; the first one is asked for at once. */
+const PROBE_EVERY = 4;
+/** Codes with which a server closes a connection on purpose. */
+const CLOSE_REASONS = { 1001: 'server-stopped', 1013: 'too-slow', 4404: 'no-such-mix' };
 /** If the sound has not started within this time, the browser waits for a click. */
 const ALLOWED_WITHIN_MS = 500;
+/** If the sound has not started within this time after a click, the sound output does not work. */
+const STARTS_WITHIN_MS = 3000;
 /** Frames from one 'stats' event to the next: a second. */
 const STATS_EVERY = 50;
 /** Frames from one 'level' event to the next: a tenth of a second. */
@@ -45,29 +61,32 @@ export class Player extends EventTarget {
   #url;
   #volume;
   #state = 'stopped';
+  #reason = null;
   #wanted = false;
   #permitted = false; // sound has run on this page, so no click is needed
   #sound = null;
   #socket = null;
   #failures = 0;
+  #cause = null; // why no connection can be made, as far as it is known
   #retryTimer = 0;
   #watchTimer = 0;
   #lastMessage = 0;
   #delayMs = 0;
   #received = 0;
   #wake = () => this.#retryNow();
-  #gesture = () => this.#sound?.resume();
+  #gesture = () => this.#resumeByHand();
 
   /**
    * @param {object} [options]
-   * @param {string} [options.url] the server's page, such as 'http://host:4011/' or
-   *   'https://host/raa/'; by default the folder that this file was loaded from
+   * @param {string | URL} [options.url] the server's page, such as 'http://host:4011/' or 'https://host/raa/', or its
+   *   host, such as 'host:4011'; by default the folder that this file was loaded from (docs/embedding.md has all forms)
    * @param {string} [options.mix] name of the mix, 'main' by default
    * @param {number} [options.volume] 0 to 1, 1 by default
+   * @throws {TypeError} names the url or mix that can't be one
    */
-  constructor({ url = new URL('./', import.meta.url).href, mix = 'main', volume = 1 } = {}) {
+  constructor({ url, mix = 'main', volume = 1 } = {}) {
     super();
-    this.#url = socketUrl(url, mix);
+    this.#url = socketUrl(url, mix, { home: import.meta.url, page: location.href });
     this.#volume = clampVolume(volume);
     addEventListener('online', this.#wake);
     document.addEventListener('visibilitychange', this.#wake);
@@ -75,6 +94,11 @@ export class Player extends EventTarget {
 
   get state() {
     return this.#state;
+  }
+
+  /** What is wrong, as one of the words at the top of this file; null if nothing is. */
+  get reason() {
+    return this.#reason;
   }
 
   /** Volume of this player, 0 to 1, as amplitude. */
@@ -92,9 +116,9 @@ export class Player extends EventTarget {
     return this.#state === 'playing' ? this.#delayMs : 0;
   }
 
-  /** Counters since play(): frames, underruns, concealed, cut, stretched, dropped. */
+  /** Counters since play(): frames, underruns, concealed, cut, stretched, dropped, skips (gaps that the server left). */
   get stats() {
-    return this.#sound?.counters ?? { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
+    return this.#sound?.counters ?? { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0, skips: 0 };
   }
 
   /** Level of the mix before this player's volume: { rmsDbfs, peakDbfs }, each -120 in silence. */
@@ -110,7 +134,11 @@ export class Player extends EventTarget {
     }
     this.#wanted = true;
     this.#failures = 0;
-    this.#openSound();
+    const missing = missingInBrowser();
+    if (missing || !this.#openSound()) {
+      this.#fail(missing ?? 'no-web-audio');
+      return;
+    }
     for (const event of ['pointerdown', 'keydown']) addEventListener(event, this.#gesture);
     this.#setState('connecting');
     this.#connect();
@@ -118,12 +146,7 @@ export class Player extends EventTarget {
 
   /** Stops without a clicking noise and releases the sound card. */
   stop() {
-    this.#wanted = false;
-    for (const event of ['pointerdown', 'keydown']) removeEventListener(event, this.#gesture);
-    this.#dropSocket();
-    clearTimeout(this.#retryTimer);
-    this.#sound?.close();
-    this.#sound = null;
+    this.#release();
     this.#setState('stopped');
   }
 
@@ -134,35 +157,79 @@ export class Player extends EventTarget {
     document.removeEventListener('visibilitychange', this.#wake);
   }
 
+  #release() {
+    this.#wanted = false;
+    for (const event of ['pointerdown', 'keydown']) removeEventListener(event, this.#gesture);
+    this.#dropSocket();
+    clearTimeout(this.#retryTimer);
+    this.#sound?.close();
+    this.#sound = null;
+  }
+
+  /** Ends what cannot succeed here. */
+  #fail(reason) {
+    this.#release();
+    this.#setState('failed', reason);
+  }
+
+  /** Returns whether the browser has given a sound output. */
   #openSound() {
     const changed = () => sound === this.#sound && this.#soundChanged();
-    const sound = new Sound(this.#volume, changed);
+    let sound = null;
+    try {
+      sound = new Sound(this.#volume, changed);
+    } catch {
+      return false; // switched off, or too many outputs are open
+    }
     this.#sound = sound;
     sound.resume();
     // Even if the browser allows sound, it takes a moment to start.
     setTimeout(changed, ALLOWED_WITHIN_MS);
+    return true;
   }
 
   async #connect() {
     const sound = this.#sound;
     try {
       await sound.ready(this.#permitted);
-    } catch {
-      if (sound !== this.#sound) return;
-      if (this.#isSoundLost) this.#replaceSound();
-      else this.#retryLater();
+    } catch (error) {
+      if (sound === this.#sound) this.#soundFailed(error);
       return;
     }
     // stop() or another play() may have been called in between.
     if (sound !== this.#sound || this.#socket) return;
     sound.restart();
-    const socket = new WebSocket(this.#url);
+    let socket = null;
+    try {
+      socket = new WebSocket(this.#url);
+    } catch {
+      this.#fail('insecure-address'); // a page on https may not use ws:
+      return;
+    }
+    let isOpen = false;
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#lastMessage = performance.now();
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = () => this.#retryLater();
-    this.#watchTimer = setInterval(() => this.#watch(), DEAD_AFTER_MS / 4);
+    socket.onopen = () => { isOpen = true; };
+    socket.onmessage = ({ data }) => {
+      isOpen = true;
+      this.#receive(data);
+    };
+    socket.onclose = (event) => this.#closed(event?.code, isOpen);
+    this.#watchTimer = setInterval(() => this.#watch(isOpen), DEAD_AFTER_MS / 4);
+  }
+
+  /** @param {Error} error of Sound.ready */
+  #soundFailed(error) {
+    if (error.name === 'CompileError') this.#fail('decoder-blocked');
+    else if (error.name !== 'OutputError') this.#retryLater('decoder-missing');
+    else this.#replaceSound();
+  }
+
+  #closed(code, wasOpen) {
+    const reason = CLOSE_REASONS[code];
+    if (reason === 'no-such-mix') this.#fail(reason);
+    else this.#retryLater(reason ?? (wasOpen ? 'connection-lost' : 'unreachable'));
   }
 
   #receive(data) {
@@ -175,6 +242,7 @@ export class Player extends EventTarget {
 
   #play(packet) {
     this.#failures = 0;
+    this.#cause = null;
     this.#sound.play(packet);
     this.#follow(this.#sound.delayMs);
     this.#setState('playing');
@@ -191,8 +259,11 @@ export class Player extends EventTarget {
   #replaceSound() {
     this.#dropSocket();
     this.#sound.close();
-    this.#openSound();
-    this.#setState('reconnecting');
+    if (!this.#openSound()) {
+      this.#fail('no-web-audio');
+      return;
+    }
+    this.#setState('reconnecting', 'audio-device');
     this.#connectIn(RETRY_MIN_MS);
   }
 
@@ -201,19 +272,32 @@ export class Player extends EventTarget {
     this.#delayMs = fresh ? delayMs : this.#delayMs + (delayMs - this.#delayMs) * DELAY_SMOOTHING;
   }
 
-  #watch() {
-    if (performance.now() - this.#lastMessage > DEAD_AFTER_MS) this.#retryLater();
+  #watch(isOpen) {
+    if (performance.now() - this.#lastMessage > DEAD_AFTER_MS) this.#retryLater(isOpen ? 'no-data' : 'unreachable');
   }
 
-  #retryLater() {
+  #retryLater(reason) {
     this.#dropSocket();
+    if (reason === 'unreachable' && this.#failures % PROBE_EVERY === 0) this.#findCause();
     this.#failures += 1;
+    // The cause that was found stays until something else is known.
+    const known = reason === 'unreachable' && this.#state !== 'playing' ? (this.#cause ?? reason) : reason;
     if (this.#state !== 'needs-click') {
       const trying = this.#state === 'connecting' ? 'connecting' : 'reconnecting';
-      this.#setState(this.#failures > OFFLINE_AFTER ? 'offline' : trying);
+      this.#setState(this.#failures > OFFLINE_AFTER ? 'offline' : trying, known);
     }
     const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (this.#failures - 1));
     this.#connectIn(wait * (0.5 + Math.random()));
+  }
+
+  /** Asks by HTTP why the connection can't be made, and shows the answer if it is still true. */
+  async #findCause() {
+    const sound = this.#sound;
+    const cause = await probe(this.#url);
+    if (sound !== this.#sound || this.#failures === 0) return;
+    this.#cause = cause;
+    if (cause === 'no-such-mix') this.#fail(cause);
+    else if (TRYING.includes(this.#state)) this.#setState(this.#state, cause);
   }
 
   #connectIn(ms) {
@@ -226,11 +310,20 @@ export class Player extends EventTarget {
     if (!this.#wanted || document.visibilityState === 'hidden') return;
     this.#sound.resume(); // a phone call or a sleep may have suspended it
     if (this.#socket) {
-      this.#watch();
+      this.#watch(true);
     } else {
       clearTimeout(this.#retryTimer);
       this.#connect();
     }
+  }
+
+  /** After a click nothing but the sound output itself can keep the sound from starting. */
+  #resumeByHand() {
+    const sound = this.#sound;
+    sound?.resume();
+    setTimeout(() => {
+      if (sound === this.#sound && this.#state === 'needs-click' && !sound.isAllowed) this.#setState('needs-click', 'audio-device');
+    }, STARTS_WITHIN_MS);
   }
 
   #soundChanged() {
@@ -238,7 +331,7 @@ export class Player extends EventTarget {
       this.#permitted = true;
       if (this.#state === 'needs-click') this.#setState(this.#failures ? 'reconnecting' : 'connecting');
     } else if (!this.#permitted) {
-      this.#setState('needs-click');
+      this.#setState('needs-click', this.#state === 'needs-click' ? this.#reason : null);
     } else if (this.#state === 'playing') {
       this.#setState('reconnecting');
     }
@@ -253,18 +346,21 @@ export class Player extends EventTarget {
     this.#socket = null;
   }
 
-  #setState(state) {
-    if (state === this.#state) return;
+  #setState(state, reason = null) {
+    const [oldState, oldReason] = [this.#state, this.#reason];
     this.#state = state;
-    this.dispatchEvent(new Event('state'));
+    this.#reason = reason;
+    if (state !== oldState) this.dispatchEvent(new Event('state'));
+    if (reason !== oldReason) this.dispatchEvent(new Event('reason'));
   }
 }
 
-function socketUrl(base, mix) {
-  const url = new URL('ws', new URL(base, location.href));
-  url.protocol = url.protocol.replace('http', 'ws');
-  url.searchParams.set('mix', mix);
-  return url.href;
+const TRYING = ['connecting', 'reconnecting', 'offline'];
+
+/** Returns why this browser can't play at all, or null if it can. */
+function missingInBrowser() {
+  if (typeof WebAssembly !== 'object') return 'no-webassembly';
+  return typeof AudioContext === 'function' ? null : 'no-web-audio';
 }
 
 function clampVolume(volume) {

@@ -62,7 +62,7 @@ export class Playout {
   #since = 0; // start of the time for which leads are known
   #decayedAt = 0;
   #wait = 0;
-  #counters = { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0 };
+  #counters = { frames: 0, underruns: 0, concealed: 0, cut: 0, stretched: 0, dropped: 0, skips: 0 };
 
   /** @param {{clockStepS?: number}} [output] steps in which the audio context's time moves, in seconds */
   constructor({ clockStepS = 0 } = {}) {
@@ -71,7 +71,7 @@ export class Playout {
     this.#aim = this.#aimMin;
   }
 
-  /** Counters since the start: frames, underruns, concealed, cut, stretched, dropped. */
+  /** Counters since the start: frames, underruns, concealed, cut, stretched, dropped, skips. */
   get counters() {
     return { ...this.#counters };
   }
@@ -119,6 +119,7 @@ export class Playout {
       return this.#plan('cut', this.#head, 0, fresh);
     }
     const conceal = fresh || missing > MAX_CONCEALED ? 0 : missing;
+    if (!fresh && missing > MAX_CONCEALED) this.#counters.skips += 1;
     const samples = FRAME - (Math.abs(off) > TOLERANCE ? Math.sign(off) : 0);
     const plan = this.#plan('play', this.#head, conceal, fresh, samples);
     this.#wait = lead + conceal * FRAME;

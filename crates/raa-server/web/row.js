@@ -2,18 +2,20 @@
 //
 // Always: a person's input has priority over the server's state (a slider that is being dragged and a
 // name that is being typed are not overwritten); names are text and never HTML; an update without news
-// changes nothing in the page.
+// changes nothing in the page; a row has the same height whatever it shows, unless a person opens it.
 
 import { ApiError, forgetClient, patchClient } from './api.js';
+import { Details } from './details.js';
 import { setAttribute, setHidden, setText } from './dom.js';
+import { Fader } from './fader.js';
 import { Latest } from './latest.js';
 import { Meter } from './meter.js';
-import { PeakHold, checkName, condition, facts, notice, title } from './model.js';
+import { PeakHold, condition, notice } from './model.js';
+import { checkName, cleanName, isolated, title } from './names.js';
+import { refusal } from './refusal.js';
 
 /** A slider that is being dragged sends at most ten times a second. */
 const VOLUME_INTERVAL_MS = 100;
-/** How long an error stays visible. */
-const ERROR_SHOWN_MS = 8000;
 /** From this peak on the sound is probably distorted at its source. */
 const HOT_DBFS = -0.5;
 
@@ -23,6 +25,7 @@ const namingTemplate = document.getElementById('naming-template');
 
 export class Row {
   #text;
+  #notes;
   #client = null;
   #parts = {};
   #volume;
@@ -32,14 +35,20 @@ export class Row {
   #isHot = false;
   #naming = null; // { form, input } while a name is typed
   #typedAt = -Infinity;
-  #errorTimer = 0;
+  #fader;
+  #details = null;
+  #label = '';
+  /** Whether the row has had a place in the order; until then it may be shown below all others. */
+  wasPlaced = false;
 
-  constructor(text) {
+  /** @param {(key: string, ...values: any[]) => string} text @param {import('./notes.js').Notes} notes */
+  constructor(text, notes) {
     this.#text = text;
+    this.#notes = notes;
     this.element = template.content.firstElementChild.cloneNode(true);
     for (const part of this.element.querySelectorAll('[data-part]')) this.#parts[part.dataset.part] = part;
-    for (const label of this.element.querySelectorAll('[data-text]')) label.textContent = text(label.dataset.text);
     this.#meter = new Meter(this.#parts.rms, this.#parts.peak);
+    this.#fader = new Fader(this.#parts.fader, this.#parts.volume);
     this.#volume = new Latest((volume) => this.#send({ volume }), VOLUME_INTERVAL_MS);
     this.#mute = new Latest((muted) => this.#send({ muted }), 0);
     this.#listen();
@@ -62,7 +71,7 @@ export class Row {
   /** Shows a client as the server has it. */
   update(client) {
     this.#client = client;
-    const { condition: conditionLine, notice: noticeLine, meter, name, id, offline, details } = this.#parts;
+    const { condition: conditionLine, notice: noticeLine, scale, meter, name, id } = this.#parts;
     const { text: words, quality } = condition(client, this.#text);
     setAttribute(this.element, 'data-id', client.id);
     setAttribute(this.element, 'data-status', client.status);
@@ -70,17 +79,25 @@ export class Row {
     setText(conditionLine, words);
     const problem = notice(client, this.#text);
     setText(noticeLine, problem);
+    setAttribute(noticeLine, 'title', problem);
     setHidden(noticeLine, !problem);
+    setHidden(scale, Boolean(problem));
     setText(name, title(client));
     setText(id, client.id);
     if (!this.#mute.isBusy) this.#showMuted(client.muted);
     if (!this.#isDragging) this.#showVolume(client.volume);
-    this.#label(title(client));
+    this.#nameControls(isolated(client));
     const level = client.status === 'offline' ? -120 : client.level.rms_dbfs;
     if (client.status !== 'sounding') this.level(null);
     setAttribute(meter, 'aria-valuenow', String(Math.round(Math.max(-60, level))));
-    setHidden(offline, client.status !== 'offline');
-    if (!details.hidden) this.#showDetails();
+    if (this.#details?.isOpen) this.#details.show(client);
+  }
+
+  /** The server no longer knows the client: nothing can be done here until the row leaves with the next arrangement. */
+  retire() {
+    this.element.inert = true;
+    this.element.classList.add('gone');
+    this.level(null);
   }
 
   /** Shows a level: [rms, peak] in dBFS, or null for silence. */
@@ -93,16 +110,16 @@ export class Row {
   }
 
   get #isDragging() {
-    return this.#volume.isBusy || this.#parts.volume.matches(':active');
+    return this.#volume.isBusy || this.#fader.isDragging;
   }
 
   #listen() {
-    const { volume, mute, rename, more, details, forget, sure, yes, no } = this.#parts;
+    const { volume, fader, mute, rename, more } = this.#parts;
     volume.addEventListener('input', () => {
       setText(this.#parts.percent, `${volume.value} %`);
       this.#volume.give(Number(volume.value));
     });
-    volume.addEventListener('dblclick', () => {
+    fader.addEventListener('dblclick', () => {
       volume.value = 100;
       volume.dispatchEvent(new Event('input'));
     });
@@ -113,26 +130,23 @@ export class Row {
       this.#mute.give(muted);
     });
     rename.addEventListener('click', () => this.#edit(true));
-    more.addEventListener('click', () => {
-      details.hidden = !details.hidden;
-      more.setAttribute('aria-expanded', String(!details.hidden));
-      this.#showDetails();
+    more.addEventListener('click', () => this.#toggleDetails());
+  }
+
+  #toggleDetails() {
+    const { details, more } = this.#parts;
+    this.#details ??= new Details(details, {
+      text: this.#text,
+      send: (change) => this.#send(change),
+      forget: () => this.#attempt(() => forgetClient(this.#client.id)),
     });
-    const ask = (isAsked) => {
-      forget.hidden = isAsked;
-      sure.hidden = !isAsked;
-      (isAsked ? yes : forget).focus();
-    };
-    forget.addEventListener('click', () => ask(true));
-    no.addEventListener('click', () => ask(false));
-    yes.addEventListener('click', async () => {
-      await this.#attempt(() => forgetClient(this.#client.id));
-      ask(false);
-    });
+    if (this.#details.isOpen) this.#details.close();
+    else this.#details.open(this.#client);
+    more.setAttribute('aria-expanded', String(this.#details.isOpen));
   }
 
   #edit(isEdited) {
-    this.#parts.error.hidden = true;
+    this.#clearError();
     if (isEdited) this.#beginNaming();
     else this.#endNaming();
   }
@@ -143,9 +157,9 @@ export class Row {
     this.#naming = { form, input };
     this.#listenToNaming();
     this.#typedAt = performance.now();
-    input.value = this.#client.name;
+    input.value = cleanName(this.#client.name);
     input.placeholder = this.#text('ownName'); // an empty name restores it
-    input.setAttribute('aria-label', this.#text('nameOf', title(this.#client)));
+    input.setAttribute('aria-label', this.#text('nameOf', isolated(this.#client)));
     this.#parts.rename.after(form);
     this.#parts.rename.hidden = true;
     input.focus();
@@ -165,7 +179,7 @@ export class Row {
     });
     input.addEventListener('blur', () => {
       // Leaving an unchanged field ends the editing; a changed one keeps what was typed.
-      if (this.#naming?.input === input && input.value.trim() === this.#client.name) this.#edit(false);
+      if (this.#naming?.input === input && input.value.trim() === cleanName(this.#client.name)) this.#edit(false);
     });
   }
 
@@ -180,36 +194,38 @@ export class Row {
   }
 
   async #saveName() {
-    const name = this.#naming.input.value.trim();
-    if (name === this.#client.name) this.#edit(false);
-    else if (name && !checkName(name)) this.#showError(this.#text('nameRule'));
+    const typed = this.#naming.input.value.trim();
+    const name = cleanName(typed);
+    if (typed === cleanName(this.#client.name)) this.#edit(false);
+    else if (typed && !checkName(typed)) this.#showError(this.#text('nameRule'));
     else if (await this.#send({ name: name || null })) this.#edit(false);
   }
 
-  /** Sends a change; the row then shows the server's answer or its error. */
-  async #send(change) {
-    return this.#attempt(async () => this.update(await patchClient(this.#client.id, change)));
+  /** Sends a change; the row then shows the server's answer, or why it was refused and which value remains. */
+  #send(change) {
+    return this.#attempt(async () => this.update(await patchClient(this.#client.id, change)), change);
   }
 
-  async #attempt(action) {
+  async #attempt(action, change = {}) {
     try {
       await action();
-      this.#parts.error.hidden = true;
+      this.#clearError();
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#showError(error.message || this.#text('notReached'));
-      if (!this.#parts.volume.matches(':active')) this.#showVolume(this.#client.volume);
+      this.#showError(refusal(error, change, this.#client, this.#text));
+      if (!this.#fader.isDragging) this.#showVolume(this.#client.volume);
       this.#showMuted(this.#client.muted);
       return false;
     }
   }
 
   #showError(message) {
-    setText(this.#parts.error, message);
-    this.#parts.error.hidden = false;
-    clearTimeout(this.#errorTimer);
-    this.#errorTimer = setTimeout(() => { this.#parts.error.hidden ||= !this.#naming; }, ERROR_SHOWN_MS);
+    this.#notes.pass(`client-${this.#client.id}`, this.#text('refusedChange', isolated(this.#client), message));
+  }
+
+  #clearError() {
+    this.#notes.clear(`client-${this.#client.id}`);
   }
 
   #showMuted(muted) {
@@ -223,23 +239,11 @@ export class Row {
     setText(this.#parts.percent, `${volume} %`);
   }
 
-  #label(name) {
+  #nameControls(name) {
+    if (this.#label === name) return;
     const labels = { volume: 'volumeOf', meter: 'levelOf', mute: 'muteOf', rename: 'rename', more: 'details' };
-    if (this.#parts.volume.dataset.labelled === name) return;
     for (const [part, key] of Object.entries(labels)) this.#parts[part].setAttribute('aria-label', this.#text(key, name));
-    this.#parts.mute.title = this.#text('muteOf', name);
-    this.#parts.rename.title = this.#text('rename', name);
-    this.#parts.more.title = this.#text('details', name);
-    this.#parts.volume.dataset.labelled = name;
-  }
-
-  #showDetails() {
-    const pairs = facts(this.#client, this.#text);
-    const { facts: list } = this.#parts;
-    if (list.children.length === 0) {
-      for (const _ of pairs) list.append(document.createElement('dt'), document.createElement('dd'));
-    }
-    pairs.flat().forEach((words, i) => setText(list.children[i], words));
+    for (const part of ['mute', 'rename', 'more']) this.#parts[part].title = this.#text(labels[part], name);
+    this.#label = name;
   }
 }
-

@@ -49,6 +49,11 @@ function outputLatencyOf(context) {
   return context.outputLatency || context.baseLatency || 0;
 }
 
+/** The sound card does not play. */
+class OutputError extends Error {
+  name = 'OutputError';
+}
+
 export class Sound {
   #context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: 'interactive' });
   #gain = this.#context.createGain();
@@ -89,15 +94,18 @@ export class Sound {
   }
 
   /**
-   * Resolves when decoder and output are running; rejects if the decoder can't be loaded.
-   * @param {boolean} isPermitted the browser needs no click, so an output that does not start is an error, too
+   * Resolves when decoder and output are running; rejects if the decoder can't be loaded (a CompileError if it may not
+   * run), or with an OutputError if the output does not start although the browser allows sound.
+   * @param {boolean} isPermitted the browser needs no click, even if it does not say so yet
    */
   async ready(isPermitted) {
     this.#decoder ??= await newDecoder();
+    let allowedAt = null;
     while (this.#context.state !== 'closed' && this.#context.currentTime < STARTED_S) {
       // Before the first click this may take days.
       await new Promise((done) => setTimeout(done, this.isAllowed ? 20 : 250));
-      if (isPermitted && this.isDead) throw new Error('the sound output does not start');
+      if (isPermitted || this.isAllowed) allowedAt ??= performance.now();
+      if (allowedAt !== null && this.isDead && performance.now() - allowedAt > CLOCK_DEAD_AFTER_MS) throw new OutputError();
     }
   }
 

@@ -1,0 +1,23 @@
+// What a refused change says: the server's own reason, and the value that remains.
+// Always: pure; has words for every error, also from a proxy that answers instead of the server.
+
+import { known } from './model.js';
+import { title } from './names.js';
+
+/**
+ * @param {import('./api.js').ApiError} error
+ * @param {object} change the fields that were to be changed; none for another action
+ * @param {object} client as the server has it
+ */
+export function refusal(error, change, client, text) {
+  const reason = reasonOf(error, text);
+  const [field] = Object.keys(change);
+  const remains = field && text(`remains_${field}`, field === 'name' ? title(client) : client[field]);
+  return [reason, remains].filter(Boolean).join(' ');
+}
+
+function reasonOf({ message, status, code }, text) {
+  if (status === 0) return text('notReached');
+  if (!code) return text(status === 401 || status === 403 ? 'notAllowed' : 'notReachedByProxy', message);
+  return text(known(text, 'error', code), message);
+}

@@ -1,0 +1,47 @@
+// The senders whose packets the server refuses at the moment, each with the reason and what helps.
+// Always: below everything else, so that it moves no row; shows what comes from the network as text and in isolation.
+
+import { setHidden, setText } from './dom.js';
+import { ago, known } from './model.js';
+
+export class Refused {
+  #text;
+  #section;
+  #list;
+
+  constructor(section, list, text) {
+    this.#text = text;
+    this.#section = section;
+    this.#list = list;
+  }
+
+  /** @param {object[] | undefined} senders as /api/status lists them; servers before this field list none */
+  show(senders = []) {
+    setHidden(this.#section, senders.length === 0);
+    while (this.#list.children.length > senders.length) this.#list.lastChild.remove();
+    while (this.#list.children.length < senders.length) this.#list.append(newLine());
+    senders.forEach((sender, i) => {
+      const [address, facts, advice] = this.#list.children[i].children;
+      setText(address, sender.address);
+      setText(facts, this.#facts(sender));
+      setText(advice, advise(sender, this.#text));
+    });
+  }
+
+  #facts({ packets, since_ms_ago: since, last_ms_ago: last }) {
+    return [this.#text('refusedPackets', packets), this.#text('refusedSince', ago(since, this.#text)), this.#text('refusedLast', ago(last, this.#text))].join(' · ');
+  }
+}
+
+/** Returns what is wrong with a refused sender and what helps. */
+export function advise({ reason, payload_type: payloadType }, text) {
+  return text(known(text, 'refused', reason), payloadType, reason);
+}
+
+function newLine() {
+  const line = document.createElement('div');
+  line.className = 'refused';
+  line.dataset.testid = 'refused';
+  line.append(document.createElement('bdi'), document.createElement('small'), document.createElement('p'));
+  return line;
+}

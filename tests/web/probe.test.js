@@ -1,0 +1,44 @@
+// Why a WebSocket can't be opened, by what an HTTP request to the same address gets.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { probe } from '../../crates/raa-server/web/probe.js';
+
+const answer = (status, body = '') => new Response(body, { status });
+const refused = (message) => answer(404, JSON.stringify({ error: { code: 'not_found', message } }));
+
+async function cause(answers) {
+  const asked = [];
+  const word = await probe('wss://user:pw@raa.test/raa/ws?mix=main', async (url) => {
+    asked.push(String(url));
+    const next = answers.shift();
+    if (!next) throw new TypeError('Failed to fetch');
+    return next;
+  });
+  return { word, asked };
+}
+
+test('each answer has its cause', async () => {
+  const table = [
+    [[answer(426)], 'no-upgrade'],
+    [[refused('mix is "x"; the only mix is "main"')], 'no-such-mix'],
+    [[refused('there is no file /raa/ws')], 'not-raa'],
+    [[answer(404, '<h1>Not found</h1>')], 'not-raa'],
+    [[answer(200, '<h1>Welcome</h1>')], 'not-raa'],
+    [[answer(401)], 'access-denied'],
+    [[answer(403)], 'access-denied'],
+    [[answer(502)], 'unreachable'],
+    [[answer(503)], 'unreachable'],
+    [[answer(504)], 'unreachable'],
+    [[], 'unreachable'],
+    [[null, answer(200, '<svg/>')], 'no-upgrade'], // a page of another origin may read the page's files only
+    [[null, answer(404)], 'unreachable'],
+  ];
+  for (const [answers, expected] of table) assert.equal((await cause([...answers])).word, expected);
+});
+
+test('a password is never part of the request', async () => {
+  const { asked } = await cause([]);
+  assert.deepEqual(asked, ['https://raa.test/raa/ws?mix=main', 'https://raa.test/raa/icon.svg']);
+});
