@@ -6,7 +6,8 @@
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { condition, title } from '../../crates/raa-server/web/model.js';
+import { condition } from '../../crates/raa-server/web/model.js';
+import { title } from '../../crates/raa-server/web/names.js';
 import { texts } from '../../crates/raa-server/web/texts.js';
 import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
@@ -49,6 +50,11 @@ before(async () => {
   });
   browser = await world.chromium({ env: {} });
   mixer = await MixerPage.open(browser, server.pageUrl, { viewport: { width: 1280, height: 800 } });
+  // Those that have gone are folded into one line.
+  const fold = mixer.page.getByTestId('toggle-folded');
+  await eventually('the silent ones are folded', () => fold.isVisible(), 20_000);
+  await fold.click();
+  await mixer.page.mouse.move(5, 5);
   await eventually('all are listed', async () => (await mixer.page.getByTestId('row').count()) === CLIENTS, 20_000);
   await eventually('the silent ones are offline and their peak marks have fallen', () => mixer.page.evaluate((silent) => {
     const rows = [...document.querySelectorAll('[data-testid=row][data-status=offline]')];

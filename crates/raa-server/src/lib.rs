@@ -110,13 +110,14 @@ impl Running {
     fn start(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<Self> {
         let max_unconfigured = setup.config.max_unconfigured_clients.into();
         let (store, store_thread, known) = store::open(&setup.state_dir, max_unconfigured)?;
+        let (udp, _) = sockets.addresses()?;
         let config = engine_config(&setup.config, sockets.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
         let control = Control::new(engine.clone(), store);
         let listeners = Arc::<ListenerStats>::default();
         let mixes = [("main", MixId::MAIN)];
         let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
-        let figures = ServerFigures::new(listeners.clone());
+        let figures = ServerFigures::new(listeners.clone(), udp.port());
         let live = Live::new(engine.clone(), listeners, figures.clone(), stop.clone());
         let connections = TaskTracker::new();
         let router = http::router(App {

@@ -184,6 +184,7 @@ async fn the_status_counts_events() {
     };
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert!(status["uptime_s"].as_u64().unwrap() >= 5, "{status}");
+    assert_eq!(status["udp_port"], server.udp.port());
     let [mean, p99, max] =
         ["mean_ms", "p99_ms", "max_ms"].map(|figure| status["mix_cycle"][figure].as_f64().unwrap());
     assert!(0.0 < mean && mean <= max && p99 <= max, "{status}");

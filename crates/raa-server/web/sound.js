@@ -25,7 +25,12 @@ const CONCEAL = new Uint8Array([31 << 3]);
 
 let decoderModule = null;
 
+/** An empty WebAssembly module. */
+const NOTHING = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+
 async function newDecoder() {
+  // The decoder itself would wait for ever on a page that may not run WebAssembly.
+  await WebAssembly.compile(NOTHING);
   decoderModule ??= import(DECODER).then(() => globalThis['opus-decoder'].OpusDecoder);
   try {
     const OpusDecoder = await decoderModule;

@@ -6,8 +6,12 @@
 import http from 'node:http';
 import net from 'node:net';
 
-/** Resolves to { port, outside, close }; `outside` lists the requested paths outside the prefix. */
-export async function startProxy(targetPort, prefix) {
+/**
+ * Resolves to { port, outside, close }; `outside` lists the requested paths outside the prefix. Without `upgrades` it hands
+ * WebSocket handshakes on as plain requests, as a proxy that was not set up for them; `refuse` may return a status with which
+ * it answers a request itself; `headers` replace those of the server's answers.
+ */
+export async function startProxy(targetPort, prefix, { upgrades = true, refuse = () => null, headers = {} } = {}) {
   const outside = [];
   const sockets = new Set();
   const inner = (url) => (url.startsWith(prefix) ? `/${url.slice(prefix.length)}` : null);
@@ -18,14 +22,24 @@ export async function startProxy(targetPort, prefix) {
       response.writeHead(404).end();
       return;
     }
-    const forward = http.request({ host: '127.0.0.1', port: targetPort, path, method: request.method, headers: request.headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
+    const status = refuse(request);
+    if (status) {
+      response.writeHead(status).end();
+      return;
+    }
+    const forward = http.request({ host: '127.0.0.1', port: targetPort, path, method: request.method, headers: plain(request.headers) }, (answer) => {
+      response.writeHead(answer.statusCode, { ...answer.headers, ...headers });
       answer.pipe(response);
     });
     forward.on('error', () => response.writeHead(502).end());
     request.pipe(forward);
   });
-  proxy.on('upgrade', (request, client, head) => {
+  if (upgrades) proxy.on('upgrade', (request, client, head) => {
+    const status = refuse(request);
+    if (status) {
+      client.end(`HTTP/1.1 ${status} Refused\r\n\r\n`);
+      return;
+    }
     const path = inner(request.url);
     if (path === null) {
       outside.push(request.url);
@@ -54,4 +68,9 @@ export async function startProxy(targetPort, prefix) {
       proxy.close(resolve);
     }),
   };
+}
+
+/** Leaves out the headers that belong to one connection (RFC 9110 section 7.6.1). */
+function plain({ connection, upgrade, ...headers }) {
+  return headers;
 }

@@ -193,6 +193,9 @@ pub(crate) struct StatusBody {
     pub(crate) version: &'static str,
     /// Seconds since the server started.
     pub(crate) uptime_s: u64,
+    /// UDP port that senders send to.
+    #[schema(example = 4010)]
+    pub(crate) udp_port: u16,
     /// Connections that listen to the mix.
     pub(crate) listeners: usize,
     /// Known clients, including offline ones.

@@ -32,14 +32,16 @@ pub(crate) struct HealthBody {
 pub(crate) struct ServerFigures {
     started: Instant,
     listeners: Arc<ListenerStats>,
+    udp_port: u16,
 }
 
 impl ServerFigures {
-    /// Counts the uptime from now on.
-    pub(crate) fn new(listeners: Arc<ListenerStats>) -> Self {
+    /// Counts the uptime from now on; `udp_port` is the port that senders send to.
+    pub(crate) fn new(listeners: Arc<ListenerStats>, udp_port: u16) -> Self {
         Self {
             started: Instant::now(),
             listeners,
+            udp_port,
         }
     }
 
@@ -49,6 +51,7 @@ impl ServerFigures {
         StatusBody {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.started.elapsed().as_secs(),
+            udp_port: self.udp_port,
             listeners: self.listeners.listeners(),
             clients: snapshot.clients.len(),
             mix_cycle: snapshot.mix_cycle.into(),
