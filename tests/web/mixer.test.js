@@ -157,7 +157,8 @@ test('trouble at the sender is shown in words', () => {
   const say = (change) => notice(client('a', change), en);
   assert.equal(say({ withheld: null, capture_trouble: null }), '');
   assert.equal(say({}), '', 'an older server');
-  assert.equal(say({ withheld: 'not_opus' }), 'Not Opus, so not in the mix: check the sender’s codec');
+  assert.equal(say({ withheld: 'not_opus' }), 'Not Opus: check the sender’s codec');
+  assert.deepEqual(condition(client('a', { withheld: 'not_opus', quality: 'good', last_sound_ms_ago: 0 }), en), { text: 'not in the mix', quality: 'bad' });
   const capture = ['muted', 'turned_down', 'no_device', 'reopening', 'word_of_a_newer_server'].map((capture_trouble) => say({ capture_trouble }));
   assert.equal(new Set(capture).size, 5);
   assert.ok(capture.every((words) => words.length > 10), capture.join());

@@ -39,6 +39,7 @@ export class Mixer {
   #arranger = new Arranger();
   #arranged = null; // the newest arrangement
   #placed = null; // the arrangement that the page shows
+  #foldedNow = []; // the clients that the folded line stands for
   #hand = new Hand();
   #aim = new Aim();
   #give = oncePerFrame((state) => this.#update(state));
@@ -53,7 +54,7 @@ export class Mixer {
     this.#memory = memory;
     this.#notes = notes;
     for (const group of GROUPS) this.#groups[group] = makeGroup(text(`group_${group}`), { group }, this.#main);
-    this.#folded = new Folded(this.#groups.offline.section, text, notes, () => this.#place());
+    this.#folded = new Folded(this.#groups.offline.section, text, notes, () => this.#placeFolded());
     this.#added = makeGroup(text('group_new'), { section: 'new' }, this.#main);
     const refused = makeGroup(text('group_refused'), { section: 'refused' }, this.#main);
     this.#refused = new Refused(refused.section, refused.list, text);
@@ -130,8 +131,8 @@ export class Mixer {
 
   /** Shows the rows of clients that came while no row may move, below all others. */
   #addRows() {
-    const folded = new Set(this.#arranged.folded);
-    const added = this.#clients.filter((client) => !folded.has(client) && !this.#rows.get(client.id).wasPlaced
+    const folded = new Set(this.#arranged.folded.map(({ id }) => id));
+    const added = this.#clients.filter((client) => !folded.has(client.id) && !this.#rows.get(client.id).wasPlaced
       && matches(client, this.#search.value));
     for (const { id } of added) {
       const row = this.#rows.get(id);
@@ -177,10 +178,11 @@ export class Mixer {
     const groups = this.#arranged;
     setHidden(byId('empty'), !isUnused(this.#clients));
     setHidden(byId('nothing'), this.#clients.length === 0 || GROUPS.some((group) => groups[group].length > 0) || groups.folded.length > 0);
+    this.#foldedNow = groups.folded;
     this.#folded.show(groups.folded.map(({ id }) => id));
     this.#sortAgain.disabled = true;
     if (groups === this.#placed && this.#added.section.hidden) {
-      this.#placeFolded(groups);
+      this.#placeFolded();
       return;
     }
     const before = this.#lines;
@@ -195,7 +197,7 @@ export class Mixer {
       setText(count, String(number));
       fill(list, elements);
     }
-    this.#placeFolded(groups);
+    this.#placeFolded();
     for (const element of [...this.#added.list.children]) element.remove();
     setHidden(this.#added.section, true);
     this.#aim.arranged(performance.now(), before, this.#lines);
@@ -203,16 +205,15 @@ export class Mixer {
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   }
 
-  #placeFolded(groups) {
-    fill(this.#folded.list, this.#folded.isOpen ? this.#elementsOf(groups.folded) : []);
+  /** Opens or closes the list behind the folded line, which is below everything else in its group and moves only that. */
+  #placeFolded() {
+    fill(this.#folded.list, this.#folded.isOpen ? this.#elementsOf(this.#foldedNow) : []);
   }
 
   #elementsOf(clients) {
-    return clients.map(({ id }) => {
-      const row = this.#rows.get(id);
-      row.wasPlaced = true;
-      return row.element;
-    });
+    const rows = clients.map(({ id }) => this.#rows.get(id)).filter(Boolean);
+    for (const row of rows) row.wasPlaced = true;
+    return rows.map(({ element }) => element);
   }
 
   /** Everything that takes a line in the list now, from top to bottom. */

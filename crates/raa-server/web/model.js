@@ -78,6 +78,7 @@ export function ago(msAgo, text) {
  * @returns {{text: string, quality: 'good' | 'fair' | 'bad'}}
  */
 export function condition(client, text) {
+  if (client.withheld && client.status !== 'offline') return { text: text('notInMix'), quality: 'bad' };
   const quality = client.quality ?? 'good';
   if (quality !== 'good') return { text: `${text(quality)} · ${complaint(client, text)}`, quality };
   if (client.status === 'offline') return { text: lastPacket(client, text), quality };
