@@ -72,17 +72,17 @@ export class Mixer {
   #setUpTools() {
     this.#search.placeholder = this.#text('search');
     this.#search.setAttribute('aria-label', this.#text('search'));
-    this.#search.addEventListener('input', () => this.#place());
+    this.#search.addEventListener('input', () => this.#place({ isAsked: true }));
     this.#sort.setAttribute('aria-label', this.#text('sort'));
     for (const sort of SORTS) this.#sort.add(new Option(this.#text(`sort_${sort}`), sort));
     this.#sort.value = this.#memory.sort;
     this.#sort.addEventListener('change', () => {
       this.#memory.sort = this.#sort.value;
-      this.#place();
+      this.#place({ isAsked: true });
     });
     this.#sortAgain.title = this.#text('sortAgainHint');
     this.#sortAgain.disabled = true;
-    this.#sortAgain.addEventListener('click', () => this.#place());
+    this.#sortAgain.addEventListener('click', () => this.#place({ isAsked: true }));
     this.#showCommand();
     const doubt = commandDoubt(location);
     byId('doubt').hidden = doubt === null;
@@ -173,7 +173,8 @@ export class Mixer {
     this.#arranged = this.#arranger.next(this.#clients, { search: this.#search.value, sort: this.#sort.value, heardAt: this.#lastSounds.at });
   }
 
-  #place() {
+  /** Shows the newest arrangement; `isAsked`: a person asked for it and expects that rows move. */
+  #place({ isAsked = false } = {}) {
     this.#arrange();
     const groups = this.#arranged;
     setHidden(byId('empty'), !isUnused(this.#clients));
@@ -200,7 +201,7 @@ export class Mixer {
     this.#placeFolded();
     for (const element of [...this.#added.list.children]) element.remove();
     setHidden(this.#added.section, true);
-    this.#aim.arranged(performance.now(), before, this.#lines);
+    if (!isAsked) this.#aim.arranged(performance.now(), before, this.#lines);
     // A row that was moved has lost the keyboard's focus.
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   }

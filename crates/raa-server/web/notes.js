@@ -1,7 +1,9 @@
 // Messages at the bottom edge of the window: what is wrong, and what helps.
 //
 // Always: they lie over the page and move nothing in it, since a message that pushes the list down would put another
-// computer's button under the pointer; one key has one message; a screen reader reads each aloud.
+// computer's button under the pointer; one key has one message, and the same words are shown once; a screen reader reads each aloud.
+
+import { setHidden } from './dom.js';
 
 /** How long a message about something that a person just did stays. */
 const PASSING_MS = 12_000;
@@ -30,6 +32,7 @@ export class Notes {
     clearTimeout(note.timer);
     note.element.remove();
     this.#notes.delete(key);
+    this.#hideRepetitions();
   }
 
   #put(key, text, ms) {
@@ -43,5 +46,15 @@ export class Notes {
     if (ms) element.addEventListener('click', () => this.clear(key));
     this.#element.append(element);
     this.#notes.set(key, { element, timer: ms ? setTimeout(() => this.clear(key), ms) : 0 });
+    this.#hideRepetitions();
+  }
+
+  /** The list and the player may have the same trouble. */
+  #hideRepetitions() {
+    const shown = new Set();
+    for (const { element } of this.#notes.values()) {
+      setHidden(element, shown.has(element.textContent));
+      shown.add(element.textContent);
+    }
   }
 }

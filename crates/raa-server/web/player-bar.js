@@ -113,8 +113,12 @@ export class PlayerBar {
 
   /** Returns the trouble in two or three words, if there is one that lasts, else the state. */
   #words(state, reason) {
-    const short = ['offline', 'failed', 'reconnecting', 'connecting'].includes(state) && this.#text(`short_${reason}`);
+    const short = (state === 'failed' || this.#isTrying(state)) && this.#text(`short_${reason}`);
     return short && !(reason === 'unreachable' && state !== 'offline') ? short : this.#text(state);
+  }
+
+  #isTrying(state) {
+    return ['connecting', 'reconnecting', 'offline'].includes(state);
   }
 
   /** Says what the trouble is and what helps. That the server is away is said by the list below. */
@@ -126,7 +130,7 @@ export class PlayerBar {
 
   #detail(state) {
     if (state === 'playing') return soundWords({ delayMs: this.#player.delayMs, interrupted: this.#interrupted }, this.#text);
-    return this.#text(DETAILS[state]);
+    return this.#text(this.#isTrying(state) && this.#player.reason ? 'offlineDetail' : DETAILS[state]);
   }
 
   /** Shows the level that the person hears: after this player's volume. */
