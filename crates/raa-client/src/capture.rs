@@ -3,7 +3,8 @@
 //! Always: blocks are 48 kHz mono and about 20 ms long; a source without sound may deliver nothing;
 //! a source that fails is reopened until it works; a full inbox costs a block and never waits.
 
-#[cfg(any(windows, test))]
+mod audibility;
+mod downmix;
 mod encoding;
 mod file;
 mod mono;
@@ -19,6 +20,7 @@ mod tone;
 mod wasapi;
 #[cfg(any(windows, test))]
 mod watchdog;
+mod wav;
 
 use std::io;
 use std::sync::Weak;
@@ -27,6 +29,8 @@ use std::thread::JoinHandle;
 
 use crate::sender::Input;
 use crate::settings::Source;
+#[cfg(target_os = "linux")]
+use crate::status::SoundServerTrouble;
 use crate::status::{ConversionError, SharedStatus};
 
 #[cfg(windows)]
@@ -48,6 +52,10 @@ pub(crate) enum CaptureError {
     /// The file is missing or not a WAV file.
     #[error("cannot play {path}: {reason}")]
     File { path: String, reason: FileTrouble },
+    /// The environment names no sound server of this computer, and never will.
+    #[cfg(target_os = "linux")]
+    #[error("cannot capture: {0}")]
+    SoundServer(#[from] SoundServerTrouble),
     /// The source belongs to another operating system.
     #[error("this system cannot capture {0:?}")]
     OtherSystem(Source),
@@ -57,7 +65,9 @@ pub(crate) enum CaptureError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileTrouble {
     #[error("{0}")]
-    Wav(#[from] hound::Error),
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Wav(#[from] wav::WavError),
     #[error("it has no samples")]
     Empty,
     #[error("{0}")]
@@ -118,7 +128,7 @@ pub(crate) fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
         Source::Tone => Ok(Box::new(tone::Tone)),
         Source::File(path) => Ok(Box::new(file::WavFile::open(path)?)),
         #[cfg(target_os = "linux")]
-        Source::Pulse => Ok(Box::new(pulse::Pulse::default())),
+        Source::Pulse => Ok(Box::new(pulse::Pulse::open()?)),
         #[cfg(windows)]
         Source::Automatic | Source::Device(_) => Ok(wasapi::open(source)),
         other => Err(CaptureError::OtherSystem(other.clone())),

@@ -150,6 +150,8 @@ impl Sender {
     }
 
     fn transmit(&mut self, now: Instant) {
+        let trouble = self.status.capture_trouble();
+        self.packetizer.set_capture_trouble(now, trouble);
         let mut change = Change::None;
         while let Some(datagram) = self.packetizer.poll_transmit() {
             if self.link.send(now, datagram) == Change::Fresh {

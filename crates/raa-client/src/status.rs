@@ -3,12 +3,14 @@
 //! Always: no thread holds the lock for longer than a copy takes; changes of levels and counters,
 //! of which there are 50 a second, are not announced.
 
+mod reported;
 mod trouble;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use raa_core::packetizer::{PacketizerStats, Reception};
+use raa_core::rtcp;
 
 #[cfg(test)]
 pub(crate) use self::trouble::samples;
@@ -117,6 +119,11 @@ impl SharedStatus {
     /// Returns a copy of the current status.
     pub fn get(&self) -> Status {
         self.lock().clone()
+    }
+
+    /// Returns why the server may hear nothing of this computer; copies nothing.
+    pub(crate) fn capture_trouble(&self) -> Option<rtcp::CaptureTrouble> {
+        self.lock().capture_trouble()
     }
 
     /// Changes the status and announces it if it differs.

@@ -7,6 +7,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
+use raa_core::rtcp::CaptureTrouble;
 use support::pulse_server::PulseServer;
 use support::{Client, Received, Receiver};
 
@@ -21,6 +22,13 @@ fn start(folder: &Path, receiver: &Receiver) -> Client {
 fn payload_len(received: &Received) -> Option<usize> {
     match received {
         Received::Rtp { payload, .. } => Some(payload.len()),
+        _ => None,
+    }
+}
+
+fn capture_trouble(received: &Received) -> Option<Option<CaptureTrouble>> {
+    match received {
+        Received::Capture { trouble } => Some(*trouble),
         _ => None,
     }
 }
@@ -90,5 +98,91 @@ fn the_sound_server_may_come_and_go() {
             payload_len(received).filter(|len| *len == 1)
         });
         assert!(client.is_running());
+    }
+}
+
+#[test]
+fn a_sink_muted_or_turned_down_by_hand_is_reported() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let server = PulseServer::start(folder.path(), &["first", "second"]);
+    let (_client, log) =
+        Client::start_logging(folder.path(), &receiver.address(), &["--source", "pulse"]);
+    let playing = server.play("first", 440.0);
+    receiver.expect_tone(440.0, PEAK);
+    for (change, trouble) in [
+        ("1", Some(CaptureTrouble::Muted)),
+        ("0", None),
+        ("0.0316", Some(CaptureTrouble::TurnedDown)),
+        ("0.112", None),
+        // The lowest position of a volume control.
+        ("0%", Some(CaptureTrouble::Muted)),
+        ("100%", None),
+    ] {
+        if change.len() == 1 {
+            server.set_mute("first", change == "1");
+        } else {
+            server.set_volume("first", change);
+        }
+        receiver.expect_capture_trouble(trouble);
+    }
+    receiver.expect_tone(440.0, PEAK);
+    // Nothing plays: now the report is all that tells silence from deafness.
+    drop(playing);
+    server.set_mute("second", true);
+    server.set_default_sink("second");
+    receiver.expect_capture_trouble(Some(CaptureTrouble::Muted));
+    server.set_default_sink("first");
+    receiver.expect_capture_trouble(None);
+    log.wait_for("first is muted in the volume control", 2);
+    log.wait_for("second is muted in the volume control", 1);
+    log.wait_for("first is turned down to -30 dB", 1);
+    log.wait_for("first is no longer muted or turned down", 3);
+}
+
+#[test]
+fn a_mute_from_before_the_start_is_reported() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let server = PulseServer::start(folder.path(), &["first"]);
+    server.set_mute("first", true);
+    let _client = start(folder.path(), &receiver);
+    receiver.expect_capture_trouble(Some(CaptureTrouble::Muted));
+    let _playing = server.play("first", 440.0);
+    // The monitor lies behind the mute, so this sound is proof of nothing.
+    let later = receiver.receive_for(Duration::from_secs(9));
+    let troubles: Vec<_> = later.iter().filter_map(capture_trouble).collect();
+    assert!(!troubles.is_empty());
+    let is_muted = |trouble: &Option<_>| *trouble == Some(CaptureTrouble::Muted);
+    assert!(troubles.iter().all(is_muted), "{troubles:?}");
+    server.set_mute("first", false);
+    receiver.expect_capture_trouble(None);
+    receiver.expect_tone(440.0, PEAK);
+}
+
+#[test]
+fn a_missing_sound_server_is_reported() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let _client = start(folder.path(), &receiver);
+    receiver.expect_capture_trouble(Some(CaptureTrouble::NoDevice));
+    let server = PulseServer::start(folder.path(), &["first"]);
+    receiver.expect_capture_trouble(None);
+    drop(server);
+    receiver.expect_capture_trouble(Some(CaptureTrouble::NoDevice));
+}
+
+#[test]
+fn surround_sinks_are_as_loud_as_stereo() {
+    let (folder, mut receiver) = (tempfile::tempdir().unwrap(), Receiver::new());
+    let map = "front-left,front-right,rear-left,rear-right,front-center,lfe";
+    let sink = format!("first channels=6 channel_map={map}");
+    let server = PulseServer::start(folder.path(), &[&sink]);
+    let _client = start(folder.path(), &receiver);
+    for (frequency_hz, channels, gain) in [
+        (440.0, "front-left,front-right", 1.0),
+        (700.0, "front-left,front-center", 1.2071),
+        (1000.0, "rear-left,rear-right", 0.7071),
+        (1300.0, "front-left,lfe", 0.5),
+    ] {
+        let _playing = server.play_in("first", frequency_hz, channels);
+        receiver.expect_tone(frequency_hz, PEAK * gain);
     }
 }

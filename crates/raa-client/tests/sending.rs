@@ -301,6 +301,19 @@ fn refused(file: &str, options: &[&str], code: i32, expected: &[&str]) {
 }
 
 #[test]
+fn a_sound_server_elsewhere_is_refused_once() {
+    let folder = folder();
+    let mut command: Command = command(folder.path());
+    command.env("PULSE_SERVER", "tcp:192.0.2.7");
+    let (status, errors) = output(command.args(["--server", "a"]));
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(
+        errors.contains("PULSE_SERVER is \"tcp:192.0.2.7\""),
+        "{errors}"
+    );
+}
+
+#[test]
 fn mistakes_are_reported() {
     refused("", &[], 2, &["--server", "raa-client.toml"]);
     refused(
@@ -333,5 +346,17 @@ fn mistakes_are_reported() {
         &["--server", "a", "--source", "file", "/no.wav"],
         1,
         &["/no.wav", "No such file"],
+    );
+    let folder = folder();
+    let mp3 = folder.path().join("mp3.wav");
+    // A WAV file around MP3.
+    let header =
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x55\0\x02\0\x80\xbb\0\0\0\0\0\0\x04\0\x10\0data";
+    fs::write(&mp3, header).expect("there is room for a file");
+    refused(
+        "",
+        &["--server", "a", "--source", "file", mp3.to_str().unwrap()],
+        1,
+        &["mp3.wav", "0x0055", "PCM"],
     );
 }

@@ -46,6 +46,16 @@ export class SoundServer {
     this.#pactl('set-default-sink', 'main');
   }
 
+  /** Does what a person does at the volume control. */
+  setMute(muted) {
+    this.#pactl('set-sink-mute', 'main', muted ? '1' : '0');
+  }
+
+  /** Sets the volume, such as '0.01' (-40 dB) or '100%'. */
+  setVolume(volume) {
+    this.#pactl('set-sink-volume', 'main', volume);
+  }
+
   /** Plays samples repeatedly until stopped. */
   loop(samples) {
     const player = new Program('pacat', ['--playback', '--raw', '--format=float32le', `--rate=${RATE}`, '--channels=1', '--latency-msec=200'],

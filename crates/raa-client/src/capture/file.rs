@@ -1,234 +1,240 @@
-//! A WAV file of any rate and any number of channels, repeated in real time.
+//! A WAV file of any rate and any number of channels, repeated in real time; or a pipe with the sound
+//! of a WAV file, once for each program that writes into it.
 //!
 //! Always: a file is read in small pieces, so its length does not matter for memory; its end and its
-//! beginning join without a gap.
+//! beginning join without a gap; a file that cannot be played is refused when it is opened and not
+//! tried again before it has changed.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use hound::{SampleFormat, WavReader, WavSpec};
 use raa_core::SLOT_SAMPLES;
 use tracing::{info, warn};
 
 use super::mono::Mono;
 use super::pacer::Pacer;
+use super::wav::{Header, WavError};
 use super::{Capture, CaptureError, FileTrouble, PcmInbox, SenderEnded};
+use crate::status::{CaptureStatus, Trouble};
 
 /// The pause before a file that can no longer be read is reopened.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct WavFile {
     path: PathBuf,
-    player: Player,
+    /// `None` for a pipe, whose writer may come later.
+    player: Option<Player>,
 }
 
 impl WavFile {
     pub(super) fn open(path: &Path) -> Result<Self, CaptureError> {
-        let player = Player::open(path).map_err(|reason| CaptureError::File {
+        let refused = |reason| CaptureError::File {
             path: path.display().to_string(),
             reason,
-        })?;
+        };
+        let kind = path.metadata().map_err(|error| refused(error.into()))?;
+        let player = kind.is_file().then(|| Player::open(path)).transpose();
         Ok(Self {
             path: path.to_owned(),
-            player,
+            player: player.map_err(refused)?,
         })
     }
 }
 
 impl Capture for WavFile {
     fn run(&mut self, pcm: &PcmInbox) -> SenderEnded {
-        let WavSpec {
-            sample_rate,
-            channels,
-            ..
-        } = self.player.reader.spec();
-        info!(
-            "playing {}, {sample_rate} Hz, {channels} channels",
-            self.path.display()
-        );
         let mut pacer = Pacer::new();
         loop {
-            let block = self.player.next_block();
-            pacer.wait();
-            match block {
-                Ok(block) => {
-                    if let Err(ended) = pcm.push(block) {
-                        return ended;
+            let mut player = match self.player.take() {
+                Some(player) => player,
+                None => match self.reopen(pcm) {
+                    Ok(player) => player,
+                    Err(ended) => return ended,
+                },
+            };
+            info!("playing {}, {}", self.path.display(), player.format());
+            let reason = loop {
+                let block = player.next_block();
+                pacer.wait();
+                match block {
+                    Ok(Some(block)) => {
+                        if let Err(ended) = pcm.push(block) {
+                            return ended;
+                        }
                     }
+                    Ok(None) => break None,
+                    Err(reason) => break Some(reason),
                 }
-                Err(reason) => {
-                    warn!(
-                        "cannot play {}: {reason}; trying again",
-                        self.path.display()
-                    );
-                    self.reopen();
-                }
+            };
+            match reason {
+                None => info!("{} has ended; waiting for more", self.path.display()),
+                Some(reason) => self.report(pcm, Some(&reason)),
             }
         }
     }
 }
 
 impl WavFile {
-    fn reopen(&mut self) {
+    /// Opens the file again until it can be played. One that was refused is left alone until it has
+    /// changed.
+    fn reopen(&self, pcm: &PcmInbox) -> Result<Player, SenderEnded> {
+        let mut refused = None;
         loop {
+            let version = Version::of(&self.path);
+            if refused.is_none() || refused != Some(version) {
+                match Player::open(&self.path) {
+                    Ok(player) => {
+                        self.report(pcm, None);
+                        return Ok(player);
+                    }
+                    Err(reason) => {
+                        self.report(pcm, Some(&reason));
+                        refused = reason.is_permanent().then_some(version);
+                    }
+                }
+            }
             std::thread::sleep(REOPEN_AFTER);
-            if let Ok(player) = Player::open(&self.path) {
-                self.player = player;
-                info!("playing {} again", self.path.display());
-                return;
+            if pcm.is_closed() {
+                return Err(SenderEnded);
             }
         }
+    }
+
+    /// Reports why the file cannot be played, once for each reason.
+    fn report(&self, pcm: &PcmInbox, reason: Option<&FileTrouble>) {
+        let trouble = reason.map(|reason| Trouble::File {
+            path: self.path.display().to_string(),
+            reason: reason.to_string(),
+        });
+        if pcm.status().get().capture.trouble == trouble {
+            return;
+        }
+        if let Some(trouble) = &trouble {
+            warn!("{trouble}; trying again when it changes");
+        }
+        pcm.status().update(|status| {
+            status.capture = CaptureStatus {
+                trouble,
+                ..CaptureStatus::default()
+            }
+        });
+    }
+}
+
+/// What changes when a file is replaced or written; nothing if there is no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Version {
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Version {
+    fn of(path: &Path) -> Self {
+        path.metadata().map_or_else(
+            |_| Self::default(),
+            |metadata| Self {
+                len: metadata.len(),
+                modified: metadata.modified().ok(),
+            },
+        )
     }
 }
 
 /// An open file and its conversion to 48 kHz mono.
 struct Player {
-    reader: WavReader<BufReader<File>>,
+    reader: BufReader<File>,
+    header: Header,
+    /// Where the sound begins; `None` for a pipe, which cannot be repeated.
+    start: Option<u64>,
+    /// Bytes of sound that follow, if their number is known.
+    left: Option<u64>,
+    /// Whole frames that were read but not converted yet.
+    bytes: Vec<u8>,
+    samples: Vec<f32>,
     mono: Mono,
 }
 
 impl Player {
     fn open(path: &Path) -> Result<Self, FileTrouble> {
-        let reader = WavReader::open(path)?;
-        if reader.duration() == 0 {
+        let mut reader = BufReader::new(File::open(path)?);
+        let header = Header::read(&mut reader)?;
+        let mono = Mono::new(header.rate, header.layout.clone())?;
+        let start = reader.stream_position().ok();
+        let mut player = Self {
+            left: header.len,
+            reader,
+            header,
+            start,
+            bytes: Vec::new(),
+            samples: Vec::new(),
+            mono,
+        };
+        // A file without sound would begin again for ever.
+        if player.start.is_some() && !player.read()? {
             return Err(FileTrouble::Empty);
         }
-        let spec = reader.spec();
-        let mono = Mono::new(spec.sample_rate, spec.channels)?;
-        Ok(Self { reader, mono })
+        Ok(player)
     }
 
-    fn next_block(&mut self) -> Result<Vec<f32>, FileTrouble> {
+    fn format(&self) -> String {
+        let (rate, channels) = (self.header.rate, self.header.layout.channels());
+        let encoding = self.header.encoding.name();
+        format!("{rate} Hz, {channels} channels, {encoding}")
+    }
+
+    /// Returns the next slot; `None` at the end of a pipe.
+    fn next_block(&mut self) -> Result<Option<Vec<f32>>, FileTrouble> {
         loop {
             if let Some(block) = self.mono.next_block() {
-                return Ok(block);
+                return Ok(Some(block));
             }
-            let mut interleaved = self.read(SLOT_SAMPLES)?;
-            if interleaved.is_empty() {
-                self.reader.seek(0).map_err(hound::Error::from)?;
-                interleaved = self.read(SLOT_SAMPLES)?;
+            if self.bytes.is_empty() && !self.read()? {
+                let Some(start) = self.start else {
+                    return Ok(None);
+                };
+                self.reader.seek(io::SeekFrom::Start(start))?;
+                self.left = self.header.len;
+                if !self.read()? {
+                    return Err(FileTrouble::Empty);
+                }
             }
-            if interleaved.is_empty() {
-                return Err(FileTrouble::Empty);
+            self.samples.clear();
+            self.header.encoding.decode(&self.bytes, &mut self.samples);
+            // Floating point may be anything, and nothing watches over a file.
+            for sample in self.samples.iter_mut().filter(|x| !x.is_finite()) {
+                *sample = 0.0;
             }
-            self.mono.push(&interleaved)?;
+            self.bytes.clear();
+            self.mono.push(&self.samples)?;
         }
     }
 
-    /// Returns up to `frames` frames; fewer at the end of the file.
-    fn read(&mut self, frames: usize) -> Result<Vec<f32>, FileTrouble> {
-        let WavSpec {
-            channels,
-            bits_per_sample,
-            sample_format,
-            ..
-        } = self.reader.spec();
-        let samples = frames * usize::from(channels);
-        let full_scale = (1u64 << (bits_per_sample - 1)) as f32;
-        let interleaved: Result<Vec<f32>, _> = match sample_format {
-            SampleFormat::Float => self.reader.samples::<f32>().take(samples).collect(),
-            SampleFormat::Int => self
-                .reader
-                .samples::<i32>()
-                .take(samples)
-                .map(|sample| sample.map(|sample| sample as f32 / full_scale))
-                .collect(),
-        };
-        Ok(interleaved?)
+    /// Reads up to 20 ms of a file at 48 kHz; fewer at its end. Returns whether there was any.
+    fn read(&mut self) -> Result<bool, FileTrouble> {
+        let frame = self.header.encoding.bytes() * self.header.layout.channels();
+        let wanted = (SLOT_SAMPLES * frame) as u64;
+        let limit = self.left.map_or(wanted, |left| left.min(wanted));
+        self.bytes.clear();
+        let read = (&mut self.reader)
+            .take(limit)
+            .read_to_end(&mut self.bytes)?;
+        if let Some(left) = &mut self.left {
+            *left -= read as u64;
+        }
+        // Half a frame at the end of a file that was cut off.
+        self.bytes.truncate(read / frame * frame);
+        Ok(!self.bytes.is_empty())
+    }
+}
+
+impl FileTrouble {
+    /// Returns whether only another content of the file can help.
+    fn is_permanent(&self) -> bool {
+        !matches!(self, Self::Io(_) | Self::Wav(WavError::Io(_)))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Writes one second of a 1 kHz tone at -6 dBFS to every channel.
-    fn write_tone(path: &Path, spec: WavSpec) {
-        let mut writer = hound::WavWriter::create(path, spec).unwrap();
-        for i in 0..spec.sample_rate {
-            let t = f64::from(i) / f64::from(spec.sample_rate);
-            let x = 0.5 * (t * 1000.0 * std::f64::consts::TAU).sin();
-            for _ in 0..spec.channels {
-                match spec.sample_format {
-                    SampleFormat::Float => writer.write_sample(x as f32).unwrap(),
-                    SampleFormat::Int => {
-                        let full_scale = f64::from(1u32 << (spec.bits_per_sample - 1));
-                        writer.write_sample((x * full_scale) as i32).unwrap();
-                    }
-                }
-            }
-        }
-        writer.finalize().unwrap();
-    }
-
-    #[test]
-    fn every_format_loops_at_its_pitch_and_level() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tone.wav");
-        for (sample_rate, channels, bits_per_sample, sample_format) in [
-            (48_000, 1, 16, SampleFormat::Int),
-            (44_100, 2, 16, SampleFormat::Int),
-            (8_000, 1, 8, SampleFormat::Int),
-            (96_000, 6, 24, SampleFormat::Int),
-            (32_000, 2, 32, SampleFormat::Float),
-        ] {
-            let spec = WavSpec {
-                channels,
-                sample_rate,
-                bits_per_sample,
-                sample_format,
-            };
-            write_tone(&path, spec);
-            let mut player = Player::open(&path).unwrap();
-            // Three seconds, so the file repeats twice.
-            let pcm: Vec<f32> = (0..150)
-                .flat_map(|_| player.next_block().unwrap())
-                .collect();
-            let pcm = &pcm[4800..];
-            let rms = (pcm.iter().map(|x| x * x).sum::<f32>() / pcm.len() as f32).sqrt();
-            assert!((rms - 0.3536).abs() < 0.01, "{spec:?}: {rms}");
-            let rises = pcm
-                .windows(2)
-                .filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0)
-                .count();
-            assert!(
-                (2898..=2902).contains(&rises),
-                "{spec:?}: {rises} periods in 2.9 s"
-            );
-        }
-    }
-
-    #[test]
-    fn files_without_sound_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let check = |name: &str, content: Option<&[u8]>, words: &str| {
-            let path = folder.path().join(name);
-            if let Some(content) = content {
-                std::fs::write(&path, content).unwrap();
-            }
-            let error = WavFile::open(&path).map(|_| ()).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains(words), "{error}");
-        };
-        let missing = if cfg!(windows) {
-            "os error 2"
-        } else {
-            "No such file"
-        };
-        check("missing.wav", None, missing);
-        check("text.wav", Some(b"This is not a WAV file at all."), "RIFF");
-        let path = folder.path().join("empty.wav");
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: 48_000,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
-        };
-        hound::WavWriter::create(&path, spec)
-            .unwrap()
-            .finalize()
-            .unwrap();
-        check("empty.wav", None, "no samples");
-    }
-}
+mod tests;

@@ -1,8 +1,6 @@
 //! Converts interleaved samples of any rate and any number of channels to 48 kHz mono.
 //!
-//! Channels are averaged, not summed: a sum of n channels can be n times as loud as full scale and
-//! would clip. An average never exceeds the loudest channel, and sound that all channels share keeps
-//! its level.
+//! The gains of the channels are those of their [`Layout`].
 //!
 //! Always: the output does not depend on how the input was cut, and has no seams; from the start to
 //! a `flush` it lasts exactly as long as the input, to the sample, even after hours. NaN and
@@ -14,6 +12,7 @@ use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters};
 
+use super::downmix::Layout;
 use crate::status::ConversionError;
 
 /// Sample rates that can be converted, in Hz: more than any sound card has.
@@ -23,7 +22,7 @@ const CHUNK: usize = 480;
 
 /// A converter to 48 kHz mono.
 pub(super) struct Mono {
-    channels: usize,
+    layout: Layout,
     /// `None` when the input is at 48 kHz already.
     resampling: Option<Resampling>,
     /// Converted samples that have not been taken yet.
@@ -31,16 +30,16 @@ pub(super) struct Mono {
 }
 
 impl Mono {
-    pub(super) fn new(rate: u32, channels: u16) -> Result<Self, ConversionError> {
+    pub(super) fn new(rate: u32, layout: Layout) -> Result<Self, ConversionError> {
         if !RATES.contains(&rate) {
             return Err(ConversionError::Rate(rate));
         }
-        if channels == 0 {
-            return Err(ConversionError::Channels(channels));
+        if layout.channels() == 0 {
+            return Err(ConversionError::Channels(0));
         }
         let needs_resampling = rate != SAMPLE_RATE;
         Ok(Self {
-            channels: channels.into(),
+            layout,
             resampling: needs_resampling
                 .then(|| Resampling::new(rate))
                 .transpose()?,
@@ -50,10 +49,8 @@ impl Mono {
 
     /// Takes whole frames, with full scale at ±1.
     pub(super) fn push(&mut self, interleaved: &[f32]) -> Result<(), ConversionError> {
-        let channels = self.channels;
-        let mono = interleaved
-            .chunks_exact(channels)
-            .map(|frame| frame.iter().sum::<f32>() / channels as f32);
+        let frames = interleaved.chunks_exact(self.layout.channels());
+        let mono = frames.map(|frame| self.layout.mix(frame));
         match &mut self.resampling {
             None => {
                 self.ready.extend(mono);

@@ -5,17 +5,20 @@
 //!
 //! Always: follows the default sink; never gives up while there is no sound server or no sink; never
 //! captures anything except a monitor, so no microphone is captured by accident; while nothing plays,
-//! the sink may sleep, and nothing is delivered.
+//! the sink may sleep, and nothing is delivered; a mute and a low volume of the sink, behind which
+//! PulseAudio's monitor lies, are reported.
 
+mod channels;
 mod connection;
 mod server_path;
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
 use self::connection::{Connection, Message};
+use super::audibility::{Audibility, Inaudible};
 use super::{Capture, PcmInbox, SenderEnded};
 use crate::status::{CaptureMethod, CaptureStatus, SharedStatus, SoundServerTrouble, Trouble};
 
@@ -26,6 +29,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Pulse {
     /// Why nothing is captured now, as it was last reported.
     trouble: Option<SoundServerTrouble>,
+    /// Whether the sink is muted or turned down, as it was last reported.
+    inaudible: Option<Inaudible>,
 }
 
 /// Why a session ended.
@@ -67,24 +72,61 @@ impl Capture for Pulse {
 }
 
 impl Pulse {
+    /// Checks the environment, which a running client cannot change; whether there is a sound server
+    /// does not matter yet.
+    pub(super) fn open() -> Result<Self, SoundServerTrouble> {
+        server_path::socket()?;
+        Ok(Self::default())
+    }
+
     /// Captures the default sink's monitor until something ends the session.
     fn session(&mut self, pcm: &PcmInbox) -> Result<Infallible, End> {
         let mut connection = Connection::open()?;
-        let sink = connection.default_sink()?;
-        connection.record_default_monitor()?;
-        self.report_capture(pcm.status(), &sink);
+        let name = connection.default_sink()?;
+        let sink = connection.sink(&name)?;
+        connection.record_default_monitor(sink.channels)?;
+        self.report_capture(pcm.status(), &name);
+        let mut audibility = Audibility::new(Instant::now());
+        audibility.set_volume(Instant::now(), sink.volume);
+        self.report_audibility(pcm.status(), &name, &audibility);
         loop {
             match connection.read()? {
-                Message::Pcm(block) => pcm.push(block)?,
-                Message::ServerChanged => connection.request_default_sink()?,
-                Message::DefaultSink(name) if name != sink => return Err(End::DefaultSinkChanged),
-                Message::DefaultSink(_) | Message::Other => {}
+                Message::Pcm(interleaved) => {
+                    let frames = interleaved.chunks_exact(sink.layout.channels());
+                    let block: Vec<_> = frames.map(|frame| sink.layout.mix(frame)).collect();
+                    audibility.note_block(Instant::now(), &block);
+                    pcm.push(block)?;
+                }
+                Message::Changed => connection.request_state(&name)?,
+                Message::DefaultSink(now) if now != name => return Err(End::DefaultSinkChanged),
+                Message::Volume(volume) => audibility.set_volume(Instant::now(), volume),
+                Message::DefaultSink(_) | Message::Other => continue,
             }
+            self.report_audibility(pcm.status(), &name, &audibility);
         }
+    }
+
+    /// Reports whether somebody muted the sink or turned it down, once for each change.
+    fn report_audibility(&mut self, status: &SharedStatus, sink: &str, audibility: &Audibility) {
+        let inaudible = audibility.trouble();
+        if inaudible == self.inaudible {
+            return;
+        }
+        let trouble = inaudible.map(|inaudible| inaudible.trouble(sink));
+        let kind = |inaudible: &Option<Inaudible>| inaudible.as_ref().map(std::mem::discriminant);
+        match &trouble {
+            None => info!("{sink} is no longer muted or turned down"),
+            // Not for every step of a slider.
+            Some(_) if kind(&self.inaudible) == kind(&inaudible) => {}
+            Some(trouble) => warn!("{trouble}; this is what the server hears, too"),
+        }
+        status.update(|status| status.capture.trouble = trouble);
+        self.inaudible = inaudible;
     }
 
     fn report_capture(&mut self, status: &SharedStatus, sink: &str) {
         self.trouble = None;
+        self.inaudible = None;
         info!("capturing the monitor of {sink}");
         status.update(|status| {
             status.capture = CaptureStatus {

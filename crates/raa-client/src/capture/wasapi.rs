@@ -16,6 +16,9 @@
 //!
 //! A program's own volume in the mixer applies to the loopback methods: it is part of the mix.
 //!
+//! While nothing is heard of a muted or turned down device, this is reported, because only the driver
+//! knows whether the capture lies behind it.
+//!
 //! Always: never gives up; a failed capture is retried within 2 s; a better method is tried again
 //! from time to time, in silence only; process loopback that never answers blocks nothing.
 
@@ -39,6 +42,7 @@ use self::report::Report;
 use self::session::{End, Session};
 use self::stream::Stream;
 use self::thread::{Com, ProAudio};
+use super::audibility::Audibility;
 use super::retry::Backoff;
 use super::watchdog::Watchdog;
 use super::{Capture, PcmInbox, SenderEnded};
@@ -162,6 +166,7 @@ impl<'a> Capturing<'a> {
             devices,
             pcm: self.pcm,
             watchdog: &mut self.watchdog,
+            audibility: Audibility::new(opened),
             report: &mut self.report,
             process_loopback: self.device.is_none().then_some(&mut self.process_loopback),
         };

@@ -45,6 +45,28 @@ pub enum Trouble {
     /// The sound server of a Linux computer has nothing to capture.
     #[error("{0}")]
     SoundServer(SoundServerTrouble),
+    /// The file can no longer be played.
+    #[error("cannot play {path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Somebody muted the device in the volume control, so its sound does not reach the capture.
+    #[error("{device} is muted in the volume control of this computer")]
+    Muted {
+        /// The device's display name.
+        device: String,
+    },
+    /// Somebody turned the device down in the volume control, and the capture hears it that quiet.
+    #[error("{device} is turned down to {db} dB in the volume control of this computer")]
+    TurnedDown {
+        /// The device's display name.
+        device: String,
+        /// The volume in dB, at most -20.
+        db: i32,
+    },
     /// The server's name has no address.
     #[error("cannot resolve {server}: {reason}")]
     Resolve {

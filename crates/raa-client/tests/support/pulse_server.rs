@@ -49,8 +49,10 @@ impl PulseServer {
         ));
         for sink in sinks {
             command.arg("-L");
+            // "name channels channel-map"; stereo without them.
+            let (name, channels) = sink.split_once(' ').unwrap_or((sink, "channels=2"));
             command.arg(format!(
-                "module-null-sink sink_name={sink} rate=44100 channels=2"
+                "module-null-sink sink_name={name} rate=44100 {channels}"
             ));
         }
         let child = own_settings(&mut command, folder)
@@ -67,6 +69,11 @@ impl PulseServer {
 
     /// Plays a sine with a peak of a quarter of full scale until the value is dropped.
     pub fn play(&self, sink: &str, frequency_hz: f64) -> Playing {
+        self.play_in(sink, frequency_hz, "front-left,front-right")
+    }
+
+    /// Like [`PulseServer::play`], in these two channels of the sink only.
+    pub fn play_in(&self, sink: &str, frequency_hz: f64, channels: &str) -> Playing {
         let mut command = Command::new("pacat");
         command.args([
             "--raw",
@@ -74,7 +81,8 @@ impl PulseServer {
             "--rate=48000",
             "--channels=2",
         ]);
-        command.args(["--latency-msec=50", "-d", sink]);
+        command.args(["--latency-msec=50", "--no-remix", "-d", sink]);
+        command.arg(format!("--channel-map={channels}"));
         let mut child = own_settings(&mut command, &self.folder)
             .stdin(Stdio::piped())
             .spawn()
@@ -95,6 +103,16 @@ impl PulseServer {
 
     pub fn set_default_sink(&self, sink: &str) {
         assert!(self.pactl(&["set-default-sink", sink]));
+    }
+
+    pub fn set_mute(&self, sink: &str, muted: bool) {
+        let muted = if muted { "1" } else { "0" };
+        assert!(self.pactl(&["set-sink-mute", sink, muted]));
+    }
+
+    /// Sets the volume, such as "0.1" (-20 dB) or "50%".
+    pub fn set_volume(&self, sink: &str, volume: &str) {
+        assert!(self.pactl(&["set-sink-volume", sink, volume]));
     }
 
     fn pactl(&self, arguments: &[&str]) -> bool {

@@ -31,6 +31,10 @@ pub enum Received {
     Goodbye {
         ssrc: u32,
     },
+    /// What the client says about its capture.
+    Capture {
+        trouble: Option<rtcp::CaptureTrouble>,
+    },
     /// The receiver's own time, echoed by the client.
     Echo {
         ssrc: u32,
@@ -110,6 +114,16 @@ impl Receiver {
         panic!("{what} does not arrive within {PATIENCE:?}");
     }
 
+    /// Waits for a report that says this about the capture.
+    #[track_caller]
+    pub fn expect_capture_trouble(&mut self, expected: Option<rtcp::CaptureTrouble>) {
+        let is_expected = |received: &Received| match received {
+            Received::Capture { trouble } if *trouble == expected => Some(()),
+            _ => None,
+        };
+        self.expect(&format!("{expected:?}"), is_expected);
+    }
+
     /// Waits for half a second of a sine with this frequency and peak.
     #[track_caller]
     pub fn expect_tone(&mut self, frequency_hz: f64, peak: f32) {
@@ -169,6 +183,7 @@ fn parse_rtcp(datagram: &[u8]) -> Vec<Received> {
         rtcp::Item::ReferenceTimeEcho { ssrc, last, .. } => {
             received.push(Received::Echo { ssrc, last });
         }
+        rtcp::Item::Capture { trouble, .. } => received.push(Received::Capture { trouble }),
         rtcp::Item::Goodbye { ssrc } => received.push(Received::Goodbye { ssrc }),
         _ => {}
     })

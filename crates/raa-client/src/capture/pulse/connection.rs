@@ -13,19 +13,22 @@ use std::time::Duration;
 
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{
-    self, AuthParams, AuthReply, ChannelMap, Command, CommandReply, CreateRecordStreamReply, Prop,
-    Props, ProtocolError, PulseError, RecordStreamParams, SampleFormat, SampleSpec, ServerInfo,
-    SetClientNameReply, SubscriptionEventFacility, SubscriptionMask, TagStructReader,
+    self, AuthParams, AuthReply, ChannelMap, Command, CommandReply, CreateRecordStreamReply,
+    GetSinkInfo, Prop, Props, ProtocolError, PulseError, RecordStreamParams, SampleFormat,
+    SampleSpec, ServerInfo, SetClientNameReply, SinkFlags, SinkInfo, SubscriptionEventFacility,
+    SubscriptionMask, TagStructReader, Volume,
 };
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES};
 
+use super::channels::Sink;
 use super::server_path;
+use crate::capture::audibility::DeviceVolume;
 use crate::status::SoundServerTrouble;
 
 const SAMPLE_BYTES: u32 = size_of::<f32>() as u32;
-/// The server sends a block as soon as it has 20 ms.
+/// The server sends a block as soon as it has 20 ms; per channel.
 const BLOCK_BYTES: u32 = SLOT_SAMPLES as u32 * SAMPLE_BYTES;
-/// The server keeps 200 ms for a client that is suspended; older sound is of no use.
+/// The server keeps 200 ms for a client that is suspended; older sound is of no use. Per channel.
 const MAX_BEHIND_BYTES: u32 = 10 * BLOCK_BYTES;
 /// How long the server may take for a reply while a stream is set up.
 const REPLY_WITHIN: Duration = Duration::from_secs(5);
@@ -59,12 +62,14 @@ impl From<io::Error> for SoundServerTrouble {
 
 /// A message of the server.
 pub(super) enum Message {
-    /// 48 kHz mono.
+    /// 48 kHz, in the channels of the sink.
     Pcm(Vec<f32>),
-    /// Something about the server has changed, possibly its default sink.
-    ServerChanged,
-    /// The reply to [`Connection::request_default_sink`].
+    /// Something about the server or a sink has changed, possibly the default sink or its volume.
+    Changed,
+    /// A reply to [`Connection::request_state`].
     DefaultSink(String),
+    /// The other reply to it.
+    Volume(DeviceVolume),
     /// Any other message.
     Other,
 }
@@ -75,13 +80,15 @@ pub(super) struct Connection {
     next_sequence: u32,
     /// The sequence number of an open request for the default sink.
     requested: Option<u32>,
-    /// The server changed while a reply was awaited.
+    /// The sequence number of an open request for the volume.
+    requested_volume: Option<u32>,
+    /// Something changed while a reply was awaited.
     changed: bool,
     message: Vec<u8>,
 }
 
 impl Connection {
-    /// Connects, authenticates and subscribes to changes of the server.
+    /// Connects, authenticates and subscribes to changes of the server and its sinks.
     pub(super) fn open() -> Result<Self, SoundServerTrouble> {
         let path = server_path::socket()?;
         let socket =
@@ -95,11 +102,14 @@ impl Connection {
             version: protocol::MAX_VERSION,
             next_sequence: 0,
             requested: None,
+            requested_volume: None,
             changed: false,
             message: Vec::new(),
         };
         connection.introduce()?;
-        connection.exchange(&Command::Subscribe(SubscriptionMask::SERVER))?;
+        connection.exchange(&Command::Subscribe(
+            SubscriptionMask::SERVER | SubscriptionMask::SINK,
+        ))?;
         Ok(connection)
     }
 
@@ -109,25 +119,41 @@ impl Connection {
         sink_name(info).ok_or(SoundServerTrouble::NoSink)
     }
 
-    /// Starts capturing; [`Connection::read`] returns the blocks from now on.
-    pub(super) fn record_default_monitor(&mut self) -> Result<(), SoundServerTrouble> {
+    /// Returns the volume and the channels of a sink; those of ordinary stereo if the server does not
+    /// describe it in a way that can be understood.
+    pub(super) fn sink(&mut self, name: &str) -> Result<Sink, SoundServerTrouble> {
+        self.exchange(&sink_request(name))?;
+        let mut body = Cursor::new(&self.message[..]);
+        Ok(read_reply::<SinkInfo>(&mut body, self.version).map_or_else(
+            |_| Sink::default(),
+            |(_, info)| Sink::of(&info, volume(&info)),
+        ))
+    }
+
+    /// Starts capturing in these channels; [`Connection::read`] returns the blocks from now on.
+    pub(super) fn record_default_monitor(
+        &mut self,
+        channels: ChannelMap,
+    ) -> Result<(), SoundServerTrouble> {
         let _: CreateRecordStreamReply =
-            self.request(&Command::CreateRecordStream(record_parameters()))?;
+            self.request(&Command::CreateRecordStream(record_parameters(channels)))?;
         // While nothing plays, nothing arrives, however long that may be.
         self.socket.get_ref().set_read_timeout(None)?;
         Ok(())
     }
 
-    /// Requests the default sink's name; [`Connection::read`] returns the reply.
-    pub(super) fn request_default_sink(&mut self) -> Result<(), SoundServerTrouble> {
+    /// Requests the default sink's name and the volume of `sink`; [`Connection::read`] returns the
+    /// replies.
+    pub(super) fn request_state(&mut self, sink: &str) -> Result<(), SoundServerTrouble> {
         self.requested = Some(self.write(&Command::GetServerInfo)?);
+        self.requested_volume = Some(self.write(&sink_request(sink))?);
         Ok(())
     }
 
     /// Waits for the next message.
     pub(super) fn read(&mut self) -> Result<Message, SoundServerTrouble> {
         if std::mem::take(&mut self.changed) {
-            return Ok(Message::ServerChanged);
+            return Ok(Message::Changed);
         }
         if self.read_message()? != CONTROL {
             let samples = self.message.as_chunks::<4>().0;
@@ -144,8 +170,13 @@ impl Connection {
                     .map(Message::DefaultSink)
                     .ok_or(SoundServerTrouble::NoSink)
             }
+            Ok((sequence, Command::Reply)) if self.requested_volume == Some(sequence) => {
+                self.requested_volume = None;
+                let info = TagStructReader::new(&mut body, self.version).read();
+                Ok(info.map_or(Message::Other, |info| Message::Volume(volume(&info))))
+            }
             Ok((_, Command::RecordStreamKilled(_))) => Err(SoundServerTrouble::StreamEnded),
-            Ok((_, command)) if is_server_change(&command) => Ok(Message::ServerChanged),
+            Ok((_, command)) if is_change(&command) => Ok(Message::Changed),
             // A newer server may send messages that this program does not know.
             Ok(_) | Err(_) => Ok(Message::Other),
         }
@@ -185,7 +216,7 @@ impl Connection {
                 Ok((replied, Command::Error(error))) if replied == sequence => {
                     return Err(ProtocolError::ServerError(error).into());
                 }
-                Ok((_, command)) => self.changed |= is_server_change(&command),
+                Ok((_, command)) => self.changed |= is_change(&command),
                 Err(_) => {}
             }
         }
@@ -221,11 +252,38 @@ fn read_reply<R: CommandReply>(
     Ok((sequence, TagStructReader::new(body, version).read()?))
 }
 
-fn is_server_change(command: &Command) -> bool {
+fn is_change(command: &Command) -> bool {
+    use SubscriptionEventFacility::{Server, Sink};
     let Command::SubscribeEvent(event) = command else {
         return false;
     };
-    event.event_facility == SubscriptionEventFacility::Server
+    [Server, Sink].contains(&event.event_facility)
+}
+
+fn sink_request(name: &str) -> Command {
+    Command::GetSinkInfo(GetSinkInfo {
+        index: None,
+        // A name with a zero inside cannot come from the server.
+        name: CString::new(name).ok(),
+    })
+}
+
+/// Returns the volume as far as it applies to the monitor.
+///
+/// A mute always does. A volume in hardware comes behind the monitor, except at its lowest position,
+/// where the server adds a mute of its own.
+fn volume(info: &SinkInfo) -> DeviceVolume {
+    let channels = info.cvolume.channels().iter();
+    let linear = channels.map(Volume::to_linear).fold(0.0, f32::max);
+    let in_hardware = info.flags.contains(SinkFlags::HW_VOLUME_CTRL) && linear > 0.0;
+    DeviceVolume {
+        muted: info.muted,
+        db: if in_hardware {
+            0.0
+        } else {
+            20.0 * linear.log10()
+        },
+    }
 }
 
 fn sink_name(info: ServerInfo) -> Option<String> {
@@ -233,18 +291,19 @@ fn sink_name(info: ServerInfo) -> Option<String> {
         .map(|name| name.to_string_lossy().into_owned())
 }
 
-fn record_parameters() -> RecordStreamParams {
+fn record_parameters(channel_map: ChannelMap) -> RecordStreamParams {
+    let channels = channel_map.num_channels();
     RecordStreamParams {
         sample_spec: SampleSpec {
             format: SampleFormat::Float32Le,
-            channels: 1,
+            channels,
             sample_rate: SAMPLE_RATE,
         },
-        channel_map: ChannelMap::mono(),
+        channel_map,
         source_name: Some(DEFAULT_MONITOR.to_owned()),
         buffer_attr: BufferAttr {
-            max_length: MAX_BEHIND_BYTES,
-            fragment_size: BLOCK_BYTES,
+            max_length: MAX_BEHIND_BYTES * u32::from(channels),
+            fragment_size: BLOCK_BYTES * u32::from(channels),
             ..BufferAttr::default()
         },
         flags: StreamFlags {

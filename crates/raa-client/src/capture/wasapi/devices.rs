@@ -2,8 +2,11 @@
 
 use ::wasapi::{DeviceEnumerator, Direction, WasapiError};
 use windows::Win32::Foundation::E_INVALIDARG;
+use windows::Win32::Media::Audio::Endpoints::IAudioEndpointVolume;
+use windows::Win32::System::Com::CLSCTX_ALL;
 
 use super::super::Device;
+use super::super::audibility::DeviceVolume;
 use super::thread::Com;
 use crate::status::CaptureTrouble;
 
@@ -49,6 +52,27 @@ impl Devices {
     /// Returns the device of programs that have not chosen one themselves.
     pub(super) fn default_playback(&self) -> Result<::wasapi::Device, CaptureTrouble> {
         Ok(self.0.get_default_device(&Direction::Render)?)
+    }
+
+    /// Returns the setting of a device's volume control.
+    #[allow(unsafe_code)]
+    pub(super) fn volume(&self, id: &str) -> Result<DeviceVolume, CaptureTrouble> {
+        let device = self.by_id(id)?;
+        // SAFETY: the device and the interface belong to this thread's apartment, and neither leaves
+        // this function.
+        let (muted, scalar, db) = unsafe {
+            let device = device.as_immdevice();
+            let control: IAudioEndpointVolume = device.Activate(CLSCTX_ALL, None)?;
+            (
+                control.GetMute()?,
+                control.GetMasterVolumeLevelScalar()?,
+                control.GetMasterVolumeLevel()?,
+            )
+        };
+        Ok(DeviceVolume {
+            muted: muted.as_bool(),
+            db: if scalar > 0.0 { db } else { f32::NEG_INFINITY },
+        })
     }
 
     /// Returns the linear peak on the meter of a playback device, the default one without an `id`.

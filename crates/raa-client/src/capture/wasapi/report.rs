@@ -4,6 +4,7 @@
 
 use tracing::{info, warn};
 
+use super::super::audibility::Inaudible;
 use super::stream::Stream;
 use crate::status::{
     CaptureMethod, CaptureNote, CaptureStatus, CaptureTrouble, SharedStatus, Trouble,
@@ -35,6 +36,17 @@ impl<'a> Report<'a> {
             format: stream.format().into(),
             ..CaptureStatus::default()
         });
+    }
+
+    /// Reports whether somebody muted the device in use or turned it down.
+    pub(super) fn audible(&mut self, inaudible: Option<Inaudible>) {
+        let trouble = inaudible.map(|inaudible| inaudible.trouble(&self.last.device));
+        if trouble != self.last.trouble {
+            self.set(CaptureStatus {
+                trouble,
+                ..self.last.clone()
+            });
+        }
     }
 
     pub(super) fn failing(&mut self, trouble: Trouble) {
@@ -77,6 +89,16 @@ impl<'a> Report<'a> {
             info!("{note}");
         }
         match (&status.method, &status.trouble) {
+            (Some(_), Some(trouble)) => {
+                // Not for every step of a slider.
+                let kind = |trouble: &Trouble| std::mem::discriminant(trouble);
+                if last.trouble.as_ref().map(kind) != Some(kind(trouble)) {
+                    warn!("{trouble}; this may be what the server hears, too");
+                }
+            }
+            (Some(_), None) if last.method.is_some() && last.trouble.is_some() => {
+                info!("{} is no longer muted or turned down", status.device);
+            }
             (_, Some(trouble)) if status.trouble != last.trouble => {
                 warn!("nothing is captured: {trouble}; retrying");
             }

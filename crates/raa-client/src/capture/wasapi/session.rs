@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use super::super::audibility::{Audibility, DeviceVolume};
 use super::super::watchdog::Watchdog;
 use super::super::{PcmInbox, SenderEnded};
 use super::devices::Devices;
@@ -32,6 +33,7 @@ pub(super) struct Session<'a, 'b> {
     pub(super) devices: &'a Devices,
     pub(super) pcm: &'a PcmInbox,
     pub(super) watchdog: &'a mut Watchdog,
+    pub(super) audibility: Audibility,
     pub(super) report: &'a mut Report<'b>,
     /// The better method to change to, unless a device was chosen.
     pub(super) process_loopback: Option<&'a mut ProcessLoopback>,
@@ -157,6 +159,7 @@ impl Session<'_, '_> {
             last_packet: opened,
             missed_events: 0,
         };
+        self.check_volume(opened);
         loop {
             let limit = self.limit(&times);
             let woken = self.stream.wait(limit);
@@ -216,6 +219,8 @@ impl Session<'_, '_> {
 
     fn deliver(&mut self, now: Instant, block: Vec<f32>) -> Result<(), Break> {
         let judged = self.watchdog.check_block(now, &block);
+        self.audibility.note_block(now, &block);
+        self.report.audible(self.audibility.trouble());
         if !judged.is_err_and(CaptureFault::is_in_block) {
             self.pcm.push(block)?;
         }
@@ -228,6 +233,7 @@ impl Session<'_, '_> {
         }
         self.stream.check()?;
         self.follow_default_device()?;
+        self.check_volume(now);
         let peak = self.device_peak(now);
         self.watchdog.tick(now, peak)?;
         if self.watchdog.is_refresh_due(now) {
@@ -266,9 +272,22 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Returns the linear peak on the playback device's meter, if it matters and can be read.
+    /// Reports whether somebody muted the device or turned it down, which Windows does not announce
+    /// to a capture. Process loopback has no device and lies before all of them.
+    fn check_volume(&mut self, now: Instant) {
+        let device = self.stream.device_id();
+        // A device without a volume control cannot be turned down.
+        let volume = device.and_then(|id| self.devices.volume(id).ok());
+        self.audibility
+            .set_volume(now, volume.unwrap_or(DeviceVolume::FULL));
+        self.report.audible(self.audibility.trouble());
+    }
+
+    /// Returns the linear peak on the playback device's meter, if it matters and can be read. The
+    /// meter lies before a mute that silences the capture; opening it again would not help.
     fn device_peak(&self, now: Instant) -> Option<f32> {
-        let wanted = self.watchdog.wants_device_peak(now);
+        let is_audible = self.audibility.trouble().is_none();
+        let wanted = is_audible && self.watchdog.wants_device_peak(now);
         let peak = || self.devices.peak(self.stream.device_id()).ok();
         wanted.then(peak).flatten()
     }

@@ -10,6 +10,7 @@ use ::wasapi::{
 };
 use raa_core::SAMPLE_RATE;
 
+use super::super::downmix::Layout;
 use super::super::encoding::Encoding;
 use super::super::mono::Mono;
 use crate::status::{CaptureMethod, CaptureTrouble, ConversionError};
@@ -80,7 +81,7 @@ impl Stream {
         };
         let encoding = encoding(format)?;
         let (rate, channels) = (format.get_samplespersec(), format.get_nchannels());
-        let mono = Mono::new(rate, channels)?;
+        let mono = Mono::new(rate, layout(format))?;
         client.initialize_client(format, &Direction::Capture, &mode)?;
         let event = client.set_get_eventhandle()?;
         let capture = client.get_audiocaptureclient()?;
@@ -185,6 +186,14 @@ impl Drop for Running {
     fn drop(&mut self) {
         // A client that has failed cannot be stopped, and need not be.
         let _ = self.0.stop_stream();
+    }
+}
+
+/// Returns the roles of the channels; a format without a mask has the usual ones.
+fn layout(format: &WaveFormat) -> Layout {
+    match format.get_dwchannelmask() {
+        0 => Layout::of_count(format.get_nchannels()),
+        mask => Layout::of_mask(format.get_nchannels(), mask),
     }
 }
 

@@ -46,6 +46,13 @@ fn trouble(trouble: &Trouble) -> String {
             format!("{}: {}", self::method(*method), capture(reason))
         }
         Trouble::SoundServer(reason) => sound_server(reason),
+        Trouble::File { path, reason } => format!("{path} を再生できません: {reason}"),
+        Trouble::Muted { device } => {
+            format!("{device} がこのコンピューターの音量設定でミュートされています")
+        }
+        Trouble::TurnedDown { device, db } => {
+            format!("{device} の音量がこのコンピューターの音量設定で {db} dB まで下げられています")
+        }
         Trouble::Resolve { server, reason } => {
             format!("{server} の名前を解決できません: {reason}")
         }
