@@ -53,3 +53,13 @@ test('a click on mute silences the tone', async (t) => {
   t.diagnostic(`silent ${silentAfter} ms after the click`);
   below(silentAfter, 500, 'milliseconds until silence');
 });
+
+test('a mouse moves the fader', async () => {
+  const fader = await page.$(inRow('volume'));
+  const { x, y, width, height } = await fader.boundingBox();
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x + width / 4, y + height / 2, { steps: 4 });
+  await page.mouse.up();
+  await server.client(ID, ({ volume }) => volume > 40 && volume < 60);
+});

@@ -8,14 +8,14 @@ import { clientCommand, commandDoubt } from './address.js';
 import { followEvents } from './api.js';
 import { byId, fill, oncePerFrame, setHidden, setText } from './dom.js';
 import { Folded } from './folded.js';
+import { watchAim, watchHand } from './hands.js';
 import { isUnused } from './model.js';
 import { Arranger, GROUPS, LastSounds, SORTS, matches } from './order.js';
 import { Aim, Hand, isHeld } from './places.js';
+import { Presence } from './presence.js';
 import { Refused } from './refused.js';
 import { Row } from './row.js';
 
-/** How long the server may be away before the page reports it. */
-const AWAY_AFTER_MS = 1500;
 /** With more computers sounding than this, their meters jump instead of gliding, which costs less. */
 const MANY_SOUNDING = 20;
 /** Making more rows at once would delay a frame visibly. */
@@ -220,77 +220,6 @@ export class Mixer {
   /** Everything that takes a line in the list now, from top to bottom. */
   get #lines() {
     return [...this.#main.querySelectorAll('.group:not([hidden]) > h2, .row, .folded:not([hidden])')];
-  }
-}
-
-/** Notes what a person's hand does on the page. */
-function watchHand(main, hand) {
-  const note = (event) => hand.note(performance.now(), {
-    isInList: main.contains(event.target),
-    isMouse: event.pointerType === 'mouse' || event.type === 'keydown',
-  });
-  for (const event of ['pointermove', 'pointerdown', 'pointerup', 'pointercancel', 'keydown', 'wheel']) {
-    addEventListener(event, note, { passive: true, capture: true });
-  }
-  // A mouse that leaves the window may come back.
-  document.documentElement.addEventListener('pointerleave', (event) => hand.note(performance.now(), { isInList: false, isMouse: event.pointerType === 'mouse' }));
-}
-
-/** Stops presses that were meant for another row. */
-function watchAim(main, aim, onStray) {
-  const lineOf = (event) => event.target.closest?.('.row, .folded, .group > h2') ?? null;
-  let isStray = false;
-  let place = '';
-  main.addEventListener('pointermove', (event) => {
-    // Browsers also report a move when something else has come under a pointer that rests.
-    const newPlace = `${event.screenX},${event.screenY}`;
-    if (event.pointerType === 'mouse' && newPlace !== place) aim.pointer(lineOf(event));
-    place = newPlace;
-  }, { capture: true, passive: true });
-  const stop = (event) => {
-    if (event.type === 'pointerdown') {
-      isStray = aim.isStray(performance.now(), lineOf(event), { isMouse: event.pointerType === 'mouse' });
-      if (isStray) onStray();
-    }
-    // A click by the keyboard has no place.
-    if (!isStray || (event.type === 'click' && event.detail === 0)) return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  for (const event of ['pointerdown', 'mousedown', 'click', 'dblclick']) main.addEventListener(event, stop, { capture: true });
-}
-
-/** Knows whether the server is there; a short absence does not count. */
-class Presence {
-  #report;
-  #isAway = false;
-  #reason;
-  #timer = 0;
-
-  /** @param {(isThere: boolean, reason?: string) => void} report */
-  constructor(report) {
-    this.#report = report;
-  }
-
-  note(isUp, reason) {
-    if (isUp) {
-      clearTimeout(this.#timer);
-      this.#timer = 0;
-      this.#reason = undefined;
-      if (this.#isAway) this.#report(true);
-      this.#isAway = false;
-      return;
-    }
-    this.#reason = reason ?? this.#reason;
-    if (this.#isAway) {
-      this.#report(false, this.#reason);
-      return;
-    }
-    // Failed attempts belong to the same outage.
-    this.#timer ||= setTimeout(() => {
-      this.#isAway = true;
-      this.#report(false, this.#reason);
-    }, AWAY_AFTER_MS);
   }
 }
 

@@ -1,0 +1,39 @@
+// Whether the server is there.
+// Always: reports an absence only when it lasts, and then each news about its cause; reports the return at once.
+
+/** How long the server may be away before that is reported. */
+const AWAY_AFTER_MS = 1500;
+
+/** Knows whether the server is there; a short absence does not count. */
+export class Presence {
+  #report;
+  #isAway = false;
+  #reason;
+  #timer = 0;
+
+  /** @param {(isThere: boolean, reason?: string) => void} report */
+  constructor(report) {
+    this.#report = report;
+  }
+
+  note(isUp, reason) {
+    if (isUp) {
+      clearTimeout(this.#timer);
+      this.#timer = 0;
+      this.#reason = undefined;
+      if (this.#isAway) this.#report(true);
+      this.#isAway = false;
+      return;
+    }
+    this.#reason = reason ?? this.#reason;
+    if (this.#isAway) {
+      this.#report(false, this.#reason);
+      return;
+    }
+    // Failed attempts belong to the same outage.
+    this.#timer ||= setTimeout(() => {
+      this.#isAway = true;
+      this.#report(false, this.#reason);
+    }, AWAY_AFTER_MS);
+  }
+}
