@@ -101,7 +101,7 @@ export class Mixer {
     for (const client of this.#clients) this.#rows.get(client.id).update(client);
     this.#lastSounds.note(this.#clients, now);
     const counts = [this.#text('computers', state.clients.length), this.#text('listening', state.status.listeners)];
-    setText(byId('summary'), [location.host, ...counts].join(' · '));
+    setText(byId('summary'), [...counts, location.host].join(' · '));
     this.#showCommand(state.status.udp_port);
     this.#refused.show(state.status.refused_senders);
     this.#arrange();
