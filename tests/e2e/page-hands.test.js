@@ -72,12 +72,12 @@ test('a click after a rest mutes the computer under it', async () => {
 
 test('a state changes the look of a held row, not its place', async () => {
   const mixer = await open();
-  const silent = await world.sender(server, { ssrc: 0xa06, packets: loud, repeat: true }); // a second sender is a conflict
-  silent.stop();
+  await mixer.showDetails(IDS[0]);
   const { x, y } = middle(await mixer.row(IDS[1]).getByTestId('mute').boundingBox());
   await mixer.page.mouse.move(x, y, { steps: 3 });
   const places = await Promise.all(IDS.map((id) => placeOf(mixer, id)));
-  const intruder = await world.sender(server, { ssrc: 0xa01, packets: loud, repeat: true });
+  // A second sender is a conflict, which the row and its details show.
+  const intruder = await world.sender(server, { ssrc: 0xa01, packets: loud, repeat: true, sequence: 20_000 });
   await server.client(IDS[0], ({ conflict }) => conflict !== null);
   await eventually('the conflict is shown', () => mixer.row(IDS[0]).getByTestId('notice').isVisible());
   await server.patch(IDS[4], { name: 'Aaa' });

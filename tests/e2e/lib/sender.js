@@ -8,9 +8,9 @@ import { buildRtp, buildSdes } from './rtp.js';
 
 export class Sender {
   /** packets: Opus frames of 20 ms, sent once, or repeatedly with `repeat`; one packet in `lossEvery` is left out. */
-  constructor(port, { ssrc, packets, name, repeat = false, lossEvery = Infinity }) {
+  constructor(port, { ssrc, packets, name, repeat = false, lossEvery = Infinity, sequence = 65_500 }) {
     Object.assign(this, { port, ssrc, packets, name, repeat, lossEvery });
-    this.sequence = 65_500; // wraps within the first second
+    this.sequence = sequence; // by default it wraps within the first second
     this.timestamp = 0xffff_0000;
     this.sent = 0;
   }
