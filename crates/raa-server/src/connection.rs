@@ -3,13 +3,14 @@
 //! Always: a connection counts towards the limit until the last part of the server drops it, even
 //! after it has left HTTP for a WebSocket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::OwnedSemaphorePermit;
 
 /// An accepted TCP connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// An IPv4 address as such, although the socket sees it as part of an IPv6 address.
     pub(crate) peer: SocketAddr,
     _permit: OwnedSemaphorePermit,
 }
@@ -18,7 +19,11 @@ impl Connection {
     /// Keeps `permit` until the connection is dropped.
     pub(crate) fn new(peer: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
         Self {
-            peer,
+            peer: match peer.ip().to_canonical() {
+                ip @ IpAddr::V4(_) => SocketAddr::new(ip, peer.port()),
+                // A link-local address needs its scope.
+                IpAddr::V6(_) => peer,
+            },
             _permit: permit,
         }
     }

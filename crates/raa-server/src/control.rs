@@ -4,15 +4,17 @@
 //! change that the disk refused is not applied either. Always: store and engine agree between two
 //! commands; a command that has begun is finished even if the client that sent it has gone.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use raa_core::client::{ClientView, Status};
 use raa_core::hub::{Command, CommandError};
 use raa_core::settings::{ClientSettings, Name, SoundingFrom, Volume};
 use tokio::sync::Mutex;
-use tracing::{error, info};
+use tracing::error;
 
+use crate::change_log::ChangeLog;
 use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
 use crate::store::{LastSeen, Store, StoreError};
@@ -72,6 +74,7 @@ pub(crate) struct Control(Arc<Inner>);
 struct Inner {
     engine: EngineHandle,
     store: Store,
+    changes: ChangeLog,
     /// Held from reading the old state until the new one is applied.
     turn: Mutex<()>,
 }
@@ -82,11 +85,18 @@ impl Control {
         Self(Arc::new(Inner {
             engine,
             store,
+            changes: ChangeLog::default(),
             turn: Mutex::new(()),
         }))
     }
 
-    /// Changes a client's settings and returns a snapshot that shows the change.
+    /// Returns the log of changes.
+    pub(crate) fn changes(&self) -> &ChangeLog {
+        &self.0.changes
+    }
+
+    /// Changes a client's settings for the host at `peer` and returns a snapshot that shows the
+    /// change.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -94,18 +104,19 @@ impl Control {
         &self,
         id: ClientId,
         change: Change,
+        peer: SocketAddr,
     ) -> Result<Arc<Snapshot>, ControlError> {
         let inner = self.0.clone();
-        finish(async move { inner.change(id, change).await }).await
+        finish(async move { inner.change(id, change, peer).await }).await
     }
 
     /// Deletes an offline client.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub(crate) async fn forget(&self, id: ClientId) -> Result<(), ControlError> {
+    pub(crate) async fn forget(&self, id: ClientId, peer: SocketAddr) -> Result<(), ControlError> {
         let inner = self.0.clone();
-        finish(async move { inner.forget(id).await }).await
+        finish(async move { inner.forget(id, peer).await }).await
     }
 
     /// Deletes those of these clients that are offline, all of them at once.
@@ -115,9 +126,10 @@ impl Control {
     pub(crate) async fn forget_offline(
         &self,
         ids: Vec<ClientId>,
+        peer: SocketAddr,
     ) -> Result<Forgotten, ControlError> {
         let inner = self.0.clone();
-        finish(async move { inner.forget_offline(ids).await }).await
+        finish(async move { inner.forget_offline(ids, peer).await }).await
     }
 
     /// Stores when clients were last seen, for those seen within the last `window`, and deletes the
@@ -140,23 +152,29 @@ impl Control {
 }
 
 impl Inner {
-    async fn change(&self, id: ClientId, change: Change) -> Result<Arc<Snapshot>, ControlError> {
+    async fn change(
+        &self,
+        id: ClientId,
+        change: Change,
+        peer: SocketAddr,
+    ) -> Result<Arc<Snapshot>, ControlError> {
         let _turn = self.turn.lock().await;
-        let old = self.client(id)?.settings;
-        let new = change.applied_to(&old);
-        if new != old {
+        let old = self.client(id)?;
+        let new = change.applied_to(&old.settings);
+        if new != old.settings {
             self.require_engine()?;
             self.store.save_settings(id.0, new.clone()).await?;
             self.command(Command::Configure {
                 ssrc: id.0,
-                settings: new,
+                settings: new.clone(),
             })
             .await?;
+            self.changes.note_change(Instant::now(), peer, &old, &new);
         }
         Ok(self.engine.snapshot())
     }
 
-    async fn forget(&self, id: ClientId) -> Result<(), ControlError> {
+    async fn forget(&self, id: ClientId, peer: SocketAddr) -> Result<(), ControlError> {
         let _turn = self.turn.lock().await;
         let client = self.client(id)?;
         if client.status != Status::Offline {
@@ -169,10 +187,16 @@ impl Inner {
             // The client has just come back, so it keeps its settings.
             self.store.save_settings(id.0, client.settings).await?;
         }
-        forgotten
+        forgotten?;
+        self.changes.note_deletion(Instant::now(), peer, &[id]);
+        Ok(())
     }
 
-    async fn forget_offline(&self, ids: Vec<ClientId>) -> Result<Forgotten, ControlError> {
+    async fn forget_offline(
+        &self,
+        ids: Vec<ClientId>,
+        peer: SocketAddr,
+    ) -> Result<Forgotten, ControlError> {
         let _turn = self.turn.lock().await;
         let before = self.engine.snapshot();
         let (offline, mut done) = bulk::offline_of(&before, ids);
@@ -205,11 +229,8 @@ impl Inner {
             .into_iter()
             .map(|client| ClientId(client.ssrc))
             .collect();
-        info!(
-            forgotten = done.forgotten.len(),
-            kept = done.kept.len(),
-            "clients were deleted"
-        );
+        let now = Instant::now();
+        self.changes.note_deletion(now, peer, &done.forgotten);
         Ok(done)
     }
 

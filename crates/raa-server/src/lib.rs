@@ -7,6 +7,7 @@
 //! is on the disk.
 
 mod api;
+mod change_log;
 pub mod config;
 mod connection;
 mod control;

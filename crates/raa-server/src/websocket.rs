@@ -18,6 +18,10 @@ use tungstenite::handshake::derive_accept_key;
 const GOING_AWAY: u16 = 1001;
 /// Try again later (IANA WebSocket close code registry).
 const TRY_AGAIN_LATER: u16 = 1013;
+/// There is no mix of that name; a code of RAA's own (RFC 6455 section 7.4.2), after HTTP's 404.
+pub(crate) const NO_SUCH_MIX: u16 = 4404;
+/// Longest reason in a close frame, in bytes (RFC 6455 section 5.5).
+const MAX_REASON: usize = 123;
 /// The longest message that a client may send, in bytes; pings, pongs and close frames fit.
 pub(crate) const MAX_INCOMING: usize = 4096;
 /// A client that reads nothing for this long is disconnected.
@@ -121,10 +125,15 @@ pub(crate) fn close_frame(end: End) -> Option<(u16, &'static str)> {
 }
 
 /// Closes the connection; a client that has not gone gets a close frame.
-pub(crate) async fn close(mut socket: WebSocket, end: End) {
-    let Some((code, reason)) = close_frame(end) else {
-        return;
-    };
+pub(crate) async fn close(socket: WebSocket, end: End) {
+    if let Some((code, reason)) = close_frame(end) {
+        refuse(socket, code, reason.into()).await;
+    }
+}
+
+/// Closes the connection with a code and a reason, which is cut to the length that is allowed.
+pub(crate) async fn refuse(mut socket: WebSocket, code: u16, mut reason: String) {
+    reason.truncate(reason.floor_char_boundary(MAX_REASON));
     let frame = CloseFrame {
         code,
         reason: reason.into(),

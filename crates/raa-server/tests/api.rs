@@ -135,7 +135,10 @@ async fn errors_are_json_with_code_and_sentence() {
         .check_error(405, "method_not_allowed", "GET");
     get(to, "/ws?mix=other")
         .await
-        .check_error(404, "not_found", "\"other\"");
+        .check_error(404, "not_found", "no mix is called \"other\"");
+    get(to, "/ws")
+        .await
+        .check_error(426, "websocket_required", "WebSocket");
     get(to, "/ws?mix=main")
         .await
         .check_error(426, "websocket_required", "WebSocket");

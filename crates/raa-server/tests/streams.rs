@@ -291,3 +291,32 @@ async fn other_protocols_on_the_audio_port_are_counted() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn listeners_without_a_mix_get_the_main_one() {
+    let server = Server::start().await;
+    let mut socket = connect(server.http, "/ws").await;
+    assert_eq!(next_json(&mut socket).await["mix"], "main");
+    next_frame(&mut socket).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn unknown_mixes_are_refused_by_a_close_code() {
+    let server = Server::start().await;
+    let long = "%E9%9F%B3".repeat(60);
+    for (mix, name) in [
+        ("other", "other"),
+        ("", ""),
+        ("main&mix=main", ""),
+        (&long, "音"),
+    ] {
+        let mut socket = connect(server.http, &format!("/ws?mix={mix}")).await;
+        let frame = close_frame(&mut socket).await.expect("a close frame");
+        assert_eq!(u16::from(frame.code), 4404);
+        let expected = format!("no mix is called \"{name}");
+        assert!(frame.reason.starts_with(&expected), "{}", frame.reason);
+    }
+    assert_eq!(status(server.http).await["listeners"], 0);
+    server.stop().await;
+}

@@ -1,15 +1,18 @@
 //! `POST /api/clients/forget`: deletes many clients at once.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
+use crate::connection::Connection;
 use crate::control::{Control, Kept};
 use crate::id::ClientId;
 
@@ -68,12 +71,13 @@ pub(crate) struct KeptBody {
 )]
 pub(crate) async fn forget(
     State(control): State<Control>,
+    Extension(connection): Extension<Arc<Connection>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ForgottenBody>, ApiError> {
     body::require_json(&headers)?;
     let ids = parse(&body::read(body, MAX_BODY).await?)?;
-    let done = control.forget_offline(ids).await?;
+    let done = control.forget_offline(ids, connection.peer).await?;
     let kept = done.kept.into_iter().map(|(id, why)| KeptBody {
         id,
         reason: match why {

@@ -22,14 +22,16 @@ use crate::outputs::ws::fanout::Fanout;
 use crate::outputs::ws::{self, Hello};
 use crate::websocket;
 
+/// The mix of a listener that names none.
+const DEFAULT_MIX: &str = "main";
+
 /// The choice of a mix.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MixQuery {
-    /// Name of the mix; the only one is `main`.
+    /// Name of the mix: `main`, which is also the default, is the only one.
     #[param(example = "main")]
-    #[serde(default)]
-    mix: String,
+    mix: Option<String>,
 }
 
 /// Listen to a mix (WebSocket).
@@ -43,11 +45,15 @@ pub(crate) struct MixQuery {
 /// times within 30 s, or reads nothing for 10 s, is disconnected with code 1013 and a reason; when
 /// the server stops, the code is 1001. Messages from the listener are ignored and may have up to
 /// 4096 bytes.
+///
+/// For a mix that does not exist, the connection opens and is closed at once with code 4404 and a
+/// reason that begins with `no mix is called`, because a browser hides the HTTP status of a refused
+/// handshake from the page.
 #[utoipa::path(
     get, path = "/ws", tag = "listening", params(MixQuery),
     responses(
         (status = 101, description = "The connection is now a WebSocket", body = Hello),
-        (status = 404, description = "There is no such mix", body = ErrorBody),
+        (status = 404, description = "There is no such mix, and the request is not a WebSocket handshake", body = ErrorBody),
         (status = 426, description = "The request is not a WebSocket handshake", body = ErrorBody),
     )
 )]
@@ -60,10 +66,11 @@ pub(crate) async fn listen(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let mix = query.map(|Query(query)| query.mix).unwrap_or_default();
-    let Some(offer) = fanout.offer(&mix) else {
-        let message = format!("mix is \"{}\"; the only mix is \"main\"", quoted(&mix));
-        return Err(ApiError::not_found(message));
+    // A query that can't be read, such as one with two mixes, names none.
+    let mix = query.map_or(Some(String::new()), |Query(query)| query.mix);
+    let mix = mix.as_deref().unwrap_or(DEFAULT_MIX);
+    let Some(offer) = fanout.offer(mix) else {
+        return refuse(mix, connections, connection, upgrade);
     };
     websocket::check(upgrade).map(drop)?;
     // Every valid handshake has it.
@@ -71,4 +78,28 @@ pub(crate) async fn listen(
         connections.spawn(ws::take_over(fanout, connection, offer, upgrading));
     }
     Ok(websocket::accepted(&headers))
+}
+
+/// Tells a listener that there is no mix of this name: by a close frame if it can read one.
+fn refuse(
+    mix: &str,
+    connections: TaskTracker,
+    connection: Arc<Connection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let reason = format!(
+        "no mix is called \"{}\"; the only mix is \"{DEFAULT_MIX}\"",
+        quoted(mix)
+    );
+    let Ok(upgrade) = websocket::prepare(upgrade) else {
+        return Err(ApiError::not_found(reason));
+    };
+    let close = move |socket| {
+        connections.track_future(async move {
+            websocket::refuse(socket, websocket::NO_SUCH_MIX, reason).await;
+            // It counts towards the limit of connections until here.
+            drop(connection);
+        })
+    };
+    Ok(upgrade.on_upgrade(close))
 }

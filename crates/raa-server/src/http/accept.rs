@@ -33,7 +33,10 @@ const MAX_CONNECTIONS: usize = 8192;
 /// File descriptors reserved for the rest of the server.
 const SPARE_DESCRIPTORS: u64 = 64;
 /// Longest wait for the headers of a request, and thus for the next request on an idle connection.
-const HEADER_LIMIT: Duration = Duration::from_secs(30);
+/// A reverse proxy keeps idle connections in a pool, and a request that meets the server's close
+/// becomes its error 502. So the proxy must close first: nginx after 60 s, Go and Traefik after 90 s,
+/// Caddy after 120 s.
+const HEADER_LIMIT: Duration = Duration::from_secs(150);
 /// Limit of buffered headers and body, in bytes.
 const MAX_BUFFER: usize = 32 * 1024;
 /// Time after which a peer that acknowledges nothing is considered gone.

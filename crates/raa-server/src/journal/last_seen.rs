@@ -41,12 +41,14 @@ impl LastSeenWriter {
 
     async fn save(&mut self, now: Instant) {
         let (window, evicted) = self.schedule.begin(now);
-        match self.control.save_last_seen(window, evicted).await {
+        match self.control.save_last_seen(window, evicted.clone()).await {
             Ok(()) => self.schedule.saved = now,
-            Err(reason) if self.warnings.permits(now) => {
-                warn!(%reason, "cannot store when clients were last seen");
+            Err(reason) => {
+                self.schedule.keep(evicted);
+                if self.warnings.permits(now) {
+                    warn!(%reason, "cannot store when clients were last seen");
+                }
             }
-            Err(_suppressed) => {}
         }
     }
 }
@@ -116,6 +118,11 @@ impl Schedule {
         self.is_urgent = false;
         (window, mem::take(&mut self.evicted).into_iter().collect())
     }
+
+    /// Takes back the clients of an attempt that failed, for the next one.
+    fn keep(&mut self, evicted: Vec<u32>) {
+        self.evicted.extend(evicted);
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +150,17 @@ mod tests {
         );
         schedule.saved = at(12);
         assert_eq!(schedule.begin(at(20)).0, Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_failed_save_deletes_its_clients_later() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        schedule.handle(&ClientEvent::Evicted { ssrc: 1 });
+        let (_, evicted) = schedule.begin(start);
+        schedule.keep(evicted);
+        schedule.handle(&ClientEvent::Evicted { ssrc: 2 });
+        assert_eq!(schedule.begin(start).1, [1, 2]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! going is a [`Subscriber`]. Always: every subscriber gets every event, in order; when the
 //! server stops, each gets the remaining events and one last round.
 
+mod changes;
 mod last_seen;
 mod log;
 mod subscriber;
@@ -29,6 +30,7 @@ pub(crate) async fn run(events: Receiver<ClientEvent>, control: Control, stop: C
     let now = Instant::now();
     let subscribers: Vec<Box<dyn Subscriber>> = vec![
         Box::new(ClientLog::default()),
+        Box::new(control.changes().clone()),
         Box::new(LastSeenWriter::new(control, now)),
     ];
     hand_out(events, subscribers, stop).await;

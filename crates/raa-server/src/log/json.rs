@@ -43,6 +43,17 @@ pub(super) fn dropped_lines(count: u64) -> String {
     line(SystemTime::now(), Level::WARN, &fields)
 }
 
+/// Returns the line that reports `count` lines that could not be written.
+pub(super) fn failed_lines(count: u64, reason: &str) -> String {
+    let mut fields = Fields::default();
+    fields
+        .message
+        .push_str("log lines are missing here because they could not be written");
+    fields.push("dropped", &count.to_string());
+    fields.push("reason", &quoted(reason));
+    line(SystemTime::now(), Level::WARN, &fields)
+}
+
 fn line(time: SystemTime, level: Level, fields: &Fields) -> String {
     format!(
         "{{\"time\":\"{}\",\"level\":\"{}\",\"msg\":{}{}}}\n",

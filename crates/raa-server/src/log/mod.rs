@@ -2,12 +2,15 @@
 //!
 //! Each line has `time` (RFC 3339, UTC, milliseconds), `level` and `msg`, followed by the event's own
 //! fields, with numbers as JSON numbers. Always: logging never waits for the reader of stdout; lines
-//! that do not fit into a bounded queue are dropped and counted.
+//! that do not fit into a bounded queue, or that a full disk refuses, are counted, and a line reports
+//! their number as soon as one can be written again.
 
 mod json;
 mod lines;
 
+use std::fs::File;
 use std::io::stdout;
+use std::os::fd::AsFd as _;
 use std::panic;
 use std::process;
 use std::time::Duration;
@@ -37,7 +40,9 @@ pub(crate) struct Log(Lines);
 /// # Errors
 /// When logging has been started before, or the system can't start a thread.
 pub(crate) fn start(level: Level) -> anyhow::Result<Log> {
-    let lines = Lines::start(stdout())?;
+    // Without the buffer of `stdout`, so that a failed write has one line and leaves nothing behind.
+    let out = File::from(stdout().as_fd().try_clone_to_owned()?);
+    let lines = Lines::start(out)?;
     let layer = tracing_subscriber::fmt::layer()
         .event_format(JsonLines)
         .log_internal_errors(false)
