@@ -158,6 +158,8 @@ test('rows do not look alive while the server is away', async () => {
       const meter = mixer.row(ID).locator('[data-part=rms]');
       const width = () => meter.evaluate((bar) => bar.getBoundingClientRect().width);
       await eventually('the meter moves', async () => (await width()) > 10);
+      await mixer.play();
+      await sleep(1500); // the player counts once a second
       await server.kill();
       const words = await note(mixer, 'server');
       await eventually('the meter is empty', async () => (await width()) < 1);
@@ -165,6 +167,8 @@ test('rows do not look alive while the server is away', async () => {
       await server.start();
       await eventually('the row is alive again', async () => (await width()) > 10, 15_000);
       assert.equal(await mixer.page.locator('[data-note=server]').count(), 0);
+      await mixer.becomes('playing', 15_000);
+      await eventually('the outage counts as a gap', async () => /1 gap\/min|途切れ 1 回/.test(await mixer.page.locator('#player-detail').textContent()));
       return words;
     },
   });

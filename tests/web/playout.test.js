@@ -169,3 +169,14 @@ test('after a restart any number is accepted', () => {
   playout.restart();
   assert.deepEqual([playout.frame(5, 3).action, playout.counters.underruns], ['play', 0]);
 });
+
+test('a skip by the server counts as a gap', () => {
+  const playout = new Playout();
+  const at = (n) => n * 0.02;
+  for (let n = 0; n < 100; n += 1) playout.frame(at(n), n);
+  assert.equal(playout.counters.skips, 0);
+  // Ten frames are missing, although the next one is in time: the server has skipped this listener.
+  for (let n = 100; n < 200; n += 1) playout.frame(at(n), n + 10);
+  const { skips, underruns, concealed } = playout.counters;
+  assert.deepEqual({ skips, underruns, concealed }, { skips: 1, underruns: 0, concealed: 0 });
+});
