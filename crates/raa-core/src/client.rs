@@ -174,6 +174,7 @@ impl Client {
     /// Sets what is known of the client from an earlier run.
     pub(crate) fn restore(&mut self, now: Instant, known: &KnownClient) {
         let at = |ago: Option<Duration>| ago.and_then(|ago| now.checked_sub(ago));
+        self.added = now;
         self.sender_name.clone_from(&known.sender_name);
         self.seen_earlier = known.seen_before;
         self.last_packet = at(known.last_seen_ago);

@@ -2,62 +2,14 @@
 //!
 //! Always: a value of these types is valid; no other code checks it again.
 
-use std::sync::Arc;
+mod name;
 
-/// The longest name, in characters.
-pub const MAX_NAME_CHARS: usize = 64;
+pub use name::{MAX_NAME_CHARS, Name, NameError, is_hidden};
+
 /// The largest volume, in percent.
 pub const MAX_VOLUME: u8 = 200;
 /// The lowest level from which a client can count as sounding, in dBFS.
 pub const MIN_SOUNDING_DBFS: f64 = -90.0;
-
-/// A computer's name: 1 to 64 characters, without control characters and surrounding space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(Arc<str>);
-
-/// The reason for which a text is not a [`Name`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// The text is too long, or has nothing but white space.
-    #[error("name has {0} characters; it must have 1 to 64")]
-    Length(usize),
-    /// The text contains a control character, such as a line break.
-    #[error("name has a control character (U+{:04X}); it must have printable characters only", *.0 as u32)]
-    Control(char),
-}
-
-impl Name {
-    /// Checks a name that an operator has typed; surrounding white space is removed.
-    ///
-    /// # Errors
-    /// [`NameError`] if it is not a valid name.
-    pub fn new(text: &str) -> Result<Self, NameError> {
-        let text = text.trim();
-        let chars = text.chars().count();
-        if !(1..=MAX_NAME_CHARS).contains(&chars) {
-            return Err(NameError::Length(chars));
-        }
-        match text.chars().find(|c| c.is_control()) {
-            Some(control) => Err(NameError::Control(control)),
-            None => Ok(Self(text.into())),
-        }
-    }
-
-    /// Makes a valid name of a sender's own name; `None` if it has no printable character.
-    pub fn from_sender(text: &[u8]) -> Option<Self> {
-        let text = String::from_utf8_lossy(text);
-        let printable = text
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(MAX_NAME_CHARS);
-        Self::new(&printable.collect::<String>()).ok()
-    }
-
-    /// Returns the text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A client's volume in a mix: 0 to 200 percent of its own level, as amplitude.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,24 +110,6 @@ impl ClientSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_limited_by_characters() {
-        assert_eq!(Name::new(" Ward 3 ").unwrap().as_str(), "Ward 3");
-        assert!(Name::new(&"監".repeat(64)).is_ok());
-        assert_eq!(Name::new(&"監".repeat(65)), Err(NameError::Length(65)));
-        assert_eq!(Name::new("  "), Err(NameError::Length(0)));
-        assert_eq!(Name::new("a\nb"), Err(NameError::Control('\n')));
-    }
-
-    #[test]
-    fn senders_names_are_repaired() {
-        let name = |text: &[u8]| Name::from_sender(text).map(|name| name.as_str().to_owned());
-        assert_eq!(name(b"a\0b\r\n"), Some("ab".into()));
-        assert_eq!(name("x".repeat(300).as_bytes()), Some("x".repeat(64)));
-        assert_eq!(name(b"\xff"), Some("\u{fffd}".into()));
-        assert_eq!(name(b"\0\0"), None);
-    }
 
     #[test]
     fn volume_has_a_range() {

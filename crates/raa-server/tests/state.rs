@@ -6,7 +6,7 @@ mod common;
 
 use common::program::Program;
 use common::sender::{ID, SSRC, Sender, datagram};
-use common::{Server, client, client_when, delete, get, patch};
+use common::{Server, client, client_when, delete, forget, get, patch};
 use nix::sys::signal::Signal;
 use raa_core::codec::{Encoder, EncoderSettings};
 use serde_json::{Value, json};
@@ -183,6 +183,9 @@ async fn a_full_disk_refuses_changes() {
     );
     client_when(program.http, ID, |client| client["status"] == "offline").await;
     delete(program.http, ID)
+        .await
+        .check_error(507, "not_kept", "not made");
+    forget(program.http, &[ID])
         .await
         .check_error(507, "not_kept", "not made");
     let known = client(program.http, ID).await;

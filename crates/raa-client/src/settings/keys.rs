@@ -125,7 +125,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "name",
         on: BOTH,
-        allowed: Allowed::Text("a text of 1 to 64 printable characters"),
+        allowed: Allowed::Text("a text of 1 to 64 printable characters, one of them visible"),
         default: None,
         read: |stored, text| put(&mut stored.name, Name::new(text).ok()),
         show: |stored| stored.name.as_ref().map(|name| name.as_str().to_owned()),

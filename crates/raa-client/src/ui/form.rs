@@ -292,6 +292,7 @@ fn name_note(fault: Option<NameError>, language: Language) -> String {
         None => language.text(Text::NameHint).into(),
         Some(NameError::Length(count)) => language.fill(Text::NameLength, &[("count", &count)]),
         Some(NameError::Control(_)) => language.text(Text::NameControl).into(),
+        Some(NameError::Invisible) => language.text(Text::NameInvisible).into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The hub as its shell sees it: packets and commands in, mixed frames and events out.
 
+mod management;
 mod mixes;
 
 use bytes::Bytes;

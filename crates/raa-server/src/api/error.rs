@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use raa_core::settings::is_hidden;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -114,11 +115,16 @@ impl From<HandshakeError> for ApiError {
     }
 }
 
-/// Makes text from a request fit for a sentence: shortened, and without control characters.
+/// Makes text from a request fit for a sentence: shortened, and without characters that are invisible
+/// or change how the sentence reads.
 pub(crate) fn quoted(text: &str) -> String {
-    let mut chars = text
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    let mut chars = text.chars().map(|c| {
+        if c.is_control() || is_hidden(c) {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    });
     let mut short: String = chars.by_ref().take(MAX_QUOTED_CHARS).collect();
     if chars.next().is_some() {
         short.push('\u{2026}');
@@ -134,6 +140,7 @@ mod tests {
     fn quoted_text_is_short_and_printable() {
         assert_eq!(quoted("Ward 3"), "Ward 3");
         assert_eq!(quoted("a\u{1b}\n"), "a\u{fffd}\u{fffd}");
+        assert_eq!(quoted("\u{202e}3\u{200b}"), "\u{fffd}3\u{fffd}");
         assert_eq!(quoted(&"é".repeat(81)), "é".repeat(80) + "…");
         assert_eq!(quoted(&"é".repeat(80)), "é".repeat(80));
     }

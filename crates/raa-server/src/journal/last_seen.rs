@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::hub::ClientEvent;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::subscriber::{Subscriber, Work};
 use crate::control::Control;
@@ -20,6 +20,8 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 const SAVE_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 /// Added to the time since the last save, because a snapshot is older than the save.
 const SNAPSHOT_AGE: Duration = Duration::from_secs(1);
+/// Smallest step of the system clock that counts as one; clocks that are kept right move by less.
+const CLOCK_STEP: Duration = Duration::from_secs(5);
 /// Time between two warnings about a disk that refuses.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
@@ -34,12 +36,15 @@ impl LastSeenWriter {
     pub(super) fn new(control: Control, now: Instant) -> Self {
         Self {
             control,
-            schedule: Schedule::new(now),
+            schedule: Schedule::new(now, SystemTime::now()),
             warnings: RateLimit::new(1, WARN_EVERY),
         }
     }
 
     async fn save(&mut self, now: Instant) {
+        if self.schedule.clock_was_set(now, SystemTime::now()) {
+            info!("the system clock was set; storing again when clients were last seen");
+        }
         let (window, evicted) = self.schedule.begin(now);
         match self.control.save_last_seen(window, evicted.clone()).await {
             Ok(()) => self.schedule.saved = now,
@@ -69,6 +74,9 @@ impl Subscriber for LastSeenWriter {
 
 /// Decides when to save, and collects what to delete.
 struct Schedule {
+    began: Instant,
+    /// Both clocks at the last attempt.
+    clocks: (Instant, SystemTime),
     /// When the last attempt was made.
     tried: Instant,
     /// When the last successful attempt was made.
@@ -78,8 +86,10 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, wall: SystemTime) -> Self {
         Self {
+            began: now,
+            clocks: (now, wall),
             tried: now,
             saved: now,
             is_urgent: false,
@@ -99,6 +109,22 @@ impl Schedule {
             ClientEvent::SenderNamed { .. } => self.is_urgent = true,
             ClientEvent::CaptureTrouble { .. } => {}
         }
+    }
+
+    /// Returns whether the system clock was set since the last call. Times that were stored before are
+    /// wrong then, so the next attempt covers everything since the start.
+    fn clock_was_set(&mut self, now: Instant, wall: SystemTime) -> bool {
+        let (before, wall_before) = mem::replace(&mut self.clocks, (now, wall));
+        let expected = wall_before + now.duration_since(before);
+        let step = match wall.duration_since(expected) {
+            Ok(forwards) => forwards,
+            Err(backwards) => backwards.duration(),
+        };
+        let was_set = step >= CLOCK_STEP;
+        if was_set {
+            self.saved = self.began;
+        }
+        was_set
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -136,7 +162,7 @@ mod tests {
     fn disconnects_are_stored_soon_but_not_too_often() {
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
-        let mut schedule = Schedule::new(start);
+        let mut schedule = Schedule::new(start, SystemTime::now());
         assert!(!schedule.is_due(at(59)) && schedule.is_due(at(60)));
         schedule.handle(&DISCONNECTED);
         assert!(!schedule.is_due(at(4)) && schedule.is_due(at(5)));
@@ -155,7 +181,7 @@ mod tests {
     #[test]
     fn a_failed_save_deletes_its_clients_later() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start);
+        let mut schedule = Schedule::new(start, SystemTime::now());
         schedule.handle(&ClientEvent::Evicted { ssrc: 1 });
         let (_, evicted) = schedule.begin(start);
         schedule.keep(evicted);
@@ -164,9 +190,29 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_has_all_times_stored_again() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let year_1970 = SystemTime::UNIX_EPOCH + Duration::from_secs(30);
+        let right = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let mut schedule = Schedule::new(start, year_1970);
+        assert!(!schedule.clock_was_set(at(60), year_1970 + Duration::from_secs(61)));
+        schedule.saved = at(60);
+        assert!(schedule.clock_was_set(at(120), right));
+        assert_eq!(schedule.begin(at(120)).0, Duration::from_secs(121));
+        // Everything is due until an attempt succeeds.
+        assert!(!schedule.clock_was_set(at(180), right + Duration::from_secs(60)));
+        assert_eq!(schedule.begin(at(180)).0, Duration::from_secs(181));
+        schedule.saved = at(180);
+        assert_eq!(schedule.begin(at(240)).0, Duration::from_secs(61));
+        // Set back.
+        assert!(schedule.clock_was_set(at(240), right));
+    }
+
+    #[test]
     fn returning_clients_are_not_deleted() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start);
+        let mut schedule = Schedule::new(start, SystemTime::now());
         schedule.handle(&ClientEvent::Evicted { ssrc: 1 });
         schedule.handle(&ClientEvent::Evicted { ssrc: 2 });
         schedule.handle(&ClientEvent::Connected {

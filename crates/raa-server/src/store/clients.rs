@@ -167,7 +167,7 @@ fn upsert_last_seen(transaction: &Transaction<'_>, seen: &[LastSeen]) -> rusqlit
 
 /// Reads one row. Values that someone has made invalid by editing the file become the defaults.
 fn known_client(row: &Row<'_>, now: SystemTime) -> rusqlite::Result<KnownClient> {
-    let name = |text: Option<String>| text.and_then(|text| Name::new(&text).ok());
+    let name = |text: Option<String>| text.and_then(|text| Name::repaired(&text));
     let last_seen_ms: Option<i64> = row.get(5)?;
     let last_sound_ms: Option<i64> = row.get(7)?;
     let sounding_from: Option<f64> = row.get(6)?;

@@ -19,6 +19,7 @@ use raa_core::client::KnownClient;
 use raa_core::settings::ClientSettings;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 pub(crate) use clients::LastSeen;
 use database::Database;
@@ -71,6 +72,17 @@ pub(crate) fn open(
         .with_context(|| format!("cannot keep state in {} (--state-dir)", dir.display()))?;
     let known = clients::load(database.connection(), max_unconfigured, SystemTime::now())
         .with_context(|| format!("cannot read {}", path.display()))?;
+    let times = known
+        .iter()
+        .filter(|client| client.seen_before && client.last_seen_ago.is_none());
+    let unknown = times.count();
+    if unknown > 0 {
+        warn!(
+            clients = unknown,
+            "stored times lie in the future or long before this program existed, because this \
+             computer's clock is or was wrong; they are shown as unknown"
+        );
+    }
     let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
     let thread = thread::Builder::new()
         .name("store".into())

@@ -176,6 +176,11 @@ pub async fn delete(to: SocketAddr, id: &str) -> Reply {
     request(to, build(Method::DELETE, &format!("/api/clients/{id}"), "")).await
 }
 
+pub async fn forget(to: SocketAddr, ids: &[&str]) -> Reply {
+    let body = json!({ "ids": ids }).to_string();
+    request(to, build(Method::POST, "/api/clients/forget", body)).await
+}
+
 pub async fn status(to: SocketAddr) -> Value {
     get(to, "/api/status").await.json()
 }

@@ -79,6 +79,10 @@ fn an_invalid_name_cannot_be_accepted() {
             "The name must have 1 to 64 characters; it has 65.",
         ),
         ("a\tb", "The name must not contain control characters."),
+        (
+            "\u{200b}",
+            "The name must have at least one visible character.",
+        ),
     ] {
         form.set_name(text.into());
         let view = form.view();

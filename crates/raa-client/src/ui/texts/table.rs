@@ -99,6 +99,8 @@ texts! {
     NameLength: "The name must have 1 to 64 characters; it has {count}.",
         "名前は 1～64 文字で入力してください (現在 {count} 文字)。";
     NameControl: "The name must not contain control characters.", "名前に制御文字は使えません。";
+    NameInvisible: "The name must have at least one visible character.",
+        "名前には、目に見える文字を 1 文字以上入力してください。";
 
     // The note below the level meter.
     CaptureStarting: "Starting to capture…", "音声の取り込みを開始しています…";

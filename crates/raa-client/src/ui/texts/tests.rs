@@ -251,7 +251,12 @@ fn texts_fit_into_their_controls() {
         (
             "IDC_NAME_NOTE",
             0,
-            &[Text::NameHint, Text::NameLength, Text::NameControl],
+            &[
+                Text::NameHint,
+                Text::NameLength,
+                Text::NameControl,
+                Text::NameInvisible,
+            ],
         ),
         ("IDC_SOUND_NOTE", 0, &[Text::CaptureStarting]),
     ];
