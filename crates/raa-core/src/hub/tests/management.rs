@@ -304,7 +304,7 @@ fn odd_packets_of_a_heard_client_list_no_sender() {
     };
     // Comfort noise.
     assert_eq!(refuse(FROM, &foreign(13, b"noise")), 0);
-    let elsewhere = Origin::Network(([192, 0, 2, 8], 5000).into());
+    let elsewhere = SocketAddr::from(([192, 0, 2, 8], 5000)).into();
     assert_eq!(refuse(elsewhere, &foreign(13, b"noise")), 1);
     assert_eq!(refuse(Origin::Internal, &foreign(13, b"noise")), 1);
 }
