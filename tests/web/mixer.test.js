@@ -180,7 +180,8 @@ test('a refused change says why and what remains', () => {
   assert.equal(say({ volume: 250 }, 'volume is 250; it must be a whole number from 0 to 200', 422, 'value_out_of_range'),
     'The server refuses the value: volume is 250; it must be a whole number from 0 to 200. The volume is still 80 %.');
   assert.equal(say({ muted: true }, 'the disk is full', 507, 'not_kept'), 'The server cannot store the change: the disk is full. It is still not muted.');
-  assert.equal(say({ name: 'x' }, ''), 'The server did not respond. Nothing was changed. The name is still Ward 3.');
+  assert.equal(say({ name: 'x' }, ''), 'The server did not respond. Nothing was changed. The name is still \u2068Ward 3\u2069.');
+  assert.ok(!say({ name: 'x' }, 'name is "\u202ex"', 422, 'invalid_name').includes('\u202e'), 'a quotation turns nothing around');
   assert.match(say({ volume: 1 }, '502 Bad Gateway', 502), /^Something between this browser and the server answered.*502 Bad Gateway/);
   assert.match(say({ volume: 1 }, '403 Forbidden', 403), /^Access was denied \(403 Forbidden\)/);
   assert.equal(say({}, 'it is back', 409, 'client_connected'), 'It is connected: it is back.');

@@ -2,7 +2,7 @@
 // Always: pure; has words for every error, also from a proxy that answers instead of the server.
 
 import { known } from './model.js';
-import { title } from './names.js';
+import { cleanName, isolated } from './names.js';
 
 /**
  * @param {import('./api.js').ApiError} error
@@ -12,11 +12,12 @@ import { title } from './names.js';
 export function refusal(error, change, client, text) {
   const reason = reasonOf(error, text);
   const [field] = Object.keys(change);
-  const remains = field && text(`remains_${field}`, field === 'name' ? title(client) : client[field]);
+  const remains = field && text(`remains_${field}`, field === 'name' ? isolated(client) : client[field]);
   return [reason, remains].filter(Boolean).join(' ');
 }
 
-function reasonOf({ message, status, code }, text) {
+function reasonOf({ message: raw, status, code }, text) {
+  const message = cleanName(raw); // it may quote what somebody typed
   if (status === 0) return text('notReached');
   if (!code) return text(status === 401 || status === 403 ? 'notAllowed' : 'notReachedByProxy', message);
   return text(known(text, 'error', code), message);
