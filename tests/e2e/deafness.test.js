@@ -4,7 +4,7 @@
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { World } from './lib/world.js';
-import { eventually } from './lib/processes.js';
+import { eventually, sleep } from './lib/processes.js';
 import { inMixAfter } from './lib/in-mix.js';
 import { tone } from './lib/generate.js';
 import { sineDb } from './lib/assertions.js';
@@ -33,6 +33,9 @@ test('a sink muted by hand is reported until it sounds again', async () => {
   desktop.setMute(true);
   await reported('muted');
   await eventually('it is silent', async () => (await server.clients())[0].status === 'connected');
+  // What the sink still had ahead when it was muted is no proof that the mute does not apply.
+  await sleep(7000);
+  await reported('muted');
   desktop.setMute(false);
   await reported(null);
   await inMixAfter(world, server, TONE);

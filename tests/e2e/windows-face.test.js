@@ -64,12 +64,12 @@ test('the icon shows silence, sound and mute', async () => {
 
   await tray.choose('mute', (menu) => desktop.picture('menu', menu));
   await tray.becomes('muted');
-  await server.client(ssrc, ({ status }) => status === 'connected');
+  await server.client(ssrc, ({ status, capture_trouble: trouble }) => status === 'connected' && trouble === 'muted');
   await eventually('the mute is kept', () => pc.settings.muted === 'yes');
 
   await tray.choose('mute');
   await tray.becomes('active');
-  await server.client(ssrc, ({ status }) => status === 'sounding');
+  await server.client(ssrc, ({ status, capture_trouble: trouble }) => status === 'sounding' && trouble === null);
 });
 
 test('the menu copies diagnostics and sets autostart', async () => {

@@ -46,9 +46,11 @@ test('a chosen device has its pitch and level', async (t) => {
 test('sound returns with the device', async (t) => {
   sound.unplug();
   await tray.becomes('error');
+  await server.client(pc.settings.ssrc, ({ capture_trouble: trouble }) => ['no_device', 'reopening'].includes(trouble));
   assert.match(await tray.tooltip(pc), /^RAA client: .*device.*\(0x[0-9A-F]{8}\)$/);
   await sleep(1000);
   await comesBack(t, () => sound.plugIn());
+  await server.client(pc.settings.ssrc, ({ capture_trouble: trouble }) => trouble === null);
 });
 
 test('sound returns with the sound service', async (t) => {

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::f32::consts::FRAC_1_SQRT_2;
 use std::path::Path;
 use std::time::Duration;
 
@@ -178,8 +179,8 @@ fn surround_sinks_are_as_loud_as_stereo() {
     let _client = start(folder.path(), &receiver);
     for (frequency_hz, channels, gain) in [
         (440.0, "front-left,front-right", 1.0),
-        (700.0, "front-left,front-center", 1.2071),
-        (1000.0, "rear-left,rear-right", 0.7071),
+        (700.0, "front-left,front-center", 0.5 + FRAC_1_SQRT_2),
+        (1000.0, "rear-left,rear-right", FRAC_1_SQRT_2),
         (1300.0, "front-left,lfe", 0.5),
     ] {
         let _playing = server.play_in("first", frequency_hz, channels);

@@ -159,7 +159,7 @@ mod tests {
 
     /// -3 dB in one of two sides.
     const SURROUND: f32 = 0.353_553_4;
-    const CENTRE: f32 = 0.707_106_77;
+    const CENTRE: f32 = FRAC_1_SQRT_2;
 
     #[track_caller]
     fn check(layout: &Layout, expected: &[f32]) {

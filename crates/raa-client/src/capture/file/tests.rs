@@ -130,7 +130,10 @@ fn surround_files_are_as_loud_as_stereo() {
     );
     fs::write(&path, bytes).unwrap();
     let level = rms(&play(&path, 20)) / RMS;
-    assert!((level - 0.7071).abs() < 0.01, "{level}");
+    assert!(
+        (level - std::f32::consts::FRAC_1_SQRT_2).abs() < 0.01,
+        "{level}"
+    );
 }
 
 #[test]
