@@ -74,7 +74,8 @@ pub(super) const KEYS: &[Key] = &[
         name: "server",
         on: BOTH,
         allowed: Allowed::Text(
-            "HOST or HOST:PORT, with a port from 1 to 65535 and an IPv6 address in brackets",
+            "HOST or HOST:PORT or the http:// address of the server's page, with a port from 1 to \
+             65535 and an IPv6 address in brackets",
         ),
         default: None,
         read: |stored, text| put(&mut stored.server, text.parse().ok()),
@@ -275,14 +276,16 @@ fn show_log_level(level: LogLevel) -> Option<String> {
     value.map(|value| value.get_name().to_owned())
 }
 
-/// Returns the URL with exactly one slash at the end, so that paths can be appended.
+/// Returns the URL with a scheme in lower case and exactly one slash at the end, so that paths can
+/// be appended.
 fn page(text: &str) -> Option<String> {
-    let rest = ["http://", "https://"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme))?;
-    let is_valid =
-        !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace);
-    is_valid.then(|| format!("{}/", text.trim_end_matches('/')))
+    let (scheme, rest) = text.trim().split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let is_valid = ["http", "https"].contains(&scheme.as_str())
+        && !rest.is_empty()
+        && !rest.starts_with('/')
+        && !rest.contains(char::is_whitespace);
+    is_valid.then(|| format!("{scheme}://{}/", rest.trim_end_matches('/')))
 }
 
 #[cfg(test)]

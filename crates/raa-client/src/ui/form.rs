@@ -239,19 +239,17 @@ impl Form {
         })
     }
 
-    /// Checks the server field, ignoring white space around pasted text.
+    /// Checks the server field.
     fn checked_server(&self) -> Result<ServerAddress, Text> {
         let text = self.server.trim();
         if text.is_empty() {
             return Err(Text::ServerHint);
         }
-        if text.contains('/') {
-            return Err(Text::ServerUrl);
-        }
         text.parse().map_err(|error| match error {
             AddressError::Host => Text::ServerHost,
             AddressError::Port => Text::ServerPort,
             AddressError::Brackets => Text::ServerBrackets,
+            AddressError::Scheme => Text::ServerScheme,
         })
     }
 

@@ -49,8 +49,7 @@ fn an_invalid_server_cannot_be_accepted() {
         ("a:0", Text::ServerPort),
         ("a:port", Text::ServerPort),
         ("::1", Text::ServerBrackets),
-        ("http://raa.example:4011/", Text::ServerUrl),
-        ("raa.example/", Text::ServerUrl),
+        ("ftp://raa.example/", Text::ServerScheme),
     ] {
         let mut form = form();
         form.set_server(text.into());
@@ -67,6 +66,10 @@ fn an_invalid_server_cannot_be_accepted() {
         "white space around pasted text is ignored"
     );
     assert_eq!(form.new_settings().unwrap().server.host, "::1");
+    form.set_server(" HTTP://raa.example:4011/ ".into());
+    assert!(form.view().can_accept, "a pasted page means its host");
+    let server = form.new_settings().unwrap().server;
+    assert_eq!(server.to_string(), "raa.example:4010");
 }
 
 #[test]

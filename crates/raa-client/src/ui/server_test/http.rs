@@ -51,10 +51,10 @@ impl FromStr for Url {
         let rest = text.strip_prefix("http://").ok_or_else(invalid)?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let mut server: ServerAddress = authority.parse().map_err(|_| invalid())?;
-        let has_port = authority
-            .rsplit(']')
-            .next()
-            .is_some_and(|end| end.contains(':'));
+        let has_port = authority.rsplit(']').next().is_some_and(|end| {
+            end.split_once(':')
+                .is_some_and(|(_, port)| !port.is_empty())
+        });
         if !has_port {
             server.port = HTTP_PORT;
         }

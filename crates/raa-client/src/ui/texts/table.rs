@@ -68,10 +68,10 @@ texts! {
     // The note below the server field.
     ServerHint: "Name or address, such as raa.example or 192.0.2.7:4010.",
         "名前またはアドレス (例: raa.example、192.0.2.7:4010)";
-    ServerHost: "Enter HOST or HOST:PORT, without spaces.",
-        "「ホスト名」または「ホスト名:ポート」の形式で、空白を入れずに入力してください。";
-    ServerUrl: "Enter only the name or address, without http:// and slashes.",
-        "http:// やスラッシュを付けず、名前またはアドレスだけを入力してください。";
+    ServerHost: "This is no name or address. Enter HOST or HOST:PORT.",
+        "名前またはアドレスとして正しくありません。「ホスト名」または「ホスト名:ポート」の形式で入力してください。";
+    ServerScheme: "Enter the server's name or address, or the http:// address of its page.",
+        "サーバーの名前またはアドレスか、http:// で始まるページのアドレスを入力してください。";
     ServerPort: "The port after the colon must be a number from 1 to 65535.",
         "コロンの後のポートは 1～65535 の数字で指定してください。";
     ServerBrackets: "Enclose an IPv6 address in brackets, such as [2001:db8::7]:4010.",

@@ -231,7 +231,7 @@ fn texts_fit_into_their_controls() {
             &[
                 Text::ServerHint,
                 Text::ServerHost,
-                Text::ServerUrl,
+                Text::ServerScheme,
                 Text::ServerPort,
                 Text::ServerBrackets,
                 Text::SendingTo,
