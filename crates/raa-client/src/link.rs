@@ -2,9 +2,12 @@
 //!
 //! UDP reports little: a closed port causes an ICMP message, which a later send returns as an error;
 //! a dead host causes nothing at all. So every datagram is sent, whatever happened to earlier ones,
-//! and the name is looked up again while sending fails.
+//! and the name is looked up again while sending fails. [`trials`] decides what to do about an address
+//! that never answers.
 //!
-//! Always: never waits; reports changes of state only; one socket at a time.
+//! Always: never waits; reports changes of state only; one socket, and one more during a trial.
+
+mod trials;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -13,6 +16,7 @@ use std::time::{Duration, Instant};
 use raa_core::rtp;
 use tracing::{info, warn};
 
+use self::trials::{Step, Trials};
 use crate::resolver::{Answer, Resolver};
 use crate::status::{SharedStatus, Trouble};
 
@@ -42,6 +46,11 @@ pub(crate) struct Link {
     resolver: Option<Resolver>,
     status: SharedStatus,
     path: Option<Path>,
+    trials: Trials,
+    /// The path that is tried in addition.
+    trial: Option<Path>,
+    /// There was no route to any of the addresses.
+    no_route: bool,
     /// The last look-up failed.
     unresolved: bool,
     requested_at: Option<Instant>,
@@ -76,6 +85,9 @@ impl Link {
             resolver: None,
             status,
             path: None,
+            trials: Trials::default(),
+            trial: None,
+            no_route: false,
             unresolved: false,
             requested_at: None,
         }
@@ -89,6 +101,8 @@ impl Link {
                     info!("{} can be resolved again", self.server);
                     self.status.update(|status| status.link.trouble = None);
                 }
+                let addresses = trials::in_turns(&addresses);
+                self.trials.set_addresses(&addresses);
                 self.use_one_of(&addresses)
             }
             Err(error) => {
@@ -112,15 +126,72 @@ impl Link {
 
     /// Passes received RTCP datagrams to `each`. Also finds out whether the server's port is closed:
     /// Windows reports that to the receiving side only.
-    pub(crate) fn receive(&mut self, each: impl FnMut(&[u8])) {
-        if let Some(path) = &mut self.path {
-            path.receive(each);
+    pub(crate) fn receive(&mut self, now: Instant, mut each: impl FnMut(&[u8])) {
+        let Some(path) = &mut self.path else {
+            return;
+        };
+        if path.receive(&mut each) {
+            self.trials.note_answer(now, path.to);
+            self.trial = None;
+        } else if let Some(trial) = &mut self.trial
+            && trial.receive(&mut each)
+        {
+            self.adopt_trial(now);
         }
     }
 
     /// Sends one datagram, or drops it if there is no address yet.
     pub(crate) fn send(&mut self, now: Instant, datagram: &[u8]) -> Change {
+        let trial = self.send_trial(now, datagram);
+        match self.send_to_server(now, datagram) {
+            Change::None => trial,
+            Change::Fresh => Change::Fresh,
+        }
+    }
+
+    /// Begins or ends a trial that is due, and sends the datagram to the address on trial.
+    fn send_trial(&mut self, now: Instant, datagram: &[u8]) -> Change {
+        if self.path.is_none() {
+            return Change::None;
+        }
+        let mut change = Change::None;
+        match self.trials.poll(now) {
+            Step::Stay => {}
+            Step::End => self.trial = None,
+            Step::Try(to) => {
+                self.trial = open(to).map(|socket| Path::new(socket, to)).ok();
+                // Its server must learn about this stream before it can answer.
+                change = Change::Fresh;
+            }
+        }
+        let sent = self.trial.as_mut().map(|trial| trial.send(now, datagram));
+        if !matches!(sent, Some(SendResult::Ok | SendResult::Recovered)) {
+            self.trials.give_up(now);
+        }
+        change
+    }
+
+    /// Goes on with the address on trial, because it answers.
+    fn adopt_trial(&mut self, now: Instant) {
+        let Some(trial) = self.trial.take() else {
+            return;
+        };
+        let to = trial.to;
+        self.trials.note_answer(now, to);
+        if let Some(old) = self.path.replace(trial) {
+            info!("sending to {to}, which answers; {} does not", old.to);
+        }
+        self.status.update(|status| {
+            status.link.to = Some(to);
+            status.link.trouble = None;
+        });
+    }
+
+    fn send_to_server(&mut self, now: Instant, datagram: &[u8]) -> Change {
         let Some(path) = &mut self.path else {
+            if self.no_route {
+                self.request_look_up(now);
+            }
             return Change::None;
         };
         match path.send(now, datagram) {
@@ -167,7 +238,9 @@ impl Link {
         }
         if let (None, Some((to, error))) = (&self.path, reason) {
             let reason = error.to_string();
-            self.report(Trouble::NoRoute { to, reason });
+            if !std::mem::replace(&mut self.no_route, true) {
+                self.report(Trouble::NoRoute { to, reason });
+            }
         }
         Change::None
     }
@@ -186,12 +259,10 @@ impl Link {
             status.link.to = Some(to);
             status.link.trouble = None;
         });
-        self.path = Some(Path {
-            socket,
-            to,
-            failed_at: None,
-            refused: None,
-        });
+        self.path = Some(Path::new(socket, to));
+        self.no_route = false;
+        self.trial = None;
+        self.trials.begin(to);
         Change::Fresh
     }
 
@@ -211,6 +282,15 @@ enum SendResult {
 }
 
 impl Path {
+    fn new(socket: UdpSocket, to: SocketAddr) -> Self {
+        Self {
+            socket,
+            to,
+            failed_at: None,
+            refused: None,
+        }
+    }
+
     fn send(&mut self, now: Instant, datagram: &[u8]) -> SendResult {
         let sent = match self.refused.take() {
             Some(error) => Err(error),
@@ -229,19 +309,25 @@ impl Path {
         SendResult::Failed(error)
     }
 
-    fn receive(&mut self, mut each: impl FnMut(&[u8])) {
+    /// Passes received RTCP datagrams to `each` and returns whether there was one.
+    fn receive(&mut self, mut each: impl FnMut(&[u8])) -> bool {
+        let mut has_answered = false;
         let mut datagram = [0; MAX_REPORT_LEN];
         for _ in 0..READ_AT_MOST {
             match self.socket.recv(&mut datagram) {
-                Ok(len) if rtp::is_rtcp(&datagram[..len]) => each(&datagram[..len]),
+                Ok(len) if rtp::is_rtcp(&datagram[..len]) => {
+                    has_answered = true;
+                    each(&datagram[..len]);
+                }
                 Ok(_) => {}
                 Err(error) if is_port_unreachable(&error) => {
                     self.refused = Some(error);
-                    return;
+                    break;
                 }
-                Err(_) => return,
+                Err(_) => break,
             }
         }
+        has_answered
     }
 
     fn note_success(&mut self, now: Instant) -> SendResult {

@@ -146,7 +146,7 @@ impl Sender {
     fn receive(&mut self, now: Instant, slept: Duration) {
         let packetizer = &mut self.packetizer;
         self.link
-            .receive(|datagram| packetizer.handle_rtcp(now, slept, datagram));
+            .receive(now, |datagram| packetizer.handle_rtcp(now, slept, datagram));
     }
 
     fn transmit(&mut self, now: Instant) {
