@@ -360,3 +360,31 @@ fn mistakes_are_reported() {
         &["mp3.wav", "0x0055", "PCM"],
     );
 }
+
+#[test]
+fn a_full_disk_for_the_log_does_not_stop_the_sound() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let mut command = command(folder.path());
+    command.args(["--server", &receiver.address(), "--source", "tone"]);
+    command.stderr(fs::File::create("/dev/full").unwrap());
+    let mut client = Client::spawn(command);
+    receiver.expect_tone(1000.0, TONE_PEAK);
+    receiver.receive_for(SECOND);
+    assert!(client.is_running());
+    receiver.expect_tone(1000.0, TONE_PEAK);
+    client.signal(Signal::SIGTERM);
+    assert_eq!(client.wait().code(), Some(0));
+}
+
+#[test]
+fn a_pasted_page_address_means_its_server() {
+    let (folder, receiver) = (folder(), Receiver::new());
+    let pasted = format!(" {}/ ", receiver.address().to_uppercase());
+    let (_client, log) = Client::start_logging(folder.path(), &pasted, &["--source", "tone"]);
+    log.wait_for(&format!("sending to {}", receiver.address()), 1);
+    let port = receiver.address();
+    let (_, port) = port.rsplit_once(':').unwrap();
+    let page = format!("http://localhost:{port}/raa/");
+    let (_client, log) = Client::start_logging(folder.path(), &page, &["--source", "tone"]);
+    log.wait_for(":4010", 1);
+}

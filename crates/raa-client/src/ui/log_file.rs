@@ -5,13 +5,14 @@
 //! person may delete it.
 //!
 //! Always: in the long run at most one line per second, in a burst at most 20; logging never fails,
-//! and a full disk costs only lines.
+//! and a full disk costs only lines, whose number is logged afterwards.
 
 mod rate;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -41,6 +42,8 @@ pub(crate) struct LogFile(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     rate: Mutex<Rate>,
+    /// Lines that could not be written and are not reported yet.
+    failed: AtomicU64,
 }
 
 impl LogFile {
@@ -49,6 +52,7 @@ impl LogFile {
         Self(Arc::new(Shared {
             path: path.to_owned(),
             rate: Mutex::new(Rate::new(Instant::now())),
+            failed: AtomicU64::new(0),
         }))
     }
 
@@ -99,8 +103,25 @@ impl LogFile {
     }
 
     fn append(&self, line: &str) {
-        // There is nowhere to report an error.
-        let _ = append(&self.0.path, &one_line(line));
+        if self
+            .report_failed()
+            .and_then(|()| append(&self.0.path, &one_line(line)))
+            .is_err()
+        {
+            self.0.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn report_failed(&self) -> io::Result<()> {
+        let failed = self.0.failed.swap(0, Ordering::Relaxed);
+        if failed == 0 {
+            return Ok(());
+        }
+        let time = timestamp();
+        let report = format!("{time}  WARN {failed} lines before this one could not be written");
+        append(&self.0.path, &one_line(&report)).inspect_err(|_| {
+            self.0.failed.fetch_add(failed, Ordering::Relaxed);
+        })
     }
 }
 

@@ -126,3 +126,22 @@ fn a_panic_is_logged() {
         "{text}"
     );
 }
+
+#[test]
+fn lines_that_cannot_be_written_are_counted() {
+    let case = Case::new();
+    let folder = case.folder.path().join("raa-client");
+    // A file in the place of the folder refuses every line.
+    fs::write(&folder, "").unwrap();
+    let start = Instant::now();
+    for number in 0..3 {
+        case.log.write(start, &format!("line {number}"));
+    }
+    fs::remove_file(&folder).unwrap();
+    case.log.write(start, "later");
+    let text = case.text(LOG_NAME);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].contains("WARN 3 lines before this one"), "{text}");
+    assert_eq!(lines[1], "later");
+}
