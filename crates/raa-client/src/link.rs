@@ -142,33 +142,40 @@ impl Link {
 
     /// Sends one datagram, or drops it if there is no address yet.
     pub(crate) fn send(&mut self, now: Instant, datagram: &[u8]) -> Change {
-        let trial = self.send_trial(now, datagram);
-        match self.send_to_server(now, datagram) {
-            Change::None => trial,
+        let begun = self.begin_or_end_trial(now);
+        let sent = self.send_to_server(now, datagram);
+        // Last, because a server behind both addresses reports to the one that its newest packet
+        // came from.
+        self.send_on_trial(now, datagram);
+        match sent {
+            Change::None => begun,
             Change::Fresh => Change::Fresh,
         }
     }
 
-    /// Begins or ends a trial that is due, and sends the datagram to the address on trial.
-    fn send_trial(&mut self, now: Instant, datagram: &[u8]) -> Change {
+    fn begin_or_end_trial(&mut self, now: Instant) -> Change {
         if self.path.is_none() {
             return Change::None;
         }
-        let mut change = Change::None;
         match self.trials.poll(now) {
-            Step::Stay => {}
-            Step::End => self.trial = None,
+            Step::Stay => Change::None,
+            Step::End => {
+                self.trial = None;
+                Change::None
+            }
             Step::Try(to) => {
                 self.trial = open(to).map(|socket| Path::new(socket, to)).ok();
                 // Its server must learn about this stream before it can answer.
-                change = Change::Fresh;
+                Change::Fresh
             }
         }
+    }
+
+    fn send_on_trial(&mut self, now: Instant, datagram: &[u8]) {
         let sent = self.trial.as_mut().map(|trial| trial.send(now, datagram));
         if !matches!(sent, Some(SendResult::Ok | SendResult::Recovered)) {
             self.trials.give_up(now);
         }
-        change
     }
 
     /// Goes on with the address on trial, because it answers.

@@ -323,3 +323,42 @@ async fn capture_trouble_reaches_the_api_while_reported() {
     assert_eq!(offline["capture_trouble"], json!(null));
     server.stop().await;
 }
+
+/// A client tries the second address of a name while the first one carries sound and never a report.
+/// Both lead to this server.
+#[tokio::test]
+async fn copies_from_a_second_address_get_reports() {
+    let server = Server::start().await;
+    let to = server.udp;
+    let mut silent = Sender::between(([127, 0, 0, 3], 0).into(), to).await;
+    let trial = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut buffer = [0; 1500];
+    let mut answered = None;
+    for number in 0..200 {
+        let packet = datagram(SSRC, number, &mut silent.encoder);
+        let mut datagrams = vec![packet];
+        if number % 150 == 0 {
+            datagrams.push(sender_report(None));
+        }
+        for datagram in datagrams {
+            silent.socket.send_to(&datagram, to).await.unwrap();
+            trial.send_to(&datagram, to).await.unwrap();
+        }
+        let received = timeout(Duration::from_millis(20), trial.recv_from(&mut buffer)).await;
+        if let Ok(received) = received {
+            answered.get_or_insert(received.unwrap());
+        }
+    }
+    let (len, from) = answered.expect("a report");
+    assert_eq!((read(&buffer[..len]).report.ssrc, from), (SSRC, to));
+    let known = client_when(server.http, ID, |client| !client.is_null()).await;
+    assert_eq!(known["conflict"], json!(null), "copies are no conflict");
+    assert_eq!(known["stats"]["lost"], 0, "{known}");
+    assert!(
+        known["stats"]["duplicate"]
+            .as_u64()
+            .is_some_and(|copies| copies >= 150),
+        "{known}"
+    );
+    server.stop().await;
+}

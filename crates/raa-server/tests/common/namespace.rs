@@ -3,6 +3,12 @@
 //! Always: without the right to make a namespace the test fails; nothing of the computer's own
 //! network is touched.
 
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "several tests share it"
+)]
+
 use std::process::Command;
 
 const IS_INSIDE: &str = "RAA_TEST_NAMESPACE";
