@@ -61,10 +61,7 @@ impl FromStr for ServerAddress {
             Ok(port) if port > 0 => Ok(port),
             _ => Err(AddressError::Port),
         })?;
-        Ok(Self {
-            host: host.into(),
-            port,
-        })
+        Ok(Self { host, port })
     }
 }
 
