@@ -204,62 +204,65 @@ fn width(text: &str) -> u32 {
     text.chars().map(width).sum()
 }
 
+/// The width of a button's frame, of a check box, or of a list's arrow.
+const FRAME: u32 = 12;
+
+/// Controls with the widths of their frames and the texts that they show.
+const CONTROLS: &[(&str, u32, &[Text])] = &[
+    ("IDC_SERVER_LABEL", 0, &[Text::ServerLabel]),
+    ("IDC_NAME_LABEL", 0, &[Text::NameLabel]),
+    ("IDC_SOURCE_LABEL", 0, &[Text::SourceLabel]),
+    ("IDC_LEVEL_LABEL", 0, &[Text::LevelLabel]),
+    ("IDC_TEST", FRAME, &[Text::TestButton]),
+    ("IDOK", FRAME, &[Text::Ok]),
+    ("IDCANCEL", FRAME / 2, &[Text::Cancel]),
+    ("IDC_START_WITH_WINDOWS", FRAME, &[Text::StartWithWindows]),
+    ("IDC_SOURCE", FRAME, &[Text::SourceAutomatic]),
+    (
+        "IDC_LEVEL_VALUE",
+        0,
+        &[Text::LevelValue, Text::LevelSilent, Text::LevelMuted],
+    ),
+    (
+        "IDC_SERVER_NOTE",
+        0,
+        &[
+            Text::ServerHint,
+            Text::ServerHost,
+            Text::ServerScheme,
+            Text::ServerPort,
+            Text::ServerBrackets,
+            Text::SendingTo,
+            Text::TestRunning,
+            Text::TestNameNotFound,
+            Text::TestNameTimedOut,
+            Text::TestNoAnswer,
+            Text::TestNotRaa,
+            Text::TestHttps,
+            Text::TestNoPage,
+            Text::TestFound,
+            Text::TestSounding,
+            Text::TestConnected,
+            Text::TestOffline,
+        ],
+    ),
+    (
+        "IDC_NAME_NOTE",
+        0,
+        &[
+            Text::NameHint,
+            Text::NameLength,
+            Text::NameControl,
+            Text::NameInvisible,
+        ],
+    ),
+    ("IDC_SOUND_NOTE", 0, &[Text::CaptureStarting]),
+];
+
 #[test]
 fn texts_fit_into_their_controls() {
     /// The height of a line in dialog units.
     const LINE: u32 = 9;
-    /// The width of a button's frame, of a check box, or of a list's arrow.
-    const FRAME: u32 = 12;
-    let controls: &[(&str, u32, &[Text])] = &[
-        ("IDC_SERVER_LABEL", 0, &[Text::ServerLabel]),
-        ("IDC_NAME_LABEL", 0, &[Text::NameLabel]),
-        ("IDC_SOURCE_LABEL", 0, &[Text::SourceLabel]),
-        ("IDC_LEVEL_LABEL", 0, &[Text::LevelLabel]),
-        ("IDC_TEST", FRAME, &[Text::TestButton]),
-        ("IDOK", FRAME, &[Text::Ok]),
-        ("IDCANCEL", FRAME / 2, &[Text::Cancel]),
-        ("IDC_START_WITH_WINDOWS", FRAME, &[Text::StartWithWindows]),
-        ("IDC_SOURCE", FRAME, &[Text::SourceAutomatic]),
-        (
-            "IDC_LEVEL_VALUE",
-            0,
-            &[Text::LevelValue, Text::LevelSilent, Text::LevelMuted],
-        ),
-        (
-            "IDC_SERVER_NOTE",
-            0,
-            &[
-                Text::ServerHint,
-                Text::ServerHost,
-                Text::ServerScheme,
-                Text::ServerPort,
-                Text::ServerBrackets,
-                Text::SendingTo,
-                Text::TestRunning,
-                Text::TestNameNotFound,
-                Text::TestNameTimedOut,
-                Text::TestNoAnswer,
-                Text::TestNotRaa,
-                Text::TestHttps,
-                Text::TestNoPage,
-                Text::TestFound,
-                Text::TestSounding,
-                Text::TestConnected,
-                Text::TestOffline,
-            ],
-        ),
-        (
-            "IDC_NAME_NOTE",
-            0,
-            &[
-                Text::NameHint,
-                Text::NameLength,
-                Text::NameControl,
-                Text::NameInvisible,
-            ],
-        ),
-        ("IDC_SOUND_NOTE", 0, &[Text::CaptureStarting]),
-    ];
     let values: &[(&str, &dyn Display)] = &[
         ("host", &"raa-server.ward-3.hospital.example.org"),
         ("address", &"2001:db8:1234::5678"),
@@ -268,7 +271,7 @@ fn texts_fit_into_their_controls() {
         ("server", &"raa.example:4010"),
         ("level", &"\u{2212}60"),
     ];
-    for (control, frame, texts) in controls {
+    for (control, frame, texts) in CONTROLS {
         let (wide, high) = room(control);
         // The height of a list includes its open part; a button has one line.
         let lines = if *frame > 0 { 1 } else { high / LINE };
