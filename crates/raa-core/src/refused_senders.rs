@@ -98,7 +98,7 @@ impl RefusedSenders {
         let mut listed: Vec<_> = senders
             .filter(|sender| !is_over(sender, now) && is_listed(sender))
             .collect();
-        listed.sort_by(|a, b| (b.since, b.address).cmp(&(a.since, a.address)));
+        listed.sort_by_key(|sender| std::cmp::Reverse((sender.since, sender.address)));
         listed
     }
 }
