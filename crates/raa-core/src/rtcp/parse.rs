@@ -242,6 +242,10 @@ fn parse_application_defined<'a>(
     packet: RtcpPacket<'a>,
     each: &mut impl FnMut(Item<'a>),
 ) -> Result<(), Malformed> {
+    // A bare header says nothing, and was always ignored.
+    if packet.body.is_empty() {
+        return Ok(());
+    }
     let (head, data) = packet.body.split_first_chunk::<8>().ok_or(Malformed)?;
     if head[4..] != APPLICATION_NAME || packet.count != SUBTYPE_CAPTURE {
         return Ok(());
