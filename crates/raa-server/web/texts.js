@@ -189,7 +189,7 @@ export const TEXTS = {
     failedDetail: '下の説明をご覧ください',
     volume: '音量',
     playerVolume: 'このプレーヤーの音量',
-    search: 'コンピューターを検索',
+    search: '名前で検索',
     sort: '並び順',
     sort_name: '名前順',
     sort_heard: '最近鳴った順',
