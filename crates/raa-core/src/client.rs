@@ -9,10 +9,13 @@ use bytes::Bytes;
 
 use crate::SLOT_SAMPLES;
 use crate::codec::CodecError;
+use crate::framing::Framing;
 use crate::level::{Level, Meter};
 use crate::mix::{Gains, Mix, Sum};
+use crate::probation::Probation;
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
+use crate::refused::Refused;
 use crate::reports::{Peer, Reporter};
 use crate::rtcp::CaptureTrouble;
 use crate::rtp::{Header, Packet};
@@ -37,6 +40,13 @@ pub enum Status {
     Connected,
     /// No packets arrive.
     Offline,
+}
+
+/// The reason why a client is in no mix although its packets arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// Its packets are not Opus.
+    NotOpus,
 }
 
 /// A client of an earlier run of the server.
@@ -87,6 +97,8 @@ pub struct ClientView {
     pub quality: Option<QualityReport>,
     /// Address of another sender with the same SSRC, while there is one.
     pub conflict: Option<SocketAddr>,
+    /// The reason why it is in no mix although its packets arrive, or `None`.
+    pub withheld: Option<Withheld>,
     /// Round-trip time by its last report; `None` until there is one.
     pub round_trip: Option<Duration>,
     /// Why it may hear nothing of its computer, by its last report.
@@ -141,6 +153,7 @@ pub(crate) struct Client {
     meter: Meter,
     quality: quality::Window,
     gains: Gains,
+    probation: Probation,
 }
 
 impl Client {
@@ -168,6 +181,7 @@ impl Client {
             capture_trouble: None,
             meter: Meter::default(),
             quality: quality::Window::default(),
+            probation: Probation::default(),
         }
     }
 
@@ -200,32 +214,46 @@ impl Client {
         self.connected
     }
 
-    /// Passes a packet of `samples` on to the source, which the first packet creates.
+    /// Passes a packet on to the source, which the first packet creates.
     ///
     /// # Errors
     /// When there is no memory for a decoder.
     pub(crate) fn insert(
         &mut self,
         arrival: Instant,
+        from: Option<SocketAddr>,
         packet: &Packet<'_>,
-        samples: usize,
         redundant: Option<&Redundant<'_>>,
+        framing: &Framing,
         max_delay: Duration,
     ) -> Result<Insertion, CodecError> {
         let source = match &mut self.source {
             Some(source) => source,
             none => none.insert(Source::new(max_delay)?),
         };
-        let insertion = source.insert(arrival, packet, samples, redundant);
-        if insertion != Insertion::Stray {
-            if !self.connected {
-                self.gains.jump();
+        let insertion = source.insert(arrival, packet, framing.samples, redundant);
+        if insertion == Insertion::Stray {
+            return Ok(insertion);
+        }
+        match insertion {
+            Insertion::Begins if from == self.address => self.probation.restart(),
+            // The same program would have kept its address.
+            Insertion::Begins => self.probation = Probation::default(),
+            _ => {}
+        }
+        if insertion != Insertion::Repeated {
+            // What comes from elsewhere may be forged, and is no evidence.
+            if insertion == Insertion::Begins || from == self.address {
+                let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+                self.probation.take(arrival, packet, own, framing);
             }
-            (self.connected, self.last_packet) = (true, Some(arrival));
+            self.quality.count(framing.samples);
         }
-        if insertion == Insertion::InStream {
-            self.quality.count(samples);
+        if !self.connected {
+            self.settle_gains();
         }
+        (self.connected, self.last_packet) = (true, Some(arrival));
+        self.address = from;
         Ok(insertion)
     }
 
@@ -236,12 +264,14 @@ impl Client {
         arrival: Instant,
         from: Option<SocketAddr>,
         header: &Header,
+        reason: Refused,
     ) {
-        if !self.connected || from != self.address {
-            return;
-        }
-        if let Some(source) = &mut self.source {
-            source.occupy(arrival, header.sequence_number, header.timestamp);
+        let source = self.source.as_mut().filter(|_| self.connected);
+        if let Some(source) = source.filter(|_| from == self.address)
+            && source.occupy(arrival, header.sequence_number, header.timestamp)
+            && reason == Refused::NotOpus
+        {
+            self.probation.take_malformed();
         }
     }
 
@@ -293,11 +323,26 @@ impl Client {
         if !source.is_some_and(|source| source.play(due, load, scratch, pcm)) {
             self.meter.push_silence();
             self.sounding.push_silence();
-            self.gains.jump();
+            self.settle_gains();
             return;
         }
-        self.sounding.push(due, self.meter.push(pcm));
+        let peak = self.meter.push(pcm);
+        if self.probation.is_withheld() {
+            self.sounding.push_silence();
+            self.gains.fade_out(pcm, sums);
+            return;
+        }
+        self.sounding.push(due, peak);
         self.gains.add(pcm, sums);
+    }
+
+    /// Brings the gains to their end, while nothing of the client is audible.
+    fn settle_gains(&mut self) {
+        if self.probation.is_withheld() {
+            self.gains.shut();
+        } else {
+            self.gains.jump();
+        }
     }
 
     pub(crate) fn skip_slots(&mut self, slots: u64) {
@@ -361,6 +406,7 @@ impl Client {
 
     pub(crate) fn view(&self, ssrc: u32, now: Instant) -> ClientView {
         let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let withheld = self.connected && self.probation.is_withheld();
         let stats = self.stats();
         ClientView {
             ssrc,
@@ -368,6 +414,7 @@ impl Client {
             sender_name: self.sender_name.clone(),
             status: match self.sounding.is_sounding(now) {
                 _ if !self.connected => Status::Offline,
+                _ if withheld => Status::Connected,
                 true => Status::Sounding,
                 false => Status::Connected,
             },
@@ -384,6 +431,7 @@ impl Client {
                 .then(|| self.quality.report(&stats))
                 .flatten(),
             conflict: self.strays.and_then(|strays| strays.conflict(now)),
+            withheld: withheld.then_some(Withheld::NotOpus),
             round_trip: self.peer.round_trip(),
             capture_trouble: self.capture_trouble.map(|(trouble, _)| trouble),
         }

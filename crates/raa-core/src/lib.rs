@@ -7,11 +7,13 @@
 pub mod arrival;
 pub mod client;
 pub mod codec;
+mod framing;
 pub mod hub;
 mod jitter;
 pub mod level;
 pub mod mix;
 pub mod packetizer;
+mod probation;
 pub mod quality;
 pub mod red;
 pub mod refused;

@@ -151,22 +151,29 @@ impl Sequence {
         })
     }
 
-    /// Takes a packet of this SSRC that is no sound: it occupies its number if it lies within the
-    /// stream, and changes nothing else. A packet of sound with the same number still counts.
-    pub(crate) fn occupy(&mut self, arrival: Instant, sequence_number: u16, timestamp: u32) {
+    /// Takes a packet of this SSRC that is no sound, and returns whether it lies within the stream. It
+    /// then occupies its number and changes nothing else; a packet of sound with the same number still
+    /// counts.
+    pub(crate) fn occupy(
+        &mut self,
+        arrival: Instant,
+        sequence_number: u16,
+        timestamp: u32,
+    ) -> bool {
         let Some(stream) = &mut self.stream else {
-            return;
+            return false;
         };
         let step = stream.numbers.step_to(sequence_number);
         let advance = stream.advance_to(timestamp);
         if !stream.is_near(arrival, step, advance) {
-            return;
+            return false;
         }
         match stream.numbers.occupy(step) {
             Number::New { missing } => self.stats.lost += missing,
             Number::Missing => self.stats.lost = self.stats.lost.saturating_sub(1),
-            Number::WithoutSound | Number::Arrived => {}
+            Number::WithoutSound | Number::Arrived => return false,
         }
+        true
     }
 
     /// Makes the next packet start a new stream, whatever its numbers; the counters continue.

@@ -75,6 +75,8 @@ pub enum Load {
 /// The result of inserting a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insertion {
+    /// It is the first one of a stream.
+    Begins,
     /// It belongs to the stream, even if it came late.
     InStream,
     /// It belongs to the stream and had already come.
@@ -127,16 +129,16 @@ impl Source {
         redundant: Option<&Redundant<'_>>,
     ) -> Insertion {
         let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
-        let place = match self.sequence.receive(arrival, packet) {
-            Verdict::Continues(place) => place,
+        let (place, insertion) = match self.sequence.receive(arrival, packet) {
+            Verdict::Continues(place) => (place, Insertion::InStream),
             Verdict::Restarts(place) => {
                 self.jitter.restart();
-                place
+                (place, Insertion::Begins)
             }
             Verdict::Confirms { first, place } => {
                 self.jitter.restart();
                 self.held.insert_into(&mut self.jitter, first);
-                place
+                (place, Insertion::Begins)
             }
             Verdict::Duplicate => return Insertion::Repeated,
             Verdict::Stray => {
@@ -150,12 +152,13 @@ impl Source {
         for earlier in redundant.iter().flat_map(|redundant| redundant.earlier()) {
             self.insert_earlier(arrival, place, earlier.offset.into(), earlier.payload);
         }
-        Insertion::InStream
+        insertion
     }
 
-    /// Takes a packet of this SSRC that is no sound: it occupies its number.
-    pub fn occupy(&mut self, arrival: Instant, sequence_number: u16, timestamp: u32) {
-        self.sequence.occupy(arrival, sequence_number, timestamp);
+    /// Takes a packet of this SSRC that is no sound, and returns whether it lies within the stream: it
+    /// then occupies its number.
+    pub fn occupy(&mut self, arrival: Instant, sequence_number: u16, timestamp: u32) -> bool {
+        self.sequence.occupy(arrival, sequence_number, timestamp)
     }
 
     /// Takes an earlier frame, `offset` samples before the packet at `place` that carries it.

@@ -302,6 +302,7 @@ mod tests {
             stats: SourceStats::default(),
             quality: None,
             conflict: None,
+            withheld: None,
             round_trip: None,
             capture_trouble: None,
         }

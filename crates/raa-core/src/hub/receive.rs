@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::{Accepted, ClientEvent, Hub, Origin, Output};
 use crate::client::Client;
-use crate::codec;
+use crate::framing;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
 use crate::rtcp;
@@ -30,7 +30,7 @@ impl Hub {
         let packet = Packet::parse(datagram).map_err(|e| Refused::of_datagram(datagram, e))?;
         let redundant = self.parse_redundant(&packet)?;
         let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
-        let samples = codec::packet_samples(own).ok_or(Refused::NotOpus)?;
+        let framing = framing::parse(own).ok_or(Refused::NotOpus)?;
         if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
             return Err(Refused::ReservedSsrc);
         }
@@ -42,20 +42,27 @@ impl Hub {
         };
         let was_connected = client.is_connected();
         let max_delay = self.config.max_playout_delay;
-        let is_repeat =
-            match client.insert(arrival, &packet, samples, redundant.as_ref(), max_delay) {
-                Ok(Insertion::InStream) => false,
-                Ok(Insertion::Repeated) => true,
-                Ok(Insertion::Stray) => {
-                    client.note_stray(arrival, from.address());
-                    return Err(Refused::Stray);
-                }
-                Err(_no_memory) => return Err(Refused::TooManyClients),
-            };
-        client.address = from.address();
+        let address = from.address();
+        let inserted = client.insert(
+            arrival,
+            address,
+            &packet,
+            redundant.as_ref(),
+            &framing,
+            max_delay,
+        );
+        let is_repeat = match inserted {
+            Ok(Insertion::Begins | Insertion::InStream) => false,
+            Ok(Insertion::Repeated) => true,
+            Ok(Insertion::Stray) => {
+                client.note_stray(arrival, address);
+                return Err(Refused::Stray);
+            }
+            Err(_no_memory) => return Err(Refused::TooManyClients),
+        };
         client
             .peer
-            .take_sound(client.address, from.local(), datagram.len());
+            .take_sound(address, from.local(), datagram.len());
         if !was_connected {
             self.outputs
                 .push_back(Output::Event(ClientEvent::Connected {
@@ -80,7 +87,7 @@ impl Hub {
         if let Some(header) = Header::parse(datagram).filter(|_| reason.may_be_in_stream())
             && let Some(client) = self.clients.get_mut(&header.ssrc)
         {
-            client.note_refused(arrival, from.address(), &header);
+            client.note_refused(arrival, from.address(), &header, reason);
         }
     }
 

@@ -69,6 +69,21 @@ impl Gains {
             .for_each(|gain| gain.current = gain.target);
     }
 
+    /// Keeps the client out of each mix, while nothing of it is audible.
+    pub(crate) fn shut(&mut self) {
+        self.0.iter_mut().for_each(|gain| gain.current = 0.0);
+    }
+
+    /// Fades the client out of each mix within this slot; silence leads back in.
+    pub(crate) fn fade_out(&mut self, pcm: &[f32; SLOT_SAMPLES], sums: &mut [Sum]) {
+        for (gain, sum) in self.0.iter_mut().zip(sums) {
+            if gain.current != 0.0 {
+                sum.add(pcm, gain.current, 0.0);
+            }
+            gain.current = 0.0;
+        }
+    }
+
     /// Adds one slot of the client to the sum of each mix that it is audible in.
     pub(crate) fn add(&mut self, pcm: &[f32; SLOT_SAMPLES], sums: &mut [Sum]) {
         for (gain, sum) in self.0.iter_mut().zip(sums) {

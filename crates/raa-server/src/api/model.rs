@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use raa_core::client::{ClientView, Status};
+use raa_core::client::{ClientView, Status, Withheld};
 use raa_core::quality::{Quality, QualityReport};
 use raa_core::rtcp::CaptureTrouble;
 use raa_core::source::SourceStats;
@@ -87,6 +87,9 @@ pub(crate) struct ClientBody<'a> {
     /// refused. Null if there is none.
     #[schema(value_type = Option<String>, example = "192.0.2.8:51234")]
     pub(crate) conflict: Option<SocketAddr>,
+    /// Why it is in no mix although its packets arrive; null if nothing is wrong with them. Its
+    /// `level` is that of the noise which they decode to, and it does not count as sounding.
+    pub(crate) withheld: Option<WithheldWord>,
     /// Why it may hear nothing of its computer, as its sender reports it by RTCP; null if its
     /// capture works or if the sender does not say.
     pub(crate) capture_trouble: Option<CaptureTroubleWord>,
@@ -104,6 +107,15 @@ pub(crate) enum StatusWord {
     Connected,
     /// No packets arrive.
     Offline,
+}
+
+/// Why a client is in no mix although its packets arrive.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WithheldWord {
+    /// Its packets are not Opus of one or two channels: check the sender's codec. It comes back by
+    /// itself within about a second of Opus.
+    NotOpus,
 }
 
 /// Why a client may hear nothing of its computer.
@@ -294,6 +306,7 @@ impl<'a> ClientBody<'a> {
                 .round_trip
                 .map(|trip| tenths(FRAME_MS + trip.as_secs_f64() * 500.0 + client.stats.delay_ms)),
             conflict: client.conflict,
+            withheld: client.withheld.map(WithheldWord::from),
             capture_trouble: client.capture_trouble.map(CaptureTroubleWord::from),
             stats: StatsBody::of(&client.stats, client.quality),
         }
@@ -306,6 +319,14 @@ impl From<Status> for StatusWord {
             Status::Sounding => Self::Sounding,
             Status::Connected => Self::Connected,
             Status::Offline => Self::Offline,
+        }
+    }
+}
+
+impl From<Withheld> for WithheldWord {
+    fn from(withheld: Withheld) -> Self {
+        match withheld {
+            Withheld::NotOpus => Self::NotOpus,
         }
     }
 }
@@ -408,6 +429,7 @@ mod tests {
             },
             quality,
             conflict: Some(SocketAddr::from(([192, 0, 2, 8], 51234))),
+            withheld: Some(Withheld::NotOpus),
             round_trip,
             capture_trouble: None,
         }
@@ -424,6 +446,7 @@ mod tests {
         let body = json!(ClientBody::of(&view, Duration::ZERO));
         assert_eq!(body["quality"], "fair");
         assert_eq!(body["conflict"], "192.0.2.8:51234");
+        assert_eq!(body["withheld"], "not_opus");
         assert_eq!(body["round_trip_ms"], 12.4);
         // 20 + 6.22 + 41.26.
         assert_eq!(body["capture_to_mix_ms"], 67.5);

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod golden;
+pub(crate) mod replay;
 
 use std::sync::Arc;
 use std::time::Duration;

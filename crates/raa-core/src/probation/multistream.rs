@@ -1,0 +1,167 @@
+//! Recognises Opus of more than two channels (multistream, RFC 7845 section 5.1.1) among plain packets.
+//!
+//! Such a packet is a chain of self-delimited packets and a plain one, all of one duration. A plain
+//! packet may look like such a chain by chance, so evidence is measured in bits: the improbability
+//! that the bytes of plain packets agree with each other in this way.
+//! Always: packets that repeat each other prove nothing, since a steady tone makes plain packets alike.
+
+use crate::framing::{self, Framing};
+
+/// Links of a chain that are looked at, apart from the first.
+const MAX_LINKS: usize = 3;
+/// Bits from which chance is excluded: one stream in ten million would be mistaken.
+const PROOF_BITS: u32 = 22;
+/// Bits of a link that agrees with the one before: its first byte, but for the frame count.
+const AGREEMENT_BITS: u32 = 6;
+/// Bits of a link with the configuration and frame count of the chain's first packet.
+const ALIKE_BITS: u32 = 7;
+/// Bits of a link whose first byte is the same as before.
+const SAME_BITS: u32 = 8;
+/// The frame count in the first byte of a packet.
+const FRAME_COUNT: u8 = 0x03;
+/// The channels in the first byte of a packet.
+const STEREO: u8 = 0x04;
+/// A frame of CELT that says that it is digital silence; with a constant bitrate, zeros follow.
+const SILENCE: [u8; 2] = [0xff, 0xfe];
+/// Bits of such a frame and its length.
+const SILENCE_BITS: u32 = 24;
+/// Bytes at the end of a frame that do not depend on those before them (RFC 6716 section 4.1.4).
+const RAW_BYTES: usize = 10;
+
+/// A stream's packets as chains.
+#[derive(Debug, Default)]
+pub(super) struct Chains {
+    has_begun: bool,
+    last: Option<Chain>,
+    bits: u32,
+}
+
+/// One packet as a chain.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Chain {
+    links: [Link; MAX_LINKS],
+    count: usize,
+    /// Packets of digital silence.
+    silent: usize,
+}
+
+/// A packet of the chain after the first.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Link {
+    toc: u8,
+    /// Checksum of the packet before it.
+    checksum: u32,
+    /// Bytes of the packet before it.
+    len: usize,
+    /// Whether it begins where the bytes of a plain packet may agree by the sound.
+    is_near_end: bool,
+    /// Whether it has the same configuration and frame count as the first of the chain.
+    is_alike: bool,
+}
+
+impl Chains {
+    /// Takes the next packet of `samples` and returns whether its stream is multistream.
+    pub(super) fn take(&mut self, packet: &[u8], samples: usize) -> bool {
+        let chain = Chain::of(packet, samples);
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        match (&self.last, &chain) {
+            (_, None) => self.bits = 0,
+            (None, Some(chain)) => self.bits = chain.bits_alone(is_first),
+            (Some(last), Some(chain)) => match chain.bits_after(last) {
+                Some(bits) => self.bits = (self.bits + bits).min(PROOF_BITS),
+                None => self.bits = 0,
+            },
+        }
+        self.last = chain;
+        self.bits >= PROOF_BITS
+    }
+
+    /// Whether the last packet may have been a chain.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.last.is_some()
+    }
+}
+
+impl Chain {
+    fn of(packet: &[u8], samples: usize) -> Option<Self> {
+        let mut chain = Self::default();
+        let mut rest = packet;
+        let mut first = framing::parse_self_delimited(rest);
+        for link in &mut chain.links {
+            let Some(framing) = first.filter(|framing| framing.samples == samples) else {
+                break;
+            };
+            let (own, after) = rest.split_at(framing.len);
+            let next = framing::parse_self_delimited(after);
+            let last = framing::parse(after);
+            let mut ends = next.iter().chain(&last);
+            // Zeros fill plain packets of a constant bitrate.
+            let (Some(&toc @ 1..), true) = (after.first(), ends.any(|end| end.samples == samples))
+            else {
+                break;
+            };
+            *link = Link {
+                toc,
+                checksum: checksum(own),
+                len: own.len(),
+                is_near_end: after.len() < RAW_BYTES,
+                is_alike: (toc ^ packet[0]) & !STEREO == 0,
+            };
+            let ends_silently = last.is_some_and(|last| is_silence(after, &last));
+            chain.silent += usize::from(is_silence(own, &framing)) + usize::from(ends_silently);
+            chain.count += 1;
+            (rest, first) = (after, next);
+        }
+        (chain.count > 0).then_some(chain)
+    }
+
+    fn links(&self) -> &[Link] {
+        &self.links[..self.count]
+    }
+
+    /// Returns the bits of a packet after one that was no chain. Silence counts only in a stream's
+    /// first packet, lest chance gets many tries.
+    fn bits_alone(&self, is_first: bool) -> u32 {
+        let alike = self.links().iter().filter(|link| link.is_alike).count();
+        let silent = if is_first { self.silent } else { 0 };
+        alike as u32 * ALIKE_BITS + silent as u32 * SILENCE_BITS
+    }
+
+    /// Returns the bits of a packet after another; `None` if they do not agree.
+    fn bits_after(&self, last: &Self) -> Option<u32> {
+        let mut bits = None;
+        for (link, before) in self.links().iter().zip(last.links()) {
+            if (link.toc ^ before.toc) & !FRAME_COUNT != 0 {
+                break;
+            }
+            let bits = bits.get_or_insert(0);
+            let is_news = link.checksum != before.checksum;
+            if is_news && (!link.is_near_end || link.len != before.len) {
+                *bits += if link.toc == before.toc {
+                    SAME_BITS
+                } else {
+                    AGREEMENT_BITS
+                };
+            }
+        }
+        bits
+    }
+}
+
+/// Whether a packet consists of digital silence.
+fn is_silence(own: &[u8], framing: &Framing) -> bool {
+    let frame_len = framing.frame_bytes * framing.frame_samples / framing.samples;
+    let frames = &own[own.len() - framing.frame_bytes.min(own.len())..];
+    let is_silent = |frame: &[u8]| {
+        let zeros = frame.strip_prefix(&SILENCE);
+        zeros.is_some_and(|zeros| zeros.iter().all(|&byte| byte == 0))
+    };
+    frame_len >= SILENCE.len() && frames.chunks(frame_len).all(is_silent)
+}
+
+/// Computes a checksum (FNV-1a).
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |sum, &byte| {
+        (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
