@@ -25,7 +25,7 @@ pub fn parse<'a>(mut datagram: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Resu
             SOURCE_DESCRIPTION => parse_description(packet, &mut each)?,
             GOODBYE => parse_goodbye(packet, &mut each)?,
             EXTENDED_REPORT => parse_extended_report(packet.body, &mut each)?,
-            APPLICATION_DEFINED => parse_application_defined(packet, &mut each)?,
+            APPLICATION_DEFINED => parse_application_defined(packet, &mut each),
             _ => {}
         }
         datagram = rest;
@@ -236,23 +236,16 @@ fn parse_goodbye<'a>(
     Ok(())
 }
 
-/// Reads RAA's own packets; those of other names and subtypes are ignored, as RFC 3550 section 6.7
-/// asks, and so is whatever a later version adds after the first byte.
-fn parse_application_defined<'a>(
-    packet: RtcpPacket<'a>,
-    each: &mut impl FnMut(Item<'a>),
-) -> Result<(), Malformed> {
-    // A bare header says nothing, and was always ignored.
-    if packet.body.is_empty() {
-        return Ok(());
+/// Reads RAA's own packets; all others are ignored, as RFC 3550 section 6.7 asks, whatever they
+/// contain, and so is what a later version adds after the first byte.
+fn parse_application_defined<'a>(packet: RtcpPacket<'a>, each: &mut impl FnMut(Item<'a>)) {
+    if let Some((head, &[code, ..])) = packet.body.split_first_chunk::<8>()
+        && head[4..] == APPLICATION_NAME
+        && packet.count == SUBTYPE_CAPTURE
+    {
+        each(Item::Capture {
+            ssrc: word(head, 0),
+            trouble: CaptureTrouble::from_code(code),
+        });
     }
-    let (head, data) = packet.body.split_first_chunk::<8>().ok_or(Malformed)?;
-    if head[4..] != APPLICATION_NAME || packet.count != SUBTYPE_CAPTURE {
-        return Ok(());
-    }
-    each(Item::Capture {
-        ssrc: word(head, 0),
-        trouble: CaptureTrouble::from_code(*data.first().ok_or(Malformed)?),
-    });
-    Ok(())
 }

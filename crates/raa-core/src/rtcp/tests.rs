@@ -295,6 +295,6 @@ fn unknown_application_packets_are_ignored() {
         &b"\x81\xcc\0\x01\0\0\0\x07"[..],
         b"\x81\xcc\0\x02\0\0\0\x07RAA ",
     ] {
-        assert_eq!(parse(truncated, |_| ()), Err(Malformed));
+        assert_eq!(items(truncated), []);
     }
 }
