@@ -16,6 +16,8 @@ const PIECE_MS = 20;
 const STEP_MS = 5;
 const AMPLITUDE = 0.25;
 const HZ = 1000;
+// What is written while ffmpeg starts leaves in one burst.
+const STARTS_WITHIN_MS = 2000;
 // The encoder keeps the last 6.5 ms until there is more input, and each end shares a step with silence.
 const LEAST_MS = BEEP_MS - 20;
 
@@ -31,6 +33,7 @@ function piece(from) {
 
 /** Writes the beeps in real time, as a program that captures sound does. */
 async function writeBeeps(input) {
+  await sleep(STARTS_WITHIN_MS);
   const start = nowMs();
   for (let beep = 0; beep < BEEPS; beep++) {
     for (let at = 0; at < BEEP_MS; at += PIECE_MS) {
@@ -61,7 +64,7 @@ before(async () => {
   { logFile: join(world.artifacts, 'ffmpeg.log'), realtime: 5, stdin: 'pipe' });
   world.onClose(() => ffmpeg.stop());
   const listener = await world.listener(server);
-  const recording = listener.next(BEEPS * PERIOD_MS + 1000);
+  const recording = listener.next(STARTS_WITHIN_MS + BEEPS * PERIOD_MS + 1000);
   await writeBeeps(ffmpeg.child.stdin);
   beeps = loudParts(await recording);
   client = (await server.clients()).find(({ id }) => id === '0bee9001');

@@ -19,6 +19,9 @@ const TURNED_DOWN_DB: f32 = -20.0;
 /// Sound after the control has changed may still be from before: PulseAudio's sinks are filled up to
 /// 2 s ahead, and so far ahead is their monitor.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
+/// Time from the first sound that contradicts the control to the proof. When somebody turns the volume up
+/// again, the sound may come before the news of the change.
+const PROVEN_AFTER: Duration = Duration::from_secs(3);
 /// A sample above this is sound.
 const SOUND_DBFS: f32 = -60.0;
 /// How much louder than the control allows sound must be as a proof; a mix of programs may exceed
@@ -76,6 +79,8 @@ impl Inaudible {
 pub(super) struct Audibility {
     volume: DeviceVolume,
     changed: Instant,
+    /// When sound first contradicted this setting.
+    contradicted: Option<Instant>,
     /// The capture has shown that the control does not apply.
     is_proven: bool,
 }
@@ -85,6 +90,7 @@ impl Audibility {
         Self {
             volume: DeviceVolume::FULL,
             changed: now,
+            contradicted: None,
             is_proven: false,
         }
     }
@@ -92,8 +98,8 @@ impl Audibility {
     /// Takes the control's setting.
     pub(super) fn set_volume(&mut self, now: Instant, volume: DeviceVolume) {
         if self.volume != volume {
-            self.volume = volume;
-            self.changed = now;
+            (self.volume, self.changed) = (volume, now);
+            self.contradicted = None;
         }
     }
 
@@ -108,7 +114,10 @@ impl Audibility {
         } else {
             SOUND_DBFS.max(self.volume.db + PROOF_DB)
         };
-        self.is_proven = peak > from_dbfs(limit_dbfs);
+        if peak > from_dbfs(limit_dbfs) {
+            let since = *self.contradicted.get_or_insert(now);
+            self.is_proven = now >= since + PROVEN_AFTER;
+        }
     }
 
     /// Returns why the server hears nothing of the device, or little.
@@ -168,10 +177,12 @@ mod tests {
         audibility.note_block(now + 6 * SECOND, &[0.0005; 960]);
         assert_eq!(audibility.trouble(), Some(Inaudible::Muted), "noise");
         audibility.note_block(now + 6 * SECOND, &[0.25; 960]);
+        assert_eq!(audibility.trouble(), Some(Inaudible::Muted));
+        audibility.note_block(now + 9 * SECOND, &[0.25; 960]);
         assert_eq!(audibility.trouble(), None);
         // For as long as the capture is open.
-        audibility.set_volume(now + 7 * SECOND, DeviceVolume::FULL);
-        audibility.set_volume(now + 8 * SECOND, MUTED);
+        audibility.set_volume(now + 10 * SECOND, DeviceVolume::FULL);
+        audibility.set_volume(now + 11 * SECOND, MUTED);
         audibility.note_block(now + 20 * SECOND, &[0.0; 960]);
         assert_eq!(audibility.trouble(), None);
     }
@@ -185,6 +196,23 @@ mod tests {
         audibility.note_block(now + 6 * SECOND, &[0.0279; 960]);
         assert_eq!(audibility.trouble(), Some(Inaudible::TurnedDown(-40.0)));
         audibility.note_block(now + 6 * SECOND, &[0.03; 960]);
+        audibility.note_block(now + 9 * SECOND, &[0.03; 960]);
         assert_eq!(audibility.trouble(), None);
+    }
+
+    #[test]
+    fn sound_before_the_news_of_an_unmute_proves_nothing() {
+        let now = Instant::now();
+        let mut audibility = Audibility::new(now);
+        audibility.set_volume(now, MUTED);
+        // The sound of the unmuted device comes first.
+        audibility.note_block(now + 8 * SECOND, &[0.25; 960]);
+        audibility.note_block(now + 10 * SECOND, &[0.25; 960]);
+        audibility.set_volume(now + 10 * SECOND, DeviceVolume::FULL);
+        audibility.note_block(now + 20 * SECOND, &[0.25; 960]);
+        audibility.set_volume(now + 21 * SECOND, MUTED);
+        assert_eq!(audibility.trouble(), Some(Inaudible::Muted));
+        audibility.note_block(now + 27 * SECOND, &[0.25; 960]);
+        assert_eq!(audibility.trouble(), Some(Inaudible::Muted));
     }
 }
