@@ -37,7 +37,7 @@ pub(super) struct DeviceVolume {
 }
 
 impl DeviceVolume {
-    /// Full volume, also for a device whose control is known not to apply.
+    /// Full volume; also used if the control of a device is known not to apply.
     pub(super) const FULL: Self = Self {
         muted: false,
         db: 0.0,

@@ -11,7 +11,7 @@
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
-/// What a channel is for.
+/// The role of a channel: its place among the loudspeakers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// Left or right at the front.

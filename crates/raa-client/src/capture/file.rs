@@ -1,5 +1,5 @@
-//! A WAV file of any rate and any number of channels, repeated in real time; or a pipe with the sound
-//! of a WAV file, once for each program that writes into it.
+//! A WAV file of any rate and any number of channels, repeated in real time. From a pipe, each WAV
+//! stream is played once.
 //!
 //! Always: a file is read in small pieces, so its length does not matter for memory; its end and its
 //! beginning join without a gap; a file that cannot be played is refused when it is opened and not
@@ -24,7 +24,7 @@ const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct WavFile {
     path: PathBuf,
-    /// `None` for a pipe, whose writer may come later.
+    /// `None` for a pipe, because nobody may write to it yet.
     player: Option<Player>,
 }
 
@@ -123,7 +123,8 @@ impl WavFile {
     }
 }
 
-/// What changes when a file is replaced or written; nothing if there is no file.
+/// Length and modification time of a file, which show that it was written or replaced; the default if
+/// it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Version {
     len: u64,

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use super::downmix::Layout;
 use super::encoding::Encoding;
 
-/// The length of a stream whose writer did not know it.
+/// The length that programs write into a stream when they do not know it yet.
 const UNKNOWN_LEN: u32 = u32::MAX;
 /// The longest format chunk that makes sense; WAVEFORMATEXTENSIBLE has 40 bytes.
 const MAX_FORMAT_LEN: u32 = 4096;
@@ -120,7 +120,7 @@ impl Format {
             tag = half(24);
             mask = Some(u32::from(half(20)) | u32::from(half(22)) << 16);
         }
-        // What a sample occupies; the frame's length alone says so, if it can be right.
+        // The bits that a sample occupies follow from the length of a frame, unless that is impossible.
         let frame_bits = 8 * u32::from(half(12));
         let stored_bits = frame_bits.checked_div(channels.into()).unwrap_or(0);
         let refused = WavError::Format {

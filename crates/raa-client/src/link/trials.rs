@@ -3,8 +3,8 @@
 //! UDP does not say whether anything arrives; only the server's reports do. So the addresses of a name
 //! are tried in turn, alternating between the families as in RFC 8305, until one answers. A path may
 //! also carry sound and never a report, because a firewall drops those. Therefore sound goes on to the
-//! first address during a trial, and to one further address in addition: nothing is cut off, whichever
-//! of them works, and the server ignores what it receives twice.
+//! first address during a trial, and a copy to one further address. So nothing is cut off if either of
+//! them works, and the server ignores duplicates.
 //!
 //! Pure: `now` is an argument. Always: an address that answers is kept; at most one address is tried
 //! at a time; trials without an answer become rarer, so that a server without reports costs next to

@@ -25,7 +25,7 @@ fn encode(encoding: Encoding, x: f64) -> Vec<u8> {
         Encoding::I16 => top[2..].to_vec(),
         Encoding::I24 => top[1..].to_vec(),
         Encoding::I32 => top.to_vec(),
-        // The code whose value is nearest.
+        // The code with the nearest value.
         Encoding::ALaw | Encoding::MuLaw => {
             let mut values = Vec::new();
             encoding.decode(&(0..=255).collect::<Vec<u8>>(), &mut values);

@@ -190,7 +190,7 @@ fn files_that_cannot_be_played_are_refused() {
     check(&with(&format(TAG_PCM, 2, 64)), "64 bits in 64");
     check(&with(&format(TAG_FLOAT, 2, 16)), "16 bits in 16");
     check(&with(&format(TAG_PCM, 0, 16)), "16 bits in 0");
-    // A frame whose length is no whole number of samples.
+    // The length of a frame is not a multiple of the length of a sample.
     let mut odd = format(TAG_PCM, 2, 16);
     odd[20] = 5;
     check(&with(&odd), "16 bits in 20");
