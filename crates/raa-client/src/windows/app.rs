@@ -222,14 +222,14 @@ impl App {
 #[allow(unsafe_code)]
 fn serve_messages() {
     let mut message = MSG::default();
-    // SAFETY: the message is a local variable, filled before it is passed on. 0 means the end, a
-    // negative value an error; neither comes with a message.
-    unsafe {
-        while GetMessageW(&raw mut message, None, 0, 0).0 > 0 {
-            if !dialog::handles(&message) {
-                let _ = TranslateMessage(&raw const message);
-                DispatchMessageW(&raw const message);
-            }
+    // 0 means the end, a negative value an error; neither comes with a message.
+    // SAFETY: the message is a local variable.
+    while unsafe { GetMessageW(&raw mut message, None, 0, 0) }.0 > 0 {
+        if !dialog::handles(&message) {
+            // SAFETY: the message was filled above.
+            let _ = unsafe { TranslateMessage(&raw const message) };
+            // SAFETY: as above.
+            unsafe { DispatchMessageW(&raw const message) };
         }
     }
 }

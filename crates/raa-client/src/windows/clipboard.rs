@@ -61,33 +61,34 @@ fn open(owner: Window) -> Result<()> {
 /// `units` ends with zero; the clipboard is open.
 #[allow(unsafe_code)]
 fn replace(units: &[u16]) -> Result<()> {
-    // SAFETY: the memory has room for `units`, is locked while it is written, and is freed here
-    // unless the clipboard has accepted it.
-    unsafe {
-        EmptyClipboard()?;
-        let memory = GlobalAlloc(GMEM_MOVEABLE, size_of_val(units))?;
-        let filled = fill(memory, units);
-        let taken =
-            filled.and_then(|()| SetClipboardData(CF_UNICODETEXT.0.into(), Some(HANDLE(memory.0))));
-        if taken.is_err() {
-            let _ = GlobalFree(Some(memory));
-        }
-        taken.map(drop)
+    // SAFETY: takes nothing; the clipboard is open.
+    unsafe { EmptyClipboard() }?;
+    // SAFETY: takes numbers.
+    let memory = unsafe { GlobalAlloc(GMEM_MOVEABLE, size_of_val(units)) }?;
+    // SAFETY: the memory has room for `units`.
+    let filled = unsafe { fill(memory, units) };
+    // SAFETY: the memory is filled and no longer locked; the clipboard owns it if this succeeds.
+    let give = || unsafe { SetClipboardData(CF_UNICODETEXT.0.into(), Some(HANDLE(memory.0))) };
+    let taken = filled.and_then(|()| give());
+    if taken.is_err() {
+        // SAFETY: the clipboard has not accepted the memory, so it belongs to this function alone.
+        let _ = unsafe { GlobalFree(Some(memory)) };
     }
+    taken.map(drop)
 }
 
 /// `memory` has room for `units`.
 #[allow(unsafe_code)]
 unsafe fn fill(memory: HGLOBAL, units: &[u16]) -> Result<()> {
-    // SAFETY: the caller guarantees the size; a block that cannot be locked is not written.
-    unsafe {
-        let to = GlobalLock(memory).cast::<u16>();
-        if to.is_null() {
-            return Err(Error::from_thread());
-        }
-        to.copy_from_nonoverlapping(units.as_ptr(), units.len());
-        // Windows reports "no longer locked" as an error with the code 0.
-        let _ = GlobalUnlock(memory);
-        Ok(())
+    // SAFETY: `memory` is a block of the global heap.
+    let to = unsafe { GlobalLock(memory) }.cast::<u16>();
+    if to.is_null() {
+        return Err(Error::from_thread());
     }
+    // SAFETY: the block is locked, the caller guarantees its size, and nothing else knows it yet.
+    unsafe { to.copy_from_nonoverlapping(units.as_ptr(), units.len()) };
+    // Windows reports "no longer locked" as an error with the code 0.
+    // SAFETY: the block was locked above, and `to` is not used again.
+    let _ = unsafe { GlobalUnlock(memory) };
+    Ok(())
 }

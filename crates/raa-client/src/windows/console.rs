@@ -79,13 +79,12 @@ fn restore(which: STD_HANDLE, kept: Option<HANDLE>) {
 /// Returns a standard handle if it is connected.
 #[allow(unsafe_code)]
 fn handle(which: STD_HANDLE) -> Option<HANDLE> {
-    // SAFETY: both take values only; an invalid handle has an unknown type.
-    unsafe {
-        let handle = GetStdHandle(which)
-            .ok()
-            .filter(|handle| !handle.is_invalid())?;
-        (GetFileType(handle) != FILE_TYPE_UNKNOWN).then_some(handle)
-    }
+    // SAFETY: takes a number.
+    let handle = unsafe { GetStdHandle(which) };
+    let handle = handle.ok().filter(|handle| !handle.is_invalid())?;
+    // SAFETY: a handle that is closed has an unknown type.
+    let kind = unsafe { GetFileType(handle) };
+    (kind != FILE_TYPE_UNKNOWN).then_some(handle)
 }
 
 #[allow(unsafe_code)]

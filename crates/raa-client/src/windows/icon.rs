@@ -58,11 +58,10 @@ pub(super) fn taskbar_dpi() -> u32 {
 #[allow(unsafe_code)]
 pub(super) fn window_dpi(window: HWND) -> u32 {
     // SAFETY: takes any window; the resolution of one that is gone is 0.
-    unsafe {
-        match GetDpiForWindow(window) {
-            0 => GetDpiForSystem(),
-            dpi => dpi,
-        }
+    match unsafe { GetDpiForWindow(window) } {
+        // SAFETY: takes nothing.
+        0 => unsafe { GetDpiForSystem() },
+        dpi => dpi,
     }
 }
 
@@ -73,12 +72,8 @@ fn pixels(size: Size, dpi: u32) -> (i32, i32) {
         Size::Big => (SM_CXICON, SM_CYICON),
     };
     // SAFETY: takes numbers.
-    unsafe {
-        (
-            GetSystemMetricsForDpi(width, dpi),
-            GetSystemMetricsForDpi(height, dpi),
-        )
-    }
+    let metric = |which| unsafe { GetSystemMetricsForDpi(which, dpi) };
+    (metric(width), metric(height))
 }
 
 #[allow(unsafe_code)]

@@ -127,14 +127,15 @@ fn register(name: PCWSTR) -> u32 {
 /// Returns the mutex, and whether it existed already.
 #[allow(unsafe_code)]
 fn create_mutex() -> windows::core::Result<(OwnedHandle, bool)> {
-    // SAFETY: `MUTEX` is a constant that ends with zero. The last error is this thread's own and
-    // is set by every successful call
+    // SAFETY: `MUTEX` is a constant that ends with zero.
+    let mutex = unsafe { CreateMutexW(None, false, MUTEX) }?;
+    // Every successful call sets the last error
     // (learn.microsoft.com/windows/win32/api/synchapi/nf-synchapi-createmutexw).
-    unsafe {
-        let mutex = CreateMutexW(None, false, MUTEX)?;
-        let was_there = GetLastError() == ERROR_ALREADY_EXISTS;
-        Ok((OwnedHandle::from_raw_handle(mutex.0), was_there))
-    }
+    // SAFETY: the last error is this thread's own.
+    let was_there = unsafe { GetLastError() } == ERROR_ALREADY_EXISTS;
+    // SAFETY: the handle is open and belongs to nobody else.
+    let mutex = unsafe { OwnedHandle::from_raw_handle(mutex.0) };
+    Ok((mutex, was_there))
 }
 
 #[allow(unsafe_code)]
@@ -169,11 +170,11 @@ fn post(window: HWND, message: u32) -> io::Result<()> {
 
 #[allow(unsafe_code)]
 fn open_process(process_id: u32) -> io::Result<OwnedHandle> {
-    // SAFETY: takes numbers, and the handle that comes back belongs to nobody else.
-    unsafe {
-        let process = OpenProcess(PROCESS_SYNCHRONIZE | PROCESS_TERMINATE, false, process_id)?;
-        Ok(OwnedHandle::from_raw_handle(process.0))
-    }
+    let rights = PROCESS_SYNCHRONIZE | PROCESS_TERMINATE;
+    // SAFETY: takes numbers.
+    let process = unsafe { OpenProcess(rights, false, process_id) }?;
+    // SAFETY: the handle is open and belongs to nobody else.
+    Ok(unsafe { OwnedHandle::from_raw_handle(process.0) })
 }
 
 #[allow(unsafe_code)]

@@ -73,11 +73,10 @@ impl Menu {
         // A menu closes on a click elsewhere only if its owner is in the foreground; without the empty
         // message it would do so only the first time
         // (learn.microsoft.com/windows/win32/api/winuser/nf-winuser-trackpopupmenuex).
+        // SAFETY: takes a window, which may be gone.
+        let _ = unsafe { SetForegroundWindow(owner.handle()) };
         // SAFETY: the menu exists; a window that is gone makes it return at once.
-        let chosen = unsafe {
-            let _ = SetForegroundWindow(owner.handle());
-            TrackPopupMenuEx(self.0, flags.0, x, y, owner.handle(), None)
-        };
+        let chosen = unsafe { TrackPopupMenuEx(self.0, flags.0, x, y, owner.handle(), None) };
         owner.post(WM_NULL);
         // With TPM_RETURNCMD this is not a Boolean but the number.
         usize::try_from(chosen.0).unwrap_or(0)

@@ -51,12 +51,11 @@ pub(super) fn show(message: &Message) {
 #[allow(unsafe_code)]
 pub(super) fn bring_to_front(owner: Window) -> bool {
     // SAFETY: takes a window, which may be gone.
-    unsafe {
-        let popup = GetLastActivePopup(owner.handle());
-        let waits = Window::of(popup) != owner && !popup.is_invalid();
-        if waits {
-            let _ = SetForegroundWindow(popup);
-        }
-        waits
+    let popup = unsafe { GetLastActivePopup(owner.handle()) };
+    let waits = Window::of(popup) != owner && !popup.is_invalid();
+    if waits {
+        // SAFETY: as above.
+        let _ = unsafe { SetForegroundWindow(popup) };
     }
+    waits
 }

@@ -31,21 +31,20 @@ pub(super) fn open_page(
 /// (learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-shellexecutew).
 #[allow(unsafe_code)]
 fn open(page: &str) -> Result<()> {
-    // SAFETY: the strings end with zero and live until the call returns; COM ends in the thread
-    // it began in.
-    unsafe {
-        let com = CoInitializeEx(None, COINIT_APARTMENTTHREADED | COINIT_DISABLE_OLE1DDE);
-        let page = HSTRING::from(page);
-        let nothing = PCWSTR::null();
-        let result = ShellExecuteW(None, w!("open"), &page, nothing, nothing, SW_SHOWNORMAL);
-        let error = Error::from_thread();
-        if com.is_ok() {
-            CoUninitialize();
-        }
-        if result.0 as usize > LAST_ERROR {
-            Ok(())
-        } else {
-            Err(error)
-        }
+    let page = HSTRING::from(page);
+    let nothing = PCWSTR::null();
+    // SAFETY: takes numbers.
+    let com = unsafe { CoInitializeEx(None, COINIT_APARTMENTTHREADED | COINIT_DISABLE_OLE1DDE) };
+    // SAFETY: the strings end with zero and live until the call returns.
+    let result = unsafe { ShellExecuteW(None, w!("open"), &page, nothing, nothing, SW_SHOWNORMAL) };
+    let error = Error::from_thread();
+    if com.is_ok() {
+        // SAFETY: COM was initialized above, in this thread.
+        unsafe { CoUninitialize() };
+    }
+    if result.0 as usize > LAST_ERROR {
+        Ok(())
+    } else {
+        Err(error)
     }
 }

@@ -40,10 +40,10 @@ fn create() -> Result<HWND> {
         lpszClassName: instance::WINDOW_CLASS,
         ..WNDCLASSW::default()
     };
-    // SAFETY: the class name and the title are constants, and the procedure lives as long as the
-    // program.
+    // SAFETY: the class's name is a constant, and the procedure lives as long as the program.
+    unsafe { RegisterClassW(&raw const class) };
+    // SAFETY: the class's name and the title are constants that end with zero.
     unsafe {
-        RegisterClassW(&raw const class);
         CreateWindowExW(
             WINDOW_EX_STYLE::default(),
             instance::WINDOW_CLASS,

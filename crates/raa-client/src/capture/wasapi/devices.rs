@@ -58,17 +58,16 @@ impl Devices {
     #[allow(unsafe_code)]
     pub(super) fn volume(&self, id: &str) -> Result<DeviceVolume, CaptureTrouble> {
         let device = self.by_id(id)?;
-        // SAFETY: the device and the interface belong to this thread's apartment, and neither leaves
-        // this function.
-        let (muted, scalar, db) = unsafe {
-            let device = device.as_immdevice();
-            let control: IAudioEndpointVolume = device.Activate(CLSCTX_ALL, None)?;
-            (
-                control.GetMute()?,
-                control.GetMasterVolumeLevelScalar()?,
-                control.GetMasterVolumeLevel()?,
-            )
-        };
+        let device = device.as_immdevice();
+        // SAFETY: the device belongs to this thread's apartment, and the interface never leaves this
+        // function.
+        let control: IAudioEndpointVolume = unsafe { device.Activate(CLSCTX_ALL, None) }?;
+        // SAFETY: the interface belongs to this thread's apartment.
+        let muted = unsafe { control.GetMute() }?;
+        // SAFETY: as above.
+        let scalar = unsafe { control.GetMasterVolumeLevelScalar() }?;
+        // SAFETY: as above.
+        let db = unsafe { control.GetMasterVolumeLevel() }?;
         Ok(DeviceVolume {
             muted: muted.as_bool(),
             db: if scalar > 0.0 { db } else { f32::NEG_INFINITY },

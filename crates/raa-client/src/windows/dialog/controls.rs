@@ -113,11 +113,10 @@ impl Controls {
     /// Shows the dialog in front of all other windows.
     #[allow(unsafe_code)]
     pub(super) fn show_window(&self) {
-        // SAFETY: both take a window, which may be gone.
-        unsafe {
-            let _ = ShowWindow(self.0, SW_SHOWNORMAL);
-            let _ = SetForegroundWindow(self.0);
-        }
+        // SAFETY: takes a window, which may be gone.
+        let _ = unsafe { ShowWindow(self.0, SW_SHOWNORMAL) };
+        // SAFETY: as above.
+        let _ = unsafe { SetForegroundWindow(self.0) };
     }
 
     fn send(&self, id: u16, message: u32, wparam: usize, lparam: isize) -> isize {
@@ -141,13 +140,12 @@ fn send(window: HWND, message: u32, wparam: usize, lparam: isize) -> isize {
 
 #[allow(unsafe_code)]
 fn window_text(window: HWND) -> String {
+    // SAFETY: takes a window, which may be gone.
+    let units = unsafe { GetWindowTextLengthW(window) };
+    let mut text = vec![0; usize::try_from(units).unwrap_or(0) + 1];
     // SAFETY: the buffer is a slice with its length, to which the text is cut.
-    unsafe {
-        let units = usize::try_from(GetWindowTextLengthW(window)).unwrap_or(0);
-        let mut text = vec![0; units + 1];
-        let read = usize::try_from(GetWindowTextW(window, &mut text)).unwrap_or(0);
-        String::from_utf16_lossy(&text[..read])
-    }
+    let read = unsafe { GetWindowTextW(window, &mut text) };
+    String::from_utf16_lossy(&text[..usize::try_from(read).unwrap_or(0)])
 }
 
 #[allow(unsafe_code)]

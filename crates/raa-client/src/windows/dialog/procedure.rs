@@ -30,12 +30,10 @@ pub(super) fn create(language: Language) -> Result<HWND> {
         dwICC: ICC_STANDARD_CLASSES | ICC_PROGRESS_CLASS,
     };
     let name = PCWSTR(usize::from(id) as *const u16);
-    // SAFETY: the structure contains its size; the dialog's name is a number; the procedure lives as
-    // long as the program.
-    unsafe {
-        let _ = InitCommonControlsEx(&raw const classes);
-        CreateDialogParamW(Some(program()), name, None, Some(procedure), LPARAM(0))
-    }
+    // SAFETY: the structure contains its size.
+    let _ = unsafe { InitCommonControlsEx(&raw const classes) };
+    // SAFETY: the dialog's name is a number; the procedure lives as long as the program.
+    unsafe { CreateDialogParamW(Some(program()), name, None, Some(procedure), LPARAM(0)) }
 }
 
 /// Lets the dialog handle a message of the program's loop; returns whether it did.
