@@ -113,7 +113,7 @@ fn fanout_cpu() -> Duration {
 
 fn connect(to: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
-    let request = "GET /ws?mix=main HTTP/1.1\r\nhost: raa.test\r\nconnection: upgrade\r\n\
+    let request = "GET /ws?mix=main HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
         upgrade: websocket\r\nsec-websocket-version: 13\r\n\
         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).unwrap();

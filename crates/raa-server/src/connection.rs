@@ -7,6 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+/// The host that a request comes from: the connection's peer, or whom a listed proxy forwards it for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requester(pub(crate) SocketAddr);
+
 /// An accepted TCP connection.
 #[derive(Debug)]
 pub(crate) struct Connection {

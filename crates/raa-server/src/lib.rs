@@ -6,6 +6,7 @@
 //! `http`. Always: when `run` returns, everything it started has ended, and what operators have set
 //! is on the disk.
 
+mod access;
 mod api;
 mod change_log;
 pub mod config;
@@ -20,6 +21,7 @@ mod log;
 mod outputs;
 pub mod process;
 mod rate_limit;
+mod refused_requests;
 mod sockets;
 mod store;
 mod testmusic;
@@ -41,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use access::Access;
 use api::status::ServerFigures;
 use config::Config;
 use control::Control;
@@ -54,6 +57,7 @@ use outputs::ws::fanout::FanoutThreads;
 #[doc(hidden)]
 pub use outputs::ws::poller::BarePoller;
 use outputs::ws::stats::ListenerStats;
+use refused_requests::RefusedRequests;
 pub use sockets::Sockets;
 use store::StoreThread;
 
@@ -118,7 +122,8 @@ impl Running {
         let listeners = Arc::<ListenerStats>::default();
         let mixes = [("main", MixId::MAIN)];
         let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
-        let figures = ServerFigures::new(listeners.clone(), udp.port());
+        let refused = Arc::<RefusedRequests>::default();
+        let figures = ServerFigures::new(listeners.clone(), refused.clone(), udp.port());
         let live = Live::new(engine.clone(), listeners, figures.clone(), stop.clone());
         let connections = TaskTracker::new();
         let router = http::router(App {
@@ -128,6 +133,8 @@ impl Running {
             live: live.clone(),
             fanout: Arc::new(fanout),
             page: Arc::new(Page::new(setup.web_dir)),
+            access: Arc::new(access(&setup.config)),
+            refused,
             connections: connections.clone(),
         });
         let listener = TcpListener::from_std(sockets.http).context("cannot accept connections")?;
@@ -163,6 +170,18 @@ impl Running {
         let _ = timeout(DISK_LIMIT, spawn_blocking(move || self.store_thread.join())).await;
         engine.map_err(|_| anyhow!("the audio engine has panicked"))
     }
+}
+
+fn access(config: &Config) -> Access {
+    let mut hosts = access::own_names();
+    let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    info!(
+        names = names.join(" "),
+        "the page has these names of the computer"
+    );
+    hosts.extend(config.allowed_hosts.iter().cloned());
+    let (origins, proxies) = (&config.allowed_origins, &config.trusted_proxies);
+    Access::new(hosts, origins.clone(), proxies.clone())
 }
 
 fn engine_config(

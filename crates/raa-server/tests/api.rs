@@ -152,7 +152,7 @@ async fn errors_are_json_with_code_and_sentence() {
     let form = Request::builder()
         .method("PATCH")
         .uri(&path)
-        .header("host", "raa.test");
+        .header("host", "localhost");
     let form = form
         .header("content-type", "text/plain")
         .body(Full::new("{}".into()))
@@ -268,7 +268,7 @@ async fn files_are_served_from_their_folder_only() {
     );
     let again = Request::builder()
         .uri("/index.html")
-        .header("host", "raa.test");
+        .header("host", "localhost");
     let again = again.header("if-none-match", page.header("etag"));
     let again = request(to, again.body(Full::default()).unwrap()).await;
     assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));

@@ -40,7 +40,7 @@ async fn pings_are_answered_between_frames() {
 async fn bytes_after_the_handshake_are_read() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(server.http).await.unwrap();
-    let mut request = b"GET /ws?mix=main HTTP/1.1\r\nhost: raa.test\r\nconnection: Upgrade\r\n\
+    let mut request = b"GET /ws?mix=main HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\n\
         upgrade: websocket\r\nsec-websocket-version: 13\r\n\
         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         .to_vec();

@@ -270,7 +270,7 @@ async fn excess_connections_are_refused() {
     let started = Instant::now();
     loop {
         let mut connection = TcpStream::connect(program.http).await.unwrap();
-        let request = b"GET /healthz HTTP/1.1\r\nhost: raa.test\r\nconnection: close\r\n\r\n";
+        let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         let mut answer = Vec::new();
         // A refused connection may be reset during the request.
         let _ = connection.write_all(request).await;

@@ -27,11 +27,11 @@ async fn incomplete_headers_time_out() {
     for request in [
         "",
         "GET / HT",
-        "GET /healthz HTTP/1.1\r\nhost: raa.test\r\nx-a: ",
+        "GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-a: ",
     ] {
         assert_eq!(answer(&server, request).await, "", "{request:?}");
     }
-    let idle = answer(&server, "GET /healthz HTTP/1.1\r\nhost: raa.test\r\n\r\n").await;
+    let idle = answer(&server, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(
         idle.starts_with("HTTP/1.1 200") && idle.ends_with("{\"status\":\"ok\"}"),
         "{idle}"
@@ -42,7 +42,7 @@ async fn incomplete_headers_time_out() {
 #[tokio::test(start_paused = true)]
 async fn incomplete_bodies_time_out() {
     let server = Server::start().await;
-    let head = format!("PATCH /api/clients/{ID} HTTP/1.1\r\nhost: raa.test\r\n");
+    let head = format!("PATCH /api/clients/{ID} HTTP/1.1\r\nhost: localhost\r\n");
     let body = "content-type: application/json\r\ncontent-length: 20\r\n\r\n{\"vol";
     let answer = answer(&server, &format!("{head}{body}")).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -51,7 +51,7 @@ async fn incomplete_bodies_time_out() {
 
 /// Returns the next response on a connection that stays open.
 async fn response(stream: &mut TcpStream) -> String {
-    let request = b"GET /healthz HTTP/1.1\r\nhost: raa.test\r\n\r\n";
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut text = String::new();
     while !text.ends_with('}') {

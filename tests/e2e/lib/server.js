@@ -3,20 +3,26 @@
 // Always: the first start asks for free ports and reads the real ones from the server's log line; every later start of
 // the same Server uses the same ports and the same state folder, like a restart on a real machine.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program, eventually } from './processes.js';
 import { BIN_DIR } from './paths.js';
 
+/** The name that the browsers have for this computer (lib/browser.js). */
+const CONFIG = 'allowed_hosts = ["raa.test"]\n';
+
 export class Server {
-  constructor(world, { args = [], env = {}, stateDir = join(world.dir, 'state') }) {
+  /** config: lines of raa-server.toml in addition to those of every test */
+  constructor(world, { args = [], env = {}, config = '', stateDir = join(world.dir, 'state') }) {
     this.world = world;
-    this.args = args;
+    mkdirSync(stateDir, { recursive: true });
+    const file = join(stateDir, 'raa-server.toml');
+    writeFileSync(file, CONFIG + config);
+    this.args = ['--config', file, ...args];
     this.env = env;
     this.stateDir = stateDir;
     this.udpPort = 0;
     this.httpPort = 0;
-    mkdirSync(stateDir, { recursive: true });
   }
 
   async start() {

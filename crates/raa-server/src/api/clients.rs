@@ -1,7 +1,5 @@
 //! `/api/clients`: lists the clients, and lets operators change and delete them.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -13,7 +11,7 @@ use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
-use crate::connection::Connection;
+use crate::connection::Requester;
 use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::id::ClientId;
@@ -54,7 +52,7 @@ pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
 )]
 pub(crate) async fn change(
     State(control): State<Control>,
-    Extension(connection): Extension<Arc<Connection>>,
+    Extension(Requester(peer)): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -62,7 +60,7 @@ pub(crate) async fn change(
     let id = client_id(id)?;
     body::require_json(&headers)?;
     let change = patch::parse(&body::read(body, MAX_BODY).await?)?;
-    let snapshot = control.change(id, change, connection.peer).await?;
+    let snapshot = control.change(id, change, peer).await?;
     let client = snapshot
         .client(id.0)
         .ok_or_else(|| unknown(&id.to_string()))?;
@@ -83,10 +81,10 @@ pub(crate) async fn change(
 )]
 pub(crate) async fn forget(
     State(control): State<Control>,
-    Extension(connection): Extension<Arc<Connection>>,
+    Extension(Requester(peer)): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    control.forget(client_id(id)?, connection.peer).await?;
+    control.forget(client_id(id)?, peer).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

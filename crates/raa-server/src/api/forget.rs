@@ -1,7 +1,5 @@
 //! `POST /api/clients/forget`: deletes many clients at once.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -12,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
-use crate::connection::Connection;
+use crate::connection::Requester;
 use crate::control::{Control, Kept};
 use crate::id::ClientId;
 
@@ -71,13 +69,13 @@ pub(crate) struct KeptBody {
 )]
 pub(crate) async fn forget(
     State(control): State<Control>,
-    Extension(connection): Extension<Arc<Connection>>,
+    Extension(Requester(peer)): Extension<Requester>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ForgottenBody>, ApiError> {
     body::require_json(&headers)?;
     let ids = parse(&body::read(body, MAX_BODY).await?)?;
-    let done = control.forget_offline(ids, connection.peer).await?;
+    let done = control.forget_offline(ids, peer).await?;
     let kept = done.kept.into_iter().map(|(id, why)| KeptBody {
         id,
         reason: match why {

@@ -230,6 +230,11 @@ pub(crate) struct StatusBody {
     pub(crate) refused_packets: BTreeMap<&'static str, u64>,
     /// Senders that are being refused, as in `GET /api/refused`.
     pub(crate) refused_senders: Vec<RefusedSenderBody>,
+    /// Refused HTTP requests and connections by reason: `connections_per_address`, `connections` (the
+    /// server's limit), `changes_per_address`, `host` (came under a name that is not the server's), `origin`
+    /// (sent by a page of another site), `slow_reader` (did not read the answer).
+    #[schema(example = json!({"connections_per_address": 0, "host": 2}))]
+    pub(crate) refused_requests: BTreeMap<&'static str, u64>,
     /// Datagrams that the kernel dropped because its queue was full.
     pub(crate) dropped_datagrams: u64,
     /// RTCP reports to senders that could not be sent.

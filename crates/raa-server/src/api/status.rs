@@ -18,6 +18,7 @@ use super::model::{ProcessBody, StatusBody, thousandths};
 use super::refused;
 use crate::engine::{EngineHandle, Snapshot};
 use crate::outputs::ws::stats::ListenerStats;
+use crate::refused_requests::RefusedRequests;
 
 /// The response of a working server.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,15 +33,21 @@ pub(crate) struct HealthBody {
 pub(crate) struct ServerFigures {
     started: Instant,
     listeners: Arc<ListenerStats>,
+    refused: Arc<RefusedRequests>,
     udp_port: u16,
 }
 
 impl ServerFigures {
     /// Counts the uptime from now on; `udp_port` is the port that senders send to.
-    pub(crate) fn new(listeners: Arc<ListenerStats>, udp_port: u16) -> Self {
+    pub(crate) fn new(
+        listeners: Arc<ListenerStats>,
+        refused: Arc<RefusedRequests>,
+        udp_port: u16,
+    ) -> Self {
         Self {
             started: Instant::now(),
             listeners,
+            refused,
             udp_port,
         }
     }
@@ -63,6 +70,7 @@ impl ServerFigures {
                 .map(|(reason, count)| (Refused::as_str(reason), count))
                 .collect(),
             refused_senders: refused::bodies(snapshot),
+            refused_requests: self.refused.counts(),
             dropped_datagrams: snapshot.dropped_datagrams,
             unsent_reports: snapshot.unsent_reports,
             listener_writes: self.listeners.writes(),

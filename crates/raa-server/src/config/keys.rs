@@ -4,6 +4,7 @@
 
 use std::iter;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use raa_core::settings::SoundingFrom;
 use toml::Value;
@@ -91,6 +92,19 @@ pub(super) const KEYS: &[Key] = &[
         get: |config| i64::from(config.max_unconfigured_clients).into(),
     },
     Key {
+        name: "max_configured_clients",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1 to 100000",
+        set: |config, value| {
+            put(
+                &mut config.max_configured_clients,
+                number(value, 1, 100_000),
+            )
+        },
+        get: |config| i64::from(config.max_configured_clients).into(),
+    },
+    Key {
         name: "forget_unconfigured_after_h",
         formerly: None,
         variable: None,
@@ -110,6 +124,72 @@ pub(super) const KEYS: &[Key] = &[
         allowed: "a number from -90 to 0",
         set: |config, value| put(&mut config.sounding_from_dbfs, sounding_from(value)),
         get: |config| config.sounding_from_dbfs.dbfs().into(),
+    },
+    Key {
+        name: "allowed_hosts",
+        formerly: None,
+        variable: None,
+        allowed: "a list of host names as browsers show them, without scheme and port, such as [\"raa.example.org\"]",
+        set: |config, value| put(&mut config.allowed_hosts, list(value)),
+        get: |config| texts(&config.allowed_hosts),
+    },
+    Key {
+        name: "allowed_origins",
+        formerly: None,
+        variable: None,
+        allowed: "a list of origins: scheme, host and port without a path, such as [\"https://zabbix.example.org\"]",
+        set: |config, value| put(&mut config.allowed_origins, list(value)),
+        get: |config| texts(&config.allowed_origins),
+    },
+    Key {
+        name: "trusted_proxies",
+        formerly: None,
+        variable: None,
+        allowed: "a list of IP addresses or ranges of them, such as [\"127.0.0.1\", \"10.0.0.0/8\"]",
+        set: |config, value| put(&mut config.trusted_proxies, list(value)),
+        get: |config| texts(&config.trusted_proxies),
+    },
+    Key {
+        name: "max_connections_per_address",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1 to 8192",
+        set: |config, value| {
+            put(
+                &mut config.max_connections_per_address,
+                number(value, 1, 8192),
+            )
+        },
+        get: |config| i64::from(config.max_connections_per_address).into(),
+    },
+    Key {
+        name: "max_listeners_per_address",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1 to 8192",
+        set: |config, value| {
+            put(
+                &mut config.max_listeners_per_address,
+                number(value, 1, 8192),
+            )
+        },
+        get: |config| i64::from(config.max_listeners_per_address).into(),
+    },
+    Key {
+        name: "changes_per_second",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1 to 1000",
+        set: |config, value| put(&mut config.changes_per_second, number(value, 1, 1000)),
+        get: |config| i64::from(config.changes_per_second).into(),
+    },
+    Key {
+        name: "changes_burst",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1 to 10000",
+        set: |config, value| put(&mut config.changes_burst, number(value, 1, 10_000)),
+        get: |config| i64::from(config.changes_burst).into(),
     },
     Key {
         name: "test_music",
@@ -190,6 +270,16 @@ fn address(value: &Value) -> Option<IpAddr> {
 fn payload_types(value: &Value) -> Option<Vec<u8>> {
     let types = value.as_array().filter(|types| !types.is_empty())?;
     types.iter().map(|value| number(value, 0, 127)).collect()
+}
+
+fn list<T: FromStr>(value: &Value) -> Option<Vec<T>> {
+    let texts = value.as_array()?.iter();
+    texts.map(|text| text.as_str()?.parse().ok()).collect()
+}
+
+fn texts<T: ToString>(list: &[T]) -> Value {
+    let texts = list.iter().map(|item| item.to_string().into());
+    Value::Array(texts.collect())
 }
 
 fn sounding_from(value: &Value) -> Option<SoundingFrom> {

@@ -15,6 +15,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use crate::access::{Host, Network, WebOrigin};
 pub use args::Args;
 pub use error::{ConfigError, Origin};
 use keys::{KEYS, Key};

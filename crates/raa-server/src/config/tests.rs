@@ -119,7 +119,52 @@ fn every_value_has_its_bounds() {
             ) = (400, 0, 510_000);
         },
     );
+    check(
+        &file(
+            "allowed_hosts = [\"RAA.example.\", \"192.0.2.7\"]\nallowed_origins = [\"https://a.example:443\"]",
+        ),
+        |config| {
+            config.allowed_hosts = ["raa.example", "192.0.2.7"]
+                .map(|host| host.parse().unwrap())
+                .into();
+            config.allowed_origins = vec!["https://a.example".parse().unwrap()];
+        },
+    );
+    check(
+        &file("trusted_proxies = [\"::1\", \"10.0.0.0/8\"]"),
+        |config| {
+            config.trusted_proxies = ["::1", "10.0.0.0/8"]
+                .map(|proxy| proxy.parse().unwrap())
+                .into();
+        },
+    );
     for (text, key, value) in [
+        ("allowed_hosts = [\"a:80\"]", "allowed_hosts", "[\"a:80\"]"),
+        ("allowed_hosts = \"a\"", "allowed_hosts", "\"a\""),
+        ("allowed_origins = [\"*\"]", "allowed_origins", "[\"*\"]"),
+        (
+            "allowed_origins = [\"null\"]",
+            "allowed_origins",
+            "[\"null\"]",
+        ),
+        (
+            "trusted_proxies = [\"10.0.0.1/8\"]",
+            "trusted_proxies",
+            "[\"10.0.0.1/8\"]",
+        ),
+        (
+            "max_connections_per_address = 0",
+            "max_connections_per_address",
+            "0",
+        ),
+        (
+            "max_listeners_per_address = 8193",
+            "max_listeners_per_address",
+            "8193",
+        ),
+        ("changes_per_second = 0", "changes_per_second", "0"),
+        ("changes_burst = 0", "changes_burst", "0"),
+        ("max_configured_clients = 0", "max_configured_clients", "0"),
         ("udp_port = 65536", "udp_port", "65536"),
         ("udp_port = \"4010\"", "udp_port", "\"4010\""),
         ("http_port = -1", "http_port", "-1"),

@@ -1,10 +1,12 @@
 //! HTTP, the topmost layer: accepts connections and routes requests to the API, the page and the
 //! WebSockets.
 //!
-//! Always: every error is JSON (`api::error`); headers, connections and waiting times are bounded
-//! ([`accept`]).
+//! Always: every error is JSON (`api::error`), except for the page under a foreign name; headers,
+//! connections and waiting times are bounded ([`accept`]); pages of other sites change nothing
+//! ([`guard`]).
 
 pub(crate) mod accept;
+mod guard;
 mod openapi;
 pub(crate) mod page;
 mod web;
@@ -12,16 +14,17 @@ mod web;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, Uri};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::routing::{get, patch, post};
 use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
 use crate::api::error::ApiError;
 use crate::api::status::ServerFigures;
 use crate::api::{clients, forget, listen, refused, status};
@@ -29,12 +32,13 @@ use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::live::{self, Live};
 use crate::outputs::ws::fanout::Fanout;
+use crate::refused_requests::RefusedRequests;
 use page::Page;
 
-/// Allows the page its own files, WebAssembly for the decoder, and its own WebSockets, and lets
-/// dashboards of other origins embed it.
+/// Allows the page its own files, WebAssembly for the decoder, and its own WebSockets. The allowed
+/// origins follow, whose pages may show it in a frame.
 const CONTENT_SECURITY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
-    connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; frame-ancestors *";
+    connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'self'";
 
 /// The parts of the server that handlers can take as their state.
 #[derive(Clone)]
@@ -45,6 +49,8 @@ pub(crate) struct App {
     pub(crate) live: Live,
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) page: Arc<Page>,
+    pub(crate) access: Arc<Access>,
+    pub(crate) refused: Arc<RefusedRequests>,
     /// The tasks of all connections, which the server waits for when it stops.
     pub(crate) connections: TaskTracker,
 }
@@ -67,11 +73,14 @@ parts! {
     live: Live,
     fanout: Arc<Fanout>,
     page: Arc<Page>,
+    access: Arc<Access>,
+    refused: Arc<RefusedRequests>,
     connections: TaskTracker,
 }
 
 /// Builds the router with all routes.
 pub(crate) fn router(app: App) -> Router {
+    let content_security = content_security(&app.access);
     Router::new()
         .route("/api/clients", get(clients::list))
         .route("/api/clients/forget", post(forget::forget))
@@ -87,7 +96,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/ws", get(listen::listen))
         .fallback(web::file)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(map_response(add_headers))
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        .layer(map_response_with_state(content_security, add_headers))
         .with_state(app)
 }
 
@@ -95,14 +105,24 @@ async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     ApiError::method_not_allowed(&method, &uri)
 }
 
-async fn add_headers(mut response: Response) -> Response {
+fn content_security(access: &Access) -> HeaderValue {
+    let mut text = CONTENT_SECURITY.to_owned();
+    for origin in access.origins() {
+        text.push(' ');
+        text.push_str(&origin.to_string());
+    }
+    // An origin consists of characters that are allowed in a header.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(CONTENT_SECURITY))
+}
+
+async fn add_headers(
+    State(content_security): State<HeaderValue>,
+    mut response: Response,
+) -> Response {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(CONTENT_SECURITY),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, content_security);
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

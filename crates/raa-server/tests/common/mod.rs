@@ -12,6 +12,7 @@
 
 pub mod namespace;
 pub mod program;
+pub mod raw;
 pub mod sender;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -153,7 +154,7 @@ pub fn build(method: Method, path: &str, body: impl Into<Bytes>) -> Request<Full
     let request = Request::builder()
         .method(method)
         .uri(path)
-        .header("host", "raa.test");
+        .header("host", "localhost");
     request
         .header("content-type", "application/json")
         .body(Full::new(body.into()))
@@ -222,7 +223,7 @@ pub async fn connect_with_small_window(to: SocketAddr, path: &str) -> Socket {
 }
 
 async fn upgrade(stream: TcpStream, path: &str) -> Socket {
-    let url = format!("ws://raa.test{path}");
+    let url = format!("ws://localhost{path}");
     tokio_tungstenite::client_async(url, stream)
         .await
         .unwrap()
