@@ -59,7 +59,7 @@ pub(crate) enum ControlError {
     /// The client is connected, so it can't be deleted.
     #[error("client {0} is connected; only offline clients can be deleted")]
     Connected(ClientId),
-    /// The disk refused the change.
+    /// The disk, or another program that holds the file, refused the change.
     #[error("the change was not made because it cannot be stored: {0}")]
     NotStored(#[from] StoreError),
     /// The engine is stalled or stopping.

@@ -46,7 +46,7 @@ pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The content type is not application/json", body = ErrorBody),
         (status = 422, description = "A field is unknown, has the wrong type, or is out of range", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond", body = ErrorBody),
+        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
         (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
@@ -75,7 +75,7 @@ pub(crate) async fn change(
         (status = 204, description = "The client is deleted"),
         (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 409, description = "The client is connected", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond", body = ErrorBody),
+        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
         (status = 507, description = "The deletion cannot be stored, so the client is still known", body = ErrorBody),
     )
 )]

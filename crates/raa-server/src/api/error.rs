@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::control::ControlError;
+use crate::store::StoreError;
 use crate::websocket::HandshakeError;
 
 /// Longest quotation from a request, in characters.
@@ -98,6 +99,9 @@ impl From<ControlError> for ApiError {
         let (status, code) = match &error {
             ControlError::Unknown(_) => (StatusCode::NOT_FOUND, "not_found"),
             ControlError::Connected(_) => (StatusCode::CONFLICT, "client_connected"),
+            ControlError::NotStored(StoreError::Locked(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_locked")
+            }
             ControlError::NotStored(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
             ControlError::Unavailable => return Self::engine_unavailable(),
         };

@@ -63,7 +63,7 @@ pub(crate) struct KeptBody {
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The content type is not application/json", body = ErrorBody),
         (status = 422, description = "A field is missing or unknown, or an id is not one", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond", body = ErrorBody),
+        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
         (status = 507, description = "The deletion cannot be stored, so all clients are still known", body = ErrorBody),
     )
 )]

@@ -8,13 +8,18 @@
 use std::time::SystemTime;
 
 use raa_core::client::KnownClient;
-use raa_core::settings::{ClientSettings, Name, SoundingFrom, Volume};
-use rusqlite::{Connection, Row, Transaction, params};
+use raa_core::settings::{ClientSettings, Name, SoundingFrom};
+use rusqlite::{Connection, Transaction, params};
 
+use super::rows::{self, Faults};
 use super::times;
 
 const IS_UNCONFIGURED: &str =
     "name IS NULL AND volume = 100 AND muted = 0 AND sounding_from_dbfs IS NULL";
+const IS_SSRC: &str = "ssrc BETWEEN 0 AND 4294967295";
+/// The columns in the order in which [`rows`] reads them.
+const SELECT: &str = "SELECT ssrc, name, volume, muted, sender_name, last_heard_ms, \
+    sounding_from_dbfs, last_sounded_ms FROM clients";
 
 /// When a client was last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,27 +55,44 @@ pub(super) fn add_sounding(transaction: &Transaction<'_>) -> rusqlite::Result<()
     )
 }
 
+/// What the table has.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Loaded {
+    /// The clients, by SSRC.
+    pub(super) known: Vec<KnownClient>,
+    /// What can't be, and was left out.
+    pub(super) faults: Faults,
+}
+
 /// Returns all configured clients and the `max_unconfigured` others that were seen last, by SSRC,
-/// and deletes the rest.
+/// and deletes the rest. Rows that can't be are left out, and stay in the table.
 pub(super) fn load(
     connection: &Connection,
     max_unconfigured: usize,
     now: SystemTime,
-) -> rusqlite::Result<Vec<KnownClient>> {
+) -> rusqlite::Result<Loaded> {
     // A full disk must not keep the server from reading; the rest is deleted another time.
     let _ = connection.execute(
         &format!(
-            "DELETE FROM clients WHERE {IS_UNCONFIGURED} AND ssrc NOT IN (SELECT ssrc FROM clients
-             WHERE {IS_UNCONFIGURED} ORDER BY last_heard_ms DESC LIMIT ?1)"
+            "DELETE FROM clients WHERE {IS_UNCONFIGURED} AND {IS_SSRC} AND ssrc NOT IN (
+             SELECT ssrc FROM clients WHERE {IS_UNCONFIGURED} AND {IS_SSRC}
+             ORDER BY last_heard_ms DESC LIMIT ?1)"
         ),
         [max_unconfigured as i64],
     );
-    let mut statement = connection.prepare(
-        "SELECT ssrc, name, volume, muted, sender_name, last_heard_ms, sounding_from_dbfs,
-         last_sounded_ms FROM clients",
-    )?;
-    let rows = statement.query_map([], |row| known_client(row, now))?;
-    rows.collect()
+    let mut loaded = Loaded::default();
+    let mut statement = connection.prepare(SELECT)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let known = rows::known_client(row, now, &mut loaded.faults)?;
+        loaded.known.extend(known);
+    }
+    Ok(loaded)
+}
+
+/// Fails if the table does not exist or lacks a column.
+pub(super) fn check_table(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare(SELECT).map(drop)
 }
 
 /// Replaces a client's settings.
@@ -165,34 +187,14 @@ fn upsert_last_seen(transaction: &Transaction<'_>, seen: &[LastSeen]) -> rusqlit
     Ok(())
 }
 
-/// Reads one row. Values that someone has made invalid by editing the file become the defaults.
-fn known_client(row: &Row<'_>, now: SystemTime) -> rusqlite::Result<KnownClient> {
-    let name = |text: Option<String>| text.and_then(|text| Name::repaired(&text));
-    let last_seen_ms: Option<i64> = row.get(5)?;
-    let last_sound_ms: Option<i64> = row.get(7)?;
-    let sounding_from: Option<f64> = row.get(6)?;
-    let ago = |ms: Option<i64>| ms.and_then(|ms| times::ago(ms, now));
-    Ok(KnownClient {
-        ssrc: row.get(0)?,
-        settings: ClientSettings {
-            name: name(row.get(1)?),
-            volume: Volume::new(row.get(2)?).unwrap_or_default(),
-            muted: row.get(3)?,
-            sounding_from: sounding_from.and_then(|dbfs| SoundingFrom::new(dbfs).ok()),
-        },
-        sender_name: name(row.get(4)?),
-        seen_before: last_seen_ms.is_some(),
-        last_seen_ago: ago(last_seen_ms),
-        last_sound_ago: ago(last_sound_ms),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::schema::{MIGRATIONS, migrate};
     use super::*;
     use std::fs;
     use std::time::Duration;
+
+    use raa_core::settings::Volume;
 
     const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -225,8 +227,9 @@ mod tests {
     }
 
     fn ssrcs(connection: &Connection, max_unconfigured: usize) -> Vec<u32> {
-        let known = load(connection, max_unconfigured, now()).unwrap();
-        known.iter().map(|known| known.ssrc).collect()
+        let loaded = load(connection, max_unconfigured, now()).unwrap();
+        assert_eq!(loaded.faults, Faults::default());
+        loaded.known.iter().map(|known| known.ssrc).collect()
     }
 
     /// One row of the released database, with the time of its last packet.
@@ -285,7 +288,7 @@ mod tests {
             ),
             known(0xffff_fffe, unconfigured(), "手術室２", 1_795_930_972_743),
         ];
-        assert_eq!(load(&connection, 1000, now()).unwrap(), expected);
+        assert_eq!(load(&connection, 1000, now()).unwrap().known, expected);
         assert_eq!(
             fs::read(&path).unwrap(),
             migrated,
@@ -302,7 +305,7 @@ mod tests {
             known(7, settings("Ward 3", 150, true), "own", NOW_MS - 60_000),
             known(u32::MAX, ClientSettings::default(), "own", NOW_MS),
         ];
-        assert_eq!(load(&table, 1000, now()).unwrap(), expected);
+        assert_eq!(load(&table, 1000, now()).unwrap().known, expected);
     }
 
     #[test]
@@ -311,12 +314,12 @@ mod tests {
         save_settings(&table, 7, &settings("Ward 3", 150, true)).unwrap();
         save_settings(&table, 7, &ClientSettings::default()).unwrap();
         assert_eq!(
-            load(&table, 1000, now()).unwrap()[0].settings,
+            load(&table, 1000, now()).unwrap().known[0].settings,
             ClientSettings::default()
         );
         delete(&table, 7).unwrap();
         delete(&table, 8).unwrap();
-        assert_eq!(load(&table, 1000, now()).unwrap(), []);
+        assert_eq!(load(&table, 1000, now()).unwrap().known, []);
     }
 
     #[test]
@@ -341,11 +344,17 @@ mod tests {
     }
 
     #[test]
-    fn invalid_values_fall_back_to_the_defaults() {
-        let table = table();
-        let sql = "INSERT INTO clients VALUES (9, '', 999, 0, NULL, NULL, 12.0, NULL)";
+    fn impossible_rows_are_never_deleted() {
+        let mut table = table();
+        let sql = "INSERT INTO clients (ssrc, last_heard_ms) VALUES (4294967296, 1), (-1, 1)";
         table.execute(sql, []).unwrap();
-        let known = load(&table, 1000, now()).unwrap();
-        assert_eq!(known[0].settings, ClientSettings::default());
+        save_last_seen(&mut table, &[seen(7, 60), seen(8, 50)], &[]).unwrap();
+        let loaded = load(&table, 1, now()).unwrap();
+        assert_eq!(loaded.known.len(), 1);
+        assert_eq!(loaded.faults.count(), 2);
+        let count: i64 = table
+            .query_row("SELECT count(*) FROM clients", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(count, 3);
     }
 }

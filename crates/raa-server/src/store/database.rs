@@ -1,173 +1,340 @@
-//! The SQLite file: opened by one server at a time, checked, and put aside when damaged.
+//! The SQLite file: opened by one server at a time, checked, and put aside when it is of no use.
 //!
-//! Always: a file that this version can't understand is never written to; a damaged file is put
-//! aside and never deleted, because someone may still recover data from it.
+//! People must hear every computer even if a disk, a backup or another program has spoiled the file. So
+//! only two things keep the server from starting: another server that uses the file, and a newer schema,
+//! which this version would spoil. Always: a file that this version can't understand is never written
+//! to; what could not be read is not written over; a change that waits for another program never makes
+//! the next one wait again.
 
-use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, ErrorCode};
-use tracing::error;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tracing::{error, info, warn};
 
+use super::clients::{self, Loaded};
+use super::copy::Copy;
+use super::error::StoreError;
+use super::look::{Found, look};
+use super::place::{self, Lock};
 use super::schema::{self, MIGRATIONS, SchemaError};
 
-/// How long a write waits for a reader, such as a backup, before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the start waits for another program that holds the file.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why the file can't be used.
-#[derive(Debug, thiserror::Error)]
+/// Why the server can't start with this file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum OpenError {
-    #[error("the folder can't be created: {0}")]
-    Folder(io::Error),
-    #[error("the folder can't be locked: {0}")]
-    Lock(io::Error),
-    #[error("{} can't be opened: {error}", path.display())]
-    Unusable {
-        path: PathBuf,
-        error: rusqlite::Error,
-    },
     #[error("{} is in use by another raa-server; give each one its own --state-dir", .0.display())]
     InUse(PathBuf),
     #[error(
-        "{} was written by a newer raa-server (schema {found}, this version knows up to {newest}); \
-         use the newer version, or another --state-dir",
-        path.display()
+        "{} was written by a newer raa-server (schema {found}, this version knows up to {}); use the \
+         newer version, or another --state-dir",
+        path.display(),
+        MIGRATIONS.len()
     )]
-    Newer {
-        path: PathBuf,
-        found: i64,
-        newest: usize,
-    },
-    #[error("{} is damaged and can't be put aside: {error}", path.display())]
-    Damaged { path: PathBuf, error: io::Error },
+    Newer { path: PathBuf, found: i64 },
 }
 
-/// The open file. Other programs may read it at any time, as backups do, but no other server may
-/// use it.
-pub(super) struct Database {
-    connection: Connection,
-    /// Held until the process ends, however it ends.
-    _lock: File,
+/// Why a file can't be used.
+#[derive(Debug)]
+enum Failure {
+    /// Its content is damaged, or is not this program's.
+    NoUse(String),
+    /// Its schema is a newer one.
+    Newer(i64),
+    /// It can't be read or written now.
+    Now(StoreError),
 }
+
+/// The file. Other programs may read it at any time, as backups do, but no other server may use it.
+pub(super) struct Database {
+    path: PathBuf,
+    state: State,
+    /// Whether another program held the file at the last attempt. The next one then does not wait.
+    is_locked: bool,
+    _lock: Lock,
+}
+
+enum State {
+    Open(Connection),
+    /// What the file has is known, so it may be opened and changed once that is possible.
+    Waiting,
+    /// What the file has is unknown, so nothing may be written over it.
+    Unknown(StoreError),
+}
+
+/// What was found at the start.
+enum Content {
+    Ready(Connection, Loaded),
+    /// It was read, but can't be changed now.
+    Known(StoreError, Loaded),
+    /// There was none, and a file can't be created now.
+    Nothing(StoreError),
+    /// It could not be read.
+    Unknown(StoreError),
+}
+
+/// Reads everything from the file at a path.
+type Read<'a> = &'a dyn Fn(&Path) -> Result<(Connection, Loaded), Failure>;
 
 impl Database {
-    /// Opens or creates the file. A damaged one is put aside, which is logged, and replaced by an
-    /// empty one.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(OpenError::Folder)?;
-        }
-        let lock = lock(path)?;
-        let connection = match connect(path) {
-            Err(OpenError::Unusable { error, .. }) if is_damaged(&error) => {
-                replace_damaged(path, &error)?;
-                connect(path)?
-            }
-            opened => opened?,
+    /// Opens or creates the file, and returns what it has: all configured clients, and the
+    /// `max_unconfigured` others that were seen last. The log says what is amiss, and what is done.
+    pub(super) fn open(
+        path: &Path,
+        max_unconfigured: usize,
+        now: SystemTime,
+    ) -> Result<(Self, Loaded), OpenError> {
+        let created = place::create_folder(path);
+        let was_used = place::was_used(path);
+        let lock = match &created {
+            Ok(()) => place::lock(path),
+            Err(_no_folder) => Lock::None,
         };
-        Ok(Self {
-            connection,
-            _lock: lock,
-        })
-    }
-
-    /// Returns the connection. The field is private because a closure that uses only the field would
-    /// capture it alone, and the lock would be dropped early.
-    pub(super) fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
-}
-
-/// Takes the lock that keeps other servers out.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(with_suffix(path, ".lock"));
-    let file = file.map_err(OpenError::Lock)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::Lock(error)),
-    }
-}
-
-fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let unusable = |error| OpenError::Unusable {
-        path: path.to_owned(),
-        error,
-    };
-    let mut connection = Connection::open(path).map_err(unusable)?;
-    prepare(&connection).map_err(unusable)?;
-    schema::migrate(&mut connection, MIGRATIONS).map_err(|error| match error {
-        SchemaError::Sqlite(error) => unusable(error),
-        SchemaError::Newer { found, newest } => OpenError::Newer {
+        if matches!(lock, Lock::Taken) {
+            return Err(OpenError::InUse(path.to_owned()));
+        }
+        let content = match created {
+            Ok(()) => content(path, was_used, &|path| read(path, max_unconfigured, now)),
+            Err(error) => Ok(Content::Unknown(error)),
+        };
+        let content = content.map_err(|found| OpenError::Newer {
             path: path.to_owned(),
             found,
-            newest,
-        },
-    })?;
-    Ok(connection)
+        })?;
+        let (state, loaded) = report(path, content);
+        let database = Self {
+            path: path.to_owned(),
+            state,
+            is_locked: false,
+            _lock: lock,
+        };
+        Ok((database, loaded))
+    }
+
+    /// Carries out a change, and waits up to `patience` for a program that holds the file.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing has changed.
+    pub(super) fn change<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let patience = if self.is_locked {
+            Duration::ZERO
+        } else {
+            patience
+        };
+        let done = self.connection(patience).and_then(|(path, connection)| {
+            let waits = connection.busy_timeout(patience);
+            let done = waits.and_then(|()| work(connection));
+            done.map_err(|error| StoreError::of(path, &error))
+        });
+        self.is_locked = matches!(done, Err(StoreError::Locked(_)));
+        done
+    }
+
+    /// Returns the connection, which is made now if that was impossible before.
+    fn connection(&mut self, patience: Duration) -> Result<(&Path, &mut Connection), StoreError> {
+        if matches!(self.state, State::Waiting) {
+            let path = &self.path;
+            let connection = connect(path, patience).map_err(|failure| failure.into_error(path))?;
+            require_writable(path, &connection)?;
+            info!(file = %path.display(), "the state file can be written again");
+            self.state = State::Open(connection);
+        }
+        match &mut self.state {
+            State::Open(connection) => Ok((&self.path, connection)),
+            State::Unknown(error) => Err(error.clone()),
+            State::Waiting => Err(StoreError::Closed),
+        }
+    }
 }
 
-/// Sets up the connection and checks the file.
+impl Failure {
+    fn of(path: &Path, error: &rusqlite::Error) -> Self {
+        if matches!(error, rusqlite::Error::SqlInputError { .. }) {
+            // A column is missing.
+            return Self::NoUse(format!("another program made it: {error}"));
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::NoUse(format!("it is damaged: {error}"))
+            }
+            // A table is missing, or is there already.
+            Some(ErrorCode::Unknown) => Self::NoUse(format!("another program made it: {error}")),
+            _ => Self::Now(StoreError::of(path, error)),
+        }
+    }
+
+    fn into_error(self, path: &Path) -> StoreError {
+        let file = path.display();
+        match self {
+            Self::Now(error) => error,
+            Self::NoUse(reason) => StoreError::Unusable(format!("{file} can't be used: {reason}")),
+            Self::Newer(found) => StoreError::Unusable(format!(
+                "{file} was written by a newer raa-server (schema {found})"
+            )),
+        }
+    }
+}
+
+/// Finds out what there is, and makes a new file where there is nothing of use. The error is the number
+/// of a newer schema.
+fn content(path: &Path, was_used: bool, read: Read<'_>) -> Result<Content, i64> {
+    let is_there = match place::prepare(path, was_used) {
+        Ok(is_there) => is_there,
+        Err(error) => return Ok(Content::Unknown(error)),
+    };
+    match read(path) {
+        Ok((connection, loaded)) => Ok(match require_writable(path, &connection) {
+            Ok(()) => Content::Ready(connection, loaded),
+            Err(error) => Content::Known(error, loaded),
+        }),
+        Err(Failure::Newer(found)) => Err(found),
+        Err(Failure::NoUse(reason)) => Ok(replace(path, &reason, read)),
+        Err(Failure::Now(error)) if is_there => Ok(match Copy::of(path) {
+            Ok(copy) => match read(&copy.path()) {
+                Ok((_connection, loaded)) => Content::Known(error, loaded),
+                Err(_also_unreadable) => Content::Unknown(error),
+            },
+            Err(_unreadable) => Content::Unknown(error),
+        }),
+        Err(Failure::Now(error)) => Ok(Content::Nothing(error)),
+    }
+}
+
+/// Puts a file of no use aside and makes a new one.
+fn replace(path: &Path, reason: &str, read: Read<'_>) -> Content {
+    let new = place::put_aside(path, reason)
+        .and_then(|()| place::prepare(path, false))
+        .map(|_is_there| read(path));
+    match new {
+        Ok(Ok((connection, loaded))) => Content::Ready(connection, loaded),
+        Ok(Err(failure)) => Content::Nothing(failure.into_error(path)),
+        Err(error) => Content::Unknown(error),
+    }
+}
+
+/// Logs what operators must know.
+fn report(path: &Path, content: Content) -> (State, Loaded) {
+    match content {
+        Content::Ready(connection, loaded) => (State::Open(connection), loaded),
+        Content::Known(error, loaded) => {
+            warn!("{error}; the settings were read, but changes are refused while this is so");
+            (State::Waiting, loaded)
+        }
+        Content::Nothing(error) => {
+            let file = path.display();
+            error!(%file, "no state file can be made: {error}; changes are refused while this is so");
+            (State::Waiting, Loaded::default())
+        }
+        Content::Unknown(error) => {
+            error!(
+                "{error}; starting without settings, and changes are refused until this is mended and \
+                 the server is started again"
+            );
+            (State::Unknown(error), Loaded::default())
+        }
+    }
+}
+
+fn read(
+    path: &Path,
+    max_unconfigured: usize,
+    now: SystemTime,
+) -> Result<(Connection, Loaded), Failure> {
+    let connection = connect(path, START_PATIENCE)?;
+    let loaded = clients::load(&connection, max_unconfigured, now);
+    let loaded = loaded.map_err(|error| Failure::of(path, &error))?;
+    Ok((connection, loaded))
+}
+
+/// Opens the file, checks it, and brings its schema up to date.
 ///
 /// The journal is a rollback journal rather than a write-ahead log: changes are few, and on a full
 /// disk the shared memory of a write-ahead log would keep the server from starting and `sqlite3`
 /// from reading.
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+fn connect(path: &Path, patience: Duration) -> Result<Connection, Failure> {
+    check_marks(path)?;
+    let failure = |error: rusqlite::Error| Failure::of(path, &error);
+    // Without the flag that takes paths like "file:…" for addresses.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failure)?;
+    connection.busy_timeout(patience).map_err(failure)?;
+    refuse_foreign_tables(&connection).map_err(failure)?;
+    connection
+        .pragma_update(None, "journal_mode", "TRUNCATE")
+        .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
+        .and_then(|()| check_pages(&connection))
+        .map_err(failure)?;
+    schema::migrate(&mut connection, MIGRATIONS).map_err(|error| match error {
+        SchemaError::Sqlite(error) => Failure::of(path, &error),
+        SchemaError::Newer { found, .. } => Failure::Newer(found),
+    })?;
+    clients::check_table(&connection).map_err(failure)?;
+    Ok(connection)
+}
+
+/// Refuses files of newer servers and of other programs before SQLite opens and thereby changes them.
+fn check_marks(path: &Path) -> Result<(), Failure> {
+    let Ok(Found::Database(marks)) = look(path) else {
+        // SQLite says why the file can't be read, or makes a database of an empty one.
+        return Ok(());
+    };
+    if marks.application_id != 0 {
+        let id = marks.application_id;
+        return Err(Failure::NoUse(format!(
+            "another program made it: its application_id is {id}"
+        )));
+    }
+    let version = usize::try_from(marks.version);
+    if version.is_ok_and(|version| version <= MIGRATIONS.len()) {
+        Ok(())
+    } else {
+        Err(Failure::Newer(marks.version.into()))
+    }
+}
+
+/// Fails if there are tables without a version: this server makes both in one transaction.
+fn refuse_foreign_tables(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE 0 = (SELECT user_version FROM pragma_user_version)";
+    match connection.query_row(sql, [], |row| row.get(0))? {
+        0 => Ok(()),
+        tables => Err(sqlite_error(
+            rusqlite::ffi::SQLITE_ERROR,
+            format!("it has {tables} tables, but no version"),
+        )),
+    }
+}
+
+fn check_pages(connection: &Connection) -> rusqlite::Result<()> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(sqlite_error(rusqlite::ffi::SQLITE_CORRUPT, verdict))
     }
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-    Err(rusqlite::Error::SqliteFailure(code, Some(verdict)))
 }
 
-fn is_damaged(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    )
+fn sqlite_error(code: i32, text: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(text))
 }
 
-/// Renames the file and its journal, which is part of a damaged file.
-fn replace_damaged(path: &Path, reason: &rusqlite::Error) -> Result<(), OpenError> {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let aside = with_suffix(path, &format!(".damaged-{}", now.replace([':', '-'], "")));
-    let journal = |path: &Path| with_suffix(path, "-journal");
-    let renamed = fs::rename(path, &aside).and_then(|()| {
-        fs::rename(journal(path), journal(&aside)).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })
-    });
-    renamed.map_err(|error| OpenError::Damaged {
-        path: path.to_owned(),
-        error,
-    })?;
-    error!(
-        file = %path.display(), kept_as = %aside.display(), %reason,
-        "the database is damaged; names, volumes and mutes are lost, starting with an empty one"
-    );
-    Ok(())
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+fn require_writable(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    match connection.is_readonly("main") {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StoreError::ReadOnly(path.to_owned())),
+        Err(error) => Err(StoreError::of(path, &error)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     struct Folder(tempfile::TempDir);
 
@@ -181,11 +348,19 @@ mod tests {
         }
 
         fn open(&self) -> Connection {
-            Database::open(&self.file()).unwrap().connection
+            match self.try_open() {
+                Ok(State::Open(connection)) => connection,
+                _ => panic!("the file can't be opened"),
+            }
+        }
+
+        fn try_open(&self) -> Result<State, OpenError> {
+            let opened = Database::open(&self.file(), 1000, SystemTime::now());
+            opened.map(|(database, _)| database.state)
         }
 
         fn put_aside(&self) -> Vec<PathBuf> {
-            let is_aside = |path: &str| path.contains(".damaged-") && !path.ends_with("-journal");
+            let is_aside = |path: &str| path.contains(".aside-") && !path.ends_with("-journal");
             let entries = fs::read_dir(self.file().parent().unwrap()).unwrap();
             let paths = entries.map(|entry| entry.unwrap().path());
             paths
@@ -220,8 +395,8 @@ mod tests {
     #[test]
     fn a_second_server_is_refused() {
         let folder = Folder::new();
-        let _first = Database::open(&folder.file()).unwrap();
-        let text = Database::open(&folder.file()).err().unwrap().to_string();
+        let _first = Database::open(&folder.file(), 1000, SystemTime::now());
+        let text = folder.try_open().err().unwrap().to_string();
         assert!(text.contains("in use by another raa-server"), "{text}");
     }
 
@@ -246,7 +421,7 @@ mod tests {
         let pragma = "PRAGMA user_version = 3";
         folder.open().execute_batch(pragma).unwrap();
         let before = fs::read(folder.file()).unwrap();
-        let text = Database::open(&folder.file()).err().unwrap().to_string();
+        let text = folder.try_open().err().unwrap().to_string();
         assert!(
             text.contains("newer") && text.contains("schema 3"),
             "{text}"

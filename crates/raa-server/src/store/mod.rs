@@ -6,13 +6,18 @@
 //! loss; when it has returned an error, nothing has changed.
 
 mod clients;
+mod copy;
 mod database;
+mod error;
+mod look;
+mod place;
+mod rows;
 mod schema;
 mod times;
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use raa_core::client::KnownClient;
@@ -23,22 +28,18 @@ use tracing::warn;
 
 pub(crate) use clients::LastSeen;
 use database::Database;
+pub(crate) use error::StoreError;
 
 /// Length of the queue of writes that wait for the disk.
 const QUEUE: usize = 16;
 
-/// Why a change was not stored; the text is for the operator.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// A full disk, a folder without permission, a broken disk.
-    #[error("{0}")]
-    Refused(#[from] rusqlite::Error),
-    /// The server is stopping.
-    #[error("the store is closed")]
-    Closed,
-}
+/// How long an operator's change waits for another program that holds the file. It may wait twice: to
+/// begin and to end its transaction.
+const CHANGE_PATIENCE: Duration = Duration::from_millis(800);
+/// The same for what nobody waits for, and what is stored again soon.
+const ROUTINE_PATIENCE: Duration = Duration::from_millis(100);
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job = Box<dyn FnOnce(&mut Database) + Send>;
 
 /// A handle to the store's thread.
 #[derive(Debug, Clone)]
@@ -62,16 +63,17 @@ impl StoreThread {
 /// the `max_unconfigured` others that were seen last.
 ///
 /// # Errors
-/// When the folder can't be used; the text is for the operator.
+/// When another server uses the folder, or a newer one has used it; the text is for the operator. All
+/// else lets the server start, and is logged.
 pub(crate) fn open(
     dir: &Path,
     max_unconfigured: usize,
 ) -> anyhow::Result<(Store, StoreThread, Vec<KnownClient>)> {
     let path: PathBuf = dir.join("raa.sqlite");
-    let mut database = Database::open(&path)
+    let (mut database, loaded) = Database::open(&path, max_unconfigured, SystemTime::now())
         .with_context(|| format!("cannot keep state in {} (--state-dir)", dir.display()))?;
-    let known = clients::load(database.connection(), max_unconfigured, SystemTime::now())
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    loaded.faults.report();
+    let known = loaded.known;
     let times = known
         .iter()
         .filter(|client| client.seen_before && client.last_seen_ago.is_none());
@@ -88,7 +90,7 @@ pub(crate) fn open(
         .name("store".into())
         .spawn(move || {
             while let Some(job) = queue.blocking_recv() {
-                job(database.connection());
+                job(&mut database);
             }
         })
         .context("cannot start the store's thread")?;
@@ -149,21 +151,30 @@ impl Store {
         seen: Vec<LastSeen>,
         evicted: Vec<u32>,
     ) -> Result<(), StoreError> {
-        self.call(move |connection| clients::save_last_seen(connection, &seen, &evicted))
-            .await
+        let save =
+            move |connection: &mut Connection| clients::save_last_seen(connection, &seen, &evicted);
+        self.call_within(ROUTINE_PATIENCE, save).await
     }
 
     async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.call_within(CHANGE_PATIENCE, work).await
+    }
+
+    async fn call_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
-        let job = Box::new(move |connection: &mut Connection| {
+        let job = Box::new(move |database: &mut Database| {
             // The caller may have gone away.
-            let _ = reply.send(work(connection));
+            let _ = reply.send(database.change(patience, work));
         });
         self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
-        Ok(result.await.map_err(|_| StoreError::Closed)??)
+        result.await.map_err(|_| StoreError::Closed)?
     }
 }
 
