@@ -56,19 +56,11 @@ pub(super) fn read(pcm: &[f32], fraction: f64, ratio: f64, out: &mut [f32]) -> f
 }
 
 fn dot(taps: &Kernel, kernel: &Kernel) -> f32 {
-    // Independent lanes, which the compiler vectorises.
-    let mut lanes = [0.0f32; 4];
-    for (taps, kernel) in taps
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .zip(kernel.as_chunks::<4>().0)
-    {
-        for ((lane, x), h) in lanes.iter_mut().zip(taps).zip(kernel) {
-            *lane += x * h;
-        }
-    }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    // Four independent sums, which the compiler vectorises.
+    let products: Kernel = std::array::from_fn(|n| taps[n] * kernel[n]);
+    let [a, b, c, d]: [f32; 4] =
+        std::array::from_fn(|n| products[n] + products[n + 4] + products[n + 8] + products[n + 12]);
+    (a + b) + (c + d)
 }
 
 /// A sinc under a Kaiser-like (Blackman) window, shifted by `fraction`, with a gain of one.
