@@ -1,0 +1,172 @@
+// A hostile network: strangers attack the server in every known way at once, while a hundred computers speak, a hundred
+// people listen, an operator works and a computer starts. Nobody but the attackers may notice.
+//
+// Always: the same load without an attack comes first, so that a busy machine is not taken for a weak server. The
+// attackers have hosts of their own, addresses of 127.0.0.0/8, and only the computing time that nobody else wants, because
+// real ones bring their own.
+
+import { before, after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { join } from 'node:path';
+import { World } from './lib/world.js';
+import { BIN_DIR } from './lib/paths.js';
+import { Program, nowMs, sleep } from './lib/processes.js';
+import { encodeOpus } from './lib/opus.js';
+import { bandNoise } from './lib/generate.js';
+import { above, below } from './lib/assertions.js';
+
+const SPEAKERS = 100;
+const LISTENERS = 100;
+const WARM_UP_S = 5;
+const MEASURED_S = 20;
+/** The attack begins when all have connected, and outlasts the measurement. */
+const ATTACK_AFTER_MS = 3000;
+const ATTACK_S = 25;
+/** The speakers of raa-load, by their IDs. */
+const VICTIMS = ['10ad0000', '10ad0001', '10ad0002'];
+const NEWCOMER = '0badcafe';
+const NEWCOMER_WITHIN_MS = 3000;
+const OPERATOR_ADDRESS = '127.0.0.9';
+/** Four changes a second, as someone makes who moves a fader. */
+const OPERATOR_PAUSE_MS = 250;
+const ANSWER_WITHIN_MS = 200;
+const MAX_GROWTH_BYTES = 100e6;
+/** Every reason for which this attack is refused. */
+const REFUSED_PACKETS = ['not_owner', 'unconfirmed', 'over_budget', 'too_short', 'too_long'];
+const REFUSED_REQUESTS = ['connections_per_address', 'changes_per_address', 'host', 'origin', 'slow_reader'];
+
+const world = new World('hostile');
+let server, calm, hostile;
+
+before(async () => {
+  server = await world.server();
+  calm = await load();
+  const statusBefore = await server.get('/api/status');
+  const loading = load();
+  await sleep(ATTACK_AFTER_MS);
+  const attacking = attack();
+  const operating = operate(ATTACK_S * 1000);
+  const arriving = arrive();
+  hostile = { load: await loading, statusBefore, answersMs: await operating, arrivals: await arriving, attack: await attacking };
+  hostile.status = await server.get('/api/status');
+  hostile.clients = await server.clients();
+});
+after(() => world.close());
+
+test('every attack takes place', (t) => {
+  t.diagnostic(JSON.stringify(hostile.attack));
+  const { datagrams, ...requests } = hostile.attack;
+  for (const name of ['sweep', 'strays', 'goodbyes', 'names', 'dense', 'invented', 'invented_pairs', 'garbage', 'oversized']) above(datagrams[name] ?? 0, 100, name);
+  for (const name of ['hoard', 'changes', 'invented_rows', 'slow_readers', 'listens', 'renames', 'foreign_hosts', 'foreign_origins']) above(requests[name]?.asked ?? 0, 5, name);
+});
+
+test('all speakers are heard and no slot is skipped', (t) => {
+  const { load: attacked } = hostile;
+  t.diagnostic(`heard ${calm.heard_percent} % without an attack, ${attacked.heard_percent} % under attack`);
+  t.diagnostic(`skipped ${calm.skipped_slots} and ${attacked.skipped_slots} slots; dropped ${calm.dropped_datagrams} and ${attacked.dropped_datagrams} datagrams`);
+  assert.equal(attacked.skipped_slots, 0);
+  above(attacked.heard_percent, calm.heard_percent - 0.5, 'slots in which speakers are heard, in percent');
+});
+
+test('all listeners receive every frame in time', (t) => {
+  const [quiet, attacked] = [calm.listeners, hostile.load.listeners];
+  t.diagnostic(`without an attack ${JSON.stringify(quiet)}, under attack ${JSON.stringify(attacked)}`);
+  assert.equal(attacked.disconnected, 0);
+  assert.equal(attacked.missing, 0);
+  below(attacked.late_percent, quiet.late_percent + 1, 'late frames in percent');
+});
+
+test('a new computer and its restart are heard within 3 s', (t) => {
+  t.diagnostic(`heard after ${hostile.arrivals.map((ms) => Math.round(ms)).join(' and ')} ms`);
+  assert.equal(hostile.arrivals.length, 2);
+  for (const ms of hostile.arrivals) below(ms, NEWCOMER_WITHIN_MS, 'milliseconds until it is heard');
+});
+
+test('an operator is answered within 200 ms', (t) => {
+  const sorted = hostile.answersMs.toSorted((a, b) => a - b);
+  const [median, p99] = [0.5, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
+  t.diagnostic(`${sorted.length} changes, answered after ${median.toFixed(1)} ms (median), ${p99.toFixed(1)} ms (99 %)`);
+  above(sorted.length, 0.7 * ATTACK_S * 1000 / OPERATOR_PAUSE_MS, 'changes');
+  below(p99, ANSWER_WITHIN_MS, 'milliseconds until the answer');
+});
+
+test('nothing is renamed, muted or taken over', () => {
+  const victims = hostile.clients.filter(({ id }) => VICTIMS.includes(id));
+  assert.equal(victims.length, VICTIMS.length);
+  for (const client of hostile.clients) assert.notEqual(client.sender_name ?? client.name, 'Renamed by a stranger');
+  for (const victim of victims) {
+    assert.equal(victim.muted, false, `${victim.id} was muted by another site's page`);
+    assert.equal(victim.conflict, false, `${victim.id} is taken for an impostor`);
+  }
+});
+
+test('memory hardly grows', (t) => {
+  const grown = hostile.status.process.rss_bytes - hostile.statusBefore.process.rss_bytes;
+  t.diagnostic(`${(grown / 1e6).toFixed(1)} MB`);
+  below(grown, MAX_GROWTH_BYTES, 'bytes');
+});
+
+test('everything refused is counted by its reason', (t) => {
+  const news = (field) => Object.fromEntries(Object.entries(hostile.status[field]).map(([reason, count]) => [reason, count - hostile.statusBefore[field][reason]]));
+  const [packets, requests] = [news('refused_packets'), news('refused_requests')];
+  t.diagnostic(`${JSON.stringify(packets)}, ${JSON.stringify(requests)}`);
+  for (const reason of REFUSED_PACKETS) above(packets[reason] ?? 0, 0, `datagrams refused as ${reason}`);
+  for (const reason of REFUSED_REQUESTS) above(requests[reason] ?? 0, 0, `requests refused because of ${reason}`);
+});
+
+/** Runs speakers and listeners, and returns raa-load's report. */
+async function load() {
+  const args = ['--json', '--clients', SPEAKERS, '--speaking', SPEAKERS, '--listeners', LISTENERS, '--warm-up', WARM_UP_S, '--seconds', MEASURED_S,
+    '--udp-port', server.udpPort, '--http-port', server.httpPort, '127.0.0.1'];
+  return report(world.program(join(BIN_DIR, 'raa-load'), args.map(String), 'load'));
+}
+
+async function attack() {
+  const args = [...VICTIMS.flatMap((id) => ['--victim', id]), '--newcomer', NEWCOMER, '--seconds', ATTACK_S, '--udp-port', server.udpPort, '--http-port', server.httpPort];
+  const program = new Program('nice', ['-n', '19', join(BIN_DIR, 'raa-attack'), ...args.map(String)], { logFile: join(world.artifacts, 'attack.log') });
+  world.onClose(() => program.stop());
+  return report(program);
+}
+
+async function report(program) {
+  const { code } = await program.exited;
+  assert.equal(code, 0, program.lines.join('\n'));
+  return JSON.parse(program.lines.join('\n'));
+}
+
+/** Changes a volume again and again from a host of its own, and returns how long each answer took. */
+async function operate(forMs) {
+  const answersMs = [];
+  for (const end = nowMs() + forMs; nowMs() < end; await sleep(OPERATOR_PAUSE_MS)) {
+    const from = nowMs();
+    assert.equal(await change('10ad0032', { volume: 50 + (answersMs.length % 50) }), 200);
+    answersMs.push(nowMs() - from);
+  }
+  return answersMs;
+}
+
+/** Sends a PATCH on a connection of its own, and returns the status of the answer. */
+function change(id, body) {
+  return new Promise((resolve, reject) => {
+    const options = { method: 'PATCH', port: server.httpPort, path: `/api/clients/${id}`, localAddress: OPERATOR_ADDRESS, agent: false, headers: { 'content-type': 'application/json' } };
+    http.request('http://127.0.0.1', options, (response) => response.resume().on('end', () => resolve(response.statusCode))).on('error', reject).end(JSON.stringify(body));
+  });
+}
+
+/** Starts a computer during the attack, restarts it, and returns after how many milliseconds it was heard each time. */
+async function arrive() {
+  await sleep(5000);
+  const packets = await encodeOpus(bandNoise(2, 0.1));
+  const arrivals = [];
+  for (const sequence of [65_500, 20_000]) {
+    const from = nowMs();
+    const sender = await world.sender(server, { ssrc: Number.parseInt(NEWCOMER, 16), packets, repeat: true, sequence });
+    await server.client(NEWCOMER, ({ status, level }) => status === 'playing' && level.rms_dbfs > -40, 10_000);
+    arrivals.push(nowMs() - from);
+    await sleep(2000);
+    sender.stop();
+    await sleep(500);
+  }
+  return arrivals;
+}
