@@ -162,7 +162,7 @@ async function arrive() {
   for (const sequence of [65_500, 20_000]) {
     const from = nowMs();
     const sender = await world.sender(server, { ssrc: Number.parseInt(NEWCOMER, 16), packets, repeat: true, sequence });
-    await server.client(NEWCOMER, ({ status, level }) => status === 'playing' && level.rms_dbfs > -40, 10_000);
+    await server.client(NEWCOMER, ({ status, level }) => status === 'sounding' && level.rms_dbfs > -40, 10_000);
     arrivals.push(nowMs() - from);
     await sleep(2000);
     sender.stop();
