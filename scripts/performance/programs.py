@@ -52,13 +52,15 @@ class Program:
 
 
 class Server(Program):
-    """raa-server with its defaults, an empty state folder and no test music."""
+    """raa-server with its defaults but room for many clients and listeners, an empty state folder and no test music."""
 
     def __init__(self, work, port, wrapper=()):
         self.http, state = port + 1, work / "state"
         shutil.rmtree(state, ignore_errors=True)
         config = work / "raa-server.toml"
-        config.write_text('listen_address = "127.0.0.1"\nmax_unconfigured_clients = 10000\n')
+        # All listeners come from one address here.
+        limits = "max_unconfigured_clients = 10000\nmax_listeners_per_address = 8192\n"
+        config.write_text('listen_address = "127.0.0.1"\n' + limits)
         options = ["--udp-port", port, "--http-port", self.http, "--state-dir", state, "--config", config]
         command = [*wrapper, BIN / "raa-server", *options, "--no-test-music", "--log-level", "warn"]
         self.started = time.monotonic()

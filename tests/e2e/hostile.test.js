@@ -40,7 +40,7 @@ const world = new World('hostile');
 let server, calm, hostile;
 
 before(async () => {
-  server = await world.server();
+  server = await world.server({ config: '' }); // the limits that everybody has
   calm = await load();
   const statusBefore = await server.get('/api/status');
   const loading = load();

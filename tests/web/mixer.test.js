@@ -257,6 +257,31 @@ test('a slider sends its first and last value', async () => {
   assert.deepEqual([sent, latest.isBusy], [[0, 50], false]);
 });
 
+test('a value that the server did not take is sent again', async () => {
+  const sent = [];
+  const timers = [];
+  const waits = [undefined, 2000, 1000, undefined];
+  const latest = new Latest(async (value) => { sent.push(value); return waits[sent.length - 1]; }, 250, (run, ms) => timers.push([ms, run]));
+  const pass = async (ms) => {
+    assert.deepEqual(timers.map(([each]) => each), [ms]);
+    timers.shift()[1]();
+    await new Promise(setImmediate);
+  };
+  latest.give(1);
+  await pass(250);
+  assert.equal(latest.isBusy, false);
+  latest.give(2);
+  await pass(250);
+  latest.give(3); // while the server asks to wait
+  await pass(2000);
+  assert.deepEqual(sent, [1, 2, 3], 'the newest value, after the wait');
+  await pass(250);
+  await pass(1000);
+  assert.deepEqual(sent, [1, 2, 3, 3]);
+  await pass(250);
+  assert.deepEqual([latest.isBusy, timers.length], [false, 0]);
+});
+
 test('only RTP packets are parsed', () => {
   const bytes = Uint8Array.from([0x80, 111, 0xff, 0xfe, 0, 0, 3, 0xc0, 0, 0, 0, 9, 7]);
   assert.deepEqual(parseRtp(bytes.buffer), { sequence: 0xfffe, timestamp: 960, ssrc: 9, payload: Uint8Array.from([7]) });

@@ -1,4 +1,4 @@
-//! Carries out operators' commands, one after the other.
+//! Carries out operators' commands, one after the other, those of different addresses in turns.
 //!
 //! A change is stored first and applied afterwards: a confirmed change survives kill -9, and a
 //! change that the disk refused is not applied either. Always: store and engine agree between two
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use raa_core::client::{ClientView, Status};
 use raa_core::hub::{Command, CommandError};
 use raa_core::settings::{ClientSettings, Name, SoundingFrom, Volume};
-use tokio::sync::Mutex;
 use tracing::error;
 
 use crate::change_log::ChangeLog;
@@ -20,8 +19,10 @@ use crate::id::ClientId;
 use crate::store::{LastSeen, Store, StoreError};
 
 mod bulk;
+mod turns;
 
 pub(crate) use bulk::{Forgotten, Kept};
+use turns::Turns;
 
 /// Longest wait for the engine, which normally applies a command within a slot.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
@@ -59,6 +60,12 @@ pub(crate) enum ControlError {
     /// The client is connected, so it can't be deleted.
     #[error("client {0} is connected; only offline clients can be deleted")]
     Connected(ClientId),
+    /// So many clients have settings that no further one can have any.
+    #[error(
+        "{0} clients have settings, as many as max_configured_clients in raa-server.toml allows; \
+         delete some that are offline, or raise it"
+    )]
+    TooManyConfigured(usize),
     /// The disk, or another program that holds the file, refused the change.
     #[error("the change was not made because it cannot be stored: {0}")]
     NotStored(#[from] StoreError),
@@ -75,18 +82,21 @@ struct Inner {
     engine: EngineHandle,
     store: Store,
     changes: ChangeLog,
+    max_configured: usize,
     /// Held from reading the old state until the new one is applied.
-    turn: Mutex<()>,
+    turns: Turns,
 }
 
 impl Control {
     /// Controls `engine` and `store`, which nothing else may change.
-    pub(crate) fn new(engine: EngineHandle, store: Store) -> Self {
+    /// At most `max_configured` clients can have settings.
+    pub(crate) fn new(engine: EngineHandle, store: Store, max_configured: usize) -> Self {
         Self(Arc::new(Inner {
             engine,
             store,
             changes: ChangeLog::default(),
-            turn: Mutex::new(()),
+            max_configured,
+            turns: Turns::default(),
         }))
     }
 
@@ -142,7 +152,7 @@ impl Control {
         window: Duration,
         evicted: Vec<u32>,
     ) -> Result<(), StoreError> {
-        let _turn = self.0.turn.lock().await;
+        let _turn = self.0.turns.of_server().await;
         let seen = seen_within(&self.0.engine.snapshot(), window);
         if seen.is_empty() && evicted.is_empty() {
             return Ok(());
@@ -158,10 +168,13 @@ impl Inner {
         change: Change,
         peer: SocketAddr,
     ) -> Result<Arc<Snapshot>, ControlError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.of(peer.ip()).await;
         let old = self.client(id)?;
         let new = change.applied_to(&old.settings);
         if new != old.settings {
+            if new.is_configured() && !old.settings.is_configured() {
+                self.require_room()?;
+            }
             self.require_engine()?;
             self.store.save_settings(id.0, new.clone()).await?;
             self.command(Command::Configure {
@@ -175,7 +188,7 @@ impl Inner {
     }
 
     async fn forget(&self, id: ClientId, peer: SocketAddr) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.of(peer.ip()).await;
         let client = self.client(id)?;
         if client.status != Status::Offline {
             return Err(ControlError::Connected(id));
@@ -197,7 +210,7 @@ impl Inner {
         ids: Vec<ClientId>,
         peer: SocketAddr,
     ) -> Result<Forgotten, ControlError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.of(peer.ip()).await;
         let before = self.engine.snapshot();
         let (offline, mut done) = bulk::offline_of(&before, ids);
         if offline.is_empty() {
@@ -238,6 +251,17 @@ impl Inner {
         let snapshot = self.engine.snapshot();
         let client = snapshot.client(id.0).cloned();
         client.ok_or(ControlError::Unknown(id))
+    }
+
+    /// Checks that one more client can have settings.
+    fn require_room(&self) -> Result<(), ControlError> {
+        let snapshot = self.engine.snapshot();
+        let configured = snapshot.clients.iter();
+        let configured = configured.filter(|client| client.settings.is_configured());
+        match configured.count() {
+            count if count >= self.max_configured => Err(ControlError::TooManyConfigured(count)),
+            _ => Ok(()),
+        }
     }
 
     /// Checks the engine before the store is written to, so that the two keep agreeing.

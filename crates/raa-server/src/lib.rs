@@ -16,6 +16,7 @@ mod engine;
 mod http;
 mod id;
 mod journal;
+mod limits;
 mod live;
 mod log;
 mod outputs;
@@ -44,13 +45,19 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use access::Access;
+use api::shared_body::SharedLists;
 use api::status::ServerFigures;
 use config::Config;
+use connection::PlaceTable;
 use control::Control;
 use engine::{EngineConfig, EngineHandle, EngineThread};
 use http::App;
+use http::accept::Gate;
+use http::guard::Guard;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
+use limits::changes::Changes;
+use limits::places::Limits;
 use live::Live;
 use outputs::ws;
 use outputs::ws::fanout::FanoutThreads;
@@ -118,7 +125,8 @@ impl Running {
         let (udp, _) = sockets.addresses()?;
         let config = engine_config(&setup.config, sockets.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
-        let control = Control::new(engine.clone(), store);
+        let max_configured = setup.config.max_configured_clients as usize;
+        let control = Control::new(engine.clone(), store, max_configured);
         let listeners = Arc::<ListenerStats>::default();
         let mixes = [("main", MixId::MAIN)];
         let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
@@ -126,19 +134,31 @@ impl Running {
         let figures = ServerFigures::new(listeners.clone(), refused.clone(), udp.port());
         let live = Live::new(engine.clone(), listeners, figures.clone(), stop.clone());
         let connections = TaskTracker::new();
-        let router = http::router(App {
+        let access = Arc::new(access(&setup.config));
+        let places = PlaceTable::new(http_limits(&setup.config));
+        let (per_second, burst) = (setup.config.changes_per_second, setup.config.changes_burst);
+        let changes = Changes::new(per_second, burst);
+        let guard = Guard::new(access.clone(), refused.clone(), places.clone(), changes);
+        let app = App {
             engine: engine.clone(),
             control: control.clone(),
             figures,
             live: live.clone(),
             fanout: Arc::new(fanout),
             page: Arc::new(Page::new(setup.web_dir)),
-            access: Arc::new(access(&setup.config)),
-            refused,
+            refused: refused.clone(),
+            lists: Arc::new(SharedLists::new(refused.clone())),
             connections: connections.clone(),
-        });
+        };
+        let router = http::router(app, guard, &access);
+        let gate = Gate {
+            places,
+            access,
+            refused,
+            engine: engine.clone(),
+        };
         let listener = TcpListener::from_std(sockets.http).context("cannot accept connections")?;
-        let accept = http::accept::run(listener, router, stop.clone(), connections.clone());
+        let accept = http::accept::run(listener, router, gate, stop.clone(), connections.clone());
         Ok(Self {
             accepting: tokio::spawn(accept),
             pushing: tokio::spawn(live.run()),
@@ -169,6 +189,14 @@ impl Running {
         // The end does not wait for a stuck disk; everything confirmed is on it.
         let _ = timeout(DISK_LIMIT, spawn_blocking(move || self.store_thread.join())).await;
         engine.map_err(|_| anyhow!("the audio engine has panicked"))
+    }
+}
+
+fn http_limits(config: &Config) -> Limits {
+    Limits {
+        total: http::accept::max_connections(),
+        connections: config.max_connections_per_address.into(),
+        sockets: config.max_listeners_per_address.into(),
     }
 }
 

@@ -21,12 +21,14 @@ use tracing::debug;
 use utoipa::ToSchema;
 
 use crate::api::error::{ApiError, ErrorBody};
+use crate::api::listen::claim;
 use crate::api::model::{ClientBody, ClientList, StatusBody, tenths};
 use crate::api::status::ServerFigures;
-use crate::connection::Connection;
+use crate::connection::{Connection, Requester};
 use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
 use crate::outputs::ws::stats::ListenerStats;
+use crate::refused_requests::RefusedRequests;
 use crate::websocket::{self, End};
 
 /// Time between two states while nothing changes: a second, less half of the 100 ms between two
@@ -254,16 +256,21 @@ fn looks_the_same(old: &Snapshot, new: &Snapshot) -> bool {
     get, path = "/api/events", tag = "clients",
     responses(
         (status = 101, description = "The connection is now a WebSocket", body = StateMessage),
+        (status = 403, description = "The host is not a name of this server, or the page is of another site", body = ErrorBody),
+        (status = 429, description = "The address has as many WebSockets as one may have", body = ErrorBody),
         (status = 426, description = "The request is not a WebSocket handshake", body = ErrorBody),
     )
 )]
 pub(crate) async fn events(
     State(live): State<Live>,
     State(connections): State<TaskTracker>,
+    State(refused): State<Arc<RefusedRequests>>,
     Extension(connection): Extension<Arc<Connection>>,
+    Extension(requester): Extension<Requester>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = websocket::prepare(upgrade)?;
+    claim(&connection, &requester, &refused)?;
     let serve = move |socket| connections.track_future(serve(live, connection, socket));
     Ok(upgrade.on_upgrade(serve))
 }

@@ -63,12 +63,17 @@ pub(crate) fn accepted(request: &HeaderMap) -> Response {
 pub(crate) fn prepare(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<WebSocketUpgrade, HandshakeError> {
-    Ok(check(upgrade)?
+    check(upgrade).map(limited)
+}
+
+/// Limits the length of the client's messages.
+pub(crate) fn limited(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
         .max_message_size(MAX_INCOMING)
         .max_frame_size(MAX_INCOMING)
         // The default of 128 KiB would be most of the memory of a connection.
         .read_buffer_size(MAX_INCOMING)
-        .write_buffer_size(0))
+        .write_buffer_size(0)
 }
 
 /// The reason for which a connection ends.

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::namespace::is_inside;
-use common::program::{PROGRAM, Program};
+use common::program::{PROGRAM, Program, roomy_config};
 use common::sender::{ID, SSRC, datagram};
 use common::{PATIENCE, client_when, delete, patch};
 use raa_core::codec::{Encoder, EncoderSettings};
@@ -130,6 +130,7 @@ async fn a_full_disk_does_not_end_the_log() {
     command.args(["--no-test-music", &format!("--udp-port={}", udp.port())]);
     command.arg(format!("--http-port={}", http.port()));
     command.arg("--state-dir").arg(dir.path());
+    command.arg("--config").arg(roomy_config(dir.path()));
     let stdout = File::create(log).unwrap();
     let _child = command.stdout(stdout).kill_on_drop(true).spawn().unwrap();
     lines_when(log, |lines| {

@@ -7,11 +7,16 @@ import { probe } from './probe.js';
 
 /** A failed request. `message` is the server's; without an answer it is empty and `status` is 0. */
 export class ApiError extends Error {
-  /** @param {number} status of HTTP @param {string} code the server's constant, empty if it is not the server that answered */
-  constructor(message, status = 0, code = '') {
+  /**
+   * @param {number} status of HTTP
+   * @param {string} code the server's constant, empty if it is not the server that answered
+   * @param {number} retryAfterMs how long to wait before the request may succeed, 0 if unknown
+   */
+  constructor(message, status = 0, code = '', retryAfterMs = 0) {
     super(message);
     this.status = status;
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -31,7 +36,8 @@ async function request(method, path, body) {
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (response.ok) return answer;
   const { message, code } = answer?.error ?? {};
-  throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code);
+  const retryAfterMs = 1000 * (Number(response.headers.get('Retry-After')) || 0);
+  throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code, retryAfterMs);
 }
 
 /** Sets name, volume, muted or sounding_from_dbfs, and returns the client as it is after the change. */

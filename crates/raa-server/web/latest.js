@@ -1,6 +1,6 @@
 // Sends the newest value, and no more often than an interval allows: for a slider that is being
 // dragged. The timer is an argument, so that tests need not wait.
-// Always: the last value is sent; there is one request at a time.
+// Always: the last value is sent, again if the server asks to wait; there is one request at a time.
 
 export class Latest {
   #send;
@@ -10,7 +10,8 @@ export class Latest {
   #busy = false;
 
   /**
-   * @param {(value: any) => Promise<void>} send must not reject
+   * @param {(value: any) => Promise<number | undefined>} send must not reject; gives the time in ms after which the newest
+   *   value must be sent again, if this one was not taken
    * @param {number} intervalMs the least time from the start of one request to the start of the next
    * @param {(run: () => void, ms: number) => void} later as setTimeout
    */
@@ -35,7 +36,11 @@ export class Latest {
     const { value } = this.#next;
     this.#next = null;
     const interval = new Promise((done) => this.#later(done, this.#intervalMs));
-    await Promise.all([this.#send(value), interval]);
+    const [waitMs] = await Promise.all([this.#send(value), interval]);
+    if (waitMs > 0) {
+      await new Promise((done) => this.#later(done, waitMs));
+      this.#next ??= { value };
+    }
     if (this.#next) this.#run();
     else this.#busy = false;
   }

@@ -14,8 +14,8 @@ import { PeakHold, condition, notice } from './model.js';
 import { checkName, cleanName, isolated, title } from './names.js';
 import { refusal } from './refusal.js';
 
-/** A slider that is being dragged sends at most ten times a second. */
-const VOLUME_INTERVAL_MS = 100;
+/** A slider that is being dragged sends at most four times a second, fewer than the server permits (changes_per_second). */
+const VOLUME_INTERVAL_MS = 250;
 /** From this peak on the sound is probably distorted at its source. */
 const HOT_DBFS = -0.5;
 
@@ -30,6 +30,7 @@ export class Row {
   #parts = {};
   #volume;
   #mute;
+  #waitMs = 0; // what the server asked for at the last change
   #meter;
   #peakHold = new PeakHold();
   #isHot = false;
@@ -49,8 +50,8 @@ export class Row {
     for (const part of this.element.querySelectorAll('[data-part]')) this.#parts[part.dataset.part] = part;
     this.#meter = new Meter(this.#parts.rms, this.#parts.peak);
     this.#fader = new Fader(this.#parts.fader, this.#parts.volume);
-    this.#volume = new Latest((volume) => this.#send({ volume }), VOLUME_INTERVAL_MS);
-    this.#mute = new Latest((muted) => this.#send({ muted }), 0);
+    this.#volume = new Latest((volume) => this.#sendLatest({ volume }), VOLUME_INTERVAL_MS);
+    this.#mute = new Latest((muted) => this.#sendLatest({ muted }), 0);
     this.#listen();
   }
 
@@ -206,6 +207,13 @@ export class Row {
     return this.#attempt(async () => this.update(await patchClient(this.#client.id, change)), change);
   }
 
+  /** Sends a change that only counts with its newest value; gives the time to wait if the server limits changes. */
+  async #sendLatest(change) {
+    this.#waitMs = 0;
+    await this.#send(change);
+    return this.#waitMs;
+  }
+
   async #attempt(action, change = {}) {
     try {
       await action();
@@ -213,6 +221,7 @@ export class Row {
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (error.status === 429) this.#waitMs = error.retryAfterMs;
       this.#showError(refusal(error, change, this.#client, this.#text));
       if (!this.#fader.isDragging) this.#showVolume(this.#client.volume);
       this.#showMuted(this.#client.muted);

@@ -11,9 +11,12 @@ import { BIN_DIR } from './paths.js';
 /** The name that the browsers have for this computer (lib/browser.js). */
 const CONFIG = 'allowed_hosts = ["raa.test"]\n';
 
+/** A test is quicker than a person, and the pages, the listeners and the test itself share one address. */
+const ROOM = 'changes_per_second = 1000\nchanges_burst = 10000\n';
+
 export class Server {
-  /** config: lines of raa-server.toml in addition to those of every test */
-  constructor(world, { args = [], env = {}, config = '', stateDir = join(world.dir, 'state') }) {
+  /** config: lines of raa-server.toml instead of those that give tests room */
+  constructor(world, { args = [], env = {}, config = ROOM, stateDir = join(world.dir, 'state') }) {
     this.world = world;
     mkdirSync(stateDir, { recursive: true });
     const file = join(stateDir, 'raa-server.toml');

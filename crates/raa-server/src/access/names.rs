@@ -50,7 +50,8 @@ fn searched_domains(resolver: &str) -> impl Iterator<Item = &str> {
     let lines = resolver.lines().map(str::split_whitespace);
     let lists =
         lines.filter_map(|mut words| matches!(words.next()?, "search" | "domain").then_some(words));
-    lists.flatten().map(|domain| domain.trim_end_matches('.'))
+    let domains = lists.flatten().map(|domain| domain.trim_end_matches('.'));
+    domains.filter(|domain| !domain.is_empty())
 }
 
 #[cfg(test)]

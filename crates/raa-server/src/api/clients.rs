@@ -1,5 +1,7 @@
 //! `/api/clients`: lists the clients, and lets operators change and delete them.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -11,6 +13,7 @@ use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
+use super::shared_body::SharedLists;
 use crate::connection::Requester;
 use crate::control::Control;
 use crate::engine::EngineHandle;
@@ -24,8 +27,12 @@ const MAX_BODY: usize = 16 * 1024;
     get, path = "/api/clients", tag = "clients",
     responses((status = 200, description = "All clients", body = ClientList))
 )]
-pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
-    Json(ClientList::of(&engine.snapshot())).into_response()
+pub(crate) async fn list(
+    State(engine): State<EngineHandle>,
+    State(lists): State<Arc<SharedLists>>,
+    Extension(requester): Extension<Requester>,
+) -> Response {
+    lists.response(&engine.snapshot(), requester.address)
 }
 
 /// Set a client's name, volume, mute, or the level from which it counts as sounding.
@@ -41,18 +48,21 @@ pub(crate) async fn list(State(engine): State<EngineHandle>) -> Response {
     responses(
         (status = 200, description = "The client after the change", body = ClientBody),
         (status = 400, description = "The body is not valid JSON", body = ErrorBody),
+        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
+        (status = 409, description = "As many clients as possible have settings already (`max_configured_clients`)", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The content type is not application/json", body = ErrorBody),
         (status = 422, description = "A field is unknown, has the wrong type, or is out of range", body = ErrorBody),
+        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
         (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
         (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
 pub(crate) async fn change(
     State(control): State<Control>,
-    Extension(Requester(peer)): Extension<Requester>,
+    Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -60,7 +70,7 @@ pub(crate) async fn change(
     let id = client_id(id)?;
     body::require_json(&headers)?;
     let change = patch::parse(&body::read(body, MAX_BODY).await?)?;
-    let snapshot = control.change(id, change, peer).await?;
+    let snapshot = control.change(id, change, requester.address).await?;
     let client = snapshot
         .client(id.0)
         .ok_or_else(|| unknown(&id.to_string()))?;
@@ -73,18 +83,20 @@ pub(crate) async fn change(
     params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     responses(
         (status = 204, description = "The client is deleted"),
+        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 409, description = "The client is connected", body = ErrorBody),
+        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
         (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
         (status = 507, description = "The deletion cannot be stored, so the client is still known", body = ErrorBody),
     )
 )]
 pub(crate) async fn forget(
     State(control): State<Control>,
-    Extension(Requester(peer)): Extension<Requester>,
+    Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    control.forget(client_id(id)?, peer).await?;
+    control.forget(client_id(id)?, requester.address).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -3,7 +3,10 @@
 //! Always: an error is JSON, whatever went wrong; the sentence names the field, the value, and what
 //! it must be.
 
+use std::time::Duration;
+
 use axum::Json;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use raa_core::settings::is_hidden;
@@ -26,6 +29,8 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     /// Sentence for people.
     pub(crate) message: String,
+    /// Time after which the request may succeed.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// The body of every response other than 2xx.
@@ -52,7 +57,28 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            retry_after: None,
         }
+    }
+
+    /// Adds the time after which the request may succeed.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// The requester has as many WebSockets as one may have.
+    pub(crate) fn too_many_sockets() -> Self {
+        let message = "this address has as many WebSockets as max_listeners_per_address in \
+            raa-server.toml allows";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_listeners_of_address",
+            message,
+        )
+        .retry_after(Duration::from_secs(1))
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -90,7 +116,14 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body())).into_response()
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.body())).into_response();
+        if let Some(wait) = retry_after {
+            // In whole seconds (RFC 9110 section 10.2.3).
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
@@ -101,6 +134,9 @@ impl From<ControlError> for ApiError {
             ControlError::Connected(_) => (StatusCode::CONFLICT, "client_connected"),
             ControlError::NotStored(StoreError::Locked(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_locked")
+            }
+            ControlError::TooManyConfigured(_) => {
+                (StatusCode::CONFLICT, "too_many_configured_clients")
             }
             ControlError::NotStored(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
             ControlError::Unavailable => return Self::engine_unavailable(),

@@ -59,23 +59,25 @@ pub(crate) struct KeptBody {
     responses(
         (status = 200, description = "What became of the clients", body = ForgottenBody),
         (status = 400, description = "The body is not valid JSON", body = ErrorBody),
+        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
         (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The content type is not application/json", body = ErrorBody),
         (status = 422, description = "A field is missing or unknown, or an id is not one", body = ErrorBody),
+        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
         (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
         (status = 507, description = "The deletion cannot be stored, so all clients are still known", body = ErrorBody),
     )
 )]
 pub(crate) async fn forget(
     State(control): State<Control>,
-    Extension(Requester(peer)): Extension<Requester>,
+    Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ForgottenBody>, ApiError> {
     body::require_json(&headers)?;
     let ids = parse(&body::read(body, MAX_BODY).await?)?;
-    let done = control.forget_offline(ids, peer).await?;
+    let done = control.forget_offline(ids, requester.address).await?;
     let kept = done.kept.into_iter().map(|(id, why)| KeptBody {
         id,
         reason: match why {

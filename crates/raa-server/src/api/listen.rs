@@ -17,10 +17,11 @@ use tokio_util::task::TaskTracker;
 use utoipa::IntoParams;
 
 use super::error::{ApiError, ErrorBody, quoted};
-use crate::connection::Connection;
+use crate::connection::{Connection, Requester};
 use crate::outputs::ws::fanout::Fanout;
 use crate::outputs::ws::{self, Hello};
-use crate::websocket;
+use crate::refused_requests::{Reason, RefusedRequests};
+use crate::websocket::{self, HandshakeError};
 
 /// The mix of a listener that names none.
 const DEFAULT_MIX: &str = "main";
@@ -53,14 +54,18 @@ pub(crate) struct MixQuery {
     get, path = "/ws", tag = "listening", params(MixQuery),
     responses(
         (status = 101, description = "The connection is now a WebSocket", body = Hello),
+        (status = 403, description = "The host is not a name of this server, or the page is of another site", body = ErrorBody),
         (status = 404, description = "There is no such mix, and the request is not a WebSocket handshake", body = ErrorBody),
+        (status = 429, description = "The address has as many WebSockets as one may have", body = ErrorBody),
         (status = 426, description = "The request is not a WebSocket handshake", body = ErrorBody),
     )
 )]
 pub(crate) async fn listen(
     State(fanout): State<Arc<Fanout>>,
     State(connections): State<TaskTracker>,
+    State(refused): State<Arc<RefusedRequests>>,
     Extension(connection): Extension<Arc<Connection>>,
+    Extension(requester): Extension<Requester>,
     query: Result<Query<MixQuery>, QueryRejection>,
     upgrading: Option<Extension<OnUpgrade>>,
     headers: HeaderMap,
@@ -69,10 +74,12 @@ pub(crate) async fn listen(
     // A query that can't be read, such as one with two mixes, names none.
     let mix = query.map_or(Some(String::new()), |Query(query)| query.mix);
     let mix = mix.as_deref().unwrap_or(DEFAULT_MIX);
+    let upgrade = websocket::check(upgrade);
     let Some(offer) = fanout.offer(mix) else {
         return refuse(mix, connections, connection, upgrade);
     };
-    websocket::check(upgrade).map(drop)?;
+    upgrade.map(drop)?;
+    claim(&connection, &requester, &refused)?;
     // Every valid handshake has it.
     if let Some(Extension(upgrading)) = upgrading {
         connections.spawn(ws::take_over(fanout, connection, offer, upgrading));
@@ -80,18 +87,38 @@ pub(crate) async fn listen(
     Ok(websocket::accepted(&headers))
 }
 
+/// Counts the connection as a WebSocket.
+///
+/// # Errors
+/// [`ApiError`] if its address has as many as one may have.
+pub(crate) fn claim(
+    connection: &Connection,
+    requester: &Requester,
+    refused: &RefusedRequests,
+) -> Result<(), ApiError> {
+    connection.become_socket(requester).map_err(|_full| {
+        let error = ApiError::too_many_sockets();
+        refused.note(
+            Reason::ConnectionsPerAddress,
+            requester.address,
+            &error.message,
+        );
+        error
+    })
+}
+
 /// Tells a listener that there is no mix of this name: by a close frame if it can read one.
 fn refuse(
     mix: &str,
     connections: TaskTracker,
     connection: Arc<Connection>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<WebSocketUpgrade, HandshakeError>,
 ) -> Result<Response, ApiError> {
     let reason = format!(
         "no mix is called \"{}\"; the only mix is \"{DEFAULT_MIX}\"",
         quoted(mix)
     );
-    let Ok(upgrade) = websocket::prepare(upgrade) else {
+    let Ok(upgrade) = upgrade.map(websocket::limited) else {
         return Err(ApiError::not_found(reason));
     };
     let close = move |socket| {

@@ -11,4 +11,5 @@ pub(crate) mod listen;
 pub(crate) mod model;
 mod patch;
 pub(crate) mod refused;
+pub(crate) mod shared_body;
 pub(crate) mod status;

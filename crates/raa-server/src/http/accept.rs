@@ -1,11 +1,12 @@
 //! Accepts connections and serves HTTP/1.1 on them, with limits.
 //!
 //! Uses hyper directly, because axum's own server limits neither the number of connections nor the
-//! time for headers. Always: a slow or silent client takes one of a bounded number of connections,
-//! for a bounded time; when file descriptors run out, accepting pauses and nothing ends.
+//! time for headers. Always: a slow or silent client takes one of a bounded number of connections of its
+//! address, for a bounded time; when file descriptors run out, accepting pauses and nothing ends.
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,14 +20,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 use tracing::{debug, warn};
 
-use crate::connection::Connection;
+use super::excess::Excess;
+use crate::access::Access;
+use crate::connection::{Connection, PatientStream, PlaceTable, canonical};
+use crate::engine::EngineHandle;
+use crate::limits::places::{Full, Holder};
 use crate::rate_limit::RateLimit;
+use crate::refused_requests::{Reason, RefusedRequests};
 
 /// Limit of simultaneous connections; a page that plays has two.
 const MAX_CONNECTIONS: usize = 8192;
@@ -49,18 +54,42 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two warnings.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-    connection: close\r\ncontent-length: 101\r\n\r\n\
-    {\"error\":{\"code\":\"too_many_connections\",\"message\":\"the server has reached its limit of connections\"}}";
+/// What accepting needs to know.
+pub(crate) struct Gate {
+    pub(crate) places: PlaceTable,
+    pub(crate) access: Arc<Access>,
+    pub(crate) refused: Arc<RefusedRequests>,
+    pub(crate) engine: EngineHandle,
+}
+
+impl Gate {
+    /// Gives a connection its place.
+    fn admit(&self, peer: SocketAddr) -> Result<Connection, Full> {
+        let holder = if self.access.is_proxy(peer.ip()) {
+            Holder::Proxy
+        } else {
+            Holder::Direct
+        };
+        let closing = CancellationToken::new();
+        let (place, has_closed) = self.places.enter(peer.ip(), holder, &closing)?;
+        if has_closed {
+            let detail = "an idle connection made room for this one";
+            self.refused
+                .note(Reason::ConnectionsPerAddress, peer, detail);
+        }
+        Ok(Connection::new(peer, place, closing))
+    }
+}
 
 /// Serves until `stop`. The connections' tasks are in `tracker` and end soon afterwards.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
+    gate: Gate,
     stop: CancellationToken,
     tracker: TaskTracker,
 ) {
-    let permits = Arc::new(Semaphore::new(max_connections()));
+    let mut excess = Excess::new(gate.engine.clone());
     let mut warnings = RateLimit::new(1, WARN_EVERY);
     loop {
         let accepted = tokio::select! {
@@ -68,15 +97,22 @@ pub(crate) async fn run(
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, peer)) => match permits.clone().try_acquire_owned() {
-                Ok(permit) => {
-                    let connection = Arc::new(Connection::new(peer, permit));
+            Ok((stream, peer)) => match gate.admit(canonical(peer)) {
+                Ok(connection) => {
+                    let stream = PatientStream::new(stream, connection.peer, gate.refused.clone());
+                    let connection = Arc::new(connection);
                     tracker.spawn(serve(stream, connection, router.clone(), stop.clone()));
                 }
-                Err(_none_left) => {
-                    warn_rarely(&mut warnings, "the limit of connections is reached");
-                    // It fits into the empty buffer of a new socket, unless the peer has gone.
-                    let _ = stream.try_write(BUSY);
+                Err(full) => {
+                    let (reason, detail) = match full {
+                        Full::Address => (
+                            Reason::ConnectionsPerAddress,
+                            "the address has max_connections_per_address connections",
+                        ),
+                        Full::Server => (Reason::Connections, "all connections are taken"),
+                    };
+                    gate.refused.note(reason, canonical(peer), detail);
+                    excess.answer(stream, full);
                 }
             },
             Err(error) if is_caused_by_peer(&error) => {}
@@ -92,15 +128,16 @@ pub(crate) async fn run(
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: PatientStream,
     connection: Arc<Connection>,
     router: Router,
     stop: CancellationToken,
 ) {
-    if let Err(error) = tune(&stream) {
+    if let Err(error) = stream.tune(tune) {
         debug!(peer = %connection.peer, %error, "a connection was lost at once");
         return;
     }
+    let closing = connection.closing.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
         let answer = router.clone().call(request);
@@ -116,6 +153,7 @@ async fn serve(
     // Errors come from the client: a broken connection, invalid HTTP, or missing headers.
     tokio::select! {
         _ = served.as_mut() => return,
+        () = closing.cancelled() => return,
         () = stop.cancelled() => served.as_mut().graceful_shutdown(),
     }
     let _ = served.await;
@@ -128,7 +166,8 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(PEER_LIMIT))
 }
 
-fn max_connections() -> usize {
+/// Returns how many connections there may be at once.
+pub(crate) fn max_connections() -> usize {
     // An unknown limit must not keep the server from serving.
     let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
     let free = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
@@ -150,23 +189,5 @@ fn warn_rarely(limit: &mut RateLimit, reason: &str) {
     if limit.permits(now) {
         let suppressed = limit.take_suppressed(now);
         warn!(suppressed, "{reason}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_response_of_a_full_server_is_complete() {
-        let text = std::str::from_utf8(BUSY).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("content-length: {}", body.len())),
-            "{}",
-            body.len()
-        );
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["error"]["code"], "too_many_connections");
     }
 }

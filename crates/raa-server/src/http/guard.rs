@@ -1,42 +1,185 @@
-//! Refuses requests that a page of another site sends, before anything else looks at them.
+//! Refuses requests that a page of another site sends, and those of an address that does too much,
+//! before anything else looks at them.
 //!
-//! Always: `/healthz` is answered under any name; a refusal says which key of the configuration
+//! Always: `/healthz` is answered under any name and without a limit; a refusal says which key of the configuration
 //! decides, as JSON to programs and as text to a person who opens the page.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, Refusal};
+use crate::access::{Access, Address, Refusal};
 use crate::api::error::{ApiError, quoted};
-use crate::connection::{Connection, Requester};
+use crate::connection::{Connection, Place, PlaceTable, Requester};
+use crate::limits::changes::Changes;
+use crate::limits::places::Holder;
 use crate::refused_requests::{Reason, RefusedRequests};
 
-/// Answers a request, or refuses it by its headers `Host` and `Origin`.
+/// What the checks of a request need to know.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    access: Arc<Access>,
+    refused: Arc<RefusedRequests>,
+    places: PlaceTable,
+    changes: Arc<Mutex<Changes>>,
+}
+
+impl Guard {
+    /// Limits the changes of each address to these.
+    pub(crate) fn new(
+        access: Arc<Access>,
+        refused: Arc<RefusedRequests>,
+        places: PlaceTable,
+        changes: Changes,
+    ) -> Self {
+        Self {
+            access,
+            refused,
+            places,
+            changes: Arc::new(Mutex::new(changes)),
+        }
+    }
+
+    /// Returns who sends the request, which has a place of its own if it comes through a proxy.
+    fn requester(&self, peer: SocketAddr, address: SocketAddr) -> Result<Requester, ApiError> {
+        if !self.access.is_proxy(peer.ip()) {
+            return Ok(Requester {
+                address,
+                place: None,
+            });
+        }
+        let never = CancellationToken::new();
+        match self.places.enter(address.ip(), Holder::Forwarded, &never) {
+            Ok((place, _)) => Ok(Requester {
+                address,
+                place: Some(place),
+            }),
+            Err(_full) => {
+                let message = "this address has as many requests under way as \
+                    max_connections_per_address in raa-server.toml allows";
+                let code = "too_many_connections_of_address";
+                let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, message);
+                self.refused
+                    .note(Reason::ConnectionsPerAddress, address, &error.message);
+                Err(error.retry_after(Duration::from_secs(1)))
+            }
+        }
+    }
+
+    /// Counts a change.
+    fn count_change(&self, address: SocketAddr) -> Result<(), ApiError> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = changes.take(Address::from(address.ip()), Instant::now());
+        drop(changes);
+        taken.map_err(|wait| {
+            let message = "this address makes more changes than changes_per_second and \
+                changes_burst in raa-server.toml allow";
+            self.refused
+                .note(Reason::ChangesPerAddress, address, message);
+            let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_changes", message);
+            error.retry_after(wait)
+        })
+    }
+}
+
+/// Answers a request, or refuses it: by its headers `Host` and `Origin`, or because its address does
+/// too much.
 pub(super) async fn check(
-    State(access): State<Arc<Access>>,
-    State(refused): State<Arc<RefusedRequests>>,
+    State(guard): State<Guard>,
     Extension(connection): Extension<Arc<Connection>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (peer, headers) = (connection.peer, request.headers());
-    let requester = access.requester(peer, headers);
-    let checked = access.check(peer.ip(), request.method(), request.uri(), headers);
-    match checked {
-        Err(refusal) if request.uri().path() != "/healthz" => {
-            let (reason, error) = explained(&refusal);
-            refused.note(reason, requester, &error.message);
-            refusal_for(&request, &refusal, error)
-        }
-        _ => {
-            request.extensions_mut().insert(Requester(requester));
-            next.run(request).await
-        }
+    let busy = Busy::new(connection.clone());
+    if request.uri().path() == "/healthz" {
+        return busy.until_sent(next.run(request).await, None);
+    }
+    let peer = connection.peer;
+    let (method, headers) = (request.method(), request.headers());
+    let address = guard.access.requester(peer, headers);
+    let checked = guard
+        .access
+        .check(peer.ip(), method, request.uri(), headers);
+    if let Err(refusal) = checked {
+        let (reason, error) = explained(&refusal);
+        guard.refused.note(reason, address, &error.message);
+        return refusal_for(&request, &refusal, error);
+    }
+    if !method.is_safe()
+        && let Err(error) = guard.count_change(address)
+    {
+        return error.into_response();
+    }
+    let requester = match guard.requester(peer, address) {
+        Ok(requester) => requester,
+        Err(error) => return error.into_response(),
+    };
+    let place = requester.place.clone();
+    request.extensions_mut().insert(requester);
+    busy.until_sent(next.run(request).await, place)
+}
+
+/// Keeps a connection from being taken for idle.
+struct Busy(Arc<Connection>);
+
+impl Busy {
+    fn new(connection: Arc<Connection>) -> Self {
+        connection.place.work();
+        Self(connection)
+    }
+
+    /// Ends when the whole response is with the connection; keeps `place` until then.
+    fn until_sent(self, response: Response, place: Option<Place>) -> Response {
+        response.map(|body| {
+            Body::new(Held {
+                body,
+                _until_sent: (self, place),
+            })
+        })
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.place.rest();
+    }
+}
+
+/// A body that holds something until it is sent.
+struct Held<T> {
+    body: Body,
+    _until_sent: T,
+}
+
+impl<T: Unpin> hyper::body::Body for Held<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -6,7 +6,8 @@
 //! ([`guard`]).
 
 pub(crate) mod accept;
-mod guard;
+mod excess;
+pub(crate) mod guard;
 mod openapi;
 pub(crate) mod page;
 mod web;
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::api::error::ApiError;
+use crate::api::shared_body::SharedLists;
 use crate::api::status::ServerFigures;
 use crate::api::{clients, forget, listen, refused, status};
 use crate::control::Control;
@@ -33,6 +35,7 @@ use crate::engine::EngineHandle;
 use crate::live::{self, Live};
 use crate::outputs::ws::fanout::Fanout;
 use crate::refused_requests::RefusedRequests;
+use guard::Guard;
 use page::Page;
 
 /// Allows the page its own files, WebAssembly for the decoder, and its own WebSockets. The allowed
@@ -49,8 +52,8 @@ pub(crate) struct App {
     pub(crate) live: Live,
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) page: Arc<Page>,
-    pub(crate) access: Arc<Access>,
     pub(crate) refused: Arc<RefusedRequests>,
+    pub(crate) lists: Arc<SharedLists>,
     /// The tasks of all connections, which the server waits for when it stops.
     pub(crate) connections: TaskTracker,
 }
@@ -73,14 +76,14 @@ parts! {
     live: Live,
     fanout: Arc<Fanout>,
     page: Arc<Page>,
-    access: Arc<Access>,
     refused: Arc<RefusedRequests>,
+    lists: Arc<SharedLists>,
     connections: TaskTracker,
 }
 
 /// Builds the router with all routes.
-pub(crate) fn router(app: App) -> Router {
-    let content_security = content_security(&app.access);
+pub(crate) fn router(app: App, guard: Guard, access: &Access) -> Router {
+    let content_security = content_security(access);
     Router::new()
         .route("/api/clients", get(clients::list))
         .route("/api/clients/forget", post(forget::forget))
@@ -96,7 +99,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/ws", get(listen::listen))
         .fallback(web::file)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), guard::check))
+        .layer(from_fn_with_state(guard, guard::check))
         .layer(map_response_with_state(content_security, add_headers))
         .with_state(app)
 }

@@ -61,6 +61,9 @@ impl Server {
             udp_port: 0,
             http_port: 0,
             test_music: false,
+            // A test is quicker than a person.
+            changes_per_second: 1000,
+            changes_burst: 10_000,
             ..Config::default()
         };
         let mut setup = Setup {

@@ -1,7 +1,7 @@
 //! The server as a program, the way operators run it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -14,6 +14,16 @@ use tokio::time::timeout;
 use super::PATIENCE;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_raa-server");
+
+/// Settings that give tests room, because a test is quicker than a person.
+const ROOM: &str = "changes_per_second = 1000\nchanges_burst = 10000\n";
+
+/// Writes the settings that give tests room into this folder, and returns the file.
+pub fn roomy_config(dir: &Path) -> PathBuf {
+    let file = dir.join("raa-server.toml");
+    super::write(&file, ROOM);
+    file
+}
 
 /// A running program. It is killed when dropped.
 pub struct Program {
@@ -37,6 +47,7 @@ impl Program {
         command.args(["-c", &format!("{limits}\nexec \"$0\" \"$@\""), PROGRAM]);
         command.args(["--udp-port", "0", "--http-port", "0", "--no-test-music"]);
         command.arg("--state-dir").arg(dir);
+        command.arg("--config").arg(roomy_config(dir));
         command.env("HOME", dir).env_remove("XDG_CONFIG_HOME");
         let mut child = command
             .stdout(Stdio::piped())

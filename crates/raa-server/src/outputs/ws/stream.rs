@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 
 use super::stats::ShardGuard;
 use super::transport::Transport;
-use crate::connection::Connection;
+use crate::connection::{Connection, PatientStream};
 
 /// A listener's socket, and the places that it occupies while it is open.
 pub(super) struct WsStream {
@@ -45,7 +45,7 @@ impl Socket {
     /// [`TakeOverError`]; the connection is closed.
     pub(super) fn take_over(upgraded: Upgraded) -> Result<(Self, Bytes), TakeOverError> {
         let parts = upgraded
-            .downcast::<TokioIo<tokio::net::TcpStream>>()
+            .downcast::<TokioIo<PatientStream>>()
             .map_err(|_| TakeOverError::UnknownKind)?;
         let stream = parts.io.into_inner().into_std()?;
         Ok((Self::Plain(stream), parts.read_buf))
