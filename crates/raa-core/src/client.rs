@@ -351,9 +351,9 @@ impl Client {
         }
     }
 
-    pub(crate) fn is_silent_for(&self, now: Instant, limit: Duration) -> bool {
-        self.last_packet
-            .is_none_or(|last| now.saturating_duration_since(last) >= limit)
+    /// Returns whether no packet has come after this instant.
+    pub(crate) fn is_silent_since(&self, since: Instant) -> bool {
+        self.last_packet.is_none_or(|last| last <= since)
     }
 
     /// Returns whether it is of no use to anybody: unconfigured, and gone for `limit`. If nobody
@@ -379,15 +379,26 @@ impl Client {
     }
 
     /// Returns the RTCP report that is due to it, if any.
+    #[inline]
     pub(crate) fn report(
         &mut self,
         now: Instant,
         ssrc: u32,
         reporter: &mut Reporter,
     ) -> Option<(SocketAddr, Bytes)> {
-        if !self.peer.is_due(now) {
-            return None;
+        if self.peer.is_due(now) {
+            self.due_report(now, ssrc, reporter)
+        } else {
+            None
         }
+    }
+
+    fn due_report(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        reporter: &mut Reporter,
+    ) -> Option<(SocketAddr, Bytes)> {
         let highest = self.source.as_ref()?.highest_sequence()?;
         let stats = self.stats();
         reporter.report(now, ssrc, &mut self.peer, &stats, highest)

@@ -64,6 +64,15 @@ pub(crate) fn parse_self_delimited(bytes: &[u8]) -> Option<Framing> {
 fn parse_until(bytes: &[u8], end: End) -> Option<Framing> {
     let (&toc, rest) = bytes.split_first()?;
     let (frame_samples, fixed_frames) = table_of_contents(toc);
+    if fixed_frames == Some(1) && end == End::Plain {
+        // Nearly every packet is one frame and nothing else.
+        return (rest.len() <= MAX_FRAME_LEN).then_some(Framing {
+            frame_samples,
+            samples: frame_samples,
+            frame_bytes: rest.len(),
+            len: bytes.len(),
+        });
+    }
     let mut reader = Reader { rest, padding: 0 };
     let (frames, is_cbr) = match fixed_frames {
         Some(frames) => (frames, toc & 0b11 == 1),

@@ -209,10 +209,10 @@ impl Hub {
 
     /// Disconnects clients that have been silent too long and sends the others their reports.
     fn expire_and_report(&mut self, now: Instant) {
-        let limit = self.config.offline_after;
+        let since = now.checked_sub(self.config.offline_after);
         let connected = self.clients.iter_mut();
         for (&ssrc, client) in connected.filter(|(_, client)| client.is_connected()) {
-            if client.is_silent_for(now, limit) {
+            if since.is_some_and(|since| client.is_silent_since(since)) {
                 client.disconnect();
                 let gone = ClientEvent::Disconnected { ssrc };
                 self.outputs.push_back(Output::Event(gone));

@@ -87,7 +87,10 @@ impl Meter {
 
     fn advance(&mut self, slot: (f32, f32)) {
         self.slots[self.at] = slot;
-        self.at = (self.at + 1) % WINDOW_SLOTS;
+        self.at += 1;
+        if self.at == WINDOW_SLOTS {
+            self.at = 0;
+        }
     }
 }
 

@@ -34,11 +34,14 @@ impl Hub {
         if from != Origin::Internal && self.config.reserved_ssrcs.contains(&packet.ssrc) {
             return Err(Refused::ReservedSsrc);
         }
-        if !self.clients.contains_key(&packet.ssrc) {
-            self.admit(packet.ssrc)?;
-        }
-        let Some(client) = self.clients.get_mut(&packet.ssrc) else {
-            return Err(Refused::TooManyClients);
+        // Nearly every packet is of a known client, which is looked for only once.
+        let client = match self.clients.get_mut(&packet.ssrc) {
+            Some(client) => client,
+            None => {
+                self.admit(packet.ssrc)?;
+                let admitted = self.clients.get_mut(&packet.ssrc);
+                admitted.ok_or(Refused::TooManyClients)?
+            }
         };
         let was_connected = client.is_connected();
         let max_delay = self.config.max_playout_delay;

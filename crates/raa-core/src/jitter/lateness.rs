@@ -147,6 +147,9 @@ impl Lateness {
 
     /// Counts the held packets: the network made them late.
     pub(super) fn count_held(&mut self) {
+        if self.held_count == 0 {
+            return;
+        }
         let (held, count) = (self.held, std::mem::take(&mut self.held_count));
         held.into_iter()
             .take(count)

@@ -47,6 +47,10 @@ impl Queue {
         payload: &[u8],
     ) {
         let at = self.place_of(place.timestamp);
+        if at == self.entries.len() {
+            let entry = self.entry(place, samples, repairs, payload);
+            return self.entries.push_back(entry);
+        }
         if let Some(there) = self.entries.get_mut(at)
             && there.place.timestamp == place.timestamp
         {
@@ -55,17 +59,22 @@ impl Queue {
             }
             return;
         }
+        let entry = self.entry(place, samples, repairs, payload);
+        self.entries.insert(at, entry);
+    }
+
+    /// Copies a frame into a spare buffer and counts its bytes.
+    fn entry(&mut self, place: Place, samples: i64, repairs: Option<f64>, payload: &[u8]) -> Entry {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(payload);
-        let entry = Entry {
+        self.bytes += payload.len();
+        Entry {
             place,
             samples,
             repairs,
             payload: buffer,
-        };
-        self.entries.insert(at, entry);
-        self.bytes += payload.len();
+        }
     }
 
     /// Returns the index for a frame of this timestamp, which nearly always is the end.

@@ -33,6 +33,8 @@ pub(super) struct Pcm {
     fraction: f64,
     /// End of the last samples that are not silence.
     sound_end: usize,
+    /// Nothing has been pushed since everything was dropped.
+    is_clear: bool,
 }
 
 impl Default for Pcm {
@@ -41,6 +43,7 @@ impl Default for Pcm {
             samples: vec![0.0; BEFORE],
             fraction: 0.0,
             sound_end: 0,
+            is_clear: true,
         }
     }
 }
@@ -83,6 +86,7 @@ impl Pcm {
 
     /// Appends decoded samples.
     pub(super) fn push(&mut self, fresh: Fresh<'_>) {
+        self.is_clear = false;
         self.samples.extend_from_slice(fresh.pcm);
         if fresh.is_sound {
             self.sound_end = self.samples.len();
@@ -91,9 +95,12 @@ impl Pcm {
 
     /// Drops everything, the past included.
     pub(super) fn clear(&mut self) {
+        if self.is_clear {
+            return;
+        }
         self.samples.clear();
         self.samples.resize(BEFORE, 0.0);
-        (self.fraction, self.sound_end) = (0.0, 0);
+        (self.fraction, self.sound_end, self.is_clear) = (0.0, 0, true);
     }
 
     /// Drops the first `samples`.
