@@ -24,7 +24,7 @@ use crate::status::{SharedStatus, Trouble};
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 /// Datagrams read at a time; more of them wait in the socket, which drops any excess.
 const READ_AT_MOST: usize = 8;
-/// Bytes of a datagram that are read; no report is longer, and a truncated one is not valid RTCP.
+/// Length of the longest datagram that is taken; no report is longer.
 const MAX_REPORT_LEN: usize = 1500;
 /// Time without an error after which the link counts as working again.
 const RECOVERED_AFTER: Duration = Duration::from_secs(1);
@@ -319,10 +319,11 @@ impl Path {
     /// Passes received RTCP datagrams to `each` and returns whether there was one.
     fn receive(&mut self, mut each: impl FnMut(&[u8])) -> bool {
         let mut has_answered = false;
-        let mut datagram = [0; MAX_REPORT_LEN];
+        // One byte more, so that a datagram that is too long shows it.
+        let mut datagram = [0; MAX_REPORT_LEN + 1];
         for _ in 0..READ_AT_MOST {
             match self.socket.recv(&mut datagram) {
-                Ok(len) if rtp::is_rtcp(&datagram[..len]) => {
+                Ok(len) if len <= MAX_REPORT_LEN && rtp::is_rtcp(&datagram[..len]) => {
                     has_answered = true;
                     each(&datagram[..len]);
                 }

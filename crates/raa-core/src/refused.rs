@@ -10,6 +10,8 @@ use crate::rtp::ParseError;
 pub enum Refused {
     /// The datagram is too short for an RTP packet with a payload.
     TooShort,
+    /// The datagram is longer than the server reads.
+    TooLong,
     /// The datagram is neither RTP nor another known protocol.
     NotRtp,
     /// A packet of Scream, a virtual sound card that uses the same port.
@@ -36,8 +38,9 @@ pub enum Refused {
 
 impl Refused {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TooShort,
+        Self::TooLong,
         Self::NotRtp,
         Self::Scream,
         Self::Truncated,
@@ -54,6 +57,7 @@ impl Refused {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
             Self::NotRtp => "not_rtp",
             Self::Scream => "scream",
             Self::Truncated => "truncated",

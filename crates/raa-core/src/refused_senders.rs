@@ -152,6 +152,7 @@ fn is_listed(sender: &RefusedSender) -> bool {
         | Refused::Scream
         | Refused::ReservedSsrc => true,
         Refused::TooShort
+        | Refused::TooLong
         | Refused::NotRtp
         | Refused::Truncated
         | Refused::MalformedRtcp

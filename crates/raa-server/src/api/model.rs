@@ -223,7 +223,7 @@ pub(crate) struct StatusBody {
     /// Mean number of clients in the mix, over the last full period of 5 s.
     #[schema(minimum = 0)]
     pub(crate) avg_active: f64,
-    /// Refused datagrams by reason: `too_short`, `not_rtp`, `scream` (a packet of that virtual
+    /// Refused datagrams by reason: `too_short`, `too_long`, `not_rtp`, `scream` (a packet of that virtual
     /// sound card), `truncated`, `payload_type`, `malformed_red`, `not_opus`, `malformed_rtcp`, `reserved_ssrc`,
     /// `stray` (does not continue its SSRC's stream), `too_many_clients`.
     #[schema(example = json!({"too_short": 0, "not_rtp": 2}))]

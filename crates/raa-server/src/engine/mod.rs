@@ -325,6 +325,11 @@ fn open_inputs(
 
 /// Passes a datagram on by its protocol.
 fn take(hub: &mut Hub, arrival: Instant, from: Origin, datagram: &[u8]) -> Result<(), Refused> {
+    if datagram.len() > udp::MAX_DATAGRAM {
+        let reason = Refused::TooLong;
+        hub.refuse(arrival, from, datagram, reason);
+        return Err(reason);
+    }
     match demux::protocol_of(datagram) {
         Protocol::Media | Protocol::Unknown => hub
             .handle_packet(arrival, from, datagram)

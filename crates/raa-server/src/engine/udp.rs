@@ -18,7 +18,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
-use raa_core::arrival::Clocks;
+use raa_core::arrival::{ArrivalClock, Clocks};
 use raa_core::hub::Origin;
 
 use super::inputs::{Input, Take};
@@ -27,8 +27,10 @@ use super::inputs::{Input, Take};
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 /// Bytes that the kernel accounts for one queued datagram of Opus, its own structures included.
 const QUEUED_DATAGRAM_BYTES: usize = 1280;
-/// Bytes read of a datagram. No Opus packet that RAA plays is longer; the rest is cut off.
-const MAX_DATAGRAM: usize = 8192;
+/// Length of the longest datagram that is taken. No Opus packet that RAA plays is longer.
+pub(super) const MAX_DATAGRAM: usize = 8192;
+/// Bytes read of a datagram: one more, so that one that is too long shows it.
+const READ: usize = MAX_DATAGRAM + 1;
 /// Distance between two buffers. It is not a power of two, so that their beginnings, where short
 /// datagrams lie, do not compete for the same lines of the CPU's cache.
 const STRIDE: usize = MAX_DATAGRAM + 320;
@@ -43,6 +45,7 @@ pub(super) struct AudioSocket {
     is_ipv6: bool,
     port: u16,
     buffer: Vec<u8>,
+    arrivals: ArrivalClock,
     /// Datagrams of Opus that fit into the kernel's queue.
     queue_len: usize,
     /// Datagrams that the kernel dropped since the start; its counter wraps.
@@ -76,6 +79,7 @@ impl AudioSocket {
             is_ipv6,
             port: address.port(),
             buffer: vec![0; BATCH * STRIDE],
+            arrivals: ArrivalClock::default(),
             queue_len: granted / QUEUED_DATAGRAM_BYTES,
             dropped: 0,
         })
@@ -85,14 +89,13 @@ impl AudioSocket {
     /// were so many that the kernel's queue could overflow within a slot.
     fn drain(&mut self, mut each: impl FnMut(Instant, Origin, &[u8])) -> bool {
         let clock = clocks_now();
-        let mut datagrams = 0;
-        while datagrams < MAX_PER_DRAIN {
+        let (mut datagrams, mut is_empty) = (0, false);
+        while datagrams < MAX_PER_DRAIN && !is_empty {
             let taken = self.take_batch(&clock, &mut each);
             datagrams += taken;
-            if taken < BATCH {
-                break;
-            }
+            is_empty = taken < BATCH;
         }
+        self.arrivals.end_drain(clock, is_empty);
         datagrams > self.queue_len / 4
     }
 
@@ -106,7 +109,7 @@ impl AudioSocket {
         let mut slices: [_; BATCH] = std::array::from_fn(|_| {
             // There are as many buffers as slices.
             let buffer = buffers.next().unwrap_or_default();
-            [IoSliceMut::new(&mut buffer[..MAX_DATAGRAM])]
+            [IoSliceMut::new(&mut buffer[..READ])]
         });
         // The kernel overwrites the buffer sizes in the headers with the lengths of what it wrote,
         // so every batch needs fresh ones.
@@ -144,7 +147,7 @@ impl AudioSocket {
             let datagram = message.iovs().next().unwrap_or_default();
             if let Some(from) = message.address.as_ref().and_then(addresses::sender_of) {
                 let origin = Origin::Network { from, to };
-                each(clock.instant_of(arrived), origin, datagram);
+                each(self.arrivals.instant_of(clock, arrived), origin, datagram);
             }
         }
         taken
@@ -179,12 +182,25 @@ impl Input for AudioSocket {
     }
 }
 
-/// Reads both clocks.
+/// Reads both clocks at the same moment, as far as the scheduler lets it.
 fn clocks_now() -> Clocks {
-    Clocks {
-        monotonic: Instant::now(),
-        wall: SystemTime::now(),
+    const APART: Duration = Duration::from_micros(50);
+    const TRIES: usize = 3;
+    let read = || {
+        let (monotonic, wall) = (Instant::now(), SystemTime::now());
+        (monotonic.elapsed(), Clocks { monotonic, wall })
+    };
+    let (mut apart, mut clocks) = read();
+    for _ in 1..TRIES {
+        if apart < APART {
+            break;
+        }
+        let (again_apart, again) = read();
+        if again_apart < apart {
+            (apart, clocks) = (again_apart, again);
+        }
     }
+    clocks
 }
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ mod one_source;
 mod random;
 mod sender;
 pub mod sound;
+mod wall_clock;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::SLOT;
+use raa_core::arrival::{ArrivalClock, Clocks};
 use raa_core::client::ClientView;
 use raa_core::codec::{CodecError, Decoder, EncoderSettings};
 use raa_core::hub::{Command, Hub, HubConfig, Origin, Output};
@@ -33,6 +35,7 @@ pub use mix_listener::MixListener;
 pub use one_source::OneSource;
 pub use random::Random;
 pub use sender::{Pause, Sender};
+pub use wall_clock::WallClock;
 
 /// The upper limit of the playout delay in every simulation.
 pub const MAX_PLAYOUT_DELAY: Duration = Duration::from_millis(400);
@@ -43,10 +46,13 @@ pub const OFFLINE_AFTER: Duration = Duration::from_secs(10);
 pub struct World {
     /// Receives every frame of the mix.
     pub listener: MixListener,
+    /// The clock of the server's computer, by which its kernel stamps datagrams.
+    pub wall_clock: WallClock,
     /// Everything that the hub put out apart from the mix and its reports to senders, with the
     /// time since the start.
     pub events: Vec<(Duration, Output)>,
     hub: Hub,
+    arrivals: ArrivalClock,
     start: Instant,
     now: Duration,
     stalled_until: Duration,
@@ -109,8 +115,10 @@ impl World {
         let start = Instant::now();
         Ok(Self {
             listener,
+            wall_clock: WallClock::default(),
             events: Vec::new(),
             hub: Hub::new(config, start)?,
+            arrivals: ArrivalClock::default(),
             start,
             now: Duration::ZERO,
             stalled_until: Duration::ZERO,
@@ -220,13 +228,18 @@ impl World {
     }
 
     fn deliver(&mut self) {
+        let clocks = Clocks {
+            monotonic: self.start + self.now,
+            wall: self.wall_clock.at(self.now),
+        };
         while let Some((arrival, (sender, datagram))) = self.in_flight.take_arrived(self.now) {
+            let stamp = self.wall_clock.at(arrival);
+            let arrival = self.arrivals.instant_of(&clocks, Some(stamp));
             let from = Origin::from(self.senders[sender].0.address);
             // A refusal is counted by the hub.
-            let _ = self
-                .hub
-                .handle_packet(self.start + arrival, from, &datagram);
+            let _ = self.hub.handle_packet(arrival, from, &datagram);
         }
+        self.arrivals.end_drain(clocks, true);
     }
 
     fn drain(&mut self) {
