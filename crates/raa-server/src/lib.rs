@@ -12,6 +12,7 @@ mod change_log;
 pub mod config;
 mod connection;
 mod control;
+mod descriptors;
 mod engine;
 mod http;
 mod id;
@@ -23,6 +24,7 @@ mod outputs;
 pub mod process;
 mod rate_limit;
 mod refused_requests;
+mod signals;
 mod sockets;
 mod store;
 mod testmusic;
@@ -194,7 +196,7 @@ impl Running {
 
 fn http_limits(config: &Config) -> Limits {
     Limits {
-        total: http::accept::max_connections(),
+        total: descriptors::max_connections(http::accept::MAX_CONNECTIONS),
         connections: config.max_connections_per_address.into(),
         sockets: config.max_listeners_per_address.into(),
     }

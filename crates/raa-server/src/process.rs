@@ -3,19 +3,19 @@
 //! Always: the exit code is 0 after SIGTERM or SIGINT, 2 for an invalid configuration, and 1 when the
 //! server can't start or continue; one line then gives the reason.
 
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Args, Loaded};
-use crate::{Setup, Sockets, log, run};
+use crate::{Setup, Sockets, descriptors, log, run, signals};
 
 const CONFIG_EXIT_CODE: u8 = 2;
 /// Longest wait at the end for work that may be stuck, such as a write to the disk.
@@ -49,7 +49,11 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
+    signals::unblock();
+    // Left to itself, the runtime panics if a variable of its own has an odd value.
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
@@ -64,8 +68,8 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
 
 async fn serve_until_signal(loaded: Loaded) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    stop_on_signal(stop.clone())?;
-    raise_descriptor_limit();
+    signals::handle(&stop)?;
+    descriptors::raise_limit();
     let sockets = Sockets::bind(&loaded.config)?;
     let Loaded {
         config,
@@ -83,26 +87,4 @@ async fn serve_until_signal(loaded: Loaded) -> anyhow::Result<()> {
         stop,
     )
     .await
-}
-
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    Ok(())
-}
-
-/// Raises the soft limit of file descriptors to the hard one: every listener needs a descriptor, and
-/// the usual soft limit of 1,024 exists only for programs that use select(2).
-fn raise_descriptor_limit() {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // The server also runs with fewer.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }

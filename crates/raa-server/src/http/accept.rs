@@ -17,7 +17,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use nix::sys::resource::{Resource, getrlimit};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -34,9 +33,7 @@ use crate::rate_limit::RateLimit;
 use crate::refused_requests::{Reason, RefusedRequests};
 
 /// Limit of simultaneous connections; a page that plays has two.
-const MAX_CONNECTIONS: usize = 8192;
-/// File descriptors reserved for the rest of the server.
-const SPARE_DESCRIPTORS: u64 = 64;
+pub(crate) const MAX_CONNECTIONS: usize = 8192;
 /// Longest wait for the headers of a request, and thus for the next request on an idle connection.
 /// A reverse proxy keeps idle connections in a pool, and a request that meets the server's close
 /// becomes its error 502. So the proxy must close first: nginx after 60 s, Go and Traefik after 90 s,
@@ -164,14 +161,6 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_tcp_user_timeout(Some(PEER_LIMIT))
-}
-
-/// Returns how many connections there may be at once.
-pub(crate) fn max_connections() -> usize {
-    // An unknown limit must not keep the server from serving.
-    let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    let free = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
-    MAX_CONNECTIONS.min(usize::try_from(free).unwrap_or(MAX_CONNECTIONS))
 }
 
 fn is_caused_by_peer(error: &io::Error) -> bool {

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::place::with_suffix;
+use super::with_suffix;
 
 /// A copy of a database in a folder of its own, which only this user can read.
 pub(super) struct Copy {

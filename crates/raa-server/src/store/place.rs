@@ -3,7 +3,6 @@
 //! Always: nothing is deleted or written over; what is of no use is renamed, with everything that
 //! belongs to it, to a name that is not taken yet.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use tracing::{error, warn};
 
 use super::error::StoreError;
 use super::look::{Found, look};
+use super::with_suffix;
 
 /// What SQLite keeps next to a database.
 const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -171,13 +171,6 @@ fn free_name(path: &Path) -> PathBuf {
 /// Returns whether anything has this name, a dead link included.
 fn is_present(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
-}
-
-/// Returns the path with this text at its end.
-pub(super) fn with_suffix(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]
