@@ -30,6 +30,7 @@ pub struct Program {
     pub http: SocketAddr,
     pub udp: SocketAddr,
     child: Child,
+    _config: tempfile::TempDir,
     log: Lines<BufReader<ChildStdout>>,
     /// All log lines read so far.
     pub lines: Vec<Value>,
@@ -47,7 +48,9 @@ impl Program {
         command.args(["-c", &format!("{limits}\nexec \"$0\" \"$@\""), PROGRAM]);
         command.args(["--udp-port", "0", "--http-port", "0", "--no-test-music"]);
         command.arg("--state-dir").arg(dir);
-        command.arg("--config").arg(roomy_config(dir));
+        // Not in `dir`, which may be read-only or no folder.
+        let config = tempfile::tempdir().unwrap();
+        command.arg("--config").arg(roomy_config(config.path()));
         command.env("HOME", dir).env_remove("XDG_CONFIG_HOME");
         let mut child = command
             .stdout(Stdio::piped())
@@ -60,6 +63,7 @@ impl Program {
             http: nowhere,
             udp: nowhere,
             child,
+            _config: config,
             log,
             lines: Vec::new(),
         };
