@@ -10,7 +10,7 @@ use crate::source::SourceStats;
 /// Readings in the window, one per second: the first and the last are ten seconds apart.
 const READINGS: usize = 11;
 /// Share of concealed frames from which the quality is at most fair, in percent.
-const FAIR_FROM_PERCENT: f64 = 0.5;
+pub const FAIR_FROM_PERCENT: f64 = 0.5;
 /// Share of concealed frames from which the quality is bad, in percent.
 const BAD_FROM_PERCENT: f64 = 3.0;
 /// The longest delay with good quality. A person who both sees and hears the computer notices a longer one.

@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod change_log;
+mod clock;
 pub mod config;
 mod connection;
 mod control;
@@ -133,8 +134,8 @@ impl Running {
         let mixes = [("main", MixId::MAIN)];
         let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
         let refused = Arc::<RefusedRequests>::default();
-        let figures = ServerFigures::new(listeners.clone(), refused.clone(), udp.port());
-        let live = Live::new(engine.clone(), listeners, figures.clone(), stop.clone());
+        let figures = ServerFigures::new(listeners, refused.clone(), udp.port());
+        let live = Live::new(engine.clone(), figures.clone(), stop.clone());
         let connections = TaskTracker::new();
         let access = Arc::new(access(&setup.config));
         let places = PlaceTable::new(http_limits(&setup.config));

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::sender::{ID, SSRC, Sender, datagram};
 use common::{
-    PATIENCE, Server, build, client, client_when, connect, forget, get, next_event, patch, request,
-    status,
+    PATIENCE, Page, Server, build, client, client_when, forget, get, patch, request, status,
 };
 use hyper::Method;
 use raa_core::codec::{Encoder, EncoderSettings};
@@ -183,16 +182,14 @@ async fn a_sender_that_is_refused_is_visible() {
             .await
             .unwrap();
     }
-    let mut page = connect(server.http, "/api/events").await;
-    let is_complete = |list: &Value| list[0]["packets"] == 10;
-    let event = next_event(&mut page, "state", |event| {
-        is_complete(&event["status"]["refused_senders"])
-    })
-    .await;
+    let mut page = Page::open(server.http).await;
+    page.when(|page| page.server["refused_senders"][0]["packets"] == 10)
+        .await;
     let refused = get(server.http, "/api/refused").await.json();
     let status = status(server.http).await;
+    let events = &page.server["refused_senders"];
     for list in [
-        &event["status"]["refused_senders"],
+        events,
         &refused["refused_senders"],
         &status["refused_senders"],
     ] {
@@ -209,6 +206,11 @@ async fn a_sender_that_is_refused_is_visible() {
             json!(10),
         ];
         assert_eq!(fields, expected);
+        if list == events {
+            let times = ["since_at_ms", "last_at_ms"].map(|name| sender[name].as_i64().unwrap());
+            assert!(times.is_sorted() && times[1] <= page.now_ms, "{sender}");
+            continue;
+        }
         let [since, last] =
             ["since_ms_ago", "last_ms_ago"].map(|name| sender[name].as_u64().unwrap());
         assert!(last <= since && since < 30_000, "{sender}");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use common::sender::{ID, Sender};
 use common::{
-    PATIENCE, Server, client_when, close_frame, connect, connect_with_small_window, next_event,
-    next_frame, next_json, patch, status,
+    PATIENCE, Page, Server, close_frame, connect, connect_with_small_window, delete, next_frame,
+    next_json, patch, status,
 };
 use futures_util::SinkExt as _;
 use serde_json::json;
@@ -180,91 +180,51 @@ async fn stalled_listener_resumes_live() {
 async fn pages_receive_changes_at_once() {
     let server = Server::start().await;
     let to = server.http;
-    let mut events = connect(to, "/api/events").await;
-    let first = next_json(&mut events).await;
-    assert_eq!(
-        (&first["type"], &first["clients"]),
-        (&json!("state"), &json!([]))
-    );
-    assert_eq!(first["status"]["version"], env!("CARGO_PKG_VERSION"));
+    let mut page = Page::open(to).await;
+    assert!(page.clients.is_empty());
+    assert_eq!(page.server["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(page.server["udp_port"], server.udp.port());
 
     let sender = Sender::start(server.udp);
-    let levels = next_event(&mut events, "levels", |event| {
-        !event["levels"][ID].is_null()
-    })
-    .await;
-    let pair = levels["levels"][ID].as_array().unwrap();
+    page.when(|page| page.levels[ID].is_array()).await;
+    let pair = page.levels[ID].as_array().unwrap();
     let pair: Vec<_> = pair.iter().map(|level| level.as_f64().unwrap()).collect();
-    assert!(pair.len() == 2 && pair[0] < pair[1], "{levels}");
-    let state = next_event(&mut events, "state", |event| {
-        event["clients"][0]["status"] == "sounding"
-    });
-    assert_eq!(state.await["clients"][0]["id"], ID);
+    assert!(pair.len() == 2 && pair[0] < pair[1], "{pair:?}");
+    page.when(|page| page.client(ID)["status"] == "sounding")
+        .await;
+    assert_eq!(page.client(ID)["last_sound_at_ms"], json!(null));
 
-    // The next state shows each change.
     for volume in [1, 2, 3] {
-        assert_eq!(
-            patch(to, ID, format!("{{\"volume\":{volume}}}"))
-                .await
-                .status,
-            200
-        );
-        let is_new = |event: &serde_json::Value| event["clients"][0]["volume"] == volume;
-        next_event(&mut events, "state", is_new).await;
+        let body = format!("{{\"volume\":{volume}}}");
+        let answer = patch(to, ID, body).await.json();
+        // Events that are newer than the answer know the change.
+        let answered_ms = answer["now_ms"].as_i64().unwrap();
+        page.when(|page| page.now_ms > answered_ms).await;
+        assert_eq!(page.client(ID)["volume"], volume);
     }
     let listener = connect(to, "/ws?mix=main").await;
-    next_event(&mut events, "state", |event| {
-        event["status"]["listeners"] == 1
-    })
-    .await;
+    page.when(|page| page.server["listeners"] == 1).await;
     drop(listener);
-    next_event(&mut events, "state", |event| {
-        event["status"]["listeners"] == 0
-    })
-    .await;
+    page.when(|page| page.server["listeners"] == 0).await;
     drop(sender);
-    next_event(&mut events, "state", |event| {
-        event["clients"][0]["status"] == "offline"
-    })
-    .await;
+    page.when(|page| page.client(ID)["status"] == "offline")
+        .await;
+    let row = page.client(ID);
+    let times = ["last_sound_at_ms", "last_packet_at_ms"].map(|name| row[name].as_i64().unwrap());
+    assert!(
+        times.iter().all(|at| (0..=page.now_ms).contains(at)),
+        "{row}"
+    );
+    assert_eq!(delete(to, ID).await.status, 204);
+    page.when(|page| page.clients.is_empty()).await;
 
-    // The state is sent every second even if nothing changes.
-    let mut quiet = connect(to, "/api/events").await;
-    let mut uptimes: Vec<_> = Vec::new();
-    for _ in 0..4 {
-        let event = next_event(&mut quiet, "state", |_| true).await;
-        uptimes.push(event["status"]["uptime_s"].as_u64().unwrap());
-    }
-    assert!(uptimes[3] - uptimes[0] >= 2, "{uptimes:?}");
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn slow_page_skips_to_the_latest_state() {
-    let server = Server::start().await;
-    let to = server.http;
-    let _sender = Sender::start(server.udp);
-    client_when(to, ID, |client| !client.is_null()).await;
-    let mut slow = connect_with_small_window(to, "/api/events").await;
-    next_json(&mut slow).await;
-    for round in 0..200 {
-        let volume = round % 100;
-        assert_eq!(
-            patch(to, ID, format!("{{\"volume\":{volume}}}"))
-                .await
-                .status,
-            200
-        );
-    }
-    assert_eq!(patch(to, ID, r#"{"volume":177}"#).await.status, 200);
-    let mut states = 0;
-    next_event(&mut slow, "state", |event| {
-        states += 1;
-        event["clients"][0]["volume"] == 177
-    })
-    .await;
-    assert!(states < 100, "{states} of 201 states were queued");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // A state is sent every second even if nothing changes, and a new page begins with a new one.
+    let before = page.now_ms;
+    page.when(|page| page.now_ms >= before + 2000).await;
+    drop(page);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let late = Page::open(to).await;
+    assert!(late.now_ms >= before + 4000, "{}", late.now_ms - before);
     server.stop().await;
 }
 

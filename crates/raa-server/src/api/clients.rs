@@ -11,12 +11,13 @@ use axum::{Extension, Json};
 
 use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
-use super::model::{ClientBody, ClientList};
+use super::model::{ChangedClientBody, ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
 use super::shared_body::SharedLists;
+use super::status::ServerFigures;
 use crate::connection::Requester;
 use crate::control::Control;
-use crate::engine::EngineHandle;
+use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
 
 /// Longest body in bytes, many times the longest sensible one.
@@ -35,6 +36,23 @@ pub(crate) async fn list(
     lists.response(&engine.snapshot(), requester.address)
 }
 
+/// Read one client.
+#[utoipa::path(
+    get, path = "/api/clients/{id}", tag = "clients",
+    params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    responses(
+        (status = 200, description = "The client", body = ClientBody),
+        (status = 404, description = "There is no such client", body = ErrorBody),
+    )
+)]
+pub(crate) async fn read(
+    State(engine): State<EngineHandle>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let (id, snapshot) = (client_id(id)?, engine.snapshot());
+    Ok(Json(body_of(id, &snapshot)?).into_response())
+}
+
 /// Set a client's name, volume, mute, or the level from which it counts as sounding.
 ///
 /// Fields that are left out keep their values; an empty object changes nothing. When the response
@@ -46,7 +64,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     request_body(content = ClientPatch, description = "At most 16384 bytes"),
     responses(
-        (status = 200, description = "The client after the change", body = ClientBody),
+        (status = 200, description = "The client after the change", body = ChangedClientBody),
         (status = 400, description = "The body is not valid JSON", body = ErrorBody),
         (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
@@ -62,6 +80,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn change(
     State(control): State<Control>,
+    State(figures): State<ServerFigures>,
     Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
@@ -71,10 +90,11 @@ pub(crate) async fn change(
     body::require_json(&headers)?;
     let change = patch::parse(&body::read(body, MAX_BODY).await?)?;
     let snapshot = control.change(id, change, requester.address).await?;
-    let client = snapshot
-        .client(id.0)
-        .ok_or_else(|| unknown(&id.to_string()))?;
-    Ok(Json(ClientBody::of(client, snapshot.taken.elapsed())).into_response())
+    let changed = ChangedClientBody {
+        client: body_of(id, &snapshot)?,
+        now_ms: figures.clock().ms(snapshot.taken),
+    };
+    Ok(Json(changed).into_response())
 }
 
 /// Delete an offline client and its settings.
@@ -98,6 +118,13 @@ pub(crate) async fn forget(
 ) -> Result<StatusCode, ApiError> {
     control.forget(client_id(id)?, requester.address).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn body_of(id: ClientId, snapshot: &Snapshot) -> Result<ClientBody<'_>, ApiError> {
+    let client = snapshot
+        .client(id.0)
+        .ok_or_else(|| unknown(&id.to_string()))?;
+    Ok(ClientBody::of(client, snapshot.taken.elapsed()))
 }
 
 fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiError> {

@@ -97,8 +97,19 @@ pub(crate) struct ClientBody<'a> {
     pub(crate) stats: StatsBody,
 }
 
+/// A client after a change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangedClientBody<'a> {
+    #[serde(flatten)]
+    pub(crate) client: ClientBody<'a>,
+    /// Time of the response on the server's clock, in ms since the server started. Events with a
+    /// smaller `now_ms` do not know the change yet.
+    #[schema(example = 734_912)]
+    pub(crate) now_ms: i64,
+}
+
 /// Whether a client sounds, sends silence, or is offline.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StatusWord {
     /// Its peak reached `sounding_from_dbfs` within the last second, muted or not.
@@ -110,7 +121,7 @@ pub(crate) enum StatusWord {
 }
 
 /// Why a client is in no mix although its packets arrive.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WithheldWord {
     /// Its packets are not Opus of one or two channels: check the sender's codec. It comes back by
@@ -119,7 +130,7 @@ pub(crate) enum WithheldWord {
 }
 
 /// Why a client may hear nothing of its computer.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CaptureTroubleWord {
     /// The sound device or the client is muted at the computer.
@@ -133,7 +144,7 @@ pub(crate) enum CaptureTroubleWord {
 }
 
 /// Quality of a client's audio in the last ten seconds.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum QualityWord {
     /// Less than 0.5 % of its audio was missing, and its delay is at most 250 ms.

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::error::{ApiError, ErrorBody};
 use super::model::{ProcessBody, StatusBody, thousandths};
 use super::refused;
+use crate::clock::ServerClock;
 use crate::engine::{EngineHandle, Snapshot};
 use crate::outputs::ws::stats::ListenerStats;
 use crate::refused_requests::RefusedRequests;
@@ -50,6 +51,21 @@ impl ServerFigures {
             refused,
             udp_port,
         }
+    }
+
+    /// Returns the clock that counts from the server's start.
+    pub(crate) fn clock(&self) -> ServerClock {
+        ServerClock::new(self.started)
+    }
+
+    /// Returns the number of listeners.
+    pub(crate) fn listeners(&self) -> usize {
+        self.listeners.listeners()
+    }
+
+    /// Returns the port that senders send to.
+    pub(crate) fn udp_port(&self) -> u16 {
+        self.udp_port
     }
 
     /// Combines these figures with the engine's.

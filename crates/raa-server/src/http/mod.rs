@@ -22,7 +22,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::Response;
-use axum::routing::{get, patch, post};
+use axum::routing::{get, post};
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
@@ -89,7 +89,9 @@ pub(crate) fn router(app: App, guard: Guard, access: &Access) -> Router {
         .route("/api/clients/forget", post(forget::forget))
         .route(
             "/api/clients/{id}",
-            patch(clients::change).delete(clients::forget),
+            get(clients::read)
+                .patch(clients::change)
+                .delete(clients::forget),
         )
         .route("/api/status", get(status::status))
         .route("/api/refused", get(refused::refused))

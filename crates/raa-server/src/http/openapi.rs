@@ -18,6 +18,7 @@ use crate::live;
 #[openapi(
     paths(
         clients::list,
+        clients::read,
         clients::change,
         clients::forget,
         forget::forget,
@@ -28,7 +29,12 @@ use crate::live;
         listen::listen,
         description,
     ),
-    components(schemas(live::LevelsMessage)),
+    components(schemas(
+        live::ChangesMessage,
+        live::ClientRow,
+        live::LevelsMessage,
+        live::ServerRow
+    )),
     info(title = "RAA server", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     tags(
         (name = "clients", description = "The computers that send their audio"),

@@ -15,6 +15,7 @@ pub mod program;
 pub mod raw;
 pub mod sender;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -246,19 +247,89 @@ pub async fn next_json(socket: &mut Socket) -> Value {
     }
 }
 
-/// Returns the next message of this type that meets `condition`.
-pub async fn next_event(
-    socket: &mut Socket,
-    kind: &str,
-    mut condition: impl FnMut(&Value) -> bool,
-) -> Value {
-    let started = Instant::now();
-    loop {
-        let event = next_json(socket).await;
-        if event["type"] == kind && condition(&event) {
-            return event;
+/// An open page: follows `/api/events` and knows the state.
+pub struct Page {
+    pub socket: Socket,
+    pub now_ms: i64,
+    /// By id.
+    pub clients: BTreeMap<String, Value>,
+    pub server: Value,
+    pub levels: Value,
+    revision: u64,
+    /// Messages of the types `whole` and `changes` so far.
+    pub states: usize,
+}
+
+impl Page {
+    /// Connects and reads the first message.
+    pub async fn open(to: SocketAddr) -> Self {
+        Self::over(connect(to, "/api/events").await).await
+    }
+
+    pub async fn over(socket: Socket) -> Self {
+        let mut page = Self {
+            socket,
+            now_ms: 0,
+            clients: BTreeMap::new(),
+            server: json!({}),
+            levels: json!({}),
+            revision: 0,
+            states: 0,
+        };
+        page.read().await;
+        assert_eq!(page.states, 1);
+        page
+    }
+
+    /// Returns a client's row, or null.
+    pub fn client(&self, id: &str) -> &Value {
+        self.clients.get(id).unwrap_or(&Value::Null)
+    }
+
+    /// Reads until the page meets `condition`.
+    pub async fn when(&mut self, condition: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !condition(self) {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "timed out: {:?}",
+                self.clients
+            );
+            self.read().await;
         }
-        assert!(started.elapsed() < PATIENCE, "timed out: {event}");
+    }
+
+    async fn read(&mut self) {
+        let message = next_json(&mut self.socket).await;
+        match message["type"].as_str() {
+            Some("levels") => self.levels = message["levels"].clone(),
+            Some("whole") if self.states == 0 => self.merge(&message),
+            Some("changes") => {
+                assert_eq!(message["from"], self.revision);
+                self.merge(&message);
+            }
+            _ => panic!("{message}"),
+        }
+    }
+
+    fn merge(&mut self, message: &Value) {
+        self.states += 1;
+        self.revision = message["revision"].as_u64().unwrap();
+        self.now_ms = message["now_ms"].as_i64().unwrap();
+        for row in message["clients"].as_array().into_iter().flatten() {
+            let id = row["id"].as_str().unwrap().to_owned();
+            assign(self.clients.entry(id).or_default(), row);
+        }
+        for id in message["gone"].as_array().into_iter().flatten() {
+            assert!(self.clients.remove(id.as_str().unwrap()).is_some());
+        }
+        assign(&mut self.server, &message["server"]);
+    }
+}
+
+fn assign(old: &mut Value, new: &Value) {
+    for (name, value) in new.as_object().into_iter().flatten() {
+        old[name] = value.clone();
     }
 }
 

@@ -5,37 +5,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use tokio::sync::watch;
-
 /// Counts of all listeners, shared between threads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ListenerStats {
-    listeners: watch::Sender<usize>,
+    listeners: AtomicUsize,
     writes: AtomicU64,
     frames_skipped: AtomicU64,
     closed_slow: AtomicU64,
 }
 
-impl Default for ListenerStats {
-    fn default() -> Self {
-        Self {
-            listeners: watch::Sender::new(0),
-            writes: AtomicU64::new(0),
-            frames_skipped: AtomicU64::new(0),
-            closed_slow: AtomicU64::new(0),
-        }
-    }
-}
-
 impl ListenerStats {
     /// Returns the number of listeners.
     pub(crate) fn listeners(&self) -> usize {
-        *self.listeners.borrow()
-    }
-
-    /// Returns a receiver that is notified of every change of the number of listeners.
-    pub(crate) fn watch(&self) -> watch::Receiver<usize> {
-        self.listeners.subscribe()
+        self.listeners.load(Ordering::Relaxed)
     }
 
     /// Returns how many writes took frames since the start.
@@ -70,7 +52,7 @@ impl ListenerStats {
 
     /// Counts one more listener until the guard is dropped.
     pub(super) fn enter(self: &Arc<Self>) -> ListenerGuard {
-        self.listeners.send_modify(|listeners| *listeners += 1);
+        self.listeners.fetch_add(1, Ordering::Relaxed);
         ListenerGuard(self.clone())
     }
 }
@@ -80,7 +62,7 @@ pub(super) struct ListenerGuard(Arc<ListenerStats>);
 
 impl Drop for ListenerGuard {
     fn drop(&mut self) {
-        self.0.listeners.send_modify(|listeners| *listeners -= 1);
+        self.0.listeners.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
