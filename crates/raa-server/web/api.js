@@ -40,6 +40,8 @@ async function request(method, path, body) {
   throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code, retryAfterMs);
 }
 
+/** Returns one client with all its figures. */
+export const readClient = (id) => request('GET', `api/clients/${id}`);
 /** Sets name, volume, muted or sounding_from_dbfs, and returns the client as it is after the change. */
 export const patchClient = (id, change) => request('PATCH', `api/clients/${id}`, change);
 /** Forgets an offline client. */
@@ -48,15 +50,17 @@ export const forgetClient = (id) => request('DELETE', `api/clients/${id}`);
 export const forgetClients = (ids) => request('POST', 'api/clients/forget', { ids });
 
 const RETRY_MS = 1000;
-/** The state comes every second; a connection without messages for this long is dead. */
+/** A message comes every second; a connection without messages for this long is dead. */
 const DEAD_AFTER_MS = 3000;
 
 /**
  * Follows /api/events and reconnects for ever.
- * @param {{onState: Function, onLevels: Function, onConnection: (isUp: boolean, reason?: string) => void}} handlers
- *   the reason is one of probe's, known a moment after the first attempt that fails
+ * @param {import('./feed.js').Feed} feed takes all messages
+ * @param {{onState: () => void, onLevels: () => void, onConnection: (isUp: boolean, reason?: string) => void}} handlers
+ *   the reason is one of probe's, known a moment after the first attempt that fails; 'other-version' if the server's
+ *   messages mean nothing to this page
  */
-export function followEvents({ onState, onLevels, onConnection }) {
+export function followEvents(feed, { onState, onLevels, onConnection }) {
   const url = new URL('api/events', home());
   url.protocol = url.protocol.replace('http', 'ws');
   const connect = () => {
@@ -64,6 +68,8 @@ export function followEvents({ onState, onLevels, onConnection }) {
     let watch = 0;
     let isOver = false;
     let isOpen = false;
+    let isUnderstood = false;
+    feed.reset();
     const end = () => {
       if (isOver) return;
       isOver = true;
@@ -74,21 +80,23 @@ export function followEvents({ onState, onLevels, onConnection }) {
       if (isOpen) retry();
       else probe(url.href).then((reason) => onConnection(false, reason)).finally(retry);
     };
-    const feed = () => {
+    const isAlive = () => {
       clearTimeout(watch);
       watch = setTimeout(end, DEAD_AFTER_MS);
     };
-    feed();
+    isAlive();
     socket.onopen = () => { isOpen = true; };
     socket.onmessage = ({ data }) => {
       if (isOver) return;
-      feed();
-      const message = JSON.parse(data);
-      if (message.type === 'levels') onLevels(message.levels);
-      else if (message.type === 'state') {
+      isAlive();
+      const news = feed.take(JSON.parse(data));
+      if (news === 'lost') end();
+      else if (news === 'levels') onLevels();
+      else if (news === 'state') {
+        isUnderstood = true;
         onConnection(true);
-        onState(message);
-      }
+        onState();
+      } else if (!isUnderstood) onConnection(false, 'other-version');
     };
     socket.onclose = end;
   };

@@ -1,10 +1,14 @@
 // What a row shows below itself when a person opens it: figures, the level from which the computer counts as sounding, and
 // the button that forgets it.
 //
-// Always: made when it is opened for the first time; keeps its height while it is open, so that rows below stay in place.
+// Always: made when it is opened for the first time; keeps its height while it is open, so that rows below stay in place;
+// asks for the figures, which the events do not have, only while it is open and can be seen.
 
 import { setHidden, setText } from './dom.js';
 import { facts, notice } from './model.js';
+
+/** Time between two readings of the figures. */
+const READ_EVERY_MS = 1000;
 
 const template = document.getElementById('details-template');
 
@@ -12,10 +16,17 @@ export class Details {
   #text;
   #parts = {};
   #client = null;
+  #read;
+  #figures = null; // the newest that were read
+  #opening = null; // identifies the time from opening to closing; null while no figures are read
 
-  /** @param {{text: Function, send: (change: object) => Promise<boolean>, forget: () => Promise<void>}} options */
-  constructor(element, { text, send, forget }) {
+  /**
+   * @param {{text: Function, read: () => Promise<object | null>, send: (change: object) => Promise<boolean>,
+   *   forget: () => Promise<boolean>}} options
+   */
+  constructor(element, { text, read, send, forget }) {
     this.#text = text;
+    this.#read = read;
     this.element = element;
     element.append(template.content.cloneNode(true));
     for (const part of element.querySelectorAll('[data-part]')) this.#parts[part.dataset.part] = part;
@@ -29,21 +40,51 @@ export class Details {
   }
 
   open(client) {
-    this.element.style.height = '';
     this.element.hidden = false;
+    this.#figures = null;
     this.show(client);
-    // Figures grow, and a problem may come; what has no room then is scrolled to.
-    this.element.style.height = `${Math.ceil(this.element.getBoundingClientRect().height)}px`;
+    this.#keepHeight();
+    this.#follow();
   }
 
   close() {
     this.element.hidden = true;
+    this.stop();
+  }
+
+  /** Reads no more figures, because the client is gone or nobody looks. */
+  stop() {
+    this.#opening = null;
+  }
+
+  /** Figures grow, and a problem may come; what has no room then is scrolled to. */
+  #keepHeight() {
+    this.element.style.height = '';
+    this.element.style.height = `${Math.ceil(this.element.getBoundingClientRect().height)}px`;
+  }
+
+  async #follow() {
+    const opening = {};
+    this.#opening = opening;
+    while (this.#opening === opening) {
+      if (!document.hidden) this.#take(await this.#read(), opening);
+      await new Promise((done) => setTimeout(done, READ_EVERY_MS));
+    }
+  }
+
+  /** Without an answer the last figures stay; the list says that the server is away. */
+  #take(figures, opening) {
+    if (figures === null || this.#opening !== opening) return;
+    const isFirst = this.#figures === null;
+    this.#figures = figures;
+    this.show(this.#client);
+    if (isFirst) this.#keepHeight();
   }
 
   show(client) {
     this.#client = client;
     const { facts: list, threshold, from, problem, offline } = this.#parts;
-    const pairs = facts(client, this.#text);
+    const pairs = facts(this.#figures, this.#text);
     if (list.children.length === 0) {
       for (const _ of pairs) list.append(document.createElement('dt'), document.createElement('dd'));
     }
@@ -74,7 +115,7 @@ export class Details {
     first.addEventListener('click', () => ask(true));
     no.addEventListener('click', () => ask(false));
     yes.addEventListener('click', async () => {
-      await forget();
+      if (await forget()) this.stop();
       ask(false);
     });
   }

@@ -7,10 +7,11 @@
 import { clientCommand, commandDoubt } from './address.js';
 import { followEvents } from './api.js';
 import { byId, fill, oncePerFrame, setHidden, setText } from './dom.js';
+import { Feed } from './feed.js';
 import { Folded } from './folded.js';
 import { watchAim, watchHand } from './hands.js';
 import { isUnused } from './model.js';
-import { Arranger, GROUPS, LastSounds, SORTS, matches } from './order.js';
+import { Arranger, GROUPS, SORTS, matches } from './order.js';
 import { Aim, Hand, isHeld } from './places.js';
 import { Presence } from './presence.js';
 import { Refused } from './refused.js';
@@ -35,14 +36,14 @@ export class Mixer {
   #folded;
   #refused;
   #clients = []; // those that have a row
-  #lastSounds = new LastSounds();
+  #feed = new Feed();
   #arranger = new Arranger();
   #arranged = null; // the newest arrangement
   #placed = null; // the arrangement that the page shows
   #foldedNow = []; // the clients that the folded line stands for
   #hand = new Hand();
   #aim = new Aim();
-  #give = oncePerFrame((state) => this.#update(state));
+  #updateSoon = oncePerFrame(() => this.#update());
 
   /**
    * @param {(key: string, ...values: any[]) => string} text
@@ -62,9 +63,9 @@ export class Mixer {
     watchHand(this.#main, this.#hand);
     watchAim(this.#main, this.#aim, () => this.#notes.pass('moved', text('justMoved')));
     const presence = new Presence((isThere, reason) => this.#showPresence(isThere, reason));
-    followEvents({
-      onState: this.#give,
-      onLevels: oncePerFrame((levels) => this.#showLevels(levels)),
+    followEvents(this.#feed, {
+      onState: this.#updateSoon,
+      onLevels: oncePerFrame(() => this.#showLevels()),
       onConnection: (isUp, reason) => presence.note(isUp, reason),
     });
   }
@@ -93,17 +94,16 @@ export class Mixer {
     setText(byId('command'), clientCommand(location, udpPort));
   }
 
-  #update(state) {
-    const now = performance.now();
-    this.#retireRows(new Set(state.clients.map((client) => client.id)));
-    this.#makeRows(state);
-    this.#clients = state.clients.filter((client) => this.#rows.has(client.id));
+  #update() {
+    const { clients, server, refused } = this.#feed.state;
+    this.#retireRows(new Set(clients.map((client) => client.id)));
+    this.#makeRows(clients);
+    this.#clients = clients.filter((client) => this.#rows.has(client.id));
     for (const client of this.#clients) this.#rows.get(client.id).update(client);
-    this.#lastSounds.note(this.#clients, now);
-    const counts = [this.#text('computers', state.clients.length), this.#text('listening', state.status.listeners)];
+    const counts = [this.#text('computers', clients.length), this.#text('listening', server.listeners)];
     setText(byId('summary'), [...counts, location.host].join(' · '));
-    this.#showCommand(state.status.udp_port);
-    this.#refused.show(state.status.refused_senders);
+    this.#showCommand(server.udp_port);
+    this.#refused.show(refused);
     this.#arrange();
     if (this.#isInUse) this.#addRows();
     else this.#place();
@@ -123,10 +123,10 @@ export class Mixer {
   }
 
   /** Makes rows for new clients; those beyond the limit get theirs in the next frames. */
-  #makeRows(state) {
-    const added = state.clients.filter((client) => !this.#rows.has(client.id));
+  #makeRows(clients) {
+    const added = clients.filter((client) => !this.#rows.has(client.id));
     for (const client of added.slice(0, NEW_ROWS_PER_FRAME)) this.#rows.set(client.id, new Row(this.#text, this.#notes));
-    if (added.length > NEW_ROWS_PER_FRAME) this.#give(state);
+    if (added.length > NEW_ROWS_PER_FRAME) this.#updateSoon();
   }
 
   /** Shows the rows of clients that came while no row may move, below all others. */
@@ -142,9 +142,9 @@ export class Mixer {
     setHidden(this.#added.section, this.#added.list.children.length === 0);
   }
 
-  #showLevels(levels) {
+  #showLevels() {
     for (const [id, row] of this.#rows) {
-      if (row.client?.status === 'sounding') row.level(levels[id] ?? null);
+      if (row.client?.status === 'sounding') row.level(this.#feed.levels[id] ?? null);
     }
   }
 
@@ -170,7 +170,7 @@ export class Mixer {
   }
 
   #arrange() {
-    this.#arranged = this.#arranger.next(this.#clients, { search: this.#search.value, sort: this.#sort.value, heardAt: this.#lastSounds.at });
+    this.#arranged = this.#arranger.next(this.#clients, { search: this.#search.value, sort: this.#sort.value });
   }
 
   /** Shows the newest arrangement; `isAsked`: a person asked for it and expects that rows move. */

@@ -93,10 +93,8 @@ function lastPacket(client, text) {
   return text(isSeen ? 'timeUnknown' : 'neverSeen');
 }
 
-/** A client whose quality is not good although next to nothing is missing has a long delay. */
-function complaint({ stats }, text) {
-  const missing = stats.concealed_percent;
-  return missing < 0.5 ? text('slow', Math.round(stats.delay_ms)) : text('missing', percent(missing));
+function complaint({ concealed_percent: missing, delay_ms: delay }, text) {
+  return missing === null ? text('slow', delay) : text('missing', percent(missing));
 }
 
 /** Returns the problems that a person must solve, in one line; empty if there are none. */
@@ -112,27 +110,40 @@ export function known(text, prefix, word) {
   return text(`${prefix}_${word}`) === undefined ? `${prefix}_other` : `${prefix}_${word}`;
 }
 
-/** Returns a client's details as pairs of name and value, always the same number. */
-export function facts(client, text) {
-  const { address, stats, round_trip_ms: roundTrip, capture_to_mix_ms: captureToMix } = client;
-  const count = (key) => `${stats[key].toLocaleString()} ${text(key)}`;
-  const ms = (value, digits = 0) => (value === null ? '–' : `${value.toFixed(digits)} ms`);
-  const aim = stats.target_delay_ms > 0 ? [text('aim', Math.round(stats.target_delay_ms))] : [];
-  const lately = stats.loss_percent === null ? ['–']
-    : [text('beforeRepair', percent(stats.loss_percent)), text('afterRepair', percent(stats.concealed_percent))];
-  return [
-    [text('quality'), client.quality ? text(client.quality) : '–'],
-    [text('address'), address ?? (client.status === 'offline' ? '–' : text('builtIn'))],
-    [text('received'), stats.received.toLocaleString(), ...['lost', 'late', 'reordered', 'duplicate'].map(count)],
-    [text('frames'), count('repaired'), count('concealed')],
-    [text('lately'), ...lately],
-    [text('delayOf'), ms(stats.delay_ms), ...aim],
-    [text('jitter'), ms(stats.jitter_ms, 1)],
-    [text('drift'), `${signed(stats.drift_ppm)} ppm`],
-    [text('roundTrip'), ms(roundTrip, 1)],
-    [text('captureToMix'), ms(captureToMix)],
-    [text('lastPacket'), lastPacket(client, text)],
-  ].map(([name, ...parts]) => [name, parts.map(unbroken).join(' · ')]);
+/**
+ * Returns a client's details as pairs of name and value, always the same number.
+ * @param {object | null} figures the client as /api/clients has it; null if they are not known yet
+ */
+export function facts(figures, text) {
+  return FACTS.map(([name, partsOf]) => {
+    const parts = figures === null ? [UNKNOWN] : partsOf(figures, text, figures.stats);
+    return [text(name), parts.map(unbroken).join(' · ')];
+  });
+}
+
+const UNKNOWN = '–';
+
+const FACTS = [
+  ['quality', ({ quality }, text) => [quality ? text(quality) : UNKNOWN]],
+  ['address', ({ address, status }, text) => [address ?? (status === 'offline' ? UNKNOWN : text('builtIn'))]],
+  ['received', (_, text, stats) => [stats.received.toLocaleString(), ...counts(['lost', 'late', 'reordered', 'duplicate'], text, stats)]],
+  ['frames', (_, text, stats) => counts(['repaired', 'concealed'], text, stats)],
+  ['lately', (_, text, { loss_percent: loss, concealed_percent: concealed }) => (loss === null ? [UNKNOWN]
+    : [text('beforeRepair', percent(loss)), text('afterRepair', percent(concealed))])],
+  ['delayOf', (_, text, { delay_ms: delay, target_delay_ms: aim }) => [ms(delay), ...(aim > 0 ? [text('aim', Math.round(aim))] : [])]],
+  ['jitter', (_, text, stats) => [ms(stats.jitter_ms, 1)]],
+  ['drift', (_, text, stats) => [`${signed(stats.drift_ppm)} ppm`]],
+  ['roundTrip', ({ round_trip_ms: roundTrip }) => [ms(roundTrip, 1)]],
+  ['captureToMix', ({ capture_to_mix_ms: captureToMix }) => [ms(captureToMix)]],
+  ['lastPacket', (figures, text) => [lastPacket(figures, text)]],
+];
+
+function counts(keys, text, stats) {
+  return keys.map((key) => `${stats[key].toLocaleString()} ${text(key)}`);
+}
+
+function ms(value, digits = 0) {
+  return value === null ? UNKNOWN : `${value.toFixed(digits)} ms`;
 }
 
 /** Makes a narrow screen break a list between its parts and not within them. */

@@ -22,13 +22,12 @@ export function matches(client, search) {
 /**
  * Returns the matching clients in groups by status, each in order; `folded` has those of the offline group that nobody
  * has given settings, if they are many. A search folds nothing.
- * @param {(id: string) => number} heardAt when a client last sounded, on any clock; see LastSounds
  * @returns {Record<'sounding' | 'connected' | 'offline' | 'folded', object[]>}
  */
-export function arrange(clients, { search = '', sort = 'name', heardAt = () => -Infinity } = {}) {
+export function arrange(clients, { search = '', sort = 'name' } = {}) {
   const rank = RANKS[sort];
   const titles = new Map(clients.map((client) => [client.id, title(client)]));
-  const order = (a, b) => isHum(a) - isHum(b) || compare(rank(a, heardAt), rank(b, heardAt))
+  const order = (a, b) => isHum(a) - isHum(b) || compare(rank(a), rank(b))
     || NAMES.compare(titles.get(a.id), titles.get(b.id)) || (a.id < b.id ? -1 : 1);
   const found = clients.filter((client) => matches(client, search));
   const groups = Object.fromEntries(GROUPS.map((group) => [
@@ -52,41 +51,17 @@ function isHum(client) {
 /** Numbers by which clients are ordered before their names, the largest first. */
 const RANKS = {
   name: () => 0,
-  heard: (client, heardAt) => (client.status === 'sounding' ? Infinity : heardAt(client.id)),
-  loudest: (client) => client.level.rms_dbfs,
+  heard: (client) => (client.status === 'sounding' ? Infinity : heardAt(client)),
+  loudest: (client) => client.rms_dbfs,
 };
 
 function compare(a, b) {
   return a === b ? 0 : b - a;
 }
 
-/** Differences between two estimates of the same time that come from the network and from rounding. */
-const SAME_EVENT_MS = 1000;
-
-/** Knows when each client last sounded, as times on the page's clock that stay the same until it sounds again. */
-export class LastSounds {
-  #at = new Map();
-
-  /** Takes the clients as they were reported at `nowMs`. */
-  note(clients, nowMs) {
-    const known = new Map();
-    for (const client of clients) {
-      const msAgo = lastSoundMsAgo(client);
-      if (msAgo === null) continue;
-      const at = nowMs - msAgo;
-      const before = this.#at.get(client.id);
-      known.set(client.id, before !== undefined && Math.abs(at - before) < SAME_EVENT_MS ? before : at);
-    }
-    this.#at = known;
-  }
-
-  /** Returns when a client last sounded; -Infinity if that is not known. */
-  at = (id) => this.#at.get(id) ?? -Infinity;
-}
-
-/** Returns the time since a client's last sound; for an offline one of an earlier run, since its last packet. */
-export function lastSoundMsAgo(client) {
-  return client.last_sound_ms_ago ?? (client.status === 'offline' ? client.last_packet_ms_ago : null) ?? null;
+/** Returns when a client last sounded, on the server's clock; for an offline one of an earlier run, its last packet. */
+function heardAt({ last_sound_at_ms: soundAt, last_packet_at_ms: packetAt }) {
+  return soundAt ?? packetAt ?? -Infinity;
 }
 
 /** Arranges clients, but only if something has changed that their order or the search depends on. */
@@ -95,13 +70,13 @@ export class Arranger {
   #groups = null;
 
   /** As `arrange`; returns the same object as before if the groups have the same clients in the same order. */
-  next(clients, { search = '', sort = 'name', heardAt = () => -Infinity } = {}) {
+  next(clients, { search = '', sort = 'name' } = {}) {
     const parts = clients.map((client) => [client.id, client.name, client.status, client.address, isHum(client), isLeftOver(client),
-      String(RANKS[sort](client, heardAt))]);
+      String(RANKS[sort](client))]);
     const key = JSON.stringify([search, sort, parts]);
     if (key === this.#key) return this.#groups;
     this.#key = key;
-    const groups = arrange(clients, { search, sort, heardAt });
+    const groups = arrange(clients, { search, sort });
     if (!this.#groups || !hasSameOrder(groups, this.#groups)) this.#groups = groups;
     return this.#groups;
   }

@@ -10,15 +10,20 @@ import { cleanName, isolated } from './names.js';
  * @param {object} client as the server has it
  */
 export function refusal(error, change, client, text) {
-  const reason = reasonOf(error, text);
   const [field] = Object.keys(change);
+  const reason = reasonOf(error, REPEATED.includes(field), text);
   const remains = field && text(`remains_${field}`, field === 'name' ? isolated(client) : client[field]);
   return [reason, remains].filter(Boolean).join(' ');
 }
 
-function reasonOf({ message: raw, status, code }, text) {
+/** Fields whose newest value is sent again when the server has asked to wait (latest.js). */
+const REPEATED = ['volume', 'muted'];
+
+function reasonOf({ message: raw, status, code, retryAfterMs }, isRepeated, text) {
   const message = cleanName(raw); // it may quote what somebody typed
   if (status === 0) return text('notReached');
+  if (status === 429) return text(isRepeated && retryAfterMs > 0 ? 'sentAgain' : 'tooManyChanges', Math.ceil(retryAfterMs / 1000) || 1);
+  if (status === 403 && code) return text('notFromHere', message);
   if (!code) return text(status === 401 || status === 403 ? 'notAllowed' : 'notReachedByProxy', message);
   return text(known(text, 'error', code), message);
 }

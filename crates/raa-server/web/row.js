@@ -4,10 +4,11 @@
 // name that is being typed are not overwritten); names are text and never HTML; an update without news
 // changes nothing in the page; a row has the same height whatever it shows, unless a person opens it.
 
-import { ApiError, forgetClient, patchClient } from './api.js';
+import { ApiError, forgetClient, patchClient, readClient } from './api.js';
 import { Details } from './details.js';
 import { setAttribute, setHidden, setText } from './dom.js';
 import { Fader } from './fader.js';
+import { withAnswer } from './feed.js';
 import { Latest } from './latest.js';
 import { Meter } from './meter.js';
 import { PeakHold, condition, notice } from './model.js';
@@ -27,6 +28,7 @@ export class Row {
   #text;
   #notes;
   #client = null;
+  #answer = null; // the server's newest answer to a change
   #parts = {};
   #volume;
   #mute;
@@ -69,8 +71,9 @@ export class Row {
     return this.#naming ? performance.now() - this.#typedAt : Infinity;
   }
 
-  /** Shows a client as the server has it. */
-  update(client) {
+  /** Shows a client as the events have it, or with its newest change if they do not know that yet. */
+  update(newest) {
+    const client = withAnswer(newest, this.#answer);
     this.#client = client;
     const { condition: conditionLine, notice: noticeLine, scale, meter, name, id } = this.#parts;
     const { text: words, quality } = condition(client, this.#text);
@@ -88,9 +91,8 @@ export class Row {
     if (!this.#mute.isBusy) this.#showMuted(client.muted);
     if (!this.#isDragging) this.#showVolume(client.volume);
     this.#nameControls(isolated(client));
-    const level = client.status === 'offline' ? -120 : client.level.rms_dbfs;
     if (client.status !== 'sounding') this.level(null);
-    setAttribute(meter, 'aria-valuenow', String(Math.round(Math.max(-60, level))));
+    setAttribute(meter, 'aria-valuenow', String(Math.round(Math.max(-60, client.rms_dbfs))));
     if (this.#details?.isOpen) this.#details.show(client);
   }
 
@@ -98,6 +100,7 @@ export class Row {
   retire() {
     this.element.inert = true;
     this.element.classList.add('gone');
+    this.#details?.stop();
     this.level(null);
   }
 
@@ -138,6 +141,7 @@ export class Row {
     const { details, more } = this.#parts;
     this.#details ??= new Details(details, {
       text: this.#text,
+      read: () => this.#readFigures(),
       send: (change) => this.#send(change),
       forget: () => this.#attempt(() => forgetClient(this.#client.id)),
     });
@@ -204,7 +208,20 @@ export class Row {
 
   /** Sends a change; the row then shows the server's answer, or why it was refused and which value remains. */
   #send(change) {
-    return this.#attempt(async () => this.update(await patchClient(this.#client.id, change)), change);
+    return this.#attempt(async () => {
+      this.#answer = await patchClient(this.#client.id, change);
+      this.update(this.#client);
+    }, change);
+  }
+
+  /** Returns all figures of the client, or null if the server does not answer. */
+  async #readFigures() {
+    try {
+      return await readClient(this.#client.id);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return null;
+    }
   }
 
   /** Sends a change that only counts with its newest value; gives the time to wait if the server limits changes. */
