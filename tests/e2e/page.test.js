@@ -86,7 +86,9 @@ test('the keyboard alone plays, mutes and renames', async () => {
   const { name } = await server.client(renamed);
   // A slow server reveals controls that do not wait for its answer.
   await mixer.page.route('**/api/clients/*', async (route) => {
-    const response = await route.fetch({ url: route.request().url().replace('raa.test', '127.0.0.1') });
+    const url = route.request().url().replace('raa.test', '127.0.0.1');
+    const headers = { ...(await route.request().allHeaders()), origin: new URL(url).origin };
+    const response = await route.fetch({ url, headers });
     await sleep(500);
     await route.fulfill({ response });
   });

@@ -5,7 +5,7 @@
 mod common;
 
 use common::sender::{ID, Sender};
-use common::{Server, build, client_when, delete, get, patch, request, status, write};
+use common::{Server, build, client, client_when, delete, get, patch, request, status, write};
 use http_body_util::Full;
 use hyper::{Method, Request};
 use proptest::prelude::*;
@@ -130,9 +130,27 @@ async fn errors_are_json_with_code_and_sentence() {
     get(to, "/api/nothing")
         .await
         .check_error(404, "not_found", "/api/nothing");
-    get(to, "/api/clients/5f0a11c2")
+    get(to, "/api/clients/forget")
         .await
         .check_error(405, "method_not_allowed", "GET");
+    get(to, "/api/clients/00000001")
+        .await
+        .check_error(404, "not_found", "00000001");
+    let one = get(to, "/api/clients/5F0A11C2").await;
+    let listed = client(to, ID).await;
+    let fields = |client: &Value| {
+        client
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (one.status.as_u16(), fields(&one.json())),
+        (200, fields(&listed))
+    );
+    assert_eq!(one.json()["id"], ID);
     get(to, "/ws?mix=other")
         .await
         .check_error(404, "not_found", "no mix is called \"other\"");
