@@ -231,6 +231,7 @@ impl Client {
             Some(source) => source,
             none => none.insert(Source::new(max_delay)?),
         };
+        source.prepare()?;
         let insertion = source.insert(arrival, packet, framing.samples, redundant);
         if insertion == Insertion::Stray {
             return Ok(insertion);

@@ -124,6 +124,17 @@ impl JitterBuffer {
         self.network.restart();
     }
 
+    /// Does the same, and gives the memory of packets back.
+    pub(crate) fn release(&mut self) {
+        self.restart();
+        (self.queue, self.current) = (Queue::default(), Vec::new());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.queue.buffered_bytes() + self.current.capacity()
+    }
+
     /// Stores a packet of `samples`, which the caller has checked not to be a duplicate. `lost` more
     /// packets are missing than before it; negative if fewer are.
     pub(crate) fn insert(

@@ -208,12 +208,22 @@ impl Source {
         self.jitter.skip_samples(samples as i64);
     }
 
-    /// Forgets a sender that is gone: the next packet begins a new stream, whatever its numbers.
+    /// Forgets a sender that is gone: the next packet begins a new stream, whatever its numbers. Counters
+    /// and what is known of its network stay; all other memory is given back.
     pub fn forget_stream(&mut self) {
         self.sequence.forget_stream();
-        self.jitter.restart();
-        self.pcm.clear();
-        self.voice.fall_silent();
+        self.held = Held::default();
+        self.jitter.release();
+        self.pcm = Pcm::default();
+        self.voice.release();
+    }
+
+    /// Makes ready for packets what was given back when its sender was gone.
+    ///
+    /// # Errors
+    /// If there is no memory for a decoder.
+    pub fn prepare(&mut self) -> Result<(), CodecError> {
+        self.voice.prepare()
     }
 
     /// Returns all counters.
@@ -234,6 +244,12 @@ impl Source {
             drift_ppm: jitter.drift * 1e6,
             jitter_ms: ms(packets.jitter),
         }
+    }
+
+    /// Returns the bytes of all buffers.
+    #[cfg(test)]
+    fn buffered_bytes(&self) -> usize {
+        self.pcm.buffered_bytes() + self.held.buffered_bytes() + self.jitter.buffered_bytes()
     }
 
     /// Returns the newest sequence number, unwrapped; `None` before a stream's first packet.

@@ -38,6 +38,14 @@ impl Entry {
 }
 
 impl Queue {
+    #[cfg(test)]
+    pub(super) fn buffered_bytes(&self) -> usize {
+        let held = self.entries.iter().map(|entry| entry.payload.capacity());
+        let spare = self.spare.iter().map(Vec::capacity);
+        let own = self.entries.capacity() * size_of::<Entry>();
+        own + self.spare.capacity() * size_of::<Vec<u8>>() + held.chain(spare).sum::<usize>()
+    }
+
     /// Stores a frame. A frame that is already there stays, and notes whether its own packet came.
     pub(super) fn insert(
         &mut self,

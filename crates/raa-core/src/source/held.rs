@@ -30,6 +30,11 @@ impl Held {
             .extend_from_slice(&payload[..payload.len().min(MAX_BYTES)]);
     }
 
+    #[cfg(test)]
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.payload.capacity()
+    }
+
     /// Inserts the frame, which is the first one of a stream, into its jitter buffer.
     pub(super) fn insert_into(&mut self, jitter: &mut JitterBuffer, place: Place) {
         if let Some(arrival) = self.arrival.take() {

@@ -49,6 +49,11 @@ impl Default for Pcm {
 }
 
 impl Pcm {
+    #[cfg(test)]
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.samples.capacity() * size_of::<f32>()
+    }
+
     /// Returns the number of waiting samples.
     pub(super) fn waiting(&self) -> f64 {
         (self.samples.len() - BEFORE) as f64 - self.fraction

@@ -299,3 +299,37 @@ fn late_sources_shorten_in_turns() {
         "{at_first:?}"
     );
 }
+
+/// Memory of clients that are gone adds up over months; a row stays, and what is known of the network.
+#[test]
+fn a_sender_that_is_gone_holds_no_buffers() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.send_tone();
+        bench.play();
+    }
+    let before = bench.source.stats();
+    assert!(bench.source.voice.has_decoder() && bench.source.buffered_bytes() > 1000);
+    bench.source.forget_stream();
+    assert!(!bench.source.voice.has_decoder());
+    assert!(
+        bench.source.buffered_bytes() < 200,
+        "{}",
+        bench.source.buffered_bytes()
+    );
+    let after = bench.source.stats();
+    assert_eq!(
+        (after.received, after.concealed, after.target_delay_ms),
+        (before.received, before.concealed, before.target_delay_ms)
+    );
+    // It is played again, and even a stream that nobody has prepared for does no harm.
+    bench.send_tone();
+    bench.play();
+    bench.source.forget_stream();
+    bench.source.prepare().unwrap();
+    let sounded = (0..20).any(|_| {
+        bench.send_tone();
+        bench.play().is_some()
+    });
+    assert!(sounded);
+}

@@ -39,7 +39,8 @@ impl Decoded {
 
 /// See the module's text.
 pub(super) struct Voice {
-    decoder: Decoder,
+    /// `None` while the sender is gone.
+    decoder: Option<Decoder>,
     /// Samples bridged since the last packet.
     bridged: usize,
 }
@@ -48,9 +49,14 @@ impl Voice {
     /// A silent one.
     pub(super) fn new() -> Result<Self, CodecError> {
         Ok(Self {
-            decoder: Decoder::new()?,
+            decoder: Some(Decoder::new()?),
             bridged: FADE_TO,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_decoder(&self) -> bool {
+        self.decoder.is_some()
     }
 
     /// Whether concealment has faded out.
@@ -63,9 +69,17 @@ impl Voice {
         self.bridged == 0
     }
 
-    /// Forgets the past: the next packet does not continue it.
-    pub(super) fn fall_silent(&mut self) {
-        self.bridged = FADE_TO;
+    /// Forgets the past and gives its memory back, until [`Voice::prepare`].
+    pub(super) fn release(&mut self) {
+        (self.decoder, self.bridged) = (None, FADE_TO);
+    }
+
+    /// Makes sure that there is a decoder.
+    pub(super) fn prepare(&mut self) -> Result<(), CodecError> {
+        if self.decoder.is_none() {
+            self.decoder = Some(Decoder::new()?);
+        }
+        Ok(())
     }
 
     /// Decodes a packet, of which the first `skip` samples are late.
@@ -89,8 +103,11 @@ impl Voice {
         scratch: &mut Scratch,
     ) -> Decoded {
         let whole = samples.next_multiple_of(CONCEAL_STEP);
-        let decoder = &mut self.decoder;
-        if fec.is_some_and(|next| decoder.repair(next, &mut scratch[..whole]).is_ok()) {
+        let mut repair = |next: &[u8]| {
+            let decoder = self.decoder.as_mut();
+            decoder.is_some_and(|decoder| decoder.repair(next, &mut scratch[..whole]).is_ok())
+        };
+        if fec.is_some_and(&mut repair) {
             self.bridged = 0;
             return Decoded {
                 range: whole - samples..whole,
@@ -112,9 +129,7 @@ impl Voice {
 
     /// Conceals further samples.
     fn conceal(&mut self, out: &mut [f32]) {
-        if self.decoder.conceal(out).is_err() {
-            out.fill(0.0);
-        }
+        conceal(self.decoder.as_mut(), out);
         for (i, x) in out.iter_mut().enumerate() {
             *x *= fade_at(self.bridged + i);
         }
@@ -139,7 +154,7 @@ impl Voice {
             scratch[..samples].fill(0.0);
             return (samples, false);
         }
-        let samples = decode(&mut self.decoder, payload, scratch);
+        let samples = decode(self.decoder.as_mut(), payload, scratch);
         if was_silent {
             fade_in(&mut scratch[..samples]);
         }
@@ -149,14 +164,26 @@ impl Voice {
 }
 
 /// Decodes a packet; one that libopus refuses is concealed for its stated duration.
-fn decode(decoder: &mut Decoder, payload: &[u8], scratch: &mut Scratch) -> usize {
-    decoder.decode(payload, scratch).unwrap_or_else(|_| {
-        let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
-        if decoder.conceal(&mut scratch[..samples]).is_err() {
-            scratch[..samples].fill(0.0);
-        }
-        samples
-    })
+fn decode(decoder: Option<&mut Decoder>, payload: &[u8], scratch: &mut Scratch) -> usize {
+    let Some(decoder) = decoder else {
+        return conceal_packet(None, payload, scratch);
+    };
+    match decoder.decode(payload, scratch) {
+        Ok(samples) => samples,
+        Err(_refused) => conceal_packet(Some(decoder), payload, scratch),
+    }
+}
+
+fn conceal_packet(decoder: Option<&mut Decoder>, payload: &[u8], scratch: &mut Scratch) -> usize {
+    let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
+    conceal(decoder, &mut scratch[..samples]);
+    samples
+}
+
+fn conceal(decoder: Option<&mut Decoder>, out: &mut [f32]) {
+    if decoder.is_none_or(|decoder| decoder.conceal(out).is_err()) {
+        out.fill(0.0);
+    }
 }
 
 fn fade_at(bridged: usize) -> f32 {

@@ -99,12 +99,16 @@ pub fn report() -> Vec<u8> {
     datagram
 }
 
+/// Time without packets after which speakers are offline: no measurement takes as long.
+const OFFLINE_AFTER: Duration = Duration::from_secs(3600);
+
 /// A hub with clients that all speak without pauses.
 pub struct Speakers {
     /// The hub whose work is measured.
     pub hub: Hub,
     music: Vec<Vec<u8>>,
     datagrams: Vec<Vec<u8>>,
+    first_ssrc: u32,
     /// When the current slot began.
     slot_start: Instant,
     slots: u32,
@@ -142,6 +146,7 @@ impl Speakers {
             hub: Hub::new(config, slot_start)?,
             music: music(amplitude(count))?,
             datagrams: vec![Vec::new(); count],
+            first_ssrc: ssrc(0),
             slot_start,
             slots: 0,
         })
@@ -151,7 +156,12 @@ impl Speakers {
     pub fn write(&mut self) {
         for (index, datagram) in self.datagrams.iter_mut().enumerate() {
             let payload = &self.music[packet_index(index, self.slots)];
-            write_packet(ssrc(index), self.slots, payload, datagram);
+            write_packet(
+                self.first_ssrc + index as u32,
+                self.slots,
+                payload,
+                datagram,
+            );
         }
     }
 
@@ -194,6 +204,14 @@ impl Speakers {
         self.write();
         self.deliver();
         self.play();
+    }
+
+    /// Lets so much time pass without a packet that all speakers go offline; others, who are as many,
+    /// speak from then on.
+    pub fn replace(&mut self) {
+        self.slot_start += OFFLINE_AFTER;
+        self.play();
+        self.first_ssrc += self.datagrams.len() as u32;
     }
 
     /// Runs `slots` slots, so that a measurement afterwards is of the steady state.
@@ -256,8 +274,9 @@ fn config(clients: usize) -> HubConfig {
         timestamp: 0,
     };
     HubConfig {
-        offline_after: Duration::from_secs(3600),
-        max_unconfigured_clients: clients,
+        offline_after: OFFLINE_AFTER,
+        // Those that have been replaced stay.
+        max_unconfigured_clients: 2 * clients,
         ..HubConfig::new(mix_stream, SystemTime::UNIX_EPOCH)
     }
 }

@@ -76,6 +76,8 @@ impl OneSource {
             path.send(leaves, datagram, in_flight);
         });
         while let Some((arrival, datagram)) = self.in_flight.take_arrived(now) {
+            // Without memory, its sound is missing.
+            let _ = self.source.prepare();
             insert(&mut self.source, self.start + arrival, &datagram);
             self.last_arrival = arrival;
         }
