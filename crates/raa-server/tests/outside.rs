@@ -197,27 +197,43 @@ async fn a_link_to_the_state_is_followed() {
     assert!(!target.exists() && path.is_symlink());
 }
 
-/// Version 3, in a write-ahead log that nobody has brought into the file yet.
-fn newer_in_wal() -> (TempDir, TempDir) {
-    let (busy, path) = folder(SCHEMA_1);
+/// A state whose last changes, made by `sql`, lie in a write-ahead log that nobody has brought into the
+/// file yet.
+fn in_wal(sql: &str) -> TempDir {
+    let (_busy, path) = folder(SCHEMA_1);
     let (dir, copy) = folder(b"");
     let writer = Connection::open(&path).unwrap();
-    writer
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;
-             PRAGMA user_version = 3; UPDATE clients SET volume = 33;",
-        )
-        .unwrap();
+    let begin = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;";
+    writer.execute_batch(&format!("{begin} {sql}")).unwrap();
     for suffix in ["", "-wal", "-shm"] {
         let named = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
         fs::copy(named(&path), named(&copy)).unwrap();
     }
-    (dir, busy)
+    dir
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_is_read() {
+    let dir = in_wal("UPDATE clients SET volume = 33");
+    for _ in 0..2 {
+        let mut program = Program::start(dir.path()).await;
+        assert_eq!(complaints(&program), [""; 0]);
+        assert_eq!(client(program.http, KNOWN.0).await["volume"], 33);
+        program.end(Signal::SIGKILL).await;
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_keeps_the_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::start_limited(dir.path(), "ulimit -f 0").await;
+    check_complaint(&program, &["no state file can be made", "refused"]);
+    assert_eq!(get(program.http, "/healthz").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_newer_state_is_not_touched() {
-    let (in_wal, _busy) = newer_in_wal();
+    let in_wal = in_wal("PRAGMA user_version = 3; UPDATE clients SET volume = 33");
     let (in_file, path) = folder(SCHEMA_1);
     Connection::open(&path)
         .unwrap()
