@@ -142,13 +142,16 @@ test('a press on a row that has just come does nothing', async () => {
 });
 
 test('troubles and errors move no row', async () => {
+  // An alarm that goes away would move the rows before the mouse is there.
+  await eventually('the alarms have gone', async () => (await server.clients()).every(({ id, status }) => IDS.includes(id) || status === 'offline'), 20_000);
   const mixer = await open();
+  // A browser needs a moment until it holds requests back.
+  await mixer.page.route('**/api/clients/*', (route) => route.fulfill({ status: 507, contentType: 'application/json',
+    body: JSON.stringify({ error: { code: 'not_kept', message: 'the disk is full' } }) }));
   const { x, y } = middle(await mixer.row(IDS[3]).getByTestId('mute').boundingBox());
   await mixer.page.mouse.move(x, y, { steps: 3 });
   const places = () => Promise.all(IDS.map((id) => placeOf(mixer, id)));
   const before = await places();
-  await mixer.page.route('**/api/clients/*', (route) => route.fulfill({ status: 507, contentType: 'application/json',
-    body: JSON.stringify({ error: { code: 'not_kept', message: 'the disk is full' } }) }));
   await mixer.page.mouse.down();
   await mixer.page.mouse.up();
   await eventually('the refusal is shown', () => mixer.page.locator(`[data-note=client-${IDS[3]}]`).isVisible());
