@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use common::namespace::is_inside;
 use common::program::{Program, output};
-use common::{client, get, patch};
+use common::sender::{ID, Sender};
+use common::{client, client_when, get, patch};
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -226,9 +227,27 @@ async fn a_write_ahead_log_is_read() {
 #[tokio::test]
 async fn a_disk_without_room_keeps_the_sound() {
     let dir = tempfile::tempdir().unwrap();
-    let program = Program::start_limited(dir.path(), "ulimit -f 0").await;
+    let program = Program::start_limited(dir.path(), "ulimit -Sf 0").await;
     check_complaint(&program, &["no state file can be made", "refused"]);
-    assert_eq!(get(program.http, "/healthz").await.status, 200);
+    let _sender = Sender::start(program.udp);
+    client_when(program.http, ID, |client| client["status"] == "sounding").await;
+    let body = r#"{"name":"Ward 3"}"#;
+    let refused = patch(program.http, ID, body).await;
+    assert_eq!(refused.status, 507, "{refused:?}");
+    // With room on the disk, changes are stored without a restart.
+    let pid = program.pid().to_string();
+    let limit = ["--fsize=unlimited:", "--pid", &pid];
+    assert!(
+        Command::new("prlimit")
+            .args(limit)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(patch(program.http, ID, body).await.status, 200);
+    drop(program);
+    let program = Program::start(dir.path()).await;
+    assert_eq!(name_of(&program, ID).await, "Ward 3");
 }
 
 #[tokio::test]
