@@ -22,6 +22,10 @@ async function cause(answers) {
 test('each answer has its cause', async () => {
   const table = [
     [[answer(426)], 'no-upgrade'],
+    [[answer(426), answer(405)], 'no-upgrade'],
+    [[answer(426), answer(403, JSON.stringify({ error: { code: 'origin_not_allowed' } }))], 'origin-refused'],
+    [[answer(426), answer(403, '<h1>Forbidden</h1>')], 'no-upgrade'], // from a proxy
+    [[answer(429)], 'too-many'],
     [[refused('mix is "x"; the only mix is "main"')], 'no-such-mix'],
     [[refused('there is no file /raa/ws')], 'not-raa'],
     [[answer(404, '<h1>Not found</h1>')], 'not-raa'],

@@ -23,11 +23,10 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::api::error::{ApiError, ErrorBody};
-use crate::api::listen::claim;
+use crate::api::listen::{Claimant, claim, valid};
 use crate::api::status::ServerFigures;
-use crate::connection::{Connection, Requester};
+use crate::connection::Connection;
 use crate::engine::{EngineHandle, Snapshot};
-use crate::refused_requests::RefusedRequests;
 use crate::websocket::{self, End};
 pub(crate) use changes::{ChangesMessage, WholeMessage};
 pub(crate) use pace::LevelsMessage;
@@ -202,12 +201,10 @@ impl Feed {
 pub(crate) async fn events(
     State(live): State<Live>,
     State(connections): State<TaskTracker>,
-    State(refused): State<Arc<RefusedRequests>>,
-    Extension(connection): Extension<Arc<Connection>>,
-    Extension(requester): Extension<Requester>,
+    (Extension(connection), Extension(requester), State(refused)): Claimant,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let upgrade = websocket::prepare(upgrade)?;
+    let upgrade = valid(websocket::prepare(upgrade), &connection, &requester)?;
     claim(&connection, &requester, &refused)?;
     let serve = move |socket| connections.track_future(serve(live, connection, socket));
     Ok(upgrade.on_upgrade(serve))

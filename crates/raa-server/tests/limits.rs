@@ -129,6 +129,14 @@ async fn websockets_of_an_address_are_limited() {
     }
     let mut other = connect_from(2, server.http).await;
     assert_eq!(status_of(&handshake_on(&mut other, "/ws", HOST).await), 101);
+    // A page asks by plain HTTP why it can't connect.
+    for path in ["/ws?mix=main", "/api/events"] {
+        let get = format!("GET {path} HTTP/1.1\r\n{HOST}");
+        let answer = ask_from(1, server.http, &get, "").await;
+        assert_eq!(status_of(&answer), 429, "{answer}");
+        assert!(answer.contains("max_listeners_per_address"), "{answer}");
+        assert_eq!(status_of(&ask_from(2, server.http, &get, "").await), 426);
+    }
     // The refused connections can still be used, and a place that is left can be taken again.
     drop(open);
     let started = std::time::Instant::now();

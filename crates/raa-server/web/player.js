@@ -19,7 +19,7 @@
 //
 // Reasons; a 'reason' event follows every change, and `reason` is null while nothing is wrong. docs/embedding.md says what
 // helps.
-//   while it tries again: 'connection-lost', 'no-data', 'server-stopped', 'too-slow', 'unreachable', 'no-upgrade',
+//   while it tries again: 'connection-lost', 'no-data', 'server-stopped', 'too-slow', 'unreachable', 'no-upgrade', 'origin-refused', 'too-many',
 //   'access-denied', 'not-raa', 'audio-device', 'decoder-missing'
 //   in the state 'failed': 'no-such-mix', 'no-webassembly', 'no-web-audio', 'decoder-blocked', 'insecure-address'
 //

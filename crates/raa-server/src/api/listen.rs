@@ -63,9 +63,7 @@ pub(crate) struct MixQuery {
 pub(crate) async fn listen(
     State(fanout): State<Arc<Fanout>>,
     State(connections): State<TaskTracker>,
-    State(refused): State<Arc<RefusedRequests>>,
-    Extension(connection): Extension<Arc<Connection>>,
-    Extension(requester): Extension<Requester>,
+    (Extension(connection), Extension(requester), State(refused)): Claimant,
     query: Result<Query<MixQuery>, QueryRejection>,
     upgrading: Option<Extension<OnUpgrade>>,
     headers: HeaderMap,
@@ -78,13 +76,39 @@ pub(crate) async fn listen(
     let Some(offer) = fanout.offer(mix) else {
         return refuse(mix, connections, connection, upgrade);
     };
-    upgrade.map(drop)?;
+    valid(upgrade, &connection, &requester).map(drop)?;
     claim(&connection, &requester, &refused)?;
     // Every valid handshake has it.
     if let Some(Extension(upgrading)) = upgrading {
         connections.spawn(ws::take_over(fanout, connection, offer, upgrading));
     }
     Ok(websocket::accepted(&headers))
+}
+
+/// What a handshake needs in order to count: its connection, who sends it, and where refusals count.
+pub(crate) type Claimant = (
+    Extension<Arc<Connection>>,
+    Extension<Requester>,
+    State<Arc<RefusedRequests>>,
+);
+
+/// Returns a valid handshake. A page that asks by plain HTTP why it can't connect is told whether its
+/// address has as many WebSockets as one may have.
+///
+/// # Errors
+/// [`ApiError`] if the request is not a handshake.
+pub(crate) fn valid(
+    upgrade: Result<WebSocketUpgrade, HandshakeError>,
+    connection: &Connection,
+    requester: &Requester,
+) -> Result<WebSocketUpgrade, ApiError> {
+    upgrade.map_err(|error| {
+        if connection.has_socket(requester) {
+            error.into()
+        } else {
+            ApiError::too_many_sockets()
+        }
+    })
 }
 
 /// Counts the connection as a WebSocket.

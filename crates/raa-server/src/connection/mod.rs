@@ -48,6 +48,11 @@ impl Connection {
         }
     }
 
+    /// Returns whether the requester may have one more WebSocket.
+    pub(crate) fn has_socket(&self, requester: &Requester) -> bool {
+        requester.place.as_ref().unwrap_or(&self.place).has_socket()
+    }
+
     /// Counts the connection as a WebSocket of the requester until its end.
     ///
     /// # Errors

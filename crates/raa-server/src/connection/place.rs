@@ -65,6 +65,10 @@ impl Place {
         self.0.table.lock().rest(self.0.id);
     }
 
+    pub(super) fn has_socket(&self) -> bool {
+        self.0.table.lock().has_socket(self.0.id)
+    }
+
     pub(super) fn become_socket(&self) -> Result<(), Full> {
         self.0.table.lock().become_socket(self.0.id)
     }

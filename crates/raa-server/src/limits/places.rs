@@ -166,6 +166,15 @@ impl<C: Clone> Places<C> {
         }
     }
 
+    /// Returns whether the connection may become a WebSocket.
+    pub(crate) fn has_socket(&self, id: PlaceId) -> bool {
+        self.entries.get(&id).is_none_or(|entry| {
+            let shares = self.addresses.get(&entry.address);
+            let sockets = shares.map_or(0, |shares| shares.sockets);
+            entry.holder == Holder::Proxy || sockets < self.limits.sockets
+        })
+    }
+
     /// The connection becomes a WebSocket, and counts as one from now on.
     ///
     /// # Errors

@@ -37,7 +37,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it on free ports, with its state in `dir` and without test music.
+    /// Starts it on free ports, with its state and the home folder in `dir` and without test music.
+    /// A configuration in that home replaces the one of the tests.
     pub async fn start(dir: &Path) -> Self {
         Self::start_limited(dir, "").await
     }
@@ -50,7 +51,9 @@ impl Program {
         command.arg("--state-dir").arg(dir);
         // Not in `dir`, which may be read-only or no folder.
         let config = tempfile::tempdir().unwrap();
-        command.arg("--config").arg(roomy_config(config.path()));
+        if !dir.join(".config").exists() {
+            command.arg("--config").arg(roomy_config(config.path()));
+        }
         command.env("HOME", dir).env_remove("XDG_CONFIG_HOME");
         let mut child = command
             .stdout(Stdio::piped())
