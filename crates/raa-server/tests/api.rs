@@ -136,33 +136,6 @@ async fn errors_are_json_with_code_and_sentence() {
     get(to, "/api/clients/00000001")
         .await
         .check_error(404, "not_found", "00000001");
-    let one = get(to, "/api/clients/5F0A11C2").await;
-    let listed = client(to, ID).await;
-    let fields = |client: &Value| {
-        client
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (one.status.as_u16(), fields(&one.json())),
-        (200, fields(&listed))
-    );
-    assert_eq!(one.json()["id"], ID);
-    get(to, "/ws?mix=other")
-        .await
-        .check_error(404, "not_found", "no mix is called \"other\"");
-    get(to, "/ws")
-        .await
-        .check_error(426, "websocket_required", "WebSocket");
-    get(to, "/ws?mix=main")
-        .await
-        .check_error(426, "websocket_required", "WebSocket");
-    get(to, "/api/events")
-        .await
-        .check_error(426, "websocket_required", "WebSocket");
     let post = request(to, build(Method::POST, "/", "")).await;
     post.check_error(405, "method_not_allowed", "POST");
 
@@ -181,6 +154,49 @@ async fn errors_are_json_with_code_and_sentence() {
     let unchanged = common::client(to, ID).await;
     let settings = json!([unchanged["volume"], unchanged["name"]]);
     assert_eq!(settings, json!([100, ""]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn plain_requests_to_websockets_are_refused() {
+    let server = Server::start().await;
+    let to = server.http;
+    get(to, "/ws?mix=other")
+        .await
+        .check_error(404, "not_found", "no mix is called \"other\"");
+    get(to, "/ws")
+        .await
+        .check_error(426, "websocket_required", "WebSocket");
+    get(to, "/ws?mix=main")
+        .await
+        .check_error(426, "websocket_required", "WebSocket");
+    get(to, "/api/events")
+        .await
+        .check_error(426, "websocket_required", "WebSocket");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_client_is_read_like_all() {
+    let server = Server::start().await;
+    let to = server.http;
+    let _sender = Sender::start(server.udp);
+    client_when(to, ID, |client| !client.is_null()).await;
+    let one = get(to, "/api/clients/5F0A11C2").await;
+    let listed = client(to, ID).await;
+    let fields = |client: &Value| {
+        client
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (one.status.as_u16(), fields(&one.json())),
+        (200, fields(&listed))
+    );
+    assert_eq!(one.json()["id"], ID);
     server.stop().await;
 }
 

@@ -10,13 +10,13 @@ export class ApiError extends Error {
   /**
    * @param {number} status of HTTP
    * @param {string} code the server's constant, empty if it is not the server that answered
-   * @param {number} retryAfterS when the server wants to be asked again, 0 if it does not say
+   * @param {number} retryAfterMs how long to wait before the request may succeed, 0 if unknown
    */
-  constructor(message, status = 0, code = '', retryAfterS = 0) {
+  constructor(message, status = 0, code = '', retryAfterMs = 0) {
     super(message);
     this.status = status;
     this.code = code;
-    this.retryAfterS = retryAfterS;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -36,8 +36,8 @@ async function request(method, path, body) {
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (response.ok) return answer;
   const { message, code } = answer?.error ?? {};
-  const retryAfterS = Number(response.headers.get('Retry-After')) || 0;
-  throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code, retryAfterS);
+  const retryAfterMs = 1000 * (Number(response.headers.get('Retry-After')) || 0);
+  throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code, retryAfterMs);
 }
 
 /** Returns one client with all its figures. */

@@ -238,7 +238,7 @@ export class Row {
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 429) this.#waitMs = 1000 * error.retryAfterS;
+      if (error.status === 429) this.#waitMs = error.retryAfterMs;
       this.#showError(refusal(error, change, this.#client, this.#text));
       if (!this.#fader.isDragging) this.#showVolume(this.#client.volume);
       this.#showMuted(this.#client.muted);
