@@ -63,10 +63,10 @@ pub(crate) struct Probation {
     /// Samples by which timestamps have fallen behind the packets' durations.
     overlap: i64,
     /// Changes of the TOC to something new that came soon after each other. libopus makes three when
-    /// it begins, and then goes to and fro between two.
+    /// it begins or when sound and bitrate change, and then goes to and fro between those.
     changes: u32,
     /// The last kinds of packets before the present one.
-    earlier_kinds: [u8; 2],
+    earlier_kinds: [u8; 3],
     /// Packets since the last of them.
     since_change: u32,
     /// Packets in a row with a gap before them.
@@ -127,7 +127,12 @@ impl Probation {
     /// Takes a packet of the stream that is not Opus by its framing.
     pub(crate) fn take_malformed(&mut self) {
         self.proof = Proof::default();
-        self.accuse(IMPOSSIBLE);
+        if self.state == State::OnTrial && self.chains.is_likely() {
+            // A packet of several streams is malformed where its frames ought to have one length.
+            self.accuse(TRIAL_LIMIT);
+        } else {
+            self.accuse(IMPOSSIBLE);
+        }
     }
 
     /// Takes a packet of the stream; `own` is its Opus packet without redundancy.
@@ -206,7 +211,8 @@ impl Probation {
         if now.kind != last.kind && !self.earlier_kinds.contains(&now.kind) {
             let is_soon = std::mem::take(&mut self.since_change) < CHANGES_APART;
             self.changes = if is_soon { self.changes + 1 } else { 1 };
-            self.earlier_kinds = [self.earlier_kinds[1], last.kind];
+            let [_, second, third] = self.earlier_kinds;
+            self.earlier_kinds = [second, third, last.kind];
             points += self.changes.min(IMPOSSIBLE);
             if is_gap {
                 points += UNUSUAL;
@@ -280,14 +286,13 @@ impl Proof {
 /// Points of a packet's size: SILK that no encoder makes, and in doubt a bitrate that nobody uses.
 fn size_points(toc: u8, framing: &Framing, is_doubtful: bool) -> u32 {
     let is_silk = toc >> 3 < 12;
-    let limit_of_10_ms = match (is_silk, is_doubtful) {
-        (true, true) => MANY_SILK_BYTES,
-        (true, false) => MAX_SILK_BYTES,
-        (false, true) => MANY_CELT_BYTES,
-        (false, false) => return 0,
-    };
-    if framing.frame_bytes * samples(10.0) > limit_of_10_ms * framing.samples {
+    let is_beyond =
+        |bytes_in_10_ms| framing.frame_bytes * samples(10.0) > bytes_in_10_ms * framing.samples;
+    if is_silk && is_beyond(MAX_SILK_BYTES) || is_doubtful && is_beyond(MANY_CELT_BYTES) {
         IMPOSSIBLE
+    } else if is_silk && is_doubtful && is_beyond(MANY_SILK_BYTES) {
+        // libopus makes one such packet when length and bitrate change at once.
+        UNLIKELY
     } else {
         0
     }

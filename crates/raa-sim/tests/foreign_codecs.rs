@@ -117,7 +117,7 @@ fn mpeg(random: &mut Random) -> Stream {
 }
 
 /// Opus of three to eight channels, in one packet for all (RFC 7845 section 5.1.1).
-fn multistream(random: &mut Random) -> Stream {
+fn multistream(random: &mut Random, lengths: &[u32]) -> Stream {
     let application = pick(random, &[Application::Audio, Application::Voip]);
     let rate = SampleRate::Hz48000;
     let (channels, mut encoder) = match random.next_u64() % 4 {
@@ -142,9 +142,7 @@ fn multistream(random: &mut Random) -> Stream {
     let bitrate = channels as u32 * pick(random, &[12_000, 24_000, 48_000]);
     encoder.set_bitrate(Bitrate::Value(bitrate)).unwrap();
     encoder.set_vbr(random.chance(0.7)).unwrap();
-    // Two streams in packets of 40 ms take up to 310 ms to be recognised.
-    let longest = if channels <= 4 { 960 } else { 1920 };
-    let samples = pick(random, &[120, 240, 480, 960, 960, 960, longest]);
+    let samples = pick(random, lengths);
     let sound = match channels {
         // The packets of a steady tone repeat each other, and two streams alone leave a doubt then.
         3 | 4 => pick(random, &[Sound::Noise, Sound::Voice { hz: 120.0 }]),
@@ -243,5 +241,14 @@ fn mpeg_audio_is_heard_for_a_moment_at_most() {
 
 #[test]
 fn opus_of_many_channels_is_heard_for_a_moment_at_most() {
-    check("multistream", 150, multistream);
+    check("multistream", 150, |random| {
+        multistream(random, &[120, 240, 480, 960, 960, 960, 960])
+    });
+}
+
+#[test]
+fn long_packets_of_many_channels_are_heard_for_a_moment_at_most() {
+    check("multistream, 40 to 120 ms", 150, |random| {
+        multistream(random, &[1920, 2880, 3840, 4800, 5760])
+    });
 }

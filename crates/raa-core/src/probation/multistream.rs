@@ -6,17 +6,30 @@
 //! Always: packets that repeat each other prove nothing, since a steady tone makes plain packets alike.
 
 use crate::framing::{self, Framing};
+use crate::samples;
 
 /// Links of a chain that are looked at, apart from the first.
 const MAX_LINKS: usize = 3;
 /// Bits from which chance is excluded: one stream in ten million would be mistaken.
 const PROOF_BITS: u32 = 22;
+/// Bits from which a malformed packet, which no Opus encoder makes, leaves no doubt.
+const LIKELY_BITS: u32 = 6;
 /// Bits of a link that agrees with the one before: its first byte, but for the frame count.
 const AGREEMENT_BITS: u32 = 6;
 /// Bits of a link with the configuration and frame count of the chain's first packet.
 const ALIKE_BITS: u32 = 7;
 /// Bits of a link whose first byte is the same as before.
 const SAME_BITS: u32 = 8;
+/// Bits of a frame count in a byte of its own, since it gives the duration of the chain.
+const COUNT_BITS: u32 = 6;
+/// Bits of a link of more than 20 ms: at most one first byte in 20 gives such a duration without a
+/// frame count, but for 40 ms.
+const LONG_BITS: u32 = 4;
+/// Samples of a packet from which few of them last 200 ms: 60 ms.
+const LONG: usize = samples(60.0);
+/// Bits from which chance is excluded for long packets if each packet from the stream's first on
+/// agrees: chance has one try, and one stream in a million would be mistaken.
+const LONG_PROOF_BITS: u32 = 20;
 /// The frame count in the first byte of a packet.
 const FRAME_COUNT: u8 = 0x03;
 /// The channels in the first byte of a packet.
@@ -34,6 +47,8 @@ pub(super) struct Chains {
     has_begun: bool,
     last: Option<Chain>,
     bits: u32,
+    /// Whether all packets since the stream's first one agree.
+    agree_from_first: bool,
 }
 
 /// One packet as a chain.
@@ -64,21 +79,51 @@ impl Chains {
     pub(super) fn take(&mut self, packet: &[u8], samples: usize) -> bool {
         let chain = Chain::of(packet, samples);
         let is_first = !std::mem::replace(&mut self.has_begun, true);
-        match (&self.last, &chain) {
-            (_, None) => self.bits = 0,
-            (None, Some(chain)) => self.bits = chain.bits_alone(is_first),
-            (Some(last), Some(chain)) => match chain.bits_after(last) {
-                Some(bits) => self.bits = (self.bits + bits).min(PROOF_BITS),
-                None => self.bits = 0,
-            },
-        }
+        let is_long = samples >= LONG;
+        let more = match (&self.last, &chain) {
+            (_, None) => None,
+            (None, Some(chain)) => {
+                self.bits = 0;
+                Some(chain.bits_alone(is_first, is_long && is_first))
+            }
+            (Some(last), Some(chain)) => {
+                let alone = is_long.then(|| chain.bits_alone(false, true));
+                chain.bits_after(last).or(alone)
+            }
+        };
+        self.bits = more.map_or(0, |more| (self.bits + more).min(PROOF_BITS));
+        self.agree_from_first = more.is_some() && (is_first || self.agree_from_first);
         self.last = chain;
-        self.bits >= PROOF_BITS
+        self.bits >= self.proof_bits(is_long)
+    }
+
+    fn proof_bits(&self, is_long: bool) -> u32 {
+        if is_long && self.agree_from_first {
+            LONG_PROOF_BITS
+        } else {
+            PROOF_BITS
+        }
+    }
+
+    /// Whether the last packet and those before it were chains, beyond a chance of 1 in 64.
+    pub(super) fn is_likely(&self) -> bool {
+        self.bits >= LIKELY_BITS
     }
 
     /// Whether the last packet may have been a chain.
     pub(super) fn is_suspect(&self) -> bool {
         self.last.is_some()
+    }
+}
+
+impl Link {
+    /// Returns the bits of its frame count, which a byte of its own has in packets of several frames.
+    fn count_bits(&self) -> u32 {
+        if self.toc & FRAME_COUNT == FRAME_COUNT {
+            COUNT_BITS
+        } else {
+            0
+        }
     }
 }
 
@@ -119,12 +164,15 @@ impl Chain {
         &self.links[..self.count]
     }
 
-    /// Returns the bits of a packet after one that was no chain. Silence counts only in a stream's
-    /// first packet, lest chance gets many tries.
-    fn bits_alone(&self, is_first: bool) -> u32 {
+    /// Returns the bits of a packet after one that was no chain, or none like it. Silence counts only
+    /// in a stream's first packet, lest chance gets many tries; so do durations, but for those of
+    /// long packets, each of which has to agree with the ones before.
+    fn bits_alone(&self, is_first: bool, is_long: bool) -> u32 {
         let alike = self.links().iter().filter(|link| link.is_alike).count();
         let silent = if is_first { self.silent } else { 0 };
-        alike as u32 * ALIKE_BITS + silent as u32 * SILENCE_BITS
+        let counts: u32 = self.links().iter().map(Link::count_bits).sum();
+        let durations = if is_long { LONG_BITS } else { 0 };
+        (alike as u32 * ALIKE_BITS + counts).max(durations) + silent as u32 * SILENCE_BITS
     }
 
     /// Returns the bits of a packet after another; `None` if they do not agree.
@@ -137,11 +185,12 @@ impl Chain {
             let bits = bits.get_or_insert(0);
             let is_news = link.checksum != before.checksum;
             if is_news && (!link.is_near_end || link.len != before.len) {
-                *bits += if link.toc == before.toc {
+                let toc_bits = if link.toc == before.toc {
                     SAME_BITS
                 } else {
                     AGREEMENT_BITS
                 };
+                *bits += toc_bits + link.count_bits();
             }
         }
         bits
