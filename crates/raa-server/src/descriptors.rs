@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::warn;
 
 /// Descriptors that the running server may open apart from its connections: 16 for connections that are
-/// about to close, the others for the database's journal, the page's files and threads of listeners.
+/// about to close or being refused, the others for the database's journal, the page's files and threads of listeners.
 const RESERVE: usize = 24;
 /// The usual limit, assumed where it can't be read.
 const USUAL_LIMIT: u64 = 1024;

@@ -62,7 +62,7 @@ async fn silent_connections_of_an_address_make_room() {
             stream.write_all(b"GET / HTTP/1.1\r\nx-a: ").await.unwrap();
         }
         silent.push(stream);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for stream in &mut silent[..22] {
         assert!(closes_within(stream, common::PATIENCE).await, "an old one");

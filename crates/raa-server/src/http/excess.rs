@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::engine::EngineHandle;
 use crate::limits::places::Full;
 
-const PLACES: usize = 16;
+const PLACES: usize = 8;
 /// Longest wait for the request.
 const LIMIT: Duration = Duration::from_millis(500);
 /// More than the head of a health check needs, in bytes.

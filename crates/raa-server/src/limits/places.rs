@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::access::Address;
 
 /// Connections that have been told to close and still exist; while there are as many, none is told.
-const MAX_CLOSING: usize = 16;
+const MAX_CLOSING: usize = 8;
 /// The part of all places that is kept for addresses that have none.
 const RESERVED: usize = 16;
 
@@ -405,11 +405,12 @@ mod tests {
         enter(&mut places, 12, 12).unwrap();
         assert_eq!(places.held, LIMITS.total);
         let mut closed = [0; 13];
-        for newcomer in 100..112 {
+        for newcomer in 100..107 {
             let victim = enter(&mut places, newcomer, newcomer).unwrap().1;
             closed[victim.expect("a place is taken") as usize] += 1;
         }
-        assert_eq!(closed, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0], "in turns");
+        assert!(closed.iter().all(|&count| count <= 1), "{closed:?}");
+        assert_eq!((closed[12], closed.iter().sum::<i32>()), (0, 7), "in turns");
         assert_eq!(places.held, LIMITS.total);
         let proxy = places.enter(host(50), Holder::Proxy, 50);
         assert!(proxy.is_ok_and(|(_, closed)| closed.is_some()));
