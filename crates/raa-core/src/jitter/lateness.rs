@@ -162,13 +162,16 @@ impl Lateness {
     }
 
     /// Lets `samples` of the sender's sound pass.
+    #[inline]
     pub(super) fn pass(&mut self, samples: f64) {
         self.packets.pass(samples);
         self.repairs.pass(samples);
         if self.lost > 0.0 {
             self.lost *= (-samples / REPAIR_MEMORY).exp() as f32;
         }
-        self.learning_left = (self.learning_left - samples).max(0.0);
+        if self.learning_left > 0.0 {
+            self.learning_left = (self.learning_left - samples).max(0.0);
+        }
         self.window_left -= samples;
         if self.window_left <= 0.0 {
             self.peaks = [0.0, self.peaks[0]];
@@ -178,7 +181,9 @@ impl Lateness {
 
     /// Counts lost packets; negative if some were not lost after all.
     pub(super) fn add_lost(&mut self, packets: i64) {
-        self.lost = (self.lost + packets as f32).max(0.0);
+        if packets != 0 {
+            self.lost = (self.lost + packets as f32).max(0.0);
+        }
     }
 
     /// Counts a missing packet whose sound came in another one, `lateness` samples after the

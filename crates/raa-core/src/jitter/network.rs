@@ -143,11 +143,9 @@ impl Network {
         let least = transit - late;
         let ended = self.burst.take().map(|longest| longest - least);
         let was_stall = |longest: &f64| *longest < STALL_GAP / 2.0 || late < longest - SAME_TRANSIT;
-        self.came_too_late(
-            ended
-                .filter(was_stall)
-                .filter(|&late| self.is_coverable(late)),
-        );
+        if let Some(longest) = ended.filter(was_stall) {
+            self.came_too_late(Some(longest).filter(|&late| self.is_coverable(late)));
+        }
         if gap > STALL_GAP {
             self.burst = Some(transit);
             return None;
@@ -158,6 +156,9 @@ impl Network {
     /// Ends the trial if this packet has caught up with the transit time of before, or if time is
     /// up. The last packet that a stall held back may have waited nearly as long as it lasts.
     fn end_trial(&mut self, arrival: f64, timestamp: i64, samples: f64) {
+        if self.trial.is_none() {
+            return;
+        }
         let covered = self.covered() + samples;
         let Some(trial) = &mut self.trial else {
             return;
