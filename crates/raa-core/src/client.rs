@@ -2,16 +2,18 @@
 //!
 //! Always: a muted client is decoded like any other, and its meter shows its level.
 
+mod owner;
+
 use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::SLOT_SAMPLES;
-use crate::codec::CodecError;
 use crate::framing::Framing;
 use crate::level::{Level, Meter};
 use crate::mix::{Gains, Mix, Sum};
+use crate::ownership::Ownership;
 use crate::probation::Probation;
 use crate::quality::{self, QualityReport};
 use crate::red::Redundant;
@@ -27,6 +29,9 @@ use crate::source::{Insertion, Load, Scratch, Source, SourceStats};
 const CONFLICT_PACKETS: u32 = 25;
 /// Time without a stray after which a conflict is over.
 const CONFLICT_HOLD: Duration = Duration::from_secs(5);
+
+/// Time after a goodbye in which a packet of the stream proves that it was none.
+const GOODBYE_TIME: Duration = Duration::from_millis(100);
 
 /// Time for which a report of capture trouble holds; senders repeat it every 2.5 to 7.5 s.
 const CAPTURE_TROUBLE_HOLD: Duration = Duration::from_secs(25);
@@ -77,7 +82,7 @@ pub struct ClientView {
     pub sender_name: Option<Name>,
     /// Its status.
     pub status: Status,
-    /// Source address of its last packet; `None` for a client inside the server.
+    /// The address that its sound comes from; `None` for a client inside the server.
     pub address: Option<SocketAddr>,
     /// Level before volume and mute, over the last 100 ms.
     pub level: Level,
@@ -135,6 +140,7 @@ impl Strays {
 pub(crate) struct Client {
     pub(crate) settings: ClientSettings,
     pub(crate) sender_name: Option<Name>,
+    /// The address that owns its stream, or that owned it last; `None` for a client inside the server.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) last_packet: Option<Instant>,
     /// State of its RTCP.
@@ -142,6 +148,9 @@ pub(crate) struct Client {
     /// Made with the first packet: a client of an earlier run needs no decoder.
     source: Option<Source>,
     connected: bool,
+    ownership: Ownership,
+    /// When it said goodbye, unless its stream has gone on since.
+    goodbye: Option<Instant>,
     strays: Option<Strays>,
     /// Whether it was seen in an earlier run.
     seen_earlier: bool,
@@ -175,6 +184,8 @@ impl Client {
             peer: Peer::default(),
             source: None,
             connected: false,
+            ownership: Ownership::default(),
+            goodbye: None,
             strays: None,
             seen_earlier: false,
             added: now,
@@ -214,10 +225,11 @@ impl Client {
         self.connected
     }
 
-    /// Passes a packet on to the source, which the first packet creates.
+    /// Takes a packet, which changes something only if it is one of the stream's owner.
     ///
     /// # Errors
-    /// When there is no memory for a decoder.
+    /// Why it is not part of the stream, or [`Refused::TooManyClients`] if there is no memory for a
+    /// decoder.
     pub(crate) fn insert(
         &mut self,
         arrival: Instant,
@@ -226,35 +238,48 @@ impl Client {
         redundant: Option<&Redundant<'_>>,
         framing: &Framing,
         max_delay: Duration,
-    ) -> Result<Insertion, CodecError> {
-        let source = match &mut self.source {
-            Some(source) => source,
-            none => none.insert(Source::new(max_delay)?),
-        };
-        source.prepare()?;
-        let insertion = source.insert(arrival, packet, framing.samples, redundant);
-        if insertion == Insertion::Stray {
-            return Ok(insertion);
+    ) -> Result<Insertion, Refused> {
+        if !self.connected {
+            self.begin_at(from);
+        } else if from != self.address {
+            return self.take_from_other(arrival, from, packet, redundant, framing);
         }
+        if self.source.is_none() {
+            let source = Source::new(max_delay).map_err(|_no_memory| Refused::TooManyClients)?;
+            self.source = Some(source);
+        }
+        self.insert_own(arrival, packet, redundant, framing)
+    }
+
+    /// Passes a packet of the owner on to the source.
+    fn insert_own(
+        &mut self,
+        arrival: Instant,
+        packet: &Packet<'_>,
+        redundant: Option<&Redundant<'_>>,
+        framing: &Framing,
+    ) -> Result<Insertion, Refused> {
+        let Some(source) = &mut self.source else {
+            return Err(Refused::TooManyClients);
+        };
+        let prepared = source.prepare();
+        prepared.map_err(|_no_memory| Refused::TooManyClients)?;
+        let insertion = source.insert(arrival, packet, framing.samples, redundant);
         match insertion {
-            Insertion::Begins if from == self.address => self.probation.restart(),
-            // The same program would have kept its address.
-            Insertion::Begins => self.probation = Probation::default(),
+            Insertion::Stray => return Err(Refused::Stray),
+            Insertion::Begins => self.probation.restart(),
             _ => {}
         }
         if insertion != Insertion::Repeated {
-            // What comes from elsewhere may be forged, and is no evidence.
-            if insertion == Insertion::Begins || from == self.address {
-                let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
-                self.probation.take(arrival, packet, own, framing);
-            }
+            let own = redundant.map_or(packet.payload, |redundant| redundant.payload);
+            self.probation.take(arrival, packet, own, framing);
             self.quality.count(framing.samples);
+            self.goodbye = None;
         }
         if !self.connected {
             self.settle_gains();
         }
         (self.connected, self.last_packet) = (true, Some(arrival));
-        self.address = from;
         Ok(insertion)
     }
 
@@ -277,10 +302,7 @@ impl Client {
     }
 
     /// Counts a packet with this client's SSRC that does not belong to its stream.
-    pub(crate) fn note_stray(&mut self, arrival: Instant, from: Option<SocketAddr>) {
-        let Some(address) = from.filter(|_| from != self.address) else {
-            return;
-        };
+    fn note_stray(&mut self, arrival: Instant, address: SocketAddr) {
         let before = self
             .strays
             .filter(|strays| strays.address == address && strays.is_recent(arrival));
@@ -289,6 +311,35 @@ impl Client {
             last: arrival,
             packets: before.map_or(0, |strays| strays.packets).saturating_add(1),
         });
+    }
+
+    /// Takes note of its goodbye, which holds unless its stream goes on within 100 ms.
+    pub(crate) fn note_goodbye(&mut self, arrival: Instant) {
+        self.goodbye.get_or_insert(arrival);
+    }
+
+    /// Whether it has said goodbye, and nothing of its stream has come since.
+    pub(crate) fn has_left(&self, now: Instant) -> bool {
+        self.goodbye
+            .is_some_and(|at| now.saturating_duration_since(at) >= GOODBYE_TIME)
+    }
+
+    /// Whether RTCP of this address is the client's: it comes from the address of its sound, or from
+    /// the next port of that host (RFC 3550 section 11).
+    pub(crate) fn is_reported_from(&self, from: Option<SocketAddr>) -> bool {
+        let is_next_port = |owner: SocketAddr, from: SocketAddr| {
+            owner.ip() == from.ip() && owner.port().checked_add(1) == Some(from.port())
+        };
+        self.address == from
+            || self
+                .address
+                .zip(from)
+                .is_some_and(|(owner, from)| is_next_port(owner, from))
+    }
+
+    /// Gives back the memory of claims to its stream that nobody pursues any more.
+    pub(crate) fn forget_old_claims(&mut self, now: Instant) {
+        self.ownership.forget_old_claims(now);
     }
 
     /// Takes what it reports about its capture; returns whether that is something else than before.
@@ -368,6 +419,8 @@ impl Client {
 
     pub(crate) fn disconnect(&mut self) {
         self.connected = false;
+        self.goodbye = None;
+        self.ownership.forget_claims();
         self.capture_trouble = None;
         self.meter = Meter::default();
         self.sounding.push_silence();

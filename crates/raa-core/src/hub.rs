@@ -212,7 +212,8 @@ impl Hub {
         let since = now.checked_sub(self.config.offline_after);
         let connected = self.clients.iter_mut();
         for (&ssrc, client) in connected.filter(|(_, client)| client.is_connected()) {
-            if since.is_some_and(|since| client.is_silent_since(since)) {
+            let is_silent = since.is_some_and(|since| client.is_silent_since(since));
+            if is_silent || client.has_left(now) {
                 client.disconnect();
                 let gone = ClientEvent::Disconnected { ssrc };
                 self.outputs.push_back(Output::Event(gone));
@@ -227,6 +228,7 @@ impl Hub {
     fn note_second(&mut self, now: Instant) {
         for (&ssrc, client) in &mut self.clients {
             client.note_quality();
+            client.forget_old_claims(now);
             if client.forget_old_capture_trouble(now) {
                 let trouble = None;
                 let ended = ClientEvent::CaptureTrouble { ssrc, trouble };

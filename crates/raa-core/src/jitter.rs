@@ -207,6 +207,32 @@ impl JitterBuffer {
         self.bound();
     }
 
+    /// Stores a frame that seems to continue the stream, until another one takes its place: it is played
+    /// only instead of concealment. It takes the place of another such frame only if it `displaces` it.
+    pub(crate) fn insert_provisional(
+        &mut self,
+        arrival: Instant,
+        place: Place,
+        samples: usize,
+        payload: &[u8],
+        displaces: bool,
+    ) {
+        let samples = samples as i64;
+        let arrival = self.time(arrival);
+        let played = self.playout.as_ref().map(Playout::played_until);
+        if let Some(late) = self.network.repair_lateness(arrival, place.timestamp)
+            && played.is_none_or(|played| place.timestamp >= played)
+        {
+            self.queue
+                .insert_provisional(place, samples, late, payload, displaces);
+        }
+    }
+
+    /// Drops the provisional frames that have not been played.
+    pub(crate) fn drop_provisional(&mut self) {
+        self.queue.drop_provisional(|_| true);
+    }
+
     /// Begins the slot that is due at `due`. `is_silent` means that the source has no sound left, so
     /// that the delay can be corrected here. Returns `None` while there is nothing to play.
     pub(crate) fn begin_slot(&mut self, due: Instant, is_silent: bool) -> Option<Steering> {
@@ -397,6 +423,7 @@ impl JitterBuffer {
             samples,
             repairs,
             payload,
+            ..
         } = entry;
         self.stats.concealed_samples += playout.resolve_gap(place, samples);
         let skip = playout.cursor - place.timestamp;

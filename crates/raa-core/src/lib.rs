@@ -5,6 +5,7 @@
 //! everywhere, so an hour of a bad network is simulated in a fraction of a second.
 
 pub mod arrival;
+mod claims;
 pub mod client;
 pub mod codec;
 mod framing;
@@ -12,6 +13,7 @@ pub mod hub;
 mod jitter;
 pub mod level;
 pub mod mix;
+mod ownership;
 pub mod packetizer;
 mod probation;
 pub mod quality;

@@ -28,9 +28,12 @@ pub enum Refused {
     MalformedRtcp,
     /// The SSRC is reserved for the server itself.
     ReservedSsrc,
-    /// The packet does not continue its SSRC's stream: it is the first packet of a restarted
-    /// sender, or there is a second sender with the same SSRC.
+    /// The packet comes from the address that owns its SSRC's stream and does not continue it: it is
+    /// the first packet of a restarted sender.
     Stray,
+    /// The packet, or the RTCP, is about a client's stream and comes from an address that does not own
+    /// it: a copy, a second sender with the same SSRC, or the first packets from a new address.
+    NotOwner,
     /// The maximum number of unconfigured clients is reached and all of them are connected, or too
     /// many new clients appeared at once.
     TooManyClients,
@@ -38,7 +41,7 @@ pub enum Refused {
 
 impl Refused {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooShort,
         Self::TooLong,
         Self::NotRtp,
@@ -50,6 +53,7 @@ impl Refused {
         Self::MalformedRtcp,
         Self::ReservedSsrc,
         Self::Stray,
+        Self::NotOwner,
         Self::TooManyClients,
     ];
 
@@ -67,6 +71,7 @@ impl Refused {
             Self::MalformedRtcp => "malformed_rtcp",
             Self::ReservedSsrc => "reserved_ssrc",
             Self::Stray => "stray",
+            Self::NotOwner => "not_owner",
             Self::TooManyClients => "too_many_clients",
         }
     }

@@ -157,6 +157,7 @@ fn is_listed(sender: &RefusedSender) -> bool {
         | Refused::Truncated
         | Refused::MalformedRtcp
         | Refused::Stray
+        | Refused::NotOwner
         | Refused::TooManyClients => sender.packets >= LISTED_FROM,
     }
 }

@@ -84,6 +84,12 @@ impl Peer {
         self.packets += 1;
     }
 
+    /// Counts packets of its stream that arrived before their address owned it. Their bytes allow no
+    /// reports.
+    pub(crate) fn count_packets(&mut self, packets: usize) {
+        self.packets += packets as u64;
+    }
+
     /// Counts the bytes of an RTCP datagram from the address of its audio.
     pub(crate) fn take_bytes(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
@@ -153,6 +159,7 @@ impl Reporter {
                 let trip = ntp::round_trip(self.clock.ntp(arrival), last, delay);
                 peer.round_trip = trip.or(peer.round_trip);
             }
+            rtcp::Item::Goodbye { .. } => peer.last = None,
             _ => {}
         }
     }

@@ -23,8 +23,13 @@ const MAX_MISORDER: i64 = 100;
 /// Time since a stream's last packet below which it cannot have been restarted: longer than a few
 /// lost packets, and short enough for a restarted sender to be audible within 200 ms.
 const STILL_ACTIVE: Duration = Duration::from_millis(80);
+/// Difference between a timestamp's advance and the elapsed time up to which a packet from another
+/// address follows the stream: 200 ms, in samples.
+const MAX_PLACE_SKEW: i64 = SAMPLE_RATE as i64 / 5;
+/// Packets that may be missing before such a packet in addition to those that fit into the time.
+const MAX_PLACE_STEPS: i64 = 4;
 /// Time after which the packet that followed a stray says nothing about when the stray was sent.
-const MAX_CANDIDATE_AGE: Duration = Duration::from_secs(1);
+pub(crate) const MAX_CANDIDATE_AGE: Duration = Duration::from_secs(1);
 /// Largest difference between a timestamp's advance and the elapsed time, in samples.
 const MAX_TIMESTAMP_SKEW: i64 = 2 * SAMPLE_RATE as i64;
 
@@ -97,10 +102,10 @@ struct LastTransit {
 
 /// A packet that may be the first one of a restarted sender.
 #[derive(Debug, Clone, Copy)]
-struct Candidate {
-    sequence_number: u16,
-    timestamp: u32,
-    arrival: Instant,
+pub(crate) struct Candidate {
+    pub(crate) sequence_number: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) arrival: Instant,
 }
 
 impl Sequence {
@@ -174,6 +179,55 @@ impl Sequence {
             Number::WithoutSound | Number::Arrived => return false,
         }
         true
+    }
+
+    /// Whether a packet of sound came within the last 80 ms, so that the stream can't have been restarted.
+    pub(crate) fn is_active(&self, now: Instant) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| stream.is_still_active(now))
+    }
+
+    /// Returns the arrival of the stream's newest packet of sound.
+    pub(crate) fn newest_arrival(&self) -> Option<Instant> {
+        self.stream.as_ref().map(|stream| stream.newest_arrival)
+    }
+
+    /// Whether a packet is a copy of one that arrived lately, by its numbers.
+    pub(crate) fn has_arrived(&self, next: &Candidate) -> bool {
+        self.would_continue(next)
+            && self
+                .stream
+                .as_ref()
+                .is_some_and(|stream| stream.numbers.has_arrived(next.sequence_number))
+    }
+
+    /// Whether a packet of sound would continue the stream.
+    pub(crate) fn would_continue(&self, next: &Candidate) -> bool {
+        self.stream.as_ref().is_some_and(|stream| {
+            let step = stream.numbers.step_to(next.sequence_number);
+            stream.is_continued_by(next.arrival, step, stream.advance_to(next.timestamp))
+        })
+    }
+
+    /// Returns the place of a packet of `samples` whose numbers follow the stream's to within 200 ms of
+    /// the time that has passed, and whether no packet's time lies free between the two; `None` if its
+    /// numbers are any others. Only a sender that knows the stream's numbers meets them.
+    pub(crate) fn place_of_next(&self, next: &Candidate, samples: i64) -> Option<(Place, bool)> {
+        let stream = self.stream.as_ref()?;
+        let step = stream.numbers.step_to(next.sequence_number);
+        let advance = stream.advance_to(next.timestamp);
+        let elapsed = samples_in(next.arrival.checked_duration_since(stream.newest_arrival)?);
+        let most = (elapsed + MAX_PLACE_SKEW) / samples.max(1) + MAX_PLACE_STEPS;
+        if !(1..=most).contains(&step) || advance <= 0 || (advance - elapsed).abs() > MAX_PLACE_SKEW
+        {
+            return None;
+        }
+        let place = Place {
+            sequence: stream.numbers.highest + step - stream.numbers.without_sound_before(step),
+            timestamp: stream.newest.timestamp + advance,
+        };
+        Some((place, advance == step * samples))
     }
 
     /// Makes the next packet start a new stream, whatever its numbers; the counters continue.
@@ -273,7 +327,7 @@ impl Stream {
 }
 
 impl Candidate {
-    fn of(arrival: Instant, packet: &Packet<'_>) -> Self {
+    pub(crate) fn of(arrival: Instant, packet: &Packet<'_>) -> Self {
         Self {
             sequence_number: packet.sequence_number,
             timestamp: packet.timestamp,
@@ -282,7 +336,7 @@ impl Candidate {
     }
 
     /// Whether it follows `before`, with up to three lost packets in between.
-    fn follows(self, before: Self) -> bool {
+    pub(crate) fn follows(self, before: Self) -> bool {
         let step = self.sequence_number.wrapping_sub(before.sequence_number);
         let advance = self.timestamp.wrapping_sub(before.timestamp);
         (1..=4).contains(&step) && (1..=SAMPLE_RATE).contains(&advance)

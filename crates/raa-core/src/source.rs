@@ -25,7 +25,7 @@ use crate::codec::{self, CodecError, MAX_PACKET_SAMPLES};
 use crate::jitter::{JitterBuffer, Next};
 use crate::red::Redundant;
 use crate::rtp::Packet;
-use crate::sequence::{Place, Sequence, Verdict};
+use crate::sequence::{Candidate, Place, Sequence, Verdict};
 use crate::{SAMPLE_RATE, SLOT_SAMPLES, samples};
 
 /// Length of a fade that avoids a click and is too short to be noticed.
@@ -159,6 +159,56 @@ impl Source {
     /// then occupies its number.
     pub fn occupy(&mut self, arrival: Instant, sequence_number: u16, timestamp: u32) -> bool {
         self.sequence.occupy(arrival, sequence_number, timestamp)
+    }
+
+    /// Takes a frame that seems to continue the stream and comes from an address that does not own it:
+    /// it is played only if its place stays empty.
+    pub(crate) fn insert_provisional(
+        &mut self,
+        arrival: Instant,
+        place: Place,
+        samples: usize,
+        payload: &[u8],
+        displaces: bool,
+    ) {
+        self.jitter
+            .insert_provisional(arrival, place, samples, payload, displaces);
+    }
+
+    /// Drops such frames.
+    pub(crate) fn drop_provisional(&mut self) {
+        self.jitter.drop_provisional();
+    }
+
+    /// Returns the place of a packet that follows the stream, and whether its sound would continue it
+    /// without a gap; `None` for a packet with any other numbers.
+    pub(crate) fn place_of_next(&self, next: &Candidate, samples: usize) -> Option<(Place, bool)> {
+        self.sequence.place_of_next(next, samples as i64)
+    }
+
+    /// Whether a packet of sound would continue the stream.
+    pub(crate) fn would_continue(&self, next: &Candidate) -> bool {
+        self.sequence.would_continue(next)
+    }
+
+    /// Whether a packet is a copy of one that arrived lately.
+    pub(crate) fn has_arrived(&self, next: &Candidate) -> bool {
+        self.sequence.has_arrived(next)
+    }
+
+    /// Whether a packet of the stream came within the last 80 ms.
+    pub(crate) fn is_active(&self, now: Instant) -> bool {
+        self.sequence.is_active(now)
+    }
+
+    /// Returns the arrival of the stream's newest packet.
+    pub(crate) fn newest_arrival(&self) -> Option<Instant> {
+        self.sequence.newest_arrival()
+    }
+
+    /// Makes the next packet begin a new stream, whatever its numbers. What waits is played until then.
+    pub(crate) fn expect_another_stream(&mut self) {
+        self.sequence.forget_stream();
     }
 
     /// Takes an earlier frame, `offset` samples before the packet at `place` that carries it.

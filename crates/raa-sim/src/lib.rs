@@ -7,4 +7,4 @@
 pub mod measure;
 pub mod world;
 
-pub use world::{Clip, Jitter, Link, OneSource, Pause, Random, Sender, World};
+pub use world::{Clip, Forged, Jitter, Link, OneSource, Pause, Random, Sender, World};

@@ -126,7 +126,7 @@ fn check_shared_ssrc(case: &str, link: Link, bobs_packing: Packing) {
     world.sender(1).pause(Pause::Nothing);
     world.run_for(6 * SECOND);
     assert_eq!(view(&world, ALICE).conflict, None, "{case}: Bob has left");
-    assert!(refused(&mut world, Refused::Stray) > 2500, "{case}");
+    assert!(refused(&mut world, Refused::NotOwner) > 2500, "{case}");
 }
 
 #[test]
@@ -154,20 +154,35 @@ fn the_first_sender_with_an_ssrc_prevails() {
     );
 }
 
-#[test]
-fn a_second_sender_takes_over_a_silent_ssrc() {
+/// Returns how long after Alice's last packet Bob is heard, who sends with her SSRC.
+fn onset_of_second_sender(is_of_her_host: bool) -> Duration {
     let mut world = listening(44, alice(), link());
     let mut bob = bob();
     bob.ssrc = ALICE;
     (bob.sequence_number, bob.timestamp) = (20_000, 1_000_000_000);
+    if is_of_her_host {
+        bob.address = (world.sender(0).address.ip(), 50_001).into();
+    }
     world.run_for(5 * SECOND);
     world.add(bob, link());
     world.run_for(5 * SECOND);
     world.sender(0).pause(Pause::Nothing);
     let left = world.now();
-    world.run_for(5 * SECOND);
-    let onset = world.listener.onset(BOB_HZ, left).unwrap();
+    world.run_for(OFFLINE_AFTER + 5 * SECOND);
+    world.listener.onset(BOB_HZ, left).unwrap()
+}
+
+#[test]
+fn a_second_sender_of_her_host_takes_over_a_silent_ssrc() {
+    let onset = onset_of_second_sender(true);
     assert!(onset < 400 * MS, "{onset:?}");
+}
+
+#[test]
+fn another_host_begins_once_the_client_is_offline() {
+    let onset = onset_of_second_sender(false);
+    let soon = OFFLINE_AFTER + 400 * MS;
+    assert!((OFFLINE_AFTER..soon).contains(&onset), "{onset:?}");
 }
 
 #[test]

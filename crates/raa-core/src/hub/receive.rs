@@ -1,10 +1,9 @@
 //! The hub's receiving half: datagrams become packets of clients.
 //!
-//! Always: a client's RTCP is accepted only from the host that its sound comes from; a refused
-//! datagram leaves every client's sound as it was. One of an established stream occupies its sequence
-//! number, so that it does not count as lost.
+//! Always: RTP and RTCP of a client change something only if they come from the address that owns its
+//! stream, or RTCP from the next port of that host; a refused datagram leaves every client's sound as it
+//! was. One of an established stream occupies its sequence number, so that it does not count as lost.
 
-use core::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Accepted, ClientEvent, Hub, Origin, Output};
@@ -54,15 +53,7 @@ impl Hub {
             &framing,
             max_delay,
         );
-        let is_repeat = match inserted {
-            Ok(Insertion::Begins | Insertion::InStream) => false,
-            Ok(Insertion::Repeated) => true,
-            Ok(Insertion::Stray) => {
-                client.note_stray(arrival, address);
-                return Err(Refused::Stray);
-            }
-            Err(_no_memory) => return Err(Refused::TooManyClients),
-        };
+        let is_repeat = inserted? == Insertion::Repeated;
         client
             .peer
             .take_sound(address, from.local(), datagram.len());
@@ -122,6 +113,7 @@ impl Hub {
         let from = from.address();
         // Its bytes allow reports to one client only, however many it names.
         let mut unpaid = datagram.len();
+        let (mut is_owner, mut is_other) = (false, false);
         let parsed = rtcp::parse(datagram, |item| {
             let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
             | rtcp::Item::Name { ssrc, .. }
@@ -134,10 +126,14 @@ impl Hub {
             let Some(client) = clients.get_mut(&ssrc) else {
                 return;
             };
-            let host = |address: SocketAddr| address.ip();
-            if !client.is_connected() || client.address.map(host) != from.map(host) {
+            if !client.is_connected() {
                 return;
             }
+            if !client.is_reported_from(from) {
+                is_other = true;
+                return;
+            }
+            is_owner = true;
             client.last_packet = client.last_packet.max(Some(arrival));
             // Reports go only to the address that the sound comes from.
             if client.peer.is_at(from) {
@@ -147,6 +143,7 @@ impl Hub {
             outputs.extend(take_item(client, arrival, ssrc, &item).map(Output::Event));
         });
         match parsed {
+            Ok(_) if is_other && !is_owner => Err(Refused::NotOwner),
             Ok(_) => Ok(Accepted::Rtcp),
             Err(_) => Err(Refused::MalformedRtcp),
         }
@@ -200,8 +197,8 @@ fn take_item(
             .note_capture(arrival, trouble)
             .then_some(ClientEvent::CaptureTrouble { ssrc, trouble }),
         rtcp::Item::Goodbye { .. } => {
-            client.disconnect();
-            Some(ClientEvent::Disconnected { ssrc })
+            client.note_goodbye(arrival);
+            None
         }
         _ => None,
     }

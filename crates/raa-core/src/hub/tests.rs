@@ -2,6 +2,7 @@
 
 mod management;
 mod mixes;
+mod ownership;
 mod rtcp_items;
 
 use bytes::Bytes;

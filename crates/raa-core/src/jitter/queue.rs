@@ -11,6 +11,8 @@ use crate::sequence::Place;
 pub(super) const CAPACITY: usize = 256;
 /// Bytes held at most: a second at the highest bitrate of Opus.
 pub(super) const CAPACITY_BYTES: usize = 64 << 10;
+/// Provisional frames held at most: 160 ms of the usual 20 ms.
+const MAX_PROVISIONAL: usize = 8;
 /// Size above which a buffer is not kept for reuse, so that huge packets do not stay in memory.
 const REUSED_BUFFER_BYTES: usize = 1500;
 
@@ -20,6 +22,8 @@ pub(super) struct Entry {
     pub(super) samples: i64,
     /// Lateness in samples of a frame that came in another packet; `None` once its own has come.
     pub(super) repairs: Option<f64>,
+    /// Whether it is played only if its place stays empty.
+    is_provisional: bool,
     pub(super) payload: Vec<u8>,
 }
 
@@ -28,12 +32,18 @@ pub(super) struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
     spare: Vec<Vec<u8>>,
+    /// False only if no frame is provisional.
+    has_provisional: bool,
 }
 
 impl Entry {
     /// Whether all of it lies before `cursor`.
     pub(super) fn is_before(&self, cursor: i64) -> bool {
         self.place.timestamp + self.samples <= cursor
+    }
+
+    fn overlaps(&self, timestamp: i64, samples: i64) -> bool {
+        !self.is_before(timestamp) && self.place.timestamp < timestamp + samples
     }
 }
 
@@ -54,6 +64,9 @@ impl Queue {
         repairs: Option<f64>,
         payload: &[u8],
     ) {
+        if self.has_provisional {
+            self.drop_provisional(|entry| entry.overlaps(place.timestamp, samples));
+        }
         let at = self.place_of(place.timestamp);
         if at == self.entries.len() {
             let entry = self.entry(place, samples, repairs, payload);
@@ -81,8 +94,51 @@ impl Queue {
             place,
             samples,
             repairs,
+            is_provisional: false,
             payload: buffer,
         }
+    }
+
+    /// Stores a frame that every other one displaces, if its place is empty or if it `displaces` another
+    /// provisional one. At most [`MAX_PROVISIONAL`] are held, and no other frame leaves to make room for one.
+    pub(super) fn insert_provisional(
+        &mut self,
+        place: Place,
+        samples: i64,
+        late: f64,
+        payload: &[u8],
+        displaces: bool,
+    ) {
+        if displaces && self.has_provisional {
+            self.drop_provisional(|entry| entry.overlaps(place.timestamp, samples));
+        }
+        let held = self.entries.iter().filter(|entry| entry.is_provisional);
+        let is_full = held.count() >= MAX_PROVISIONAL
+            || self.entries.len() >= CAPACITY / 2
+            || self.bytes + payload.len() > CAPACITY_BYTES / 2;
+        let mut others = self.entries.iter();
+        if is_full || others.any(|entry| entry.overlaps(place.timestamp, samples)) {
+            return;
+        }
+        self.insert(place, samples, Some(late), payload);
+        let at = self
+            .entries
+            .partition_point(|entry| entry.place.timestamp < place.timestamp);
+        if let Some(entry) = self.entries.get_mut(at) {
+            (entry.is_provisional, self.has_provisional) = (true, true);
+        }
+    }
+
+    /// Drops the provisional frames that meet a condition.
+    #[cold]
+    pub(super) fn drop_provisional(&mut self, is_dropped: impl Fn(&Entry) -> bool) {
+        let bytes = &mut self.bytes;
+        self.entries.retain(|entry| {
+            let is_kept = !(entry.is_provisional && is_dropped(entry));
+            *bytes -= if is_kept { 0 } else { entry.payload.len() };
+            is_kept
+        });
+        self.has_provisional = self.entries.iter().any(|entry| entry.is_provisional);
     }
 
     /// Returns the index for a frame of this timestamp, which nearly always is the end.

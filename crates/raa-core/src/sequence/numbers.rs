@@ -43,6 +43,12 @@ impl Numbers {
         i64::from(sequence_number.wrapping_sub(self.highest as u16) as i16)
     }
 
+    /// Whether the packet with this number has arrived lately.
+    pub(super) fn has_arrived(&self, sequence_number: u16) -> bool {
+        let step = self.step_to(sequence_number);
+        (-127..=0).contains(&step) && self.arrived & 1 << -step != 0
+    }
+
     /// Takes a packet of sound, `step` numbers after the highest one.
     pub(super) fn take(&mut self, step: i64) -> Number {
         if step == 1 {

@@ -57,9 +57,24 @@ pub struct World {
     now: Duration,
     stalled_until: Duration,
     senders: Vec<(Sender, Path)>,
-    /// Datagrams, with the handles of their senders.
-    in_flight: InFlight<(usize, Vec<u8>)>,
+    /// Datagrams, with their origins when they were sent.
+    in_flight: InFlight<(Origin, Vec<u8>)>,
+    eavesdropper: Option<Eavesdropper>,
     random: Random,
+}
+
+/// A host that sees every datagram when it leaves its sender, and answers with its own.
+pub type Eavesdropper = Box<dyn FnMut(Duration, &[u8]) -> Vec<Forged>>;
+
+/// A datagram that no sender of the world has sent.
+#[derive(Debug, Clone)]
+pub struct Forged {
+    /// When it arrives, in time since the start; not before now.
+    pub arrival: Duration,
+    /// Where it seems to come from.
+    pub from: Origin,
+    /// Its bytes.
+    pub datagram: Vec<u8>,
 }
 
 impl World {
@@ -124,6 +139,7 @@ impl World {
             stalled_until: Duration::ZERO,
             senders: Vec::new(),
             in_flight: InFlight::default(),
+            eavesdropper: None,
             random,
         })
     }
@@ -187,6 +203,17 @@ impl World {
         self.drain();
     }
 
+    /// Sends a datagram that arrives later.
+    pub fn forge(&mut self, forged: Forged) {
+        let arrival = forged.arrival.max(self.now);
+        self.in_flight.send(arrival, (forged.from, forged.datagram));
+    }
+
+    /// Lets a host see all datagrams from now on.
+    pub fn set_eavesdropper(&mut self, eavesdropper: Eavesdropper) {
+        self.eavesdropper = Some(eavesdropper);
+    }
+
     /// Lets `length` pass, slot by slot.
     pub fn run_for(&mut self, length: Duration) {
         let end = self.now + length;
@@ -220,9 +247,17 @@ impl World {
     }
 
     fn send(&mut self) {
-        for (handle, (sender, path)) in self.senders.iter_mut().enumerate() {
+        let (in_flight, eavesdropper) = (&mut self.in_flight, &mut self.eavesdropper);
+        for (sender, path) in &mut self.senders {
+            let from = Origin::from(sender.address);
             sender.send_until(self.now, |leaves, datagram| {
-                path.send(leaves, (handle, datagram), &mut self.in_flight);
+                for forged in eavesdropper
+                    .iter_mut()
+                    .flat_map(|each| each(leaves, &datagram))
+                {
+                    in_flight.send(forged.arrival, (forged.from, forged.datagram));
+                }
+                path.send(leaves, (from, datagram), in_flight);
             });
         }
     }
@@ -232,10 +267,9 @@ impl World {
             monotonic: self.start + self.now,
             wall: self.wall_clock.at(self.now),
         };
-        while let Some((arrival, (sender, datagram))) = self.in_flight.take_arrived(self.now) {
+        while let Some((arrival, (from, datagram))) = self.in_flight.take_arrived(self.now) {
             let stamp = self.wall_clock.at(arrival);
             let arrival = self.arrivals.instant_of(&clocks, Some(stamp));
-            let from = Origin::from(self.senders[sender].0.address);
             // A refusal is counted by the hub.
             let _ = self.hub.handle_packet(arrival, from, &datagram);
         }

@@ -33,7 +33,9 @@ fn capture_report(trouble: Option<rtcp::CaptureTrouble>) -> Vec<u8> {
 impl Bench {
     fn report_capture(&mut self, from: Origin, trouble: Option<rtcp::CaptureTrouble>) {
         let report = capture_report(trouble);
-        self.hub.handle_packet(self.now, from, &report).unwrap();
+        let taken = self.hub.handle_packet(self.now, from, &report);
+        let is_owner = from == FROM;
+        assert_eq!(taken.err(), (!is_owner).then_some(Refused::NotOwner));
         self.play();
     }
 
@@ -57,14 +59,14 @@ fn rtcp_from_another_host_is_ignored() {
     let mut datagram = report("Ward 3");
     rtcp::write_goodbye(SSRC, &mut datagram);
     let stranger = Origin::from(SocketAddr::from(([192, 0, 2, 8], 5000)));
-    bench
-        .hub
-        .handle_packet(bench.now, stranger, &datagram)
-        .unwrap();
+    let taken = bench.hub.handle_packet(bench.now, stranger, &datagram);
+    assert_eq!(taken, Err(Refused::NotOwner));
+    (0..6).for_each(|_| bench.play());
     assert_eq!(bench.view(SSRC).name(), "");
-    assert_eq!(bench.view(SSRC).status, Status::Connected);
+    assert_ne!(bench.view(SSRC).status, Status::Offline);
     bench.hub.handle_packet(bench.now, FROM, &datagram).unwrap();
     assert_eq!(bench.view(SSRC).name(), "Ward 3");
+    (0..5).for_each(|_| bench.play());
     assert_eq!(bench.view(SSRC).status, Status::Offline);
     let name = Name::new("Boiler house").ok();
     bench.configure(
@@ -75,6 +77,59 @@ fn rtcp_from_another_host_is_ignored() {
         },
     );
     assert_eq!(bench.view(SSRC).name(), "Boiler house");
+}
+
+/// Checks whether a name and a goodbye of this address are taken as the client's.
+#[track_caller]
+fn check_reporter(ip: [u8; 4], port: u16, is_client: bool) {
+    let mut bench = Bench::new();
+    bench.run_tones(&[SSRC], 5);
+    let mut datagram = report("Ward 3");
+    rtcp::write_goodbye(SSRC, &mut datagram);
+    let from = Origin::from(SocketAddr::from((ip, port)));
+    let taken = bench.hub.handle_packet(bench.now, from, &datagram);
+    assert_eq!(taken.is_ok(), is_client, "{from:?}");
+    (0..6).for_each(|_| bench.play());
+    let expected = if is_client {
+        ("Ward 3", Status::Offline)
+    } else {
+        ("", Status::Sounding)
+    };
+    let view = bench.view(SSRC);
+    assert_eq!((view.name(), view.status), expected, "{from:?}");
+}
+
+#[test]
+fn rtcp_comes_from_the_senders_port_or_the_next() {
+    let (home, elsewhere) = ([192, 0, 2, 7], [192, 0, 2, 8]);
+    check_reporter(home, 5000, true);
+    check_reporter(home, 5001, true);
+    for port in [4999, 5002, 0, u16::MAX] {
+        check_reporter(home, port, false);
+    }
+    for port in [5000, 5001] {
+        check_reporter(elsewhere, port, false);
+    }
+}
+
+#[test]
+fn goodbye_ends_nothing_while_the_stream_goes_on() {
+    let mut goodbye = report("");
+    rtcp::write_goodbye(SSRC, &mut goodbye);
+    let mut bench = Bench::new();
+    bench.run_tones(&[SSRC], 5);
+    for _ in 0..20 {
+        bench.hub.handle_packet(bench.now, FROM, &goodbye).unwrap();
+        // The next packet comes 80 ms after the goodbye.
+        (0..4).for_each(|_| bench.play());
+        bench.run_tones(&[SSRC], 1);
+        assert_ne!(bench.view(SSRC).status, Status::Offline);
+    }
+    bench.hub.handle_packet(bench.now, FROM, &goodbye).unwrap();
+    (0..4).for_each(|_| bench.play());
+    assert_ne!(bench.view(SSRC).status, Status::Offline, "80 ms");
+    bench.play();
+    assert_eq!(bench.view(SSRC).status, Status::Offline, "100 ms");
 }
 
 #[test]
@@ -115,6 +170,7 @@ fn capture_trouble_ends_when_the_client_goes_offline() {
             let mut datagram = capture_report(muted);
             rtcp::write_goodbye(SSRC, &mut datagram);
             bench.hub.handle_packet(bench.now, FROM, &datagram).unwrap();
+            (0..5).for_each(|_| bench.play());
         } else {
             (0..251).for_each(|_| bench.play());
         }
