@@ -7,6 +7,8 @@ mod audibility;
 mod downmix;
 mod encoding;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod mono;
 mod pacer;
 #[cfg(target_os = "linux")]

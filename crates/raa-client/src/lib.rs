@@ -9,6 +9,9 @@
 
 mod capture;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 #[cfg(unix)]
 pub mod linux;

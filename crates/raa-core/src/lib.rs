@@ -9,6 +9,9 @@ mod claims;
 pub mod client;
 pub mod codec;
 mod framing;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hub;
 mod jitter;
 pub mod level;
@@ -64,7 +67,7 @@ pub(crate) fn seconds_between(earlier: Instant, later: Instant) -> f64 {
 }
 
 /// Returns the origin of a test's time; there is no other way to make an instant.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[expect(clippy::disallowed_methods, reason = "simulated time needs an origin")]
 pub(crate) fn any_instant() -> std::time::Instant {
     std::time::Instant::now()

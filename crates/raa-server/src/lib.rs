@@ -15,6 +15,9 @@ mod connection;
 mod control;
 mod descriptors;
 mod engine;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod id;
 mod journal;

@@ -128,7 +128,7 @@ impl Fault {
     }
 
     /// Returns the files that the sentence names.
-    #[cfg(any(windows, test))]
+    #[cfg(any(windows, test, fuzzing))]
     pub(crate) fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         match self {
             Self::Damaged {

@@ -20,7 +20,7 @@ use crate::files::{copy_aside, read_up_to, replace};
 pub(crate) const INI_NAME: &str = "raa-client.ini";
 
 /// The section that holds all keys.
-const SECTION: &str = "raa-client";
+pub(super) const SECTION: &str = "raa-client";
 /// The documented file that is created at the first start.
 const TEMPLATE: &str = include_str!("../../raa-client.ini");
 /// Maximum size of a settings file, in bytes.
@@ -155,7 +155,7 @@ impl IniFiles {
 }
 
 /// Returns the valid values of a document, and adds its faults.
-fn values(document: &Document, file: &Path, faults: &mut Vec<Fault>) -> Stored {
+pub(super) fn values(document: &Document, file: &Path, faults: &mut Vec<Fault>) -> Stored {
     add_overlooked(document, file, faults);
     let mut stored = Stored::default();
     let mut add_invalid = |key: &Key, text: &str| {

@@ -6,11 +6,13 @@
 
 mod command_line;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 // Used on Windows only, and tested everywhere.
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 #[cfg_attr(not(windows), allow(dead_code))]
 mod ini;
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 #[cfg_attr(not(windows), allow(dead_code))]
 mod ini_files;
 mod keys;
@@ -23,17 +25,17 @@ mod stored;
 #[cfg(unix)]
 mod toml_file;
 mod values;
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 #[cfg_attr(not(windows), allow(dead_code))]
 mod windows_options;
 
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::fault::{Damage, Fault};
 #[cfg(windows)]
 pub(crate) use self::ini_files::Loaded;
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::ini_files::{INI_NAME, IniFiles};
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::keys::Allowed;
 #[cfg(unix)]
 pub(crate) use self::linux_options::LinuxOptions;
@@ -42,7 +44,7 @@ pub(crate) use self::server_address::DEFAULT_PORT;
 pub use self::server_address::{AddressError, ServerAddress};
 #[cfg(windows)]
 pub(crate) use self::stored::SourceKind;
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::stored::{Stored, default_page};
 #[cfg(unix)]
 pub(crate) use self::toml_file::load;

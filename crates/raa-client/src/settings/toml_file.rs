@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Document, DocumentMut, Item, value};
+use toml_edit::{Document, DocumentMut, Item, TomlError, value};
 
 use super::fault::{Fault, Place};
 use super::keys::{Allowed, Key, Platform};
@@ -65,7 +65,7 @@ fn read_text(path: &Path) -> Result<Option<String>, Fault> {
     }
 }
 
-fn read(text: &str, path: &Path) -> Result<Stored, Fault> {
+pub(super) fn read(text: &str, path: &Path) -> Result<Stored, Fault> {
     let document = Document::parse(text).map_err(|error| Fault::Syntax {
         file: path.to_owned(),
         error: error.to_string().trim_end().to_owned(),
@@ -139,16 +139,19 @@ fn create_ssrc(path: &Path, text: Option<&str>) -> Result<Ssrc, Fault> {
 fn save_ssrc(path: &Path, text: Option<&str>, ssrc: Ssrc) -> io::Result<()> {
     let text = match text {
         None => format!("{TEMPLATE}ssrc = \"{ssrc}\"\n"),
-        Some(text) => {
-            let mut document: DocumentMut = text.parse().map_err(io::Error::other)?;
-            document["ssrc"] = value(ssrc.to_string());
-            document.to_string()
-        }
+        Some(text) => with_ssrc(text, ssrc).map_err(io::Error::other)?,
     };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     replace(path, text.as_bytes())
+}
+
+/// Returns a file's text with this SSRC, and otherwise as it was.
+pub(super) fn with_ssrc(text: &str, ssrc: Ssrc) -> Result<String, TomlError> {
+    let mut document: DocumentMut = text.parse()?;
+    document["ssrc"] = value(ssrc.to_string());
+    Ok(document.to_string())
 }
 
 #[cfg(test)]

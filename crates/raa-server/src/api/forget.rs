@@ -91,7 +91,7 @@ pub(crate) async fn forget(
     }))
 }
 
-fn parse(body: &[u8]) -> Result<Vec<ClientId>, ApiError> {
+pub(super) fn parse(body: &[u8]) -> Result<Vec<ClientId>, ApiError> {
     const ALLOWED: &str = "a list of client ids, each 8 hexadecimal digits or bgmtest0";
     let value = body::parse_json(body)?;
     let Value::Object(fields) = &value else {

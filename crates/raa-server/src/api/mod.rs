@@ -7,6 +7,8 @@ mod body;
 pub(crate) mod clients;
 pub(crate) mod error;
 pub(crate) mod forget;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod listen;
 pub(crate) mod model;
 mod patch;

@@ -7,6 +7,8 @@
 
 mod args;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keys;
 mod places;
 mod values;
@@ -47,6 +49,22 @@ pub fn load(args: &Args) -> Result<Loaded, ConfigError> {
 }
 
 fn load_from(args: &Args, environment: &Environment) -> Result<Loaded, ConfigError> {
+    load_with(args, environment, read)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+/// Loads the configuration; `read` returns the text of a file.
+fn load_with(
+    args: &Args,
+    environment: &Environment,
+    read: impl Fn(&Path) -> Result<String, ConfigError>,
+) -> Result<Loaded, ConfigError> {
     let mut layers = Layers::default();
     for key in KEYS {
         if let Some((name, text)) = key.variable.and_then(|name| environment.get(name)) {
@@ -56,7 +74,7 @@ fn load_from(args: &Args, environment: &Environment) -> Result<Loaded, ConfigErr
     }
     let file = environment.config_file(args.config.as_ref());
     if let Some(path) = &file {
-        layers.set_file(path)?;
+        layers.set_file(path, &read(path)?)?;
     }
     for (name, flag, value) in args.settings() {
         layers.set(keys::named(name), name, &value, Origin::Flag(flag))?;
@@ -90,11 +108,7 @@ impl Default for Layers {
 }
 
 impl Layers {
-    fn set_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-            path: path.to_owned(),
-            error,
-        })?;
+    fn set_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
         let table: toml::Table = text.parse().map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
             error: Box::new(error),

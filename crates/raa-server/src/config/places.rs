@@ -23,7 +23,7 @@ impl Environment {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn of_test(variables: &[(&str, &str)], files: &[&str]) -> Self {
         let variables = variables
             .iter()

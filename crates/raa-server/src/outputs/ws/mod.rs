@@ -6,6 +6,8 @@
 
 pub(crate) mod fanout;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hello;
 mod incoming;
 mod listener;
