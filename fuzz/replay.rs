@@ -5,12 +5,11 @@
 use std::path::{Path, PathBuf};
 
 /// Runs each target on all files of its corpus.
-#[expect(
-    clippy::allow_attributes,
-    reason = "only raa-core disallows reading files"
+#[allow(
+    clippy::disallowed_methods,
+    reason = "raa-core reads no files; its tests may"
 )]
-#[allow(clippy::disallowed_methods)]
-pub(super) fn replay(targets: &[(&str, fn(&[u8]))]) {
+pub(super) fn replay(targets: &[super::Target]) {
     for (name, target) in targets {
         let files = corpus(name);
         assert!(!files.is_empty(), "the corpus of {name} is empty");
