@@ -131,7 +131,7 @@ impl Format {
         let encoding = match tag {
             TAG_PCM | TAG_FLOAT => u16::try_from(stored_bits)
                 .ok()
-                .filter(|stored| bits.next_multiple_of(8) == *stored)
+                .filter(|stored| bits.checked_next_multiple_of(8) == Some(*stored))
                 .and_then(|stored| Encoding::of(tag == TAG_FLOAT, stored)),
             TAG_A_LAW if stored_bits == 8 => Some(Encoding::ALaw),
             TAG_MU_LAW if stored_bits == 8 => Some(Encoding::MuLaw),
