@@ -258,7 +258,7 @@ fn later_copies_move_nothing() {
 fn earlier_copies_displace_no_sound() {
     let mut scene = Scene::new(|_| {});
     scene.run(SECOND);
-    scene.world.set_eavesdropper(Box::new(copier(1 * MS)));
+    scene.world.set_eavesdropper(Box::new(copier(MS)));
     scene.run(2 * SECOND);
     scene.restart(20_000, 1_234_567);
     // Her new port goes before another host, even one that is faster.
