@@ -194,9 +194,10 @@ fn swept_numbers_never_enter_a_stream() {
 
 #[test]
 fn strays_do_not_delay_a_restart() {
+    type OriginOf = fn(u16) -> Origin;
     let clip = tone();
     // One address, many, and those of Alice's own hosts.
-    let origins: [(&str, fn(u16) -> Origin); 4] = [
+    let origins: [(&str, OriginOf); 4] = [
         ("one address", |_| at(STRANGER, 4000)),
         ("500 addresses", |n| at(STRANGER, 4000 + n % 500)),
         ("a port at home", |_| at(HOME, 4000)),
