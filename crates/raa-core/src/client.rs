@@ -32,6 +32,8 @@ const CONFLICT_HOLD: Duration = Duration::from_secs(5);
 
 /// Time after a goodbye in which a packet of the stream proves that it was none.
 const GOODBYE_TIME: Duration = Duration::from_millis(100);
+/// Time of packets without a break from which a client is not a passing one.
+const LASTS_FROM: Duration = Duration::from_secs(60);
 
 /// Time for which a report of capture trouble holds; senders repeat it every 2.5 to 7.5 s.
 const CAPTURE_TROUBLE_HOLD: Duration = Duration::from_secs(25);
@@ -151,6 +153,10 @@ pub(crate) struct Client {
     ownership: Ownership,
     /// When it said goodbye, unless its stream has gone on since.
     goodbye: Option<Instant>,
+    /// When it connected; `None` if it has not in this run.
+    connected_at: Option<Instant>,
+    /// Whether it lasted for [`LASTS_FROM`] before it disconnected, or was seen in an earlier run.
+    has_lasted: bool,
     strays: Option<Strays>,
     /// Whether it was seen in an earlier run.
     seen_earlier: bool,
@@ -186,6 +192,8 @@ impl Client {
             connected: false,
             ownership: Ownership::default(),
             goodbye: None,
+            connected_at: None,
+            has_lasted: false,
             strays: None,
             seen_earlier: false,
             added: now,
@@ -202,6 +210,7 @@ impl Client {
         self.added = now;
         self.sender_name.clone_from(&known.sender_name);
         self.seen_earlier = known.seen_before;
+        self.has_lasted = known.seen_before;
         self.last_packet = at(known.last_seen_ago);
         self.sounding.restore(at(known.last_sound_ago));
     }
@@ -223,6 +232,14 @@ impl Client {
 
     pub(crate) fn is_connected(&self) -> bool {
         self.connected
+    }
+
+    /// Whether its packets came for over a minute, or it was seen in an earlier run.
+    pub(crate) fn has_lasted(&self) -> bool {
+        let lasts =
+            |(from, to): (Instant, Instant)| to.saturating_duration_since(from) >= LASTS_FROM;
+        let connection = self.connected_at.zip(self.last_packet);
+        self.has_lasted || self.connected && connection.is_some_and(lasts)
     }
 
     /// Takes a packet, which changes something only if it is one of the stream's owner.
@@ -278,6 +295,7 @@ impl Client {
         }
         if !self.connected {
             self.settle_gains();
+            self.connected_at = Some(arrival);
         }
         (self.connected, self.last_packet) = (true, Some(arrival));
         Ok(insertion)
@@ -418,6 +436,7 @@ impl Client {
     }
 
     pub(crate) fn disconnect(&mut self) {
+        self.has_lasted = self.has_lasted();
         self.connected = false;
         self.goodbye = None;
         self.ownership.forget_claims();

@@ -20,16 +20,21 @@ use crate::reports::Reporter;
 use crate::rtp;
 use crate::settings::ClientSettings;
 use crate::source::Load;
+use admission::Admissions;
 pub use executor::{Executor, Sequential};
+use firsts::Firsts;
 use shares::{Share, Sums};
 pub use types::{
     Accepted, ClientEvent, Command, CommandError, HubConfig, HubStats, Origin, Output,
 };
 
+mod admission;
 mod executor;
 mod expire;
+mod firsts;
 mod receive;
 mod refuse;
+mod rows;
 mod shares;
 mod types;
 
@@ -48,7 +53,8 @@ pub struct Hub {
     next_slot: Instant,
     began_late: bool,
     late_until: Option<Instant>,
-    new_in_slot: u32,
+    firsts: Firsts,
+    admissions: Admissions,
     outputs: VecDeque<Output>,
     stats: HubStats,
     /// By ID; the first is [`MixId::MAIN`].
@@ -74,7 +80,8 @@ impl Hub {
             next_slot: start + SLOT,
             began_late: false,
             late_until: None,
-            new_in_slot: 0,
+            firsts: Firsts::default(),
+            admissions: Admissions::default(),
             outputs: VecDeque::new(),
             stats: HubStats::default(),
             refused_senders: RefusedSenders::default(),
@@ -86,6 +93,7 @@ impl Hub {
         let mut client = self.new_client(known.ssrc, known.settings.clone());
         client.restore(now, &known);
         self.clients.insert(known.ssrc, client);
+        self.admissions.forget_rows();
     }
 
     /// Takes one datagram of the audio port, RTP or RTCP (RFC 5761).
@@ -114,6 +122,7 @@ impl Hub {
     /// # Errors
     /// The reason why it was not carried out; nothing has changed.
     pub fn handle_command(&mut self, command: Command) -> Result<(), CommandError> {
+        self.admissions.forget_rows();
         match command {
             Command::Configure { ssrc, settings } => {
                 let sounding_from = self.config.sounding_from;
@@ -163,10 +172,11 @@ impl Hub {
         self.expire_and_report(now);
         self.play_slot(load, executor);
         self.next_slot += SLOT;
-        self.new_in_slot = 0;
+        self.admissions.end_slot();
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
             self.note_second(now);
             self.forget_unconfigured(now);
+            self.refuse_unconfirmed(now);
         }
     }
 

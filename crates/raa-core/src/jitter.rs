@@ -41,6 +41,9 @@ const SECOND: f64 = SAMPLE_RATE as f64;
 pub(crate) const CONCEAL_STEP: usize = samples(2.5);
 /// Longest frame that in-band FEC carries, in samples.
 const MAX_FEC: i64 = samples(60.0) as i64;
+/// Delay that a new sender's first packet may have to be played from its start: the second packet came
+/// up to 120 ms after it.
+const MAX_LATE_BEGINNING: f64 = samples(120.0) as f64;
 
 /// The decoder's next step.
 #[derive(Debug, PartialEq)]
@@ -89,6 +92,7 @@ pub(crate) struct JitterBuffer {
     network: Network,
     queue: Queue,
     playout: Option<Playout>,
+    has_played: bool,
     /// Time from which samples are counted.
     origin: Option<Instant>,
     /// The last payload returned; its buffer is reused.
@@ -103,6 +107,7 @@ impl JitterBuffer {
             network: Network::new(max_delay),
             queue: Queue::default(),
             playout: None,
+            has_played: false,
             origin: None,
             current: Vec::new(),
             stats: JitterStats::default(),
@@ -246,14 +251,12 @@ impl JitterBuffer {
             self.restart();
         }
         let ideal = self.network.ideal_at(due)?;
-        if self.playout.is_none() {
-            self.start_playing(ideal)?;
-        }
+        let begins_whole = self.playout.is_none() && self.start_playing(ideal)?;
         let front = self.queue.front().map(|e| e.place.timestamp as f64);
         let playout = self.playout.as_mut()?;
         playout.next_slot = due + SLOT_SAMPLES as f64;
         playout.is_silent = is_silent;
-        if is_silent || playout.resumed_from.is_some() {
+        if !begins_whole && (is_silent || playout.resumed_from.is_some()) {
             playout.place_in_silence(ideal, front);
         }
         if let Some(cursor) = &mut playout.resumed_from {
@@ -391,11 +394,21 @@ impl JitterBuffer {
     }
 
     /// Begins in silence at the ideal position: the first packet is played when it is due, and of a
-    /// burst only the live part.
-    fn start_playing(&mut self, ideal: f64) -> Option<()> {
+    /// burst only the live part. Returns whether it begins later than that: the very first packet was
+    /// kept until a second one came, and is still played whole.
+    fn start_playing(&mut self, ideal: f64) -> Option<bool> {
         let front = self.queue.front()?;
-        self.playout = Some(Playout {
-            cursor: ideal.floor() as i64,
+        let late = ideal - front.place.timestamp as f64;
+        let begins_whole = !self.has_played
+            && front.repairs.is_none()
+            && (0.0..=MAX_LATE_BEGINNING).contains(&late);
+        let cursor = if begins_whole {
+            front.place.timestamp
+        } else {
+            ideal.floor() as i64
+        };
+        let mut playout = Playout {
+            cursor,
             decoded: 0.0,
             next_slot: 0.0,
             expected: front.place.sequence,
@@ -406,9 +419,14 @@ impl JitterBuffer {
             arrived_in_slot: false,
             kept_in_slot: false,
             late_slots: 0,
-        });
+        };
+        if !self.has_played {
+            playout.pass_over(&self.queue, cursor);
+        }
+        self.playout = Some(playout);
+        self.has_played = true;
         self.stats.mean_wait = self.network.target();
-        Some(())
+        Some(begins_whole)
     }
 
     fn take_front(&mut self) -> Next<'_> {

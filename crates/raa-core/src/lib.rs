@@ -12,6 +12,7 @@ mod framing;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod host;
 pub mod hub;
 mod jitter;
 pub mod level;

@@ -34,14 +34,16 @@ pub enum Refused {
     /// The packet, or the RTCP, is about a client's stream and comes from an address that does not own
     /// it: a copy, a second sender with the same SSRC, or the first packets from a new address.
     NotOwner,
-    /// The maximum number of unconfigured clients is reached and all of them are connected, or too
-    /// many new clients appeared at once.
+    /// The maximum number of unconfigured clients is reached and none of them gives way to this
+    /// host, or too many new clients appeared at once.
     TooManyClients,
+    /// The first packet of a new SSRC, which no second one followed.
+    Unconfirmed,
 }
 
 impl Refused {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TooShort,
         Self::TooLong,
         Self::NotRtp,
@@ -55,6 +57,7 @@ impl Refused {
         Self::Stray,
         Self::NotOwner,
         Self::TooManyClients,
+        Self::Unconfirmed,
     ];
 
     /// Returns the name of the reason's counter.
@@ -73,6 +76,7 @@ impl Refused {
             Self::Stray => "stray",
             Self::NotOwner => "not_owner",
             Self::TooManyClients => "too_many_clients",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 

@@ -158,7 +158,8 @@ fn is_listed(sender: &RefusedSender) -> bool {
         | Refused::MalformedRtcp
         | Refused::Stray
         | Refused::NotOwner
-        | Refused::TooManyClients => sender.packets >= LISTED_FROM,
+        | Refused::TooManyClients
+        | Refused::Unconfirmed => sender.packets >= LISTED_FROM,
     }
 }
 

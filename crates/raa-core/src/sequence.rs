@@ -337,10 +337,19 @@ impl Candidate {
 
     /// Whether it follows `before`, with up to three lost packets in between.
     pub(crate) fn follows(self, before: Self) -> bool {
-        let step = self.sequence_number.wrapping_sub(before.sequence_number);
-        let advance = self.timestamp.wrapping_sub(before.timestamp);
-        (1..=4).contains(&step) && (1..=SAMPLE_RATE).contains(&advance)
+        follows(
+            (before.sequence_number, before.timestamp),
+            (self.sequence_number, self.timestamp),
+        )
     }
+}
+
+/// Returns whether a packet follows another one of an unknown stream, with up to three lost packets
+/// in between. Both are given by sequence number and timestamp.
+pub(crate) fn follows(before: (u16, u32), packet: (u16, u32)) -> bool {
+    let step = packet.0.wrapping_sub(before.0);
+    let advance = packet.1.wrapping_sub(before.1);
+    (1..=4).contains(&step) && (1..=SAMPLE_RATE).contains(&advance)
 }
 
 #[cfg(test)]

@@ -13,11 +13,8 @@ use crate::red::{self, Redundant};
 use crate::refused::Refused;
 use crate::rtcp;
 use crate::rtp::{Header, Packet};
-use crate::settings::{ClientSettings, Name};
+use crate::settings::Name;
 use crate::source::Insertion;
-
-/// New clients per slot; it bounds the cost of a flood of forged SSRCs.
-const MAX_NEW_PER_SLOT: u32 = 50;
 
 impl Hub {
     pub(super) fn take_rtp(
@@ -34,13 +31,12 @@ impl Hub {
             return Err(Refused::ReservedSsrc);
         }
         // Nearly every packet is of a known client, which is looked for only once.
-        let client = match self.clients.get_mut(&packet.ssrc) {
-            Some(client) => client,
-            None => {
-                self.admit(packet.ssrc)?;
-                let admitted = self.clients.get_mut(&packet.ssrc);
-                admitted.ok_or(Refused::TooManyClients)?
-            }
+        let Some(client) = self.clients.get_mut(&packet.ssrc) else {
+            let Some(address) = from.address() else {
+                self.add_internal(packet.ssrc);
+                return self.take_rtp(arrival, from, datagram);
+            };
+            return self.take_newcomer(arrival, from, address, &packet, datagram);
         };
         let was_connected = client.is_connected();
         let max_delay = self.config.max_playout_delay;
@@ -110,10 +106,12 @@ impl Hub {
     ) -> Result<Accepted, Refused> {
         let (clients, outputs) = (&mut self.clients, &mut self.outputs);
         let reporter = &self.reporter;
+        let origin = from;
         let from = from.address();
         // Its bytes allow reports to one client only, however many it names.
         let mut unpaid = datagram.len();
         let (mut is_owner, mut is_other) = (false, false);
+        let mut newcomer = None;
         let parsed = rtcp::parse(datagram, |item| {
             let (rtcp::Item::SenderReport(rtcp::SenderReport { ssrc, .. })
             | rtcp::Item::Name { ssrc, .. }
@@ -124,6 +122,7 @@ impl Hub {
                 return;
             };
             let Some(client) = clients.get_mut(&ssrc) else {
+                newcomer = newcomer.or(Some(ssrc));
                 return;
             };
             if !client.is_connected() {
@@ -142,38 +141,15 @@ impl Hub {
             }
             outputs.extend(take_item(client, arrival, ssrc, &item).map(Output::Event));
         });
-        match parsed {
-            Ok(_) if is_other && !is_owner => Err(Refused::NotOwner),
-            Ok(_) => Ok(Accepted::Rtcp),
-            Err(_) => Err(Refused::MalformedRtcp),
+        parsed.map_err(|_| Refused::MalformedRtcp)?;
+        if let (Some(ssrc), Some(address)) = (newcomer, from) {
+            self.keep_report(arrival, ssrc, origin, address.ip(), datagram);
         }
-    }
-
-    /// Makes room for a new client, if necessary by evicting the unconfigured client that has been
-    /// offline longest.
-    fn admit(&mut self, ssrc: u32) -> Result<(), Refused> {
-        if self.new_in_slot == MAX_NEW_PER_SLOT {
-            return Err(Refused::TooManyClients);
+        if is_other && !is_owner {
+            return Err(Refused::NotOwner);
         }
-        self.new_in_slot += 1;
-        let unconfigured = || {
-            self.clients
-                .iter()
-                .filter(|(_, client)| !client.settings.is_configured())
-        };
-        if unconfigured().count() >= self.config.max_unconfigured_clients {
-            let oldest = unconfigured()
-                .filter(|(_, client)| !client.is_connected())
-                .min_by_key(|(_, client)| client.last_packet)
-                .map(|(&ssrc, _)| ssrc)
-                .ok_or(Refused::TooManyClients)?;
-            self.clients.remove(&oldest);
-            self.outputs
-                .push_back(Output::Event(ClientEvent::Evicted { ssrc: oldest }));
-        }
-        let client = self.new_client(ssrc, ClientSettings::default());
-        self.clients.insert(ssrc, client);
-        Ok(())
+        Ok(Accepted::Rtcp)
+        Ok(Accepted::Rtcp)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The hub as its shell sees it: packets and commands in, mixed frames and events out.
 
+mod admission;
 mod management;
 mod mixes;
 mod ownership;
@@ -238,33 +239,6 @@ fn clients_connect_disconnect_and_are_forgotten() {
         bench.hub.handle_command(Command::Forget { ssrc: SSRC }),
         Err(CommandError::NotFound(SSRC))
     );
-}
-
-#[test]
-fn forged_ssrcs_evict_only_offline_unconfigured_clients() {
-    let mut bench = Bench::new();
-    let named = ClientSettings {
-        name: Name::new("x").ok(),
-        ..Default::default()
-    };
-    bench.configure(100, named);
-    bench.run_tones(&[1, 2, 3], 1);
-    assert_eq!(bench.send(4, &[0xf8]), Err(Refused::TooManyClients));
-    (0..251).for_each(|_| bench.play());
-    bench.run_tones(&[2, 3], 1);
-    bench.outputs.clear();
-    let accepted = Accepted::Rtp {
-        ssrc: 4,
-        is_repeat: false,
-    };
-    assert_eq!(bench.send(4, &[0xf8]), Ok(accepted));
-    bench.play();
-    assert_eq!(
-        bench.outputs[0],
-        Output::Event(ClientEvent::Evicted { ssrc: 1 })
-    );
-    assert!(bench.hub.client(100, bench.now).is_some());
-    assert_eq!(bench.send(5, &[0xf8]), Err(Refused::TooManyClients));
 }
 
 #[test]

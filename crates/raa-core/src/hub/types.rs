@@ -80,6 +80,11 @@ pub enum Accepted {
         /// Whether the same packet has come before; a repeat changes nothing.
         is_repeat: bool,
     },
+    /// The first RTP packet of an unknown SSRC, kept until a second one follows it.
+    First {
+        /// The SSRC.
+        ssrc: u32,
+    },
     /// A well-formed RTCP datagram, of whatever effect.
     Rtcp,
 }
@@ -209,7 +214,8 @@ pub enum ClientEvent {
         /// Why it may hear nothing of its computer; `None` if its capture works.
         trouble: Option<CaptureTrouble>,
     },
-    /// It was offline and unconfigured, and made room for a new client.
+    /// It was unconfigured and made room for a new client. It may have been connected if its host
+    /// had more clients than that of the new one.
     Evicted {
         /// The client.
         ssrc: u32,

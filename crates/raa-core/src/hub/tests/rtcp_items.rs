@@ -55,7 +55,7 @@ impl Bench {
 #[test]
 fn rtcp_from_another_host_is_ignored() {
     let mut bench = Bench::new();
-    bench.run_tones(&[SSRC], 1);
+    bench.run_tones(&[SSRC], 2);
     let mut datagram = report("Ward 3");
     rtcp::write_goodbye(SSRC, &mut datagram);
     let stranger = Origin::from(SocketAddr::from(([192, 0, 2, 8], 5000)));
