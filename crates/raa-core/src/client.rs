@@ -168,6 +168,8 @@ pub(crate) struct Client {
     meter: Meter,
     quality: quality::Window,
     gains: Gains,
+    /// Frames over the budget that were counted.
+    over_budget: u64,
     probation: Probation,
 }
 
@@ -184,6 +186,7 @@ impl Client {
             sounding: Sounding::new(settings.sounding_from.unwrap_or(sounding_from)),
             gains: Gains::new(mixes.iter().map(|mix| mix.gain(ssrc, &settings))),
             settings,
+            over_budget: 0,
             sender_name: None,
             address: None,
             last_packet: None,
@@ -475,6 +478,12 @@ impl Client {
         let highest = self.source.as_ref()?.highest_sequence()?;
         let stats = self.stats();
         reporter.report(now, ssrc, &mut self.peer, &stats, highest)
+    }
+
+    /// Returns how many frames were left out for lack of a budget since the last call.
+    pub(crate) fn take_over_budget(&mut self) -> u64 {
+        let all = self.stats().over_budget;
+        all - std::mem::replace(&mut self.over_budget, all)
     }
 
     /// Takes a reading of the quality; must be called once a second.

@@ -239,6 +239,8 @@ impl Hub {
         for (&ssrc, client) in &mut self.clients {
             client.note_quality();
             client.forget_old_claims(now);
+            let over_budget = client.take_over_budget();
+            self.stats.refused.add(Refused::OverBudget, over_budget);
             if client.forget_old_capture_trouble(now) {
                 let trouble = None;
                 let ended = ClientEvent::CaptureTrouble { ssrc, trouble };

@@ -44,6 +44,8 @@ const MAX_FEC: i64 = samples(60.0) as i64;
 /// Delay that a new sender's first packet may have to be played from its start: the second packet came
 /// up to 120 ms after it.
 const MAX_LATE_BEGINNING: f64 = samples(120.0) as f64;
+/// Delay below which the missing start of that packet is not worth a longer delay.
+const MIN_LATE_BEGINNING: f64 = samples(2.5) as f64;
 
 /// The decoder's next step.
 #[derive(Debug, PartialEq)]
@@ -401,7 +403,7 @@ impl JitterBuffer {
         let late = ideal - front.place.timestamp as f64;
         let begins_whole = !self.has_played
             && front.repairs.is_none()
-            && (0.0..=MAX_LATE_BEGINNING).contains(&late);
+            && (MIN_LATE_BEGINNING..=MAX_LATE_BEGINNING).contains(&late);
         let cursor = if begins_whole {
             front.place.timestamp
         } else {

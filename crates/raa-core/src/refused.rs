@@ -39,11 +39,13 @@ pub enum Refused {
     TooManyClients,
     /// The first packet of a new SSRC, which no second one followed.
     Unconfirmed,
+    /// The frame was accepted, and left out in play-out because its client had too much to decode.
+    OverBudget,
 }
 
 impl Refused {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TooShort,
         Self::TooLong,
         Self::NotRtp,
@@ -58,6 +60,7 @@ impl Refused {
         Self::NotOwner,
         Self::TooManyClients,
         Self::Unconfirmed,
+        Self::OverBudget,
     ];
 
     /// Returns the name of the reason's counter.
@@ -77,6 +80,7 @@ impl Refused {
             Self::NotOwner => "not_owner",
             Self::TooManyClients => "too_many_clients",
             Self::Unconfirmed => "unconfirmed",
+            Self::OverBudget => "over_budget",
         }
     }
 
@@ -112,7 +116,11 @@ pub struct RefusedCounts([u64; Refused::ALL.len()]);
 
 impl RefusedCounts {
     pub(crate) fn count(&mut self, reason: Refused) {
-        self.0[reason as usize] += 1;
+        self.add(reason, 1);
+    }
+
+    pub(crate) fn add(&mut self, reason: Refused, count: u64) {
+        self.0[reason as usize] += count;
     }
 
     /// Returns every reason with its count.

@@ -159,7 +159,8 @@ fn is_listed(sender: &RefusedSender) -> bool {
         | Refused::Stray
         | Refused::NotOwner
         | Refused::TooManyClients
-        | Refused::Unconfirmed => sender.packets >= LISTED_FROM,
+        | Refused::Unconfirmed
+        | Refused::OverBudget => sender.packets >= LISTED_FROM,
     }
 }
 

@@ -7,6 +7,7 @@
 //! within 100 ms, and then the source is silent and costs nothing; the delay follows its target
 //! and the sender's clock in inaudible steps.
 
+mod budget;
 mod held;
 mod pcm;
 mod resample;
@@ -18,6 +19,7 @@ mod voice;
 
 use std::time::{Duration, Instant};
 
+use self::budget::Budget;
 use self::held::Held;
 use self::pcm::{Fresh, Pcm};
 use self::voice::{Decoded, Voice};
@@ -52,6 +54,10 @@ pub struct SourceStats {
     pub concealed: u64,
     /// Frames of 20 ms whose packet was lost or late and whose sound another packet carried.
     pub repaired: u64,
+    /// Frames that were left out because the source had too much to decode: no legal sender's.
+    pub over_budget: u64,
+    /// Samples that were decoded or concealed, played or not.
+    pub decoded_samples: u64,
     /// Mean time from a packet's arrival to its play-out, in ms.
     pub delay_ms: f64,
     /// Target of the playout delay, in ms; `delay_ms` follows it.
@@ -92,6 +98,8 @@ pub struct Source {
     held: Held,
     jitter: JitterBuffer,
     voice: Voice,
+    budget: Budget,
+    over_budget: u64,
     pcm: Pcm,
     resampling: bool,
     /// Lost packets that the jitter buffer knows of.
@@ -112,6 +120,8 @@ impl Source {
             held: Held::default(),
             jitter: JitterBuffer::new(max_delay),
             voice: Voice::new()?,
+            budget: Budget::default(),
+            over_budget: 0,
             pcm: Pcm::default(),
             resampling: false,
             lost: 0,
@@ -236,6 +246,7 @@ impl Source {
         scratch: &mut Scratch,
         out: &mut [f32; SLOT_SAMPLES],
     ) -> bool {
+        self.budget.begin_slot();
         let was_silent = self.is_silent();
         let steering = self.jitter.begin_slot(due, was_silent);
         if was_silent {
@@ -289,6 +300,8 @@ impl Source {
             reordered: packets.reordered,
             concealed: jitter.concealed_samples / SLOT_SAMPLES as u64,
             repaired: jitter.repaired_samples / SLOT_SAMPLES as u64,
+            over_budget: self.over_budget,
+            decoded_samples: self.budget.spent(),
             delay_ms: ms(jitter.mean_wait.max(0.0)),
             target_delay_ms: ms(jitter.target),
             drift_ppm: jitter.drift * 1e6,
@@ -340,11 +353,25 @@ impl Source {
         Fresh::NONE
     }
 
-    /// Decodes the next packet or bridges a gap; `wanted` samples are missing in this slot.
+    /// Decodes the next packet or bridges a gap; `wanted` samples are missing in this slot. Without a
+    /// budget, it is silence.
     fn decode_next(&mut self, wanted: usize, scratch: &mut Scratch) -> Decoded {
-        match self.jitter.next(wanted) {
-            Next::Packet { payload, skip } => self.voice.play(payload, skip, scratch),
-            Next::Gap { samples, fec } => self.voice.fill(samples, fec, scratch),
+        let may_decode = self.budget.is_left();
+        if !may_decode {
+            self.voice.fall_silent();
         }
+        let (decoded, cost) = match self.jitter.next(wanted) {
+            Next::Packet { payload, skip } if !may_decode => {
+                self.over_budget += 1;
+                return self.voice.leave_out(payload, skip, scratch);
+            }
+            Next::Packet { payload, skip } => self.voice.play(payload, skip, scratch),
+            Next::Gap { samples, fec } => {
+                let fec = fec.filter(|_| may_decode);
+                self.voice.fill(samples, fec, scratch)
+            }
+        };
+        self.budget.spend(cost);
+        decoded
     }
 }

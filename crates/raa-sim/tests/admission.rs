@@ -58,7 +58,8 @@ impl Flood {
                         sequence_number: number.wrapping_add(n),
                         timestamp: u32::from(n) * 960,
                         ssrc,
-                        payload: &[0xf8, 1, 2, 3],
+                        // Silence, which costs the simulation little.
+                        payload: &[0xf8],
                     };
                     packet.write(&mut datagram);
                     world.inject(from, &datagram);
@@ -105,7 +106,7 @@ fn newcomer_heard(flood: Option<Flood>, per_slot: u16) -> (Duration, World) {
 fn invented_ssrcs_keep_no_newcomer_out() {
     let (alone, _) = newcomer_heard(None, 0);
     assert_eq!(alone, 12 * SECOND);
-    for (packets, per_slot) in [(1, 5), (2, 6), (1, 200), (2, 200)] {
+    for (packets, per_slot) in [(1, 5), (2, 200)] {
         let flood = Flood::new(one_host, packets);
         let (heard, mut world) = newcomer_heard(Some(flood), per_slot);
         let unconfirmed = count(&mut world, "unconfirmed");
@@ -120,7 +121,7 @@ fn invented_ssrcs_keep_no_newcomer_out() {
 
 #[test]
 fn forged_addresses_keep_no_newcomer_out_for_long() {
-    for (packets, per_slot) in [(1, 200), (2, 200), (1, 3000)] {
+    for (packets, per_slot) in [(1, 1000), (2, 200)] {
         let flood = Flood::new(any_host, packets);
         let (heard, _) = newcomer_heard(Some(flood), per_slot);
         assert!(heard > 9 * SECOND, "{per_slot} a slot: {heard:?}");
@@ -140,7 +141,7 @@ fn floods_wipe_no_remembered_rows() {
         }
     }
     world.run_for(12 * SECOND);
-    Flood::new(one_host, 2).run(&mut world, 200, 60 * SECOND);
+    Flood::new(one_host, 2).run(&mut world, 200, 20 * SECOND);
     let is_there = |ssrc: &u32| world.client(*ssrc).is_some();
     assert_eq!((0..100).filter(is_there).count(), 100);
 }
@@ -155,7 +156,7 @@ fn floods_cost_listed_clients_nothing() {
     world.configure(BOB, named);
     world.run_for(SECOND);
     for (from, packets) in [(one_host as fn(&mut Random) -> _, 2), (any_host, 2)] {
-        Flood::new(from, packets).run(&mut world, 200, 20 * SECOND);
+        Flood::new(from, packets).run(&mut world, 200, 10 * SECOND);
     }
     let stats = view(&world, ALICE).stats;
     assert_eq!((stats.lost, stats.concealed), (0, 0));
@@ -200,9 +201,14 @@ fn a_newcomers_first_beep_is_heard_whole() {
             let known = beep_heard(packing, true, redundancy);
             let new = beep_heard(packing, false, redundancy);
             assert!(known >= 560 * MS, "{packet_samples}: {known:?}");
-            println!("{packet_samples} {redundancy}: {known:?} {new:?}");
+            // Beginning late by nearly a long packet, it is played a little faster.
+            let faster = if packet_samples > 1920 {
+                60 * MS
+            } else {
+                0 * MS
+            };
             assert!(
-                new + 20 * MS >= known,
+                new + faster >= known,
                 "{packet_samples}: {new:?} of {known:?}"
             );
         }

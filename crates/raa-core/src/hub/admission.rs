@@ -4,7 +4,7 @@
 //! the admissions of a slot; configured clients and those of an earlier run need no admission.
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::firsts::{First, Report, Taken};
@@ -19,12 +19,14 @@ use crate::settings::ClientSettings;
 const MAX_NEW_PER_SLOT: u32 = 50;
 /// New clients per slot beyond that, one of each host that has had none in the slot.
 const MAX_FIRST_PER_SLOT: u32 = 25;
+/// New clients per slot beyond both that were refused before: senders that go on, unlike forgers.
+const MAX_WAITING_PER_SLOT: u32 = 25;
 
 /// The admissions of the current slot.
 #[derive(Debug, Default)]
 pub(super) struct Admissions {
     count: u32,
-    by_host: BTreeMap<Host, u32>,
+    hosts: BTreeSet<Host>,
     /// The rows of the unconfigured clients, counted when the slot's first admission needs them.
     rows: Option<Rows>,
 }
@@ -33,7 +35,7 @@ impl Admissions {
     /// Ends the slot.
     pub(super) fn end_slot(&mut self) {
         self.count = 0;
-        self.by_host.clear();
+        self.hosts.clear();
         self.rows = None;
     }
 
@@ -42,15 +44,18 @@ impl Admissions {
         self.rows = None;
     }
 
-    fn permit(&self, host: Host) -> bool {
-        let own = self.by_host.get(&host).copied().unwrap_or(0);
-        let reserve = if own == 0 { MAX_FIRST_PER_SLOT } else { 0 };
-        self.count < MAX_NEW_PER_SLOT + reserve
+    fn permit(&self, host: Host, has_waited: bool) -> bool {
+        let limit = match (self.hosts.contains(&host), has_waited) {
+            (false, true) => MAX_NEW_PER_SLOT + MAX_FIRST_PER_SLOT + MAX_WAITING_PER_SLOT,
+            (false, false) => MAX_NEW_PER_SLOT + MAX_FIRST_PER_SLOT,
+            (true, _) => MAX_NEW_PER_SLOT,
+        };
+        self.count < limit
     }
 
     fn note(&mut self, host: Host) {
         self.count += 1;
-        *self.by_host.entry(host).or_default() += 1;
+        self.hosts.insert(host);
     }
 }
 
@@ -68,7 +73,7 @@ impl Hub {
         let ssrc = packet.ssrc;
         let taken = self.firsts.take(arrival, from, address, packet, datagram);
         match taken {
-            Taken::Follows(first) => match self.admit(ssrc, address.into()) {
+            Taken::Follows(first) => match self.admit(ssrc, address.into(), first.has_waited) {
                 Ok(()) => {
                     self.take_first(first);
                     self.take_rtp(arrival, from, datagram)
@@ -76,6 +81,7 @@ impl Hub {
                 Err(reason) => {
                     // The next packet tries again.
                     let _ = self.firsts.take(arrival, from, address, packet, datagram);
+                    self.firsts.wait(ssrc, address);
                     Err(reason)
                 }
             },
@@ -135,8 +141,8 @@ impl Hub {
     }
 
     /// Adds a client, if necessary in place of an unconfigured one.
-    fn admit(&mut self, ssrc: u32, host: Host) -> Result<(), Refused> {
-        if !self.admissions.permit(host) {
+    fn admit(&mut self, ssrc: u32, host: Host, has_waited: bool) -> Result<(), Refused> {
+        if !self.admissions.permit(host, has_waited) {
             return Err(Refused::TooManyClients);
         }
         let rows = self.admissions.rows.get_or_insert_with(|| {

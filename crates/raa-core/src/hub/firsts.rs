@@ -40,6 +40,8 @@ pub(super) struct First {
     pub(super) datagram: Option<Vec<u8>>,
     /// The newest RTCP datagram after it.
     pub(super) report: Option<Report>,
+    /// Whether it was refused because too many others appeared at once.
+    pub(super) has_waited: bool,
     sequence_number: u16,
     timestamp: u32,
 }
@@ -121,6 +123,7 @@ impl Firsts {
             from,
             datagram: fits.then(|| datagram.to_vec()),
             report: None,
+            has_waited: false,
             sequence_number: packet.sequence_number,
             timestamp: packet.timestamp,
         };
@@ -131,6 +134,13 @@ impl Firsts {
         }
         self.change_host(address.into(), |streams| streams.push_back(stream));
         Taken::Kept(gone)
+    }
+
+    /// Notes that this stream waits for its admission.
+    pub(super) fn wait(&mut self, ssrc: u32, address: SocketAddr) {
+        if let Some(first) = self.streams.get_mut(&(ssrc, address)) {
+            first.has_waited = true;
+        }
     }
 
     /// Keeps a report of a stream whose first packet came from the same host.

@@ -82,8 +82,14 @@ impl Voice {
         Ok(())
     }
 
-    /// Decodes a packet, of which the first `skip` samples are late.
-    pub(super) fn play(&mut self, payload: &[u8], skip: usize, scratch: &mut Scratch) -> Decoded {
+    /// Decodes a packet, of which the first `skip` samples are late. Returns also how many samples
+    /// libopus had to make.
+    pub(super) fn play(
+        &mut self,
+        payload: &[u8],
+        skip: usize,
+        scratch: &mut Scratch,
+    ) -> (Decoded, usize) {
         // A partly late packet begins within the concealed part.
         let end = (skip > 0).then(|| self.old_end(scratch)).flatten();
         let (samples, is_sound) = self.decode(payload, scratch);
@@ -91,17 +97,34 @@ impl Voice {
         if let Some(end) = end {
             fade(&end, &mut scratch[range.clone()]);
         }
-        Decoded { range, is_sound }
+        let cost = if is_sound { samples } else { 0 };
+        (Decoded { range, is_sound }, cost)
+    }
+
+    /// Plays silence in place of a packet.
+    pub(super) fn leave_out(
+        &mut self,
+        payload: &[u8],
+        skip: usize,
+        scratch: &mut Scratch,
+    ) -> Decoded {
+        let samples = codec::packet_samples(payload).unwrap_or(SLOT_SAMPLES);
+        let range = skip.min(samples)..samples;
+        scratch[range.clone()].fill(0.0);
+        Decoded {
+            range,
+            is_sound: false,
+        }
     }
 
     /// Fills a gap from the next packet's in-band FEC, or by continuing the past with a fade, and
-    /// then with silence.
+    /// then with silence. Returns also how many samples libopus had to make.
     pub(super) fn fill(
         &mut self,
         samples: usize,
         fec: Option<&[u8]>,
         scratch: &mut Scratch,
-    ) -> Decoded {
+    ) -> (Decoded, usize) {
         let whole = samples.next_multiple_of(CONCEAL_STEP);
         let mut repair = |next: &[u8]| {
             let decoder = self.decoder.as_mut();
@@ -109,10 +132,11 @@ impl Voice {
         };
         if fec.is_some_and(&mut repair) {
             self.bridged = 0;
-            return Decoded {
+            let decoded = Decoded {
                 range: whole - samples..whole,
                 is_sound: true,
             };
+            return (decoded, whole);
         }
         let is_sound = !self.is_silent();
         if is_sound {
@@ -121,10 +145,11 @@ impl Voice {
         } else {
             scratch[..samples].fill(0.0);
         }
-        Decoded {
+        let decoded = Decoded {
             range: 0..samples,
             is_sound,
-        }
+        };
+        (decoded, if is_sound { whole } else { 0 })
     }
 
     /// Conceals further samples.
