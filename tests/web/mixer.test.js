@@ -149,7 +149,7 @@ test('trouble at the sender is shown in words', () => {
 test('a refused sender gets the advice that fits', () => {
   for (const text of [en, texts('ja')]) {
     assert.match(advise({ reason: 'payload_type', payload_type: 96 }, text), /96.*-payload_type 111.*payload_types/s);
-    const reasons = ['payload_type', 'not_opus', 'scream', 'not_rtp', 'too_short', 'too_long', 'truncated', 'malformed_red', 'malformed_rtcp', 'reserved_ssrc', 'stray', 'too_many_clients'];
+    const reasons = ['payload_type', 'not_opus', 'scream', 'not_rtp', 'too_short', 'too_long', 'truncated', 'malformed_red', 'malformed_rtcp', 'reserved_ssrc', 'stray', 'too_many_clients', 'unconfirmed', 'over_budget'];
     assert.equal(new Set(reasons.map((reason) => advise({ reason, payload_type: 96 }, text))).size, reasons.length);
     assert.match(advise({ reason: 'brand_new', payload_type: null }, text), /brand_new/);
   }

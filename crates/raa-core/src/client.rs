@@ -483,7 +483,7 @@ impl Client {
     /// Returns how many frames were left out for lack of a budget since the last call.
     pub(crate) fn take_over_budget(&mut self) -> u64 {
         let all = self.stats().over_budget;
-        all - std::mem::replace(&mut self.over_budget, all)
+        all.saturating_sub(std::mem::replace(&mut self.over_budget, all))
     }
 
     /// Takes a reading of the quality; must be called once a second.

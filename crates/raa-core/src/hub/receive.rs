@@ -149,7 +149,6 @@ impl Hub {
             return Err(Refused::NotOwner);
         }
         Ok(Accepted::Rtcp)
-        Ok(Accepted::Rtcp)
     }
 }
 

@@ -82,6 +82,11 @@ impl Voice {
         Ok(())
     }
 
+    /// Forgets the past: the next packet does not continue it.
+    pub(super) fn fall_silent(&mut self) {
+        self.bridged = FADE_TO;
+    }
+
     /// Decodes a packet, of which the first `skip` samples are late. Returns also how many samples
     /// libopus had to make.
     pub(super) fn play(

@@ -237,7 +237,8 @@ pub(crate) struct StatusBody {
     /// Refused datagrams by reason: `too_short`, `too_long`, `not_rtp`, `scream` (a packet of that virtual
     /// sound card), `truncated`, `payload_type`, `malformed_red`, `not_opus`, `malformed_rtcp`, `reserved_ssrc`,
     /// `stray` (does not continue its SSRC's stream), `not_owner` (about a client's stream, from an
-    /// address that does not own it), `too_many_clients`.
+    /// address that does not own it), `too_many_clients`,
+    /// `unconfirmed` (no second packet followed the first one of a new SSRC), `over_budget`.
     #[schema(example = json!({"too_short": 0, "not_rtp": 2}))]
     pub(crate) refused_packets: BTreeMap<&'static str, u64>,
     /// Senders that are being refused, as in `GET /api/refused`.
