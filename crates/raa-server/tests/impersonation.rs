@@ -79,7 +79,9 @@ async fn a_stream_answers_to_its_owner_alone() {
         encoder: Encoder::new(EncoderSettings::default()).unwrap(),
         number: 0,
     };
-    send(&server, &mut sender, &[]).await;
+    for _ in 0..2 {
+        send(&server, &mut sender, &[]).await;
+    }
     client_when(server.http, ID, |client| !client.is_null()).await;
     // Another host, and another program on the sender's own.
     let others = [socket(2).await, socket(1).await];
