@@ -225,7 +225,7 @@ fn forged_ssrcs_do_not_displace_configured_clients() {
         20
     );
     assert!(clients.len() <= 1020, "{}", clients.len());
-    assert!(refused(&mut world, Refused::TooManyClients) > 10_000);
+    assert!(refused(&mut world, Refused::Unconfirmed) > 10_000);
     let stats = view(&world, ALICE).stats;
     assert_eq!(
         (stats.lost, stats.concealed),

@@ -82,13 +82,13 @@ impl First {
         self.datagram.as_ref().map_or(0, Vec::len) + report.unwrap_or(0)
     }
 
-    /// Whether `packet` is the next one of this stream.
+    /// Whether `packet` is the next one of this stream, or the one before, which the network has
+    /// overtaken.
     fn is_followed_by(&self, arrival: Instant, packet: &Packet<'_>) -> bool {
+        let own = (self.sequence_number, self.timestamp);
+        let other = (packet.sequence_number, packet.timestamp);
         arrival.saturating_duration_since(self.arrival) <= MAX_AGE
-            && sequence::follows(
-                (self.sequence_number, self.timestamp),
-                (packet.sequence_number, packet.timestamp),
-            )
+            && (sequence::follows(own, other) || sequence::follows(other, own))
     }
 }
 
