@@ -82,8 +82,8 @@ impl First {
         self.datagram.as_ref().map_or(0, Vec::len) + report.unwrap_or(0)
     }
 
-    /// Whether `packet` is the next one of this stream, or the one before, which the network has
-    /// overtaken.
+    /// Whether `packet` is the next one of this stream, or the one before, which this one has overtaken
+    /// on the way.
     fn is_followed_by(&self, arrival: Instant, packet: &Packet<'_>) -> bool {
         let own = (self.sequence_number, self.timestamp);
         let other = (packet.sequence_number, packet.timestamp);
