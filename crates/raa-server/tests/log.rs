@@ -12,23 +12,12 @@ use std::time::{Duration, Instant};
 
 use common::namespace::is_inside;
 use common::program::{PROGRAM, Program, roomy_config};
-use common::sender::{ID, SSRC, datagram};
+use common::sender::{ID, introduce};
 use common::{PATIENCE, client_when, delete, patch};
-use raa_core::codec::{Encoder, EncoderSettings};
 use raa_server::Sockets;
 use raa_server::config::Config;
 use serde_json::{Value, json};
-use tokio::net::UdpSocket;
 use tokio::process::Command;
-
-/// Makes a client known by one packet.
-async fn introduce(udp: SocketAddr, http: SocketAddr) {
-    let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let packet = datagram(SSRC, 0, &mut encoder);
-    socket.send_to(&packet, udp).await.unwrap();
-    client_when(http, ID, |client| !client.is_null()).await;
-}
 
 async fn change(http: SocketAddr, body: Value) {
     assert_eq!(patch(http, ID, body.to_string()).await.status, 200);

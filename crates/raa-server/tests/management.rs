@@ -25,12 +25,15 @@ async fn start(change: impl FnOnce(&mut Setup)) -> Server {
     Server::start_with(tempfile::tempdir().unwrap(), change).await
 }
 
-async fn sends_one_packet_each(to: SocketAddr, ssrcs: impl Iterator<Item = u32>) {
+/// Sends two packets of each stream, of which the second makes it a client.
+async fn introduce(to: SocketAddr, ssrcs: impl Iterator<Item = u32>) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
     for ssrc in ssrcs {
-        let datagram = datagram(ssrc, 0, &mut encoder);
-        socket.send_to(&datagram, to).await.unwrap();
+        for number in 0..2 {
+            let datagram = datagram(ssrc, number, &mut encoder);
+            socket.send_to(&datagram, to).await.unwrap();
+        }
     }
 }
 
@@ -64,7 +67,7 @@ async fn dead_rows_of_many_restarts_are_forgotten_at_once() {
     let server = start(|setup| setup.config.offline_after_s = 1).await;
     // A sender that takes a new SSRC with each of its 120 starts.
     for burst in 0..4 {
-        sends_one_packet_each(server.udp, burst * 30 + 1..=burst * 30 + 30).await;
+        introduce(server.udp, burst * 30 + 1..=burst * 30 + 30).await;
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
     let _sender = Sender::start(server.udp);
@@ -122,7 +125,7 @@ async fn requests_to_forget_are_checked() {
 #[tokio::test]
 async fn unconfigured_clients_leave_by_themselves() {
     let server = Server::start().await;
-    sends_one_packet_each(server.udp, 1..=3).await;
+    introduce(server.udp, 1..=3).await;
     clients_when(server.http, |clients| clients.len() == 3).await;
     patch(server.http, "00000003", r#"{"sounding_from_dbfs":-50}"#).await;
     let dir = server.stop().await;
@@ -261,7 +264,7 @@ async fn the_sounding_level_is_a_setting() {
 #[tokio::test]
 async fn times_of_a_wrong_clock_are_unknown() {
     let server = Server::start().await;
-    sends_one_packet_each(server.udp, 1..=4).await;
+    introduce(server.udp, 1..=4).await;
     clients_when(server.http, |clients| clients.len() == 4).await;
     let dir = server.stop().await;
     change_database(
@@ -308,7 +311,7 @@ async fn last_sounds_keep_their_order_over_restarts() {
     client_when(server.http, ID, |client| client["status"] == "sounding").await;
     drop(sender);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    sends_one_packet_each(server.udp, 9..=9).await;
+    introduce(server.udp, 9..=9).await;
     client_when(server.http, other, |client| {
         client["last_sound_ms_ago"].is_i64()
     })
@@ -342,7 +345,7 @@ async fn last_sounds_keep_their_order_over_restarts() {
 async fn names_that_nobody_can_see_are_refused() {
     let server = Server::start().await;
     let to = server.http;
-    sends_one_packet_each(server.udp, [SSRC].into_iter()).await;
+    introduce(server.udp, [SSRC].into_iter()).await;
     client_when(to, ID, |client| !client.is_null()).await;
     for name in ["\u{200b}", "\u{3164}", "\u{202e}"] {
         let body = json!({ "name": name }).to_string();

@@ -53,11 +53,18 @@ impl Sender {
         }
     }
 
-    /// Sends the first packet and asks for reports.
+    /// Sends two packets, of which the second makes it a client.
+    async fn introduce(&mut self) {
+        for _ in 0..2 {
+            let packet = datagram(SSRC, self.number, &mut self.encoder);
+            self.socket.send_to(&packet, self.to).await.unwrap();
+            self.number += 1;
+        }
+    }
+
+    /// Introduces itself and asks for reports.
     async fn begin(&mut self) {
-        let packet = datagram(SSRC, self.number, &mut self.encoder);
-        self.socket.send_to(&packet, self.to).await.unwrap();
-        self.number += 1;
+        self.introduce().await;
         self.send_report(None).await;
     }
 
@@ -129,10 +136,7 @@ fn read(datagram: &[u8]) -> Report {
 async fn reports_carry_reception_and_round_trip() {
     let server = Server::start().await;
     let mut sender = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
-    let packet = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&packet, sender.to).await.unwrap();
-    sender.number = 1;
-    sender.send_report(None).await;
+    sender.begin().await;
     let first = sender.next_report().await;
     assert_eq!(first.report.ssrc, SSRC);
     assert_eq!(first.report.last_sender_report, CLOCK);
@@ -174,9 +178,7 @@ async fn forged_reports_get_no_response() {
     // Before the client is known, and while it is.
     forger.send_report(None).await;
     let mut sender = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
-    let packet = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&packet, sender.to).await.unwrap();
-    sender.number = 1;
+    sender.introduce().await;
     for _ in 0..100 {
         forger.send_report(None).await;
     }
@@ -196,10 +198,7 @@ async fn ipv6_senders_get_reports() {
     }
     let server = Server::start().await;
     let mut sender = Sender::new(Ipv6Addr::LOCALHOST.into(), server.udp.port()).await;
-    let packet = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&packet, sender.to).await.unwrap();
-    sender.number = 1;
-    sender.send_report(None).await;
+    sender.begin().await;
     assert_eq!(sender.next_report().await.report.ssrc, SSRC);
     server.stop().await;
 }
@@ -296,8 +295,7 @@ async fn reports_follow_a_sender_to_another_address() {
 async fn capture_trouble_reaches_the_api_while_reported() {
     let server = Server::start().await;
     let mut sender = Sender::new(Ipv4Addr::LOCALHOST.into(), server.udp.port()).await;
-    let packet = datagram(SSRC, 0, &mut sender.encoder);
-    sender.socket.send_to(&packet, sender.to).await.unwrap();
+    sender.introduce().await;
     // A sender of an earlier version says nothing about its capture.
     sender.send_report(None).await;
     let named = client_when(server.http, ID, |client| client["name"] == "Ward 3").await;

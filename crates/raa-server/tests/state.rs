@@ -5,24 +5,13 @@
 mod common;
 
 use common::program::Program;
-use common::sender::{ID, SSRC, Sender, datagram};
+use common::sender::{ID, Sender, introduce};
 use common::{Server, client, client_when, delete, forget, get, patch};
 use nix::sys::signal::Signal;
-use raa_core::codec::{Encoder, EncoderSettings};
 use serde_json::{Value, json};
-use tokio::net::UdpSocket;
 use tokio::process::Command;
 
 /// Makes a client known by sending one packet.
-async fn introduce(program: &Program) {
-    let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    socket
-        .send_to(&datagram(SSRC, 0, &mut encoder), program.udp)
-        .await
-        .unwrap();
-    client_when(program.http, ID, |client| !client.is_null()).await;
-}
 
 #[tokio::test]
 async fn clients_are_listed_as_offline_after_a_restart() {
@@ -130,7 +119,7 @@ async fn confirmed_changes_survive_kill_9() {
     for round in 1..=5 {
         let mut program = Program::start(dir.path()).await;
         if round == 1 {
-            introduce(&program).await;
+            introduce(program.udp, program.http).await;
         } else {
             assert_eq!(client(program.http, ID).await["volume"], round - 1);
             assert_eq!(
@@ -163,7 +152,7 @@ async fn set_disk_full(program: &Program, is_full: bool) {
 async fn a_full_disk_refuses_changes() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::start_limited(dir.path(), "trap '' XFSZ").await;
-    introduce(&program).await;
+    introduce(program.udp, program.http).await;
     let body = r#"{"name":"Ward 3","volume":50}"#;
     assert_eq!(patch(program.http, ID, body).await.status, 200);
 
@@ -213,7 +202,7 @@ async fn a_full_disk_refuses_changes() {
 async fn the_server_starts_on_a_full_disk() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::start(dir.path()).await;
-    introduce(&program).await;
+    introduce(program.udp, program.http).await;
     assert_eq!(
         patch(program.http, ID, r#"{"name":"Ward 3"}"#).await.status,
         200

@@ -205,7 +205,7 @@ fn a_newcomers_first_beep_is_heard_whole() {
             let faster = if packet_samples > 1920 {
                 60 * MS
             } else {
-                0 * MS
+                Duration::ZERO
             };
             assert!(
                 new + faster >= known,

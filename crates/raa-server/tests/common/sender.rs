@@ -27,6 +27,17 @@ impl Drop for Sender {
     }
 }
 
+/// Sends two packets, of which the second makes it a client, and waits until the server knows it.
+pub async fn introduce(udp: SocketAddr, http: SocketAddr) {
+    let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    for number in 0..2 {
+        let packet = datagram(SSRC, number, &mut encoder);
+        socket.send_to(&packet, udp).await.unwrap();
+    }
+    super::client_when(http, ID, |client| !client.is_null()).await;
+}
+
 async fn send(to: SocketAddr, ssrc: u32) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
