@@ -189,6 +189,7 @@ test('the page works at every address, with a command that works', async () => {
   for (const [url, address] of table) {
     const mixer = await MixerPage.open(browser, url);
     await eventually(`${url} shows the row`, () => mixer.row(ID).isVisible());
+    await sleep(1000); // a press on a row that has just come or moved would not count
     for (const muted of [true, false]) {
       await mixer.row(ID).getByTestId('mute').click();
       await server.client(ID, (client) => client.muted === muted);

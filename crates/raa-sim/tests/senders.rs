@@ -27,17 +27,6 @@ fn link() -> Link {
     }
 }
 
-fn refused(world: &mut World, reason: Refused) -> u64 {
-    world
-        .hub()
-        .stats()
-        .refused
-        .iter()
-        .find(|(each, _)| *each == reason)
-        .unwrap()
-        .1
-}
-
 #[test]
 fn a_restarted_sender_is_audible_within_200_ms() {
     let mut random = Random::new(41);

@@ -21,6 +21,10 @@ use raa_core::{OPUS_PAYLOAD_TYPE, SAMPLE_RATE, SLOT, SLOT_SAMPLES};
 pub const PACKETS: usize = 50;
 /// The distance in packets between the places of two successive speakers.
 const STAGGER: usize = 7;
+/// Frames of 20 ms in the longest packet that Opus allows.
+const DENSE_FRAMES: u8 = 6;
+/// Samples of each packet in a [`dense_payload`]: 120 ms.
+pub const DENSE_SAMPLES: usize = DENSE_FRAMES as usize * SLOT_SAMPLES;
 /// The time from the beginning of a slot to the arrival of its packets.
 const PHASE: Duration = Duration::from_millis(7);
 
@@ -76,6 +80,23 @@ pub fn red_payload(music: &[Vec<u8>]) -> Vec<u8> {
         &music[7],
         &mut payload,
     );
+    payload
+}
+
+/// Builds the payload that takes longest to decode: eight packets of 120 ms, seven of them as
+/// redundant audio (RFC 2198). `packet` is one of [`music`].
+pub fn dense_payload(packet: &[u8]) -> Vec<u8> {
+    // RFC 6716 section 3.2.5: as many frames of equal length as the second byte says.
+    let (toc, frame) = (packet[0], &packet[1..]);
+    let mut opus = vec![toc | 0b11, DENSE_FRAMES];
+    (0..DENSE_FRAMES).for_each(|_| opus.extend(frame));
+    let earlier = (1..8u16).rev().map(|distance| Earlier {
+        payload_type: OPUS_PAYLOAD_TYPE,
+        offset: distance * SLOT_SAMPLES as u16,
+        payload: &opus,
+    });
+    let mut payload = Vec::new();
+    red::write(earlier, OPUS_PAYLOAD_TYPE, &opus, &mut payload);
     payload
 }
 

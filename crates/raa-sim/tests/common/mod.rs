@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raa_core::client::ClientView;
+use raa_core::refused::Refused;
 use raa_sim::world::clip::Packing;
 use raa_sim::{Clip, Link, Sender, World};
 
@@ -74,4 +75,16 @@ pub(crate) fn listening(seed: u64, sender: Sender, link: Link) -> World {
 
 pub(crate) fn view(world: &World, ssrc: u32) -> ClientView {
     world.client(ssrc).unwrap()
+}
+
+/// How many datagrams were refused for this reason.
+pub(crate) fn refused(world: &mut World, reason: Refused) -> u64 {
+    world
+        .hub()
+        .stats()
+        .refused
+        .iter()
+        .find(|(each, _)| *each == reason)
+        .unwrap()
+        .1
 }

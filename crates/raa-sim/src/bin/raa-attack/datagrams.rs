@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use raa_core::red::{self, Earlier};
+use raa_core::red;
 use raa_core::rtcp::{self, Description, SenderReport};
 use raa_core::rtp::Packet;
 use raa_core::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
@@ -20,9 +20,6 @@ const TICK: Duration = Duration::from_millis(2);
 const MAX_BURST: u64 = 200;
 /// Streams of packets that take long to decode.
 const DENSE_STREAMS: u64 = 14;
-/// Frames of 20 ms in such a packet, the most that Opus allows.
-const DENSE_FRAMES: u8 = 6;
-const DENSE_SAMPLES: u32 = DENSE_FRAMES as u32 * SLOT_SAMPLES as u32;
 /// The most that UDP over IPv4 can carry.
 const LARGEST_DATAGRAM: usize = 65_507;
 
@@ -125,7 +122,7 @@ fn attacks_on_streams<'a>(args: &'a Args, sound: &'a [u8]) -> Vec<Attack<'a>> {
 fn attacks_on_the_server<'a>(args: &'a Args, sound: &'a [u8]) -> Vec<Attack<'a>> {
     let mut random = Random::new(15);
     let mut noise = Random::new(16);
-    let dense = dense_payload(sound);
+    let dense = work::dense_payload(sound);
     vec![
         Attack {
             name: "dense",
@@ -137,7 +134,7 @@ fn attacks_on_the_server<'a>(args: &'a Args, sound: &'a [u8]) -> Vec<Attack<'a>>
                     marker: n == 0,
                     payload_type: red::PAYLOAD_TYPE,
                     sequence_number: n as u16,
-                    timestamp: n.wrapping_mul(DENSE_SAMPLES),
+                    timestamp: n.wrapping_mul(work::DENSE_SAMPLES as u32),
                     ssrc: 0xdeae_0000 + stream,
                     payload: &dense,
                 };
@@ -211,39 +208,4 @@ fn write_name(ssrc: u32, out: &mut Vec<u8>) {
         tool: "raa-attack",
     };
     rtcp::write_report(&report, &description, None, out);
-}
-
-/// Returns a redundant payload (RFC 2198) of eight packets of 120 ms each.
-fn dense_payload(packet: &[u8]) -> Vec<u8> {
-    // RFC 6716 section 3.2.5: as many frames of equal length as the second byte says.
-    let (toc, frame) = (packet[0], &packet[1..]);
-    let mut opus = vec![toc | 0b11, DENSE_FRAMES];
-    (0..DENSE_FRAMES).for_each(|_| opus.extend(frame));
-    let earlier = (1..8u16).rev().map(|distance| Earlier {
-        payload_type: OPUS_PAYLOAD_TYPE,
-        offset: distance * SLOT_SAMPLES as u16,
-        payload: &opus,
-    });
-    let mut payload = Vec::new();
-    red::write(earlier, OPUS_PAYLOAD_TYPE, &opus, &mut payload);
-    payload
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dense_packets_are_valid_and_long() {
-        let sound = work::music(1.0).unwrap();
-        let payload = dense_payload(&sound[0]);
-        let redundant = red::Redundant::parse(&payload).unwrap();
-        let samples = |payload: &[u8]| raa_core::codec::packet_samples(payload);
-        assert_eq!(samples(redundant.payload), Some(DENSE_SAMPLES as usize));
-        let earlier: Vec<_> = redundant
-            .earlier()
-            .map(|one| samples(one.payload))
-            .collect();
-        assert_eq!(earlier, [Some(DENSE_SAMPLES as usize); 7]);
-    }
 }
