@@ -23,6 +23,8 @@ const MEASURED_S = 20;
 /** The attack begins when all have connected, and outlasts the measurement. */
 const ATTACK_AFTER_MS = 3000;
 const ATTACK_S = 25;
+/** From its beginning, while all speak: anyone may use the SSRC of a computer that has said goodbye. */
+const SEEN_AFTER_MS = 15_000;
 /** The speakers of raa-load, by their IDs. */
 const VICTIMS = ['10ad0000', '10ad0001', '10ad0002'];
 const NEWCOMER = '0badcafe';
@@ -47,10 +49,9 @@ before(async () => {
   await sleep(ATTACK_AFTER_MS);
   const attacking = attack();
   const operating = operate(ATTACK_S * 1000);
-  const arriving = arrive();
-  hostile = { load: await loading, statusBefore, answersMs: await operating, arrivals: await arriving, attack: await attacking };
+  const [arriving, seeing] = [arrive(), clientsAfter(SEEN_AFTER_MS)];
+  hostile = { load: await loading, statusBefore, clients: await seeing, answersMs: await operating, arrivals: await arriving, attack: await attacking };
   hostile.status = await server.get('/api/status');
-  hostile.clients = await server.clients();
 });
 after(() => world.close());
 
@@ -121,6 +122,11 @@ async function load() {
   const args = ['--json', '--clients', SPEAKERS, '--speaking', SPEAKERS, '--listeners', LISTENERS, '--warm-up', WARM_UP_S, '--seconds', MEASURED_S,
     '--udp-port', server.udpPort, '--http-port', server.httpPort, '127.0.0.1'];
   return report(world.program(join(BIN_DIR, 'raa-load'), args.map(String), 'load'));
+}
+
+async function clientsAfter(ms) {
+  await sleep(ms);
+  return server.clients();
 }
 
 async function attack() {
