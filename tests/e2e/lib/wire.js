@@ -33,6 +33,15 @@ export class Wire {
     return this;
   }
 
+  /** Whether the sender has sent an RTCP packet of this type, alone or in a compound. */
+  hasRtcp(type) {
+    return this.datagrams.some(({ bytes }) => {
+      if (bytes[1] < 200 || bytes[1] > 207) return false;
+      for (let at = 0; at + 4 <= bytes.length; at += 4 * (bytes.readUInt16BE(at + 2) + 1)) if (bytes[at + 1] === type) return true;
+      return false;
+    });
+  }
+
   /** What tshark reads: { rtp: [{ ssrc, payloadTypes, marker, opusFrames }], rtcp: [{ types, text }], malformed }. A redundant packet
    * (RFC 2198) has its own payload type first and then those of its blocks. */
   read() {
