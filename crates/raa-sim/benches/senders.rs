@@ -102,7 +102,7 @@ fn main() {
     rooms.iter_mut().for_each(|room| room.run(WARM_UP));
     let mut ratios = vec![Vec::new(); rooms.len() - 1];
     for _ in 0..ROUNDS {
-        let costs: Vec<f64> = rooms.iter_mut().map(|room| cpu_s(room)).collect();
+        let costs: Vec<f64> = rooms.iter_mut().map(cpu_s).collect();
         let ordinary = costs[1] - costs[0];
         for (ratios, cost) in ratios.iter_mut().zip(&costs[1..]) {
             ratios.push((cost - costs[0]) / ordinary);
