@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 16 << 10;
 /// Time after its last packet for which a better claim goes before another one.
 const GOES_FIRST_FOR: Duration = Duration::from_millis(200);
 
-/// What an address has for itself, the best last.
+/// How good the claim of an address is, from the worst to the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Claim {
     /// It is one of the owner's host, with any numbers: a restarted program.

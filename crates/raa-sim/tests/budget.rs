@@ -12,7 +12,6 @@ use raa_core::refused::Refused;
 use raa_core::rtp::Packet;
 use raa_core::{SAMPLE_RATE, SLOT_SAMPLES, red};
 use raa_sim::measure::work;
-use raa_sim::world::clip::{Mode, Packing};
 use raa_sim::{Link, World};
 
 /// Streams of packets that overlap.
@@ -68,16 +67,6 @@ fn overlapping_packets_are_decoded_within_the_budget() {
 
 #[test]
 fn legal_senders_have_no_more_decoded_than_is_played() {
-    let celt = |packet_samples, stereo| Packing {
-        packet_samples,
-        stereo,
-        mode: Mode::Celt,
-    };
-    let silk = |packet_samples| Packing {
-        packet_samples,
-        stereo: false,
-        mode: Mode::Silk,
-    };
     for packing in [
         celt(120, true),
         celt(960, false),

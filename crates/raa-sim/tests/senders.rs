@@ -16,7 +16,7 @@ use raa_core::settings::{ClientSettings, Name, Volume};
 use raa_core::source::SourceStats;
 use raa_sim::Random;
 use raa_sim::world::OFFLINE_AFTER;
-use raa_sim::world::clip::{Mode, Packing};
+use raa_sim::world::clip::Packing;
 use raa_sim::{Jitter, Link, Pause, World};
 
 fn link() -> Link {
@@ -230,16 +230,6 @@ fn forged_ssrcs_do_not_displace_configured_clients() {
 
 #[test]
 fn every_legal_packet_plays_without_a_hole() {
-    let celt = |packet_samples, stereo| Packing {
-        packet_samples,
-        stereo,
-        mode: Mode::Celt,
-    };
-    let silk = |packet_samples| Packing {
-        packet_samples,
-        stereo: false,
-        mode: Mode::Silk,
-    };
     let mut packings = vec![silk(480), silk(960), silk(1920), silk(2880)];
     for packet_samples in [120, 240, 480, 960, 1920, 2880, 3840, 4800, 5760] {
         packings.extend([celt(packet_samples, false), celt(packet_samples, true)]);

@@ -1,4 +1,4 @@
-//! Who owns a client's stream, and when it passes to another address.
+//! Decides which address owns a client's stream, and when the stream passes to another one.
 //!
 //! A stream belongs to one address and port. Packets of any other change nothing, until the owner has
 //! been silent for 80 ms and two packets of the other follow each other, and they either follow the

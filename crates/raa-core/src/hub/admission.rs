@@ -1,4 +1,4 @@
-//! Who becomes a client: a stream of which a second packet follows the first.
+//! Decides which streams become clients: those whose second packet follows their first.
 //!
 //! Always: one packet makes no client; the work of one slot is bounded, and one host cannot use up
 //! the admissions of a slot; configured clients and those of an earlier run need no admission.

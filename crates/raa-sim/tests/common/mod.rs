@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use raa_core::client::ClientView;
 use raa_core::refused::Refused;
-use raa_sim::world::clip::Packing;
+use raa_sim::world::clip::{Mode, Packing};
 use raa_sim::{Clip, Link, Sender, World};
 
 /// SSRC of the first sender in every world.
@@ -87,4 +87,22 @@ pub(crate) fn refused(world: &mut World, reason: Refused) -> u64 {
         .find(|(each, _)| *each == reason)
         .unwrap()
         .1
+}
+
+/// Packets of Opus' codec for music.
+pub(crate) fn celt(packet_samples: usize, stereo: bool) -> Packing {
+    Packing {
+        packet_samples,
+        stereo,
+        mode: Mode::Celt,
+    }
+}
+
+/// Packets of Opus' codec for speech, mono.
+pub(crate) fn silk(packet_samples: usize) -> Packing {
+    Packing {
+        packet_samples,
+        stereo: false,
+        mode: Mode::Silk,
+    }
 }
