@@ -342,7 +342,8 @@ test('each close code has its reason', async () => {
   }
   world.open[0].isFrozen = true;
   await world.pass(2600);
-  assert.equal(player.reasons.at(-2), 'no-data');
+  // The pause before the next attempt is random, so the player may or may not play again by now.
+  assert.equal(player.reasons.filter(Boolean).at(-1), 'no-data');
 });
 
 test('a browser that cannot play says what is missing', async () => {
