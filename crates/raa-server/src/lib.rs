@@ -31,6 +31,7 @@ mod refused_requests;
 mod signals;
 mod sockets;
 mod store;
+mod supervisor;
 mod testmusic;
 mod websocket;
 
@@ -73,6 +74,7 @@ use outputs::ws::stats::ListenerStats;
 use refused_requests::RefusedRequests;
 pub use sockets::Sockets;
 use store::StoreThread;
+use supervisor::Supervisor;
 
 /// Longest wait for the connections to close when the server stops.
 const CLOSE_LIMIT: Duration = Duration::from_millis(600);
@@ -95,8 +97,18 @@ pub struct Setup {
 /// # Errors
 /// When the server can't start, or when its engine has ended by itself.
 pub async fn run(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<()> {
+    run_supervised(setup, sockets, stop, None).await
+}
+
+/// Serves like [`run`], and reports to the supervisor.
+async fn run_supervised(
+    setup: Setup,
+    sockets: Sockets,
+    stop: CancellationToken,
+    supervisor: Option<Supervisor>,
+) -> anyhow::Result<()> {
     let (udp, http) = sockets.addresses()?;
-    let running = Running::start(setup, sockets, stop.child_token())?;
+    let running = Running::start(setup, sockets, supervisor, stop.child_token())?;
     info!(%udp, %http, "listening");
     tokio::select! {
         () = stop.cancelled() => info!("stopping"),
@@ -119,13 +131,19 @@ struct Running {
     accepting: JoinHandle<()>,
     pushing: JoinHandle<()>,
     journal: JoinHandle<()>,
+    reporting: Option<JoinHandle<()>>,
     fanout_threads: FanoutThreads,
     engine_thread: EngineThread,
     store_thread: StoreThread,
 }
 
 impl Running {
-    fn start(setup: Setup, sockets: Sockets, stop: CancellationToken) -> anyhow::Result<Self> {
+    fn start(
+        setup: Setup,
+        sockets: Sockets,
+        supervisor: Option<Supervisor>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let max_unconfigured = setup.config.max_unconfigured_clients.into();
         let (store, store_thread, known) = store::open(&setup.state_dir, max_unconfigured)?;
         let (udp, _) = sockets.addresses()?;
@@ -138,6 +156,7 @@ impl Running {
         let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
         let refused = Arc::<RefusedRequests>::default();
         let figures = ServerFigures::new(listeners, refused.clone(), udp.port());
+        let reported = figures.clone();
         let live = Live::new(engine.clone(), figures.clone(), stop.clone());
         let connections = TaskTracker::new();
         let access = Arc::new(access(&setup.config));
@@ -165,7 +184,11 @@ impl Running {
         };
         let listener = TcpListener::from_std(sockets.http).context("cannot accept connections")?;
         let accept = http::accept::run(listener, router, gate, stop.clone(), connections.clone());
+        let report = |supervisor: Supervisor| {
+            tokio::spawn(supervisor.follow(engine.clone(), reported, stop.clone()))
+        };
         Ok(Self {
+            reporting: supervisor.map(report),
             accepting: tokio::spawn(accept),
             pushing: tokio::spawn(live.run()),
             journal: tokio::spawn(journal::run(client_events, control, stop.clone())),
@@ -187,6 +210,9 @@ impl Running {
         let _ = timeout(CLOSE_LIMIT, closed).await;
         // An error of a task is a panic, which has been logged.
         let _ = tokio::join!(self.accepting, self.pushing);
+        if let Some(reporting) = self.reporting {
+            let _ = reporting.await;
+        }
         if timeout(DISK_LIMIT, self.journal).await.is_err() {
             warn!("the disk is too slow to store when clients were last seen");
         }

@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Args, Loaded};
-use crate::{Setup, Sockets, descriptors, log, run, signals};
+use crate::supervisor::Supervisor;
+use crate::{Setup, Sockets, descriptors, log, run_supervised, signals};
 
 const CONFIG_EXIT_CODE: u8 = 2;
 /// Longest wait at the end for work that may be stuck, such as a write to the disk.
@@ -77,7 +78,7 @@ async fn serve_until_signal(loaded: Loaded) -> anyhow::Result<()> {
         web_dir,
         ..
     } = loaded;
-    run(
+    run_supervised(
         Setup {
             config,
             state_dir,
@@ -85,6 +86,7 @@ async fn serve_until_signal(loaded: Loaded) -> anyhow::Result<()> {
         },
         sockets,
         stop,
+        Supervisor::of_process(),
     )
     .await
 }

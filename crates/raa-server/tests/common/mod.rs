@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod program;
 pub mod raw;
 pub mod sender;
+pub mod stopped_thread;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
