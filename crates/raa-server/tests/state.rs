@@ -47,36 +47,55 @@ async fn clients_are_listed_as_offline_after_a_restart() {
     server.stop().await;
 }
 
-/// The fixture was written by version 0.1.0, for four configured and three other clients.
+/// The states of released versions: the file, its schema, and the level that an operator gave to one client.
+const RELEASED: [(&[u8], u32, f64); 2] = [
+    (include_bytes!("fixtures/raa-schema-1.sqlite"), 1, -60.0),
+    (include_bytes!("fixtures/raa-schema-2.sqlite"), 2, -42.5),
+];
+
+/// Each fixture has four configured and three other clients.
 #[tokio::test]
-async fn the_database_of_an_older_server_is_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("state")).unwrap();
-    let database = include_bytes!("fixtures/raa-schema-1.sqlite");
-    std::fs::write(dir.path().join("state/raa.sqlite"), database).unwrap();
-    let mut server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
-    for _ in 0..2 {
-        for (id, name, volume, muted) in [
-            ("00000001", "第三病棟", 150, false),
-            ("0badcafe", "ナースステーション", 100, false),
-            ("12345678", "", 100, false),
-            ("5f0a11c2", "", 100, true),
-            ("7fffffff", "受付 1", 0, false),
-            ("bgmtest0", "試験音楽", 20, false),
-            ("fffffffe", "手術室２", 100, false),
-        ] {
-            let known = client(server.http, id).await;
-            let settings = ["name", "volume", "muted"].map(|field| known[field].clone());
-            assert_eq!(
-                settings,
-                [json!(name), json!(volume), json!(muted)],
-                "{known}"
-            );
+async fn the_states_of_released_servers_are_kept() {
+    for (database, schema, level) in RELEASED {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("state")).unwrap();
+        std::fs::write(dir.path().join("state/raa.sqlite"), database).unwrap();
+        let mut server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
+        for _ in 0..2 {
+            check_released(&server, schema, level).await;
+            let dir = server.stop().await;
+            server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
         }
         let dir = server.stop().await;
-        server = Server::start_with(dir, |setup| setup.config.test_music = true).await;
+        let is_old = dir.path().join(format!("state/raa.sqlite.schema-{schema}"));
+        assert_eq!(is_old.exists(), schema < RELEASED.len() as u32);
     }
-    server.stop().await;
+}
+
+async fn check_released(server: &Server, schema: u32, level: f64) {
+    for (id, name, volume, muted) in [
+        ("00000001", "第三病棟", 150, false),
+        ("0badcafe", "ナースステーション", 100, false),
+        ("12345678", "", 100, false),
+        ("5f0a11c2", "", 100, true),
+        ("7fffffff", "受付 1", 0, false),
+        ("bgmtest0", "試験音楽", 20, false),
+        ("fffffffe", "手術室２", 100, false),
+    ] {
+        let known = client(server.http, id).await;
+        let settings = ["name", "volume", "muted"].map(|field| known[field].clone());
+        assert_eq!(
+            settings,
+            [json!(name), json!(volume), json!(muted)],
+            "schema {schema}: {known}"
+        );
+        let is_leveled = id == "7fffffff";
+        let expected = if is_leveled { level } else { -60.0 };
+        assert_eq!(
+            known["sounding_from_dbfs"], expected,
+            "schema {schema}: {known}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -222,7 +222,7 @@ mod tests {
 
     fn table() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection, MIGRATIONS).unwrap();
+        migrate(&mut connection, MIGRATIONS, |_, _| Ok(())).unwrap();
         connection
     }
 
@@ -256,7 +256,7 @@ mod tests {
         let released = include_bytes!("../../tests/fixtures/raa-schema-1.sqlite");
         fs::write(&path, released).unwrap();
         let mut connection = Connection::open(&path).unwrap();
-        migrate(&mut connection, MIGRATIONS).unwrap();
+        migrate(&mut connection, MIGRATIONS, |_, _| Ok(())).unwrap();
         let migrated = fs::read(&path).unwrap();
         let unconfigured = ClientSettings::default;
         let expected = [

@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use super::clients::{self, Loaded};
 use super::copy::Copy;
 use super::error::StoreError;
+use super::former;
 use super::look::{Found, look};
 use super::place::{self, Lock};
 use super::schema::{self, MIGRATIONS, SchemaError};
@@ -31,12 +32,23 @@ pub(super) enum OpenError {
     #[error("{} is in use by another raa-server; give each one its own --state-dir", .0.display())]
     InUse(PathBuf),
     #[error(
-        "{} was written by a newer raa-server (schema {found}, this version knows up to {}); use the \
-         newer version, or another --state-dir",
-        path.display(),
-        MIGRATIONS.len()
+        "{} was written by a newer raa-server (schema {found}; raa-server {} knows schemas up to {}), and \
+         was not touched; start the newer version again, or {}, or use another --state-dir",
+        path.display(), env!("CARGO_PKG_VERSION"), MIGRATIONS.len(), way_back(path)
     )]
     Newer { path: PathBuf, found: i64 },
+}
+
+/// Says how to use this version again.
+fn way_back(path: &Path) -> String {
+    let file = path.display();
+    match former::newest(path, MIGRATIONS.len()) {
+        Some(copy) => format!(
+            "move {file} away and put the state of before the upgrade, {}, in its place",
+            copy.display()
+        ),
+        None => format!("put a copy of the state that this version has written in place of {file}"),
+    }
 }
 
 /// Why a file can't be used.
@@ -78,8 +90,24 @@ enum Content {
     Unknown(StoreError),
 }
 
-/// Reads everything from the file at a path.
-type Read<'a> = &'a dyn Fn(&Path) -> Result<(Connection, Loaded), Failure>;
+/// The file that is opened.
+enum Target<'a> {
+    /// The state itself.
+    State(&'a Path),
+    /// A copy of it that nobody keeps.
+    Copy(&'a Path),
+}
+
+impl Target<'_> {
+    fn path(&self) -> &Path {
+        match self {
+            Self::State(path) | Self::Copy(path) => path,
+        }
+    }
+}
+
+/// Reads everything from a file.
+type Read<'a> = &'a dyn Fn(&Target<'_>) -> Result<(Connection, Loaded), Failure>;
 
 impl Database {
     /// Opens or creates the file, and returns what it has: all configured clients, and the
@@ -89,6 +117,14 @@ impl Database {
         max_unconfigured: usize,
         now: SystemTime,
     ) -> Result<(Self, Loaded), OpenError> {
+        let newer = |found| OpenError::Newer {
+            path: path.to_owned(),
+            found,
+        };
+        // Before the folder gets a lock: nothing in it is to be changed.
+        if let Err(Failure::Newer(found)) = check_marks(path) {
+            return Err(newer(found));
+        }
         let created = place::create_folder(path);
         let was_used = place::was_used(path);
         let lock = match &created {
@@ -99,13 +135,12 @@ impl Database {
             return Err(OpenError::InUse(path.to_owned()));
         }
         let content = match created {
-            Ok(()) => content(path, was_used, &|path| read(path, max_unconfigured, now)),
+            Ok(()) => content(path, was_used, &|target| {
+                read(target, max_unconfigured, now)
+            }),
             Err(error) => Ok(Content::Unknown(error)),
         };
-        let content = content.map_err(|found| OpenError::Newer {
-            path: path.to_owned(),
-            found,
-        })?;
+        let content = content.map_err(newer)?;
         let (state, loaded) = report(path, content);
         let database = Self {
             path: path.to_owned(),
@@ -143,7 +178,8 @@ impl Database {
     fn connection(&mut self, patience: Duration) -> Result<(&Path, &mut Connection), StoreError> {
         if matches!(self.state, State::Waiting) {
             let path = &self.path;
-            let connection = connect(path, patience).map_err(|failure| failure.into_error(path))?;
+            let connection = connect(&Target::State(path), patience)
+                .map_err(|failure| failure.into_error(path))?;
             require_writable(path, &connection)?;
             info!(file = %path.display(), "the state file can be written again");
             self.state = State::Open(connection);
@@ -191,7 +227,7 @@ fn content(path: &Path, was_used: bool, read: Read<'_>) -> Result<Content, i64> 
         Ok(is_there) => is_there,
         Err(error) => return Ok(Content::Unknown(error)),
     };
-    match read(path) {
+    match read(&Target::State(path)) {
         Ok((connection, loaded)) => Ok(match require_writable(path, &connection) {
             Ok(()) => Content::Ready(connection, loaded),
             Err(error) => Content::Known(error, loaded),
@@ -199,7 +235,7 @@ fn content(path: &Path, was_used: bool, read: Read<'_>) -> Result<Content, i64> 
         Err(Failure::Newer(found)) => Err(found),
         Err(Failure::NoUse(reason)) => Ok(replace(path, &reason, read)),
         Err(Failure::Now(error)) if is_there => Ok(match Copy::of(path) {
-            Ok(copy) => match read(&copy.path()) {
+            Ok(copy) => match read(&Target::Copy(&copy.path())) {
                 Ok((_connection, loaded)) => Content::Known(error, loaded),
                 Err(_also_unreadable) => Content::Unknown(error),
             },
@@ -213,7 +249,7 @@ fn content(path: &Path, was_used: bool, read: Read<'_>) -> Result<Content, i64> 
 fn replace(path: &Path, reason: &str, read: Read<'_>) -> Content {
     let new = place::put_aside(path, reason)
         .and_then(|()| place::prepare(path, false))
-        .map(|_is_there| read(path));
+        .map(|_is_there| read(&Target::State(path)));
     match new {
         Ok(Ok((connection, loaded))) => Content::Ready(connection, loaded),
         Ok(Err(failure)) => Content::Nothing(failure.into_error(path)),
@@ -245,11 +281,12 @@ fn report(path: &Path, content: Content) -> (State, Loaded) {
 }
 
 fn read(
-    path: &Path,
+    target: &Target<'_>,
     max_unconfigured: usize,
     now: SystemTime,
 ) -> Result<(Connection, Loaded), Failure> {
-    let connection = connect(path, START_PATIENCE)?;
+    let connection = connect(target, START_PATIENCE)?;
+    let path = target.path();
     let loaded = clients::load(&connection, max_unconfigured, now);
     let loaded = loaded.map_err(|error| Failure::of(path, &error))?;
     Ok((connection, loaded))
@@ -260,7 +297,8 @@ fn read(
 /// The journal is a rollback journal rather than a write-ahead log: changes are few, and on a full
 /// disk the shared memory of a write-ahead log would keep the server from starting and `sqlite3`
 /// from reading.
-fn connect(path: &Path, patience: Duration) -> Result<Connection, Failure> {
+fn connect(target: &Target<'_>, patience: Duration) -> Result<Connection, Failure> {
+    let path = target.path();
     check_marks(path)?;
     let failure = |error: rusqlite::Error| Failure::of(path, &error);
     // Without the flag that takes paths like "file:…" for addresses.
@@ -273,7 +311,12 @@ fn connect(path: &Path, patience: Duration) -> Result<Connection, Failure> {
         .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
         .and_then(|()| check_pages(&connection))
         .map_err(failure)?;
-    schema::migrate(&mut connection, MIGRATIONS).map_err(|error| match error {
+    let keep = |connection: &Connection, version| match target {
+        Target::State(path) => former::keep(connection, path, version),
+        Target::Copy(_) => Ok(()),
+    };
+    schema::migrate(&mut connection, MIGRATIONS, keep).map_err(|error| match error {
+        SchemaError::NotKept(error) => Failure::Now(error),
         SchemaError::Sqlite(error) => Failure::of(path, &error),
         SchemaError::Newer { found, .. } => Failure::Newer(found),
     })?;

@@ -9,6 +9,7 @@ mod clients;
 mod copy;
 mod database;
 mod error;
+mod former;
 mod look;
 mod place;
 mod rows;
