@@ -24,6 +24,7 @@ mod journal;
 mod limits;
 mod live;
 mod log;
+mod metrics;
 mod outputs;
 pub mod process;
 mod rate_limit;
@@ -52,7 +53,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use access::Access;
-use api::shared_body::SharedLists;
+use api::clients::SharedList;
 use api::status::ServerFigures;
 use config::Config;
 use connection::PlaceTable;
@@ -66,6 +67,7 @@ use id::TEST_MUSIC_SSRC;
 use limits::changes::Changes;
 use limits::places::Limits;
 use live::Live;
+use metrics::Metrics;
 use outputs::ws;
 use outputs::ws::fanout::FanoutThreads;
 #[doc(hidden)]
@@ -167,12 +169,13 @@ impl Running {
         let app = App {
             engine: engine.clone(),
             control: control.clone(),
-            figures,
+            figures: figures.clone(),
             live: live.clone(),
             fanout: Arc::new(fanout),
             page: Arc::new(Page::new(setup.web_dir)),
             refused: refused.clone(),
-            lists: Arc::new(SharedLists::new(refused.clone())),
+            list: SharedList::new(refused.clone()),
+            metrics: Metrics::new(figures.clone(), refused.clone()),
             connections: connections.clone(),
         };
         let router = http::router(app, guard, &access);

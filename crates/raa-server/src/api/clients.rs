@@ -13,15 +13,30 @@ use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ChangedClientBody, ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
-use super::shared_body::SharedLists;
+use super::shared_body::SharedBody;
 use super::status::ServerFigures;
 use crate::connection::Requester;
 use crate::control::Control;
 use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
+use crate::refused_requests::RefusedRequests;
 
 /// Longest body in bytes, many times the longest sensible one.
 const MAX_BODY: usize = 16 * 1024;
+
+/// The list of all clients as JSON.
+#[derive(Clone)]
+pub(crate) struct SharedList(Arc<SharedBody>);
+
+impl SharedList {
+    pub(crate) fn new(refused: Arc<RefusedRequests>) -> Self {
+        // Serialising plain structs with text keys does not fail.
+        let json = |snapshot: &Arc<Snapshot>| {
+            serde_json::to_vec(&ClientList::of(snapshot)).unwrap_or_default()
+        };
+        Self(Arc::new(SharedBody::new("application/json", refused, json)))
+    }
+}
 
 /// List all clients: those that send, and those that are remembered.
 #[utoipa::path(
@@ -30,10 +45,10 @@ const MAX_BODY: usize = 16 * 1024;
 )]
 pub(crate) async fn list(
     State(engine): State<EngineHandle>,
-    State(lists): State<Arc<SharedLists>>,
+    State(list): State<SharedList>,
     Extension(requester): Extension<Requester>,
 ) -> Response {
-    lists.response(&engine.snapshot(), requester.address)
+    list.0.response(&engine.snapshot(), requester.address)
 }
 
 /// Read one client.

@@ -1,8 +1,8 @@
-//! The list of all clients as a response, which is made once and shared by all who ask for it.
+//! A response about all clients, which is made once for each snapshot and shared by all who ask for it.
 //!
-//! A list of hundreds of clients has hundreds of kilobytes, and a client that asks for it and reads slowly
-//! makes the server hold it. Always: lists that are still being read take at most [`BUDGET`], however
-//! many clients read them; beyond it, those that read the oldest list are disconnected.
+//! What describes hundreds of clients has hundreds of kilobytes, and a client that asks for it and reads slowly
+//! makes the server hold it. Always: the texts that are still being read take at most [`BUDGET`], however
+//! many clients read them; beyond it, those that read the oldest text are disconnected.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,101 +17,106 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::model::ClientList;
 use crate::engine::Snapshot;
 use crate::refused_requests::{Reason, RefusedRequests};
 
-/// Limit of all lists together, in bytes; a single one may be longer.
+/// Limit of all texts together, in bytes; a single one may be longer.
 const BUDGET: usize = 32 << 20;
-/// A reader holds a few parts at a time, never the whole list.
+/// A reader holds a few parts at a time, never the whole text.
 const PART: usize = 16 << 10;
 
-/// The newest list, and older ones that are being read.
-pub(crate) struct SharedLists {
-    lists: Mutex<Lists>,
+/// The newest text, and older ones that are being read.
+pub(crate) struct SharedBody {
+    content_type: &'static str,
+    render: Box<Render>,
+    texts: Mutex<Texts>,
     refused: Arc<RefusedRequests>,
 }
 
+/// Describes a snapshot.
+type Render = dyn Fn(&Arc<Snapshot>) -> Vec<u8> + Send + Sync;
+
 #[derive(Default)]
-struct Lists {
-    /// What the newest list shows.
-    shown: Option<Arc<Snapshot>>,
-    /// The newest list is the last one.
-    kept: VecDeque<Arc<List>>,
+struct Texts {
+    /// What the newest text describes.
+    described: Option<Arc<Snapshot>>,
+    /// The newest text is the last one.
+    kept: VecDeque<Arc<Text>>,
 }
 
-struct List {
+struct Text {
     parts: Vec<Bytes>,
     len: usize,
 }
 
-impl SharedLists {
-    pub(crate) fn new(refused: Arc<RefusedRequests>) -> Self {
+impl SharedBody {
+    pub(crate) fn new(
+        content_type: &'static str,
+        refused: Arc<RefusedRequests>,
+        render: impl Fn(&Arc<Snapshot>) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            lists: Mutex::default(),
+            content_type,
+            render: Box::new(render),
+            texts: Mutex::default(),
             refused,
         }
     }
 
-    /// Returns the list of a snapshot as the response to `reader`.
-    pub(super) fn response(&self, snapshot: &Arc<Snapshot>, reader: SocketAddr) -> Response {
-        let list = self.of(snapshot);
+    /// Returns the description of a snapshot as the response to `reader`.
+    pub(crate) fn response(&self, snapshot: &Arc<Snapshot>, reader: SocketAddr) -> Response {
+        let text = self.of(snapshot);
         let mut response = Response::new(Body::new(Reading {
-            left: list.len,
-            list: Arc::downgrade(&list),
+            left: text.len,
+            text: Arc::downgrade(&text),
             next: 0,
             reader,
             refused: self.refused.clone(),
         }));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
+        let content_type = HeaderValue::from_static(self.content_type);
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
         response
     }
 
-    fn of(&self, snapshot: &Arc<Snapshot>) -> Arc<List> {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_newest = lists
-            .shown
+    fn of(&self, snapshot: &Arc<Snapshot>) -> Arc<Text> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_newest = texts
+            .described
             .as_ref()
-            .is_some_and(|shown| Arc::ptr_eq(shown, snapshot));
-        if is_newest && let Some(list) = lists.kept.back() {
-            return list.clone();
+            .is_some_and(|described| Arc::ptr_eq(described, snapshot));
+        if is_newest && let Some(text) = texts.kept.back() {
+            return text.clone();
         }
-        let list = Arc::new(List::of(snapshot));
-        lists.shown = Some(snapshot.clone());
-        lists.keep(list.clone());
-        list
+        let text = Arc::new(Text::cut(&(self.render)(snapshot)));
+        texts.described = Some(snapshot.clone());
+        texts.keep(text.clone());
+        text
     }
 }
 
-impl Lists {
-    fn keep(&mut self, list: Arc<List>) {
+impl Texts {
+    fn keep(&mut self, text: Arc<Text>) {
         self.kept.retain(|old| Arc::weak_count(old) > 0);
-        self.kept.push_back(list);
-        while self.kept.len() > 1 && self.kept.iter().map(|list| list.len).sum::<usize>() > BUDGET {
+        self.kept.push_back(text);
+        while self.kept.len() > 1 && self.kept.iter().map(|text| text.len).sum::<usize>() > BUDGET {
             self.kept.pop_front();
         }
     }
 }
 
-impl List {
-    fn of(snapshot: &Snapshot) -> Self {
-        // Serialising plain structs with text keys does not fail.
-        Self::cut(&serde_json::to_vec(&ClientList::of(snapshot)).unwrap_or_default())
-    }
-
+impl Text {
     /// Each part has memory of its own, so that a reader of one does not hold the others.
-    fn cut(json: &[u8]) -> Self {
+    fn cut(text: &[u8]) -> Self {
         Self {
-            parts: json.chunks(PART).map(Bytes::copy_from_slice).collect(),
-            len: json.len(),
+            parts: text.chunks(PART).map(Bytes::copy_from_slice).collect(),
+            len: text.len(),
         }
     }
 }
 
 /// A response under way.
 struct Reading {
-    list: Weak<List>,
+    text: Weak<Text>,
     /// Index of the next part.
     next: usize,
     /// Bytes that follow.
@@ -121,7 +126,7 @@ struct Reading {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the list is too old")]
+#[error("the text is too old")]
 struct TooOld;
 
 impl hyper::body::Body for Reading {
@@ -136,12 +141,12 @@ impl hyper::body::Body for Reading {
             return Poll::Ready(None);
         }
         let part = self
-            .list
+            .text
             .upgrade()
-            .and_then(|list| list.parts.get(self.next).cloned());
+            .and_then(|text| text.parts.get(self.next).cloned());
         let Some(part) = part else {
             self.left = 0;
-            let detail = "it reads the list of clients too slowly";
+            let detail = "it reads what describes all clients too slowly";
             self.refused.note(Reason::SlowReader, self.reader, detail);
             return Poll::Ready(Some(Err(TooOld)));
         };
@@ -164,35 +169,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_that_nobody_reads_are_dropped() {
-        let mut lists = Lists::default();
+    fn texts_that_nobody_reads_are_dropped() {
+        let mut texts = Texts::default();
         let mut readers = Vec::new();
         for number in 0..10 {
-            let list = Arc::new(List::cut(&[0; 100_000]));
+            let text = Arc::new(Text::cut(&[0; 100_000]));
             if number % 3 == 0 {
-                readers.push(Arc::downgrade(&list));
+                readers.push(Arc::downgrade(&text));
             }
-            lists.keep(list);
+            texts.keep(text);
         }
-        assert_eq!(lists.kept.len(), 4);
+        assert_eq!(texts.kept.len(), 4);
         readers.clear();
-        lists.keep(Arc::new(List::cut(&[0; 100_000])));
-        assert_eq!(lists.kept.len(), 1);
+        texts.keep(Arc::new(Text::cut(&[0; 100_000])));
+        assert_eq!(texts.kept.len(), 1);
     }
 
     #[test]
-    fn the_oldest_lists_leave_when_readers_are_slow() {
-        let mut lists = Lists::default();
+    fn the_oldest_texts_leave_when_readers_are_slow() {
+        let mut texts = Texts::default();
         let mut readers = Vec::new();
         for _ in 0..100 {
-            let list = Arc::new(List::cut(&[0; 1 << 20]));
-            readers.push(Arc::downgrade(&list));
-            lists.keep(list);
+            let text = Arc::new(Text::cut(&[0; 1 << 20]));
+            readers.push(Arc::downgrade(&text));
+            texts.keep(text);
         }
         let held: Vec<_> = readers.iter().filter_map(Weak::upgrade).collect();
-        assert_eq!(held.iter().map(|list| list.len).sum::<usize>(), BUDGET);
+        assert_eq!(held.iter().map(|text| text.len).sum::<usize>(), BUDGET);
         assert!(readers[99].upgrade().is_some(), "the newest");
-        lists.keep(Arc::new(List::cut(&vec![0; BUDGET + 1])));
-        assert_eq!(lists.kept.len(), 1, "one that is too long is still sent");
+        texts.keep(Arc::new(Text::cut(&vec![0; BUDGET + 1])));
+        assert_eq!(texts.kept.len(), 1, "one that is too long is still sent");
     }
 }

@@ -178,23 +178,33 @@ impl Layers {
 impl fmt::Display for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
-            Some(path) => writeln!(f, "# configuration file: {}", path.display())?,
+            Some(path) => writeln!(f, "# configuration file: {}", in_comment(path.display()))?,
             None => writeln!(f, "# configuration file: none")?,
         }
-        writeln!(f, "# state: {}", self.state_dir.display())?;
+        writeln!(f, "# state: {}", in_comment(self.state_dir.display()))?;
         for warning in &self.warnings {
-            writeln!(f, "# warning: {warning}")?;
+            writeln!(f, "# warning: {}", in_comment(warning))?;
         }
         for (key, origin) in KEYS.iter().zip(&self.origins) {
             writeln!(
                 f,
-                "{} = {}  # from {origin}",
+                "{} = {}  # from {}",
                 key.name,
-                (key.get)(&self.config)
+                (key.get)(&self.config),
+                in_comment(origin)
             )?;
         }
         Ok(())
     }
+}
+
+/// Text as a comment of TOML may have it. A control character, such as a line feed in a path, would end the comment.
+fn in_comment(text: impl fmt::Display) -> String {
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.to_string().chars().map(shown).collect()
 }
 
 #[cfg(test)]

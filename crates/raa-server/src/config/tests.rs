@@ -377,3 +377,22 @@ fn the_printed_configuration_can_be_read_back() {
     .unwrap();
     assert_eq!(again.config, loaded.config);
 }
+
+#[test]
+fn control_characters_of_a_folder_stay_in_its_comment() {
+    let flags = [
+        "raa-server",
+        "--config",
+        "/dev/null",
+        "--state-dir",
+        "/s\nudp_port = 1\u{1}",
+    ];
+    let args = Args::try_parse_from(flags).unwrap();
+    let shown = load_from(&args, &Environment::of_test(&[], &[])).unwrap();
+    let shown = shown.to_string();
+    assert!(
+        shown.contains("# state: /s\\nudp_port = 1\\u{1}\n"),
+        "{shown}"
+    );
+    assert!(toml::from_str::<toml::Table>(&shown).is_ok(), "{shown}");
+}

@@ -17,7 +17,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
-use super::timing::Timing;
+use super::timing::{Histogram, Timing};
 
 /// The engine's state at one instant.
 #[derive(Debug, Clone)]
@@ -34,6 +34,10 @@ pub(crate) struct Snapshot {
     pub(crate) mix_cycle: Timing,
     /// Lateness with which slots started, over the last full 5 s.
     pub(crate) slot_lateness: Timing,
+    /// Durations of a slot's work since the start.
+    pub(crate) mix_cycles: Histogram,
+    /// Latenesses with which slots started, since the start.
+    pub(crate) slot_latenesses: Histogram,
     /// Clients in the mix, mean over the last full 5 s.
     pub(crate) avg_active: f64,
     /// Datagrams lost because an input's queue was full.

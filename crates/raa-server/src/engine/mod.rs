@@ -42,8 +42,8 @@ pub(crate) use handle::{EngineError, EngineHandle, EngineThread, MixFrame, Mixed
 use health::Health;
 use inputs::{Input, Inputs};
 use music::MusicInput;
-pub(crate) use timing::Timing;
-use timing::Window;
+use timing::Durations;
+pub(crate) use timing::{Histogram, Timing};
 use udp::AudioSocket;
 use workers::{Workers, with_workers};
 
@@ -116,8 +116,8 @@ struct Engine {
     frames: Vec<MixFrame>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
-    cycles: Window,
-    lateness: Window,
+    cycles: Durations,
+    lateness: Durations,
     active: u64,
     summary: Summary,
     drains_per_slot: u32,
@@ -132,6 +132,15 @@ struct Summary {
     mix_cycle: Timing,
     slot_lateness: Timing,
     avg_active: f64,
+}
+
+/// What a snapshot shows besides the hub.
+struct Figures {
+    summary: Summary,
+    mix_cycles: Histogram,
+    slot_latenesses: Histogram,
+    dropped_datagrams: u64,
+    unsent_reports: u64,
 }
 
 impl Engine {
@@ -149,8 +158,15 @@ impl Engine {
             .into_iter()
             .for_each(|known| hub.restore(start, known));
         let inputs = open_inputs(config.sockets, config.test_music, start)?;
-        let summary = Summary::default();
-        let first = snapshot_of(&hub, summary, inputs.dropped(), 0, start);
+        let (cycles, lateness) = (Durations::of_cycles(), Durations::of_lateness());
+        let figures = Figures {
+            summary: Summary::default(),
+            mix_cycles: cycles.histogram(),
+            slot_latenesses: lateness.histogram(),
+            dropped_datagrams: inputs.dropped(),
+            unsent_reports: 0,
+        };
+        let first = snapshot_of(&hub, figures, start);
         let (snapshot, snapshots) = watch::channel(Arc::new(first));
         let engine = Self {
             hub,
@@ -161,10 +177,10 @@ impl Engine {
             frames: Vec::new(),
             snapshot,
             health,
-            cycles: Window::default(),
-            lateness: Window::default(),
+            cycles,
+            lateness,
             active: 0,
-            summary,
+            summary: Summary::default(),
             drains_per_slot: 1,
             unsent_reports: 0,
             warned: Vec::new(),
@@ -299,9 +315,14 @@ impl Engine {
     }
 
     fn publish(&self) {
-        let dropped = self.inputs.dropped();
-        let now = Instant::now();
-        let snapshot = snapshot_of(&self.hub, self.summary, dropped, self.unsent_reports, now);
+        let figures = Figures {
+            summary: self.summary,
+            mix_cycles: self.cycles.histogram(),
+            slot_latenesses: self.lateness.histogram(),
+            dropped_datagrams: self.inputs.dropped(),
+            unsent_reports: self.unsent_reports,
+        };
+        let snapshot = snapshot_of(&self.hub, figures, Instant::now());
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 }
@@ -343,23 +364,24 @@ fn take(hub: &mut Hub, arrival: Instant, from: Origin, datagram: &[u8]) -> Resul
     }
 }
 
-fn snapshot_of(
-    hub: &Hub,
-    summary: Summary,
-    dropped_datagrams: u64,
-    unsent_reports: u64,
-    now: Instant,
-) -> Snapshot {
+fn snapshot_of(hub: &Hub, figures: Figures, now: Instant) -> Snapshot {
+    let Summary {
+        mix_cycle,
+        slot_lateness,
+        avg_active,
+    } = figures.summary;
     Snapshot {
         taken: now,
         clients: hub.clients(now).collect(),
         stats: *hub.stats(),
         refused_senders: hub.refused_senders(now),
-        mix_cycle: summary.mix_cycle,
-        slot_lateness: summary.slot_lateness,
-        avg_active: summary.avg_active,
-        dropped_datagrams,
-        unsent_reports,
+        mix_cycle,
+        slot_lateness,
+        mix_cycles: figures.mix_cycles,
+        slot_latenesses: figures.slot_latenesses,
+        avg_active,
+        dropped_datagrams: figures.dropped_datagrams,
+        unsent_reports: figures.unsent_reports,
     }
 }
 

@@ -26,13 +26,14 @@ use axum::routing::{get, post};
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::api::clients::SharedList;
 use crate::api::error::ApiError;
-use crate::api::shared_body::SharedLists;
 use crate::api::status::ServerFigures;
 use crate::api::{clients, forget, listen, refused, status};
 use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::live::{self, Live};
+use crate::metrics::{self, Metrics};
 use crate::outputs::ws::fanout::Fanout;
 use crate::refused_requests::RefusedRequests;
 use guard::Guard;
@@ -53,7 +54,8 @@ pub(crate) struct App {
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) page: Arc<Page>,
     pub(crate) refused: Arc<RefusedRequests>,
-    pub(crate) lists: Arc<SharedLists>,
+    pub(crate) list: SharedList,
+    pub(crate) metrics: Metrics,
     /// The tasks of all connections, which the server waits for when it stops.
     pub(crate) connections: TaskTracker,
 }
@@ -77,7 +79,8 @@ parts! {
     fanout: Arc<Fanout>,
     page: Arc<Page>,
     refused: Arc<RefusedRequests>,
-    lists: Arc<SharedLists>,
+    list: SharedList,
+    metrics: Metrics,
     connections: TaskTracker,
 }
 
@@ -98,6 +101,7 @@ pub(crate) fn router(app: App, guard: Guard, access: &Access) -> Router {
         .route("/api/events", get(live::events))
         .route("/api/openapi.json", get(openapi::description))
         .route("/healthz", get(status::healthz))
+        .route("/metrics", get(metrics::read))
         .route("/ws", get(listen::listen))
         .fallback(web::file)
         .method_not_allowed_fallback(method_not_allowed)

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use crate::api::{clients, forget, listen, refused, status};
-use crate::live;
+use crate::{live, metrics};
 
 /// RAA (Remote Audio Aggregation) mixes the audio of many computers.
 ///
@@ -27,6 +27,7 @@ use crate::live;
         status::healthz,
         live::events,
         listen::listen,
+        metrics::read,
         description,
     ),
     components(schemas(

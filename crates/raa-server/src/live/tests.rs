@@ -20,7 +20,7 @@ use super::pace::{Pace, Published};
 use super::row::{ClientRow, RefusedRow, ServerRow};
 use crate::api::model::StatusWord;
 use crate::clock::ServerClock;
-use crate::engine::{Snapshot, Timing};
+use crate::engine::{Histogram, Snapshot, Timing};
 
 /// What a page knows, in the words of the messages.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -373,6 +373,8 @@ fn only_sounding_clients_have_levels() {
         refused_senders: Vec::new(),
         mix_cycle: Timing::default(),
         slot_lateness: Timing::default(),
+        mix_cycles: Histogram::default(),
+        slot_latenesses: Histogram::default(),
         avg_active: 0.0,
         dropped_datagrams: 0,
         unsent_reports: 0,
