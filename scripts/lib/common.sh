@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Functions that all scripts share: messages, and the installation of missing packages on Debian and Ubuntu.
+# Functions that all scripts share: messages, locks, and the installation of missing packages on Debian and Ubuntu.
 #
 # Always: packages that are installed stay as they are; every package is named with its reason before it is installed;
 # sudo is used only when something must be installed.
@@ -79,4 +79,11 @@ install_missing() {
     apt_get install --no-install-recommends "${MISSING_PACKAGES[@]}" || return 1
     MISSING_PACKAGES=()
     MISSING_REASONS=()
+}
+
+# under_lock FILE COMMAND ARG...: runs a command while no other process holds the lock.
+under_lock() {
+    local lock=$1
+    shift
+    (flock 9 && "$@") 9>"$lock"
 }

