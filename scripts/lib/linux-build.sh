@@ -41,7 +41,7 @@ build_linux() {
         "$ZIG/bin/cargo-zigbuild" zigbuild --locked --release --target "$target.$OLDEST_GLIBC" -p raa-server -p raa-client
     ) || return 1
     for program in raa-server raa-client; do
-        objcopy --strip-debug "$build/$target/release/$program" "$folder/$program" || return 1
+        objcopy --strip-debug --remove-section=.comment "$build/$target/release/$program" "$folder/$program" || return 1
         check_linux "$folder/$program" "$ROOT" "$build" "$cargo" "$ZIG" || return 1
     done
 }
