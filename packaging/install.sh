@@ -8,7 +8,7 @@ set -eu
 umask 022
 
 # scripts/release --base-url writes the address of the releases between the quotes.
-STAMPED_BASE_URL=""
+DEFAULT_BASE_URL=""
 
 SUCCESS=0 FAILED=1 USAGE=2 REFUSED=3 DOWNLOAD=4 WENT_BACK=5
 OLDEST_GLIBC=2.28
@@ -796,7 +796,7 @@ say_where() {
     [ "$UDP_PORT" = 4010 ] || port=:$UDP_PORT
     say "On a Linux computer that is to be heard:"
     export=""
-    [ "$BASE_URL" = "$STAMPED_BASE_URL" ] || export="RAA_BASE_URL=$BASE_URL "
+    [ "$BASE_URL" = "$DEFAULT_BASE_URL" ] || export="RAA_BASE_URL=$BASE_URL "
     say "    curl -fsSL $BASE_URL/latest/download/install.sh | ${export}sh -s -- --client --server $name$port"
 }
 
@@ -821,7 +821,7 @@ main() {
         uninstall
         exit $SUCCESS
     fi
-    BASE_URL=${RAA_BASE_URL:-$STAMPED_BASE_URL}
+    BASE_URL=${RAA_BASE_URL:-$DEFAULT_BASE_URL}
     BASE_URL=${BASE_URL%/}
     [ -n "$BASE_URL" ] || die $USAGE "RAA_BASE_URL is not set, and this copy of install.sh names no address of releases"
     WANT_SERVER=0 WANT_CLIENT=$CLIENT
