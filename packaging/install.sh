@@ -271,8 +271,10 @@ check_ports() {
     }
     HTTP_PORT=$(setting http_port) UDP_PORT=$(setting udp_port)
     LISTEN_ADDRESS=$(setting listen_address | tr -d '"')
-    own=0
+    own=""
     [ $SYSTEMD = 0 ] || own=$(property $SERVICE MainPID)
+    # 0 stands for no process here, and for one that cannot be seen below.
+    [ "$own" != 0 ] || own=""
     for place in "tcp $HTTP_PORT http_port" "udp $UDP_PORT udp_port"; do
         # shellcheck disable=SC2086 # three words
         set -- $place

@@ -36,9 +36,9 @@ def mirror():
     return made
 
 
-def machine(root="debian12", name="server"):
+def machine(root="debian12", name="server", sound=False):
     mirror()
-    return roots.Machine(lan(), root, name)
+    return roots.Machine(lan(), root, name, sound)
 
 
 def get_command(root):
