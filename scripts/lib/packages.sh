@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Makes the tarball and the Debian packages of a release from its programs.
+# Makes the tarball and the Debian packages of a release from its programs, and its install.sh.
 #
 # Always: the same programs give the same bytes, because files are sorted and have root as owner and SOURCE_DATE_EPOCH as
 # time. Sourced after common.sh; $ROOT is the top of the checkout, and $VERSION the version.
@@ -56,4 +56,13 @@ unit_for_deb() { sed 's|^ExecStart=/usr/local/bin/|ExecStart=/usr/bin/|' "$ROOT/
 write_debian_changelog() {
     printf 'raa (%s) stable; urgency=medium\n\n  * Release %s. CHANGELOG.md in the source says what is new.\n\n' "$VERSION" "$VERSION"
     printf ' -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' "$ROOT/packaging/debian/control")" "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")"
+}
+
+# stamp_installer BASE_URL FILE: copies install.sh with the address in it that it was given.
+stamp_installer() {
+    local source="$ROOT/packaging/install.sh" url=$1
+    [[ "$url" != *[!A-Za-z0-9:/._~%-]* ]] || die "the address $url has characters that no address of releases has"
+    [ -z "$url" ] || grep -q '^DEFAULT_BASE_URL=""$' "$source" || die "$source has no line DEFAULT_BASE_URL=\"\""
+    sed "s|^DEFAULT_BASE_URL=\"\"\$|DEFAULT_BASE_URL=\"${url%/}\"|" "$source" >"$2"
+    chmod 755 "$2"
 }

@@ -66,8 +66,26 @@ class Files(unittest.TestCase):
         self.assertEqual(names, {"VERSION", "LICENSE-APACHE", "LICENSE-MIT", "THIRD-PARTY-LICENSES.txt", "bin/raa-client", "bin/raa-server", "etc/raa-server.toml", "man/man1/raa-client.1", "man/man1/raa-server.1", "systemd/raa-server.service", "systemd/user/raa-client.service", "systemd/user/raa-server.service"})
         self.assertEqual(unpacked("VERSION").read_text(encoding="utf-8"), f"{VERSION}\n")
 
-    def test_installer_is_a_shell_script(self):
-        run("sh", "-n", DIST / "install.sh")
+    def stamp(self, url):
+        """Stamps install.sh as `scripts/release --base-url URL` does."""
+        copy = Path(SCRATCH.name) / "stamped.sh"
+        libraries = " ".join(f'. "{ROOT}/scripts/lib/{name}.sh";' for name in ("common", "packages"))
+        done = subprocess.run(["bash", "-c", f'ROOT="{ROOT}"; {libraries} stamp_installer "$1" "$2"', "-", url, copy], text=True, capture_output=True, check=False)
+        return done.returncode, done.stderr, copy
+
+    def test_installer_asks_the_address_that_it_was_stamped_with(self):
+        code, errors, copy = self.stamp("http://127.0.0.1:9/releases/")
+        self.assertEqual((code, errors), (0, ""))
+        without = {name: value for name, value in os.environ.items() if name != "RAA_BASE_URL"}
+        for script, words in ((copy, "http://127.0.0.1:9/releases/latest/download"), (DIST / "install.sh", "RAA_BASE_URL is not set")):
+            done = subprocess.run(["sh", script, "--yes"], text=True, capture_output=True, check=False, env={**without, "HOME": SCRATCH.name})
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stdout + done.stderr)
+
+    def test_address_that_would_end_the_quotes_is_refused(self):
+        code, errors, _ = self.stamp('http://x/"; reboot; "')
+        self.assertNotEqual(code, 0)
+        self.assertIn("characters", errors)
 
 
 class Programs(unittest.TestCase):
