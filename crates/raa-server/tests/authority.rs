@@ -167,6 +167,55 @@ async fn pages_of_other_origins_change_nothing() {
 }
 
 #[tokio::test]
+async fn only_allowed_origins_read_answers() {
+    let allow = |config: &mut raa_server::config::Config| {
+        config.allowed_origins = vec!["https://zabbix.example".parse().unwrap()];
+    };
+    let server = start(allow).await;
+    let granted = |answer: &str, name: &str| {
+        let head = answer.to_lowercase();
+        let name = format!("{name}: ");
+        let mut lines = head.split("\r\n");
+        lines.find_map(|line| line.strip_prefix(&name).map(str::to_owned))
+    };
+    let own = "access-control-allow-origin";
+    for (origin, is_allowed) in [
+        ("https://zabbix.example", true),
+        ("https://zabbix.example:8443", false),
+        ("http://evil.example", false),
+        ("null", false),
+    ] {
+        let expected = is_allowed.then(|| origin.to_owned());
+        let headers = format!("host: 192.0.2.7:4011\r\norigin: {origin}\r\n");
+        for path in ["/api/clients", "/api/status", "/metrics", "/api/nothing"] {
+            let head = format!("GET {path} HTTP/1.1\r\n{headers}");
+            let answer = ask_from(1, server.http, &head, "").await;
+            assert_eq!(granted(&answer, own), expected, "{path} {origin}: {answer}");
+            let vary = answer.to_lowercase().contains("vary: origin");
+            assert!(vary, "{path} {origin}: {answer}");
+        }
+        let ask = "access-control-request-method: PATCH\r\n\
+            access-control-request-headers: content-type\r\n";
+        let head = format!("OPTIONS /api/clients/{ID} HTTP/1.1\r\n{headers}{ask}");
+        let answer = ask_from(1, server.http, &head, "").await;
+        assert_eq!(granted(&answer, own), expected, "{origin}: {answer}");
+        if is_allowed {
+            let methods = granted(&answer, "access-control-allow-methods").unwrap();
+            assert!(methods.contains("patch"), "{methods}");
+            let fields = granted(&answer, "access-control-allow-headers").unwrap();
+            assert!(fields.contains("content-type"), "{fields}");
+        }
+    }
+    // A refusal can be read, too: nothing else tells the page why.
+    let headers = "host: evil.example\r\norigin: https://zabbix.example\r\n";
+    let head = format!("GET /api/status HTTP/1.1\r\n{headers}");
+    let answer = ask_from(1, server.http, &head, "").await;
+    assert_eq!(status_of(&answer), 403, "{answer}");
+    assert!(granted(&answer, own).is_some(), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn only_allowed_origins_show_the_page() {
     let ancestors = async |server: &Server| {
         let page = get(server.http, "/").await;

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use super::address::Network;
 use super::forwarded;
@@ -45,6 +45,12 @@ impl Access {
     /// Returns the pages of other origins that may use the server and show it in a frame.
     pub(crate) fn origins(&self) -> &[WebOrigin] {
         &self.origins
+    }
+
+    /// Returns whether pages of this origin, the value of a header `Origin`, may read what the server says.
+    pub(crate) fn may_read(&self, origin: &HeaderValue) -> bool {
+        let origin = origin.to_str().ok().and_then(|text| text.parse().ok());
+        origin.is_some_and(|origin: WebOrigin| self.origins.contains(&origin))
     }
 
     /// Returns whether this is the address of a proxy that is believed.

@@ -13,17 +13,21 @@ pub(crate) mod page;
 mod web;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio_util::task::TaskTracker;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::Access;
 use crate::api::clients::SharedList;
@@ -43,6 +47,9 @@ use page::Page;
 /// origins follow, whose pages may show it in a frame.
 const CONTENT_SECURITY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'self'";
+
+/// How long a browser may remember what a page of an allowed origin may send.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
 /// The parts of the server that handlers can take as their state.
 #[derive(Clone)]
@@ -85,7 +92,7 @@ parts! {
 }
 
 /// Builds the router with all routes.
-pub(crate) fn router(app: App, guard: Guard, access: &Access) -> Router {
+pub(crate) fn router(app: App, guard: Guard, access: &Arc<Access>) -> Router {
     let content_security = content_security(access);
     Router::new()
         .route("/api/clients", get(clients::list))
@@ -106,8 +113,20 @@ pub(crate) fn router(app: App, guard: Guard, access: &Access) -> Router {
         .fallback(web::file)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(guard, guard::check))
+        .layer(other_origins(access.clone()))
         .layer(map_response_with_state(content_security, add_headers))
         .with_state(app)
+}
+
+/// Lets the pages of allowed origins read every answer, refusals included (CORS, in the Fetch standard).
+fn other_origins(access: Arc<Access>) -> CorsLayer {
+    let may_read = move |origin: &HeaderValue, _: &Parts| access.may_read(origin);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(may_read))
+        .allow_methods([Method::GET, Method::PATCH, Method::POST, Method::DELETE])
+        .allow_headers([CONTENT_TYPE])
+        .expose_headers([RETRY_AFTER])
+        .max_age(PREFLIGHT_AGE)
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
