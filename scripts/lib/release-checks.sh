@@ -16,7 +16,10 @@ need_release_checks() {
     need_command man man-db "shows the man pages"
     need_command systemd-analyze systemd "judges the units"
     need_command systemd-nspawn systemd-container "starts a computer with a real systemd"
-    need_command debootstrap debootstrap "makes bare computers of Debian"
+    need_command mmdebstrap mmdebstrap "makes the disks of bare computers, from Debian's archive"
+    need_command curl curl "asks the servers of bare computers"
+    need_command shellcheck shellcheck "judges install.sh"
+    need_package libopus0 "decodes the mix that a test hears"
     need_command ip iproute2 "makes the networks of tests, in namespaces"
     [ -d "$(release_checks_folder)" ] || need_pip "installs hadolint, actionlint and the schema of CycloneDX"
 }

@@ -8,6 +8,7 @@ import time
 import unittest
 
 import world
+from mirror import DIST
 from world import BEFORE, OWN, healthy, install, mirror, program, running
 
 
@@ -156,6 +157,12 @@ class Refusal(unittest.TestCase):
         self.addCleanup(self.computer.sh, f"sh {script} --uninstall --purge --yes")
         self.computer.sh(f"export RAA_BASE_URL={mirror().base} {proxy} no_proxy={world.lan().address}; sh {script}")
         self.assertTrue(healthy(self.computer))
+
+
+class Script(unittest.TestCase):
+    def test_script_is_clean_for_shellcheck(self):
+        done = subprocess.run(["shellcheck", "--shell=sh", DIST / "install.sh"], text=True, capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
 
 
 class OtherShells(unittest.TestCase):

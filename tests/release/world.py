@@ -52,7 +52,8 @@ def install(computer, options="", user=None, check=True, base=None, before="", s
     script = f"export RAA_BASE_URL={base}; {before}\n{get_command(computer.root)} {base}/latest/download/install.sh | {shell} -s -- {options}"
     done = computer.sh(script, user=user, check=False, timeout=timeout)
     if check and done.returncode != 0:
-        raise AssertionError(f"install.sh {options} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        journal = computer.sh("journalctl -n 60 --no-pager -o short-precise", check=False).stdout
+        raise AssertionError(f"install.sh {options} ended with {done.returncode}:\n{done.stdout}{done.stderr}\nThe journal:\n{journal}")
     return done
 
 
