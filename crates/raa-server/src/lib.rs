@@ -178,7 +178,7 @@ impl Running {
             metrics: Metrics::new(figures.clone(), refused.clone()),
             connections: connections.clone(),
         };
-        let router = http::router(app, guard, &access);
+        let router = http::router(app, guard, &access, &setup.config.base_path);
         let gate = Gate {
             places,
             access,

@@ -5,7 +5,10 @@
 mod common;
 
 use common::sender::{ID, Sender};
-use common::{Server, build, client, client_when, delete, get, patch, request, status, write};
+use common::{
+    Server, build, client, client_when, connect, delete, get, next_json, patch, request, status,
+    write,
+};
 use http_body_util::Full;
 use hyper::{Method, Request};
 use proptest::prelude::*;
@@ -14,6 +17,62 @@ use serde_json::{Value, json};
 
 fn keys(value: &Value) -> Vec<&String> {
     value.as_object().unwrap().keys().collect()
+}
+
+#[tokio::test]
+async fn everything_is_below_the_base_path_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = |setup: &mut raa_server::Setup| setup.config.base_path = "/rooms/raa".to_owned();
+    let server = Server::start_with(dir, base).await;
+    let to = server.http;
+    let redirect = get(to, "/rooms/raa").await;
+    assert_eq!(redirect.status, 307);
+    assert_eq!(redirect.header("location"), "/rooms/raa/");
+    for path in [
+        "/",
+        "/index.html",
+        "/player.js",
+        "/vendor/opus-decoder/README.md",
+        "/api/clients",
+        "/api/openapi.json",
+        "/healthz",
+    ] {
+        let (at_root, below) = (
+            get(to, path).await,
+            get(to, &format!("/rooms/raa{path}")).await,
+        );
+        assert_eq!(at_root.status, 200, "{path}");
+        assert_eq!(
+            (below.status, &below.body),
+            (at_root.status, &at_root.body),
+            "{path}"
+        );
+        assert_eq!(
+            below.header("content-security-policy"),
+            at_root.header("content-security-policy")
+        );
+    }
+    for path in [
+        "/rooms",
+        "/rooms/",
+        "/rooms/raa/none",
+        "/rooms/raax",
+        "/raa/",
+    ] {
+        get(to, path)
+            .await
+            .check_error(404, "not_found", "there is no file");
+    }
+    let mut listener = connect(to, "/rooms/raa/ws?mix=main").await;
+    assert_eq!(next_json(&mut listener).await["mix"], "main");
+
+    let _sender = Sender::start(server.udp);
+    client_when(to, ID, |client| !client.is_null()).await;
+    let path = format!("/rooms/raa/api/clients/{ID}");
+    let change = build(Method::PATCH, &path, r#"{"volume":50}"#);
+    assert_eq!(request(to, change).await.status, 200);
+    assert_eq!(client(to, ID).await["volume"], 50);
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -142,6 +142,15 @@ pub(super) const KEYS: &[Key] = &[
         get: |config| texts(&config.allowed_origins),
     },
     Key {
+        name: "base_path",
+        formerly: None,
+        variable: None,
+        allowed: "\"\", or a path such as \"/raa\": a slash before each part, none at the end, and letters, \
+            digits, \"-\", \"_\", \".\" and \"~\" between them; at most 200 characters",
+        set: |config, value| put(&mut config.base_path, base_path(value)),
+        get: |config| config.base_path.clone().into(),
+    },
+    Key {
         name: "trusted_proxies",
         formerly: None,
         variable: None,
@@ -265,6 +274,22 @@ fn number<T: TryFrom<i64>>(value: &Value, least: i64, most: i64) -> Option<T> {
 
 fn address(value: &Value) -> Option<IpAddr> {
     value.as_str()?.parse().ok()
+}
+
+fn base_path(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let is_part = |part: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+        !part.is_empty() && part != "." && part != ".." && part.chars().all(is_plain)
+    };
+    let is_path = |text: &str| {
+        text.strip_prefix('/')?
+            .split('/')
+            .all(is_part)
+            .then_some(())
+    };
+    let is_allowed = text.is_empty() || (text.len() <= 200 && is_path(text).is_some());
+    is_allowed.then(|| text.to_owned())
 }
 
 fn payload_types(value: &Value) -> Option<Vec<u8>> {

@@ -154,6 +154,30 @@ fn every_value_has_its_bounds() {
 }
 
 #[test]
+fn the_base_path_is_a_plain_path() {
+    for path in ["", "/raa", "/a/b.c_d~e-1"] {
+        let file = format!("base_path = \"{path}\"");
+        let case = Case {
+            file: &file,
+            ..NOTHING
+        };
+        check(&case, |config| config.base_path = path.to_owned());
+    }
+    let long = format!("/{}", "a".repeat(200));
+    for path in [
+        "/", "raa", "/raa/", "//", "/a//b", "/..", "/a/.", "/{x}", "/a*", "/a b", "/a?b", "/ä",
+        &long,
+    ] {
+        let file = format!("base_path = \"{path}\"");
+        let case = Case {
+            file: &file,
+            ..NOTHING
+        };
+        check_refused(&case, &["base_path is", "; it must be "]);
+    }
+}
+
+#[test]
 fn limits_of_hosts_have_bounds() {
     let file = |file| Case { file, ..NOTHING };
     check(

@@ -34,6 +34,9 @@ pub struct Config {
     pub allowed_hosts: Vec<Host>,
     /// Pages of other origins that may listen, follow the clients, and show the page in a frame.
     pub allowed_origins: Vec<WebOrigin>,
+    /// A path under which everything is served as well, for a reverse proxy that does not strip it: empty,
+    /// or like `/raa`.
+    pub base_path: String,
     /// Reverse proxies that are believed whom they forward a request for.
     pub trusted_proxies: Vec<Network>,
     /// Connections of one address that are not WebSockets, 1 to 8,192.
@@ -69,6 +72,7 @@ impl Default for Config {
             sounding_from_dbfs: SoundingFrom::default(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            base_path: String::new(),
             trusted_proxies: Vec::new(),
             max_connections_per_address: 64,
             max_listeners_per_address: 128,

@@ -24,7 +24,7 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -91,8 +91,22 @@ parts! {
     connections: TaskTracker,
 }
 
-/// Builds the router with all routes.
-pub(crate) fn router(app: App, guard: Guard, access: &Arc<Access>) -> Router {
+/// Builds the router with all routes, which are there below `base_path`, too. A reverse proxy may strip that
+/// path or not: the page's own addresses are relative.
+pub(crate) fn router(app: App, guard: Guard, access: &Arc<Access>, base_path: &str) -> Router {
+    let routes = routes(app, guard, access);
+    if base_path.is_empty() {
+        return routes;
+    }
+    let folder = format!("{base_path}/");
+    let to_folder = Redirect::temporary(&folder);
+    Router::new()
+        .route(base_path, get(async move || to_folder))
+        .nest(&folder, routes.clone())
+        .fallback_service(routes)
+}
+
+fn routes(app: App, guard: Guard, access: &Arc<Access>) -> Router {
     let content_security = content_security(access);
     Router::new()
         .route("/api/clients", get(clients::list))
