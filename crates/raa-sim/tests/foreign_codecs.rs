@@ -43,14 +43,25 @@ fn stream(
 
 /// A codec that turns each sample into bytes.
 fn pcm(random: &mut Random, rates: &[u32], code: impl Fn(i16, &mut Vec<u8>)) -> Stream {
-    let rate = pick(random, rates);
-    let samples = rate * pick(random, &[5, 10, 20, 20, 30, 40]) / 1000;
-    let channels = pick(random, &[1, 2]);
     let sound = Sound::any(random);
+    pcm_of(sound, random, rates, code)
+}
+
+/// A sound in a codec that turns each sample into bytes.
+fn pcm_of(
+    sound: Sound,
+    random: &mut Random,
+    rates: &[u32],
+    code: impl Fn(i16, &mut Vec<u8>),
+) -> Stream {
+    let rate = pick(random, rates);
+    let samples = rate * pick(random, &[5, 10, 20, 30, 40, 40, 60]) / 1000;
+    let channels = pick(random, &[1, 2]);
+    let gain = pick(random, &[0.05, 0.3, 1.0, 2.5]);
     stream(random, (rate, samples), |start, random| {
         let mut payload = Vec::new();
         for i in start..start + samples {
-            let x = sound.sample(f64::from(i) / f64::from(rate), random);
+            let x = gain * sound.sample(f64::from(i) / f64::from(rate), random);
             for _ in 0..channels {
                 code((x * 32_767.0) as i16, &mut payload);
             }
@@ -204,6 +215,18 @@ fn a_law_is_heard_for_a_moment_at_most() {
     let code = |x, out: &mut Vec<u8>| out.push(a_law(x));
     check("A-law", 100, |random| {
         pcm(random, &[8000, 8000, 16_000, 48_000], code)
+    });
+}
+
+#[test]
+fn noise_in_g711_is_heard_for_a_moment_at_most() {
+    let a_law = |x, out: &mut Vec<u8>| out.push(a_law(x));
+    let mu_law = |x, out: &mut Vec<u8>| out.push(mu_law(x));
+    check("A-law of noise", 300, |random| {
+        pcm_of(Sound::Noise, random, &[8000, 16_000, 48_000], a_law)
+    });
+    check("mu-law of noise", 100, |random| {
+        pcm_of(Sound::Noise, random, &[8000, 16_000, 48_000], mu_law)
     });
 }
 

@@ -13,6 +13,9 @@ use crate::rtp::{self, Packet, StreamStart};
 use crate::settings::{ClientSettings, Volume};
 use crate::{OPUS_PAYLOAD_TYPE, SLOT_SAMPLES};
 
+/// A mono full-band CELT frame of 20 ms that says that it is silence (RFC 6716 sections 3.1 and 4.3).
+const SILENCE: [u8; 3] = [31 << 3, 0xff, 0xfe];
+
 /// Identifies a mix; frames of one slot are ordered by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MixId(pub u32);
@@ -128,17 +131,21 @@ impl Mix {
     /// Silence costs nothing once the encoder itself has called it silence; its regular
     /// refreshing frames, which some decoders play as noise, are left out as well.
     fn encode(&mut self, pcm: &[f32; SLOT_SAMPLES]) -> Bytes {
-        /// TOC of a mono full-band CELT frame of 20 ms without data: silence (RFC 6716 3.1).
-        const SILENCE: u8 = 31 << 3;
-        let mut payload = [SILENCE; MAX_ENCODED_LEN];
+        let mut payload = [SILENCE[0]; MAX_ENCODED_LEN];
         let is_silent = self.clients == 0;
-        let len = if is_silent && self.in_dtx {
+        let was_in_dtx = self.in_dtx;
+        let len = if is_silent && was_in_dtx {
             1
         } else {
             // The sum is finite, so libopus has no reason to refuse; if it did, silence is sent.
             self.encoder.encode(pcm, &mut payload).unwrap_or(1)
         };
         self.in_dtx = is_silent && codec::is_dtx(&payload[..len]);
+        if self.in_dtx && !was_in_dtx {
+            // Decoders continue what came before as noise. A constant part that fades away would be
+            // heard then.
+            return self.packet(&SILENCE);
+        }
         self.packet(&payload[..len])
     }
 
@@ -156,5 +163,47 @@ impl Mix {
         self.stream.sequence_number = self.stream.sequence_number.wrapping_add(1);
         self.stream.timestamp = self.stream.timestamp.wrapping_add(SLOT_SAMPLES as u32);
         datagram.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Decoder, MAX_PACKET_SAMPLES};
+
+    /// The loudest 5 ms of the next slots, without their constant part.
+    fn loudest(mix: &mut Mix, decoder: &mut Decoder, slots: usize, sound: &Sum) -> f32 {
+        let mut pcm = [0.0; MAX_PACKET_SAMPLES];
+        let mut loudest = 0.0f32;
+        for _ in 0..slots {
+            mix.play(std::iter::once(sound));
+            let datagram = mix.take_datagram();
+            let frame = Packet::parse(&datagram).unwrap();
+            let samples = decoder.decode(frame.payload, &mut pcm).unwrap();
+            for block in pcm[..samples].chunks_exact(240) {
+                let mean = block.iter().sum::<f32>() / 240.0;
+                let power: f32 = block.iter().map(|x| (x - mean) * (x - mean)).sum();
+                loudest = loudest.max((power / 240.0).sqrt());
+            }
+        }
+        loudest
+    }
+
+    #[test]
+    fn a_constant_part_that_fades_stays_silent() {
+        let stream = StreamStart {
+            ssrc: 1,
+            sequence_number: 0,
+            timestamp: 0,
+        };
+        let mut mix = Mix::new(MixId::MAIN, 0, MixConfig::new(stream)).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut sound = Sum::EMPTY;
+        sound.add(&[0.8; SLOT_SAMPLES], 1.0, 1.0);
+        assert!(loudest(&mut mix, &mut decoder, 2, &sound) > 0.1);
+        loudest(&mut mix, &mut decoder, 12, &Sum::EMPTY);
+        assert!(mix.in_dtx);
+        let later = loudest(&mut mix, &mut decoder, 100, &Sum::EMPTY);
+        assert!(later < 0.001, "{later}");
     }
 }

@@ -140,11 +140,12 @@ impl Chain {
             let next = framing::parse_self_delimited(after);
             let last = framing::parse(after);
             let mut ends = next.iter().chain(&last);
-            // Zeros fill plain packets of a constant bitrate.
-            let (Some(&toc @ 1..), true) = (after.first(), ends.any(|end| end.samples == samples))
-            else {
+            let (Some(&toc), true) = (after.first(), ends.any(|end| end.samples == samples)) else {
                 break;
             };
+            if toc == 0 && is_filling(own, after) {
+                break;
+            }
             *link = Link {
                 toc,
                 checksum: checksum(own),
@@ -195,6 +196,12 @@ impl Chain {
         }
         bits
     }
+}
+
+/// Whether the zero at the front of `after` is one of several, with which plain packets of a constant
+/// bitrate are filled.
+fn is_filling(own: &[u8], after: &[u8]) -> bool {
+    own.ends_with(&[0]) || after.get(1).is_none_or(|&next| next == 0)
 }
 
 /// Whether a packet consists of digital silence.
