@@ -1,10 +1,11 @@
 //! The addresses that send with a client's SSRC without owning its stream.
 //!
 //! After a change of network, of a NAT's port, or a restart, the sender of a stream has another address.
-//! Its first packets are held here, and played once it has proved itself; [`crate::client`] decides
-//! who may claim a stream.
-//! Always: at most [`MAX_CLAIMANTS`] addresses, of each [`MAX_FRAMES`] packets and [`MAX_BYTES`] bytes,
-//! of which the oldest go; a better claim is never displaced by a worse one.
+//! Its first packets are held here, and played once it has proved itself; its newest report is held,
+//! too, so that the server answers at once. [`crate::client`] decides who may claim a stream.
+//! Always: at most [`MAX_CLAIMANTS`] addresses, each with up to [`MAX_FRAMES`] packets of up to
+//! [`MAX_BYTES`] in all, and one report of up to [`MAX_REPORT_BYTES`]; a better claim is never displaced
+//! by a worse one.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -19,6 +20,8 @@ const MAX_CLAIMANTS: usize = 4;
 const MAX_FRAMES: usize = 16;
 /// Bytes held of each: two packets of 120 ms at the highest bitrate of Opus.
 const MAX_BYTES: usize = 16 << 10;
+/// Bytes of a report that is held: twice those of the longest that RAA's client sends.
+const MAX_REPORT_BYTES: usize = 1 << 10;
 /// Time after its last packet for which a better claim goes before another one.
 const GOES_FIRST_FOR: Duration = Duration::from_millis(200);
 
@@ -50,6 +53,16 @@ struct Claimant {
     packets: u32,
     newest: Candidate,
     held: VecDeque<Held>,
+    report: Option<HeldReport>,
+}
+
+/// An RTCP datagram that is held.
+#[derive(Debug)]
+pub(crate) struct HeldReport {
+    pub(crate) arrival: Instant,
+    /// The address that sent it.
+    pub(crate) from: SocketAddr,
+    pub(crate) datagram: Vec<u8>,
 }
 
 /// A packet that is held.
@@ -106,6 +119,27 @@ impl Claims {
         claimant.hold(arrival, packet);
     }
 
+    /// Holds a report from this address, if it is one of a claimant; `reports_for` says whether it may
+    /// report for the address of a claimant's sound.
+    pub(crate) fn hold_report(
+        &mut self,
+        arrival: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        reports_for: impl Fn(SocketAddr) -> bool,
+    ) {
+        let mut claimants = self.0.iter_mut();
+        if let Some(claimant) = claimants.find(|each| reports_for(each.address))
+            && datagram.len() <= MAX_REPORT_BYTES
+        {
+            claimant.report = Some(HeldReport {
+                arrival,
+                from,
+                datagram: datagram.to_vec(),
+            });
+        }
+    }
+
     /// Whether two packets of this address follow each other, and no better or earlier claim is
     /// pursued.
     pub(crate) fn is_first(&self, now: Instant, address: SocketAddr) -> bool {
@@ -121,15 +155,15 @@ impl Claims {
         own.packets > 1 && !self.0.iter().any(goes_first)
     }
 
-    /// Returns the packets held of an address, oldest first.
-    pub(crate) fn into_held(self, address: SocketAddr) -> VecDeque<Held> {
+    /// Returns the packets held of an address, oldest first, and its report.
+    pub(crate) fn into_held(self, address: SocketAddr) -> (VecDeque<Held>, Option<HeldReport>) {
         let mut claimants = self.0.into_iter();
         let Some(mut own) = claimants.find(|each| each.address == address) else {
-            return VecDeque::new();
+            return Default::default();
         };
         let stale = own.held.len().saturating_sub(own.packets as usize);
         own.held.drain(..stale);
-        own.held
+        (own.held, own.report)
     }
 
     /// Whether all packets are so old that nothing can follow them.
@@ -174,11 +208,12 @@ impl Claimant {
             packets: 0,
             newest,
             held: VecDeque::new(),
+            report: None,
         }
     }
 
     fn restart(&mut self, arrival: Instant) {
-        (self.packets, self.since) = (0, arrival);
+        (self.packets, self.since, self.report) = (0, arrival, None);
         self.held.truncate(MAX_FRAMES);
     }
 

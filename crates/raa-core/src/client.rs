@@ -345,19 +345,6 @@ impl Client {
             .is_some_and(|at| now.saturating_duration_since(at) >= GOODBYE_TIME)
     }
 
-    /// Whether RTCP of this address is the client's: it comes from the address of its sound, or from
-    /// the next port of that host (RFC 3550 section 11).
-    pub(crate) fn is_reported_from(&self, from: Option<SocketAddr>) -> bool {
-        let is_next_port = |owner: SocketAddr, from: SocketAddr| {
-            owner.ip() == from.ip() && owner.port().checked_add(1) == Some(from.port())
-        };
-        self.address == from
-            || self
-                .address
-                .zip(from)
-                .is_some_and(|(owner, from)| is_next_port(owner, from))
-    }
-
     /// Gives back the memory of claims to its stream that nobody pursues any more.
     pub(crate) fn forget_old_claims(&mut self, now: Instant) {
         self.ownership.forget_old_claims(now);

@@ -6,7 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::claims::{Claim, Claims, Held};
+use crate::claims::{Claim, Claims, Held, HeldReport};
 
 /// Hosts of a client that are remembered.
 const MAX_HOSTS: usize = 4;
@@ -20,6 +20,8 @@ pub(crate) struct Ownership {
     /// The owner that the present one displaced.
     displaced: Option<SocketAddr>,
     claims: Option<Box<Claims>>,
+    /// The report that was held of the address that has just taken the stream over.
+    report: Option<Box<HeldReport>>,
 }
 
 impl Ownership {
@@ -49,7 +51,29 @@ impl Ownership {
             }
         }
         let claims = self.claims.take().unwrap_or_default();
-        claims.into_held(now)
+        let (held, report) = claims.into_held(now);
+        self.report = report.map(Box::new);
+        held
+    }
+
+    /// Holds a report from this address, if it is one of a claimant; `reports_for` says whether it may
+    /// report for the address of a claimant's sound.
+    pub(crate) fn hold_report(
+        &mut self,
+        arrival: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        reports_for: impl Fn(SocketAddr) -> bool,
+    ) {
+        if let Some(claims) = &mut self.claims {
+            claims.hold_report(arrival, from, datagram, reports_for);
+        }
+    }
+
+    /// Takes out the report of the address that has just taken the stream over.
+    #[inline]
+    pub(crate) fn take_report(&mut self) -> Option<Box<HeldReport>> {
+        self.report.take()
     }
 
     /// Returns the addresses that claim the stream.

@@ -76,8 +76,8 @@ impl Peer {
         bytes: usize,
     ) {
         if self.address != from {
-            // The new address has not asked for reports yet.
-            (self.address, self.bytes, self.last) = (from, 0, None);
+            // The new address has not asked for reports yet, and gets the first one at once.
+            (self.address, self.bytes, self.last, self.due) = (from, 0, None, None);
         }
         self.local = to;
         self.bytes = self.bytes.saturating_add(bytes);

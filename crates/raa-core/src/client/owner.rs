@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 use std::time::Instant;
 
 use super::Client;
-use crate::claims::Claim;
+use crate::claims::{Claim, HeldReport};
 use crate::framing::{self, Framing};
 use crate::probation::Probation;
 use crate::red::{self, Redundant};
@@ -84,6 +84,29 @@ impl Client {
         self.hand_over(owner, other, claim)
     }
 
+    /// Holds a report from an address that claims the stream.
+    #[cold]
+    pub(crate) fn hold_report(&mut self, arrival: Instant, from: SocketAddr, datagram: &[u8]) {
+        let reports_for = |claimant| reports_for(claimant, from);
+        self.ownership
+            .hold_report(arrival, from, datagram, reports_for);
+    }
+
+    /// Takes out the report of the address that has just taken the stream over.
+    #[inline]
+    pub(crate) fn take_held_report(&mut self) -> Option<Box<HeldReport>> {
+        self.ownership.take_report()
+    }
+
+    /// Whether RTCP of this address is the client's.
+    pub(crate) fn is_reported_from(&self, from: Option<SocketAddr>) -> bool {
+        self.address == from
+            || self
+                .address
+                .zip(from)
+                .is_some_and(|(owner, from)| reports_for(owner, from))
+    }
+
     /// Passes the stream to another address, with the packets that are held of it.
     fn hand_over(
         &mut self,
@@ -119,4 +142,11 @@ impl Client {
         }
         insertion
     }
+}
+
+/// Whether RTCP of this address may be about the sound of `sender`: it comes from there, or from the
+/// next port of that host (RFC 3550 section 11).
+fn reports_for(sender: SocketAddr, from: SocketAddr) -> bool {
+    let is_next_port = sender.port().checked_add(1) == Some(from.port());
+    sender == from || sender.ip() == from.ip() && is_next_port
 }

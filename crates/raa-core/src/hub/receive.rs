@@ -2,11 +2,13 @@
 //!
 //! Always: RTP and RTCP of a client change something only if they come from the address that owns its
 //! stream, or RTCP from the next port of that host; a refused datagram leaves every client's sound as it
-//! was. One of an established stream occupies its sequence number, so that it does not count as lost.
+//! was. One of an established stream occupies its sequence number, so that it does not count as lost. A
+//! report from an address that claims a stream is refused, but held until the stream passes to it.
 
 use std::time::Instant;
 
 use super::{Accepted, ClientEvent, Hub, Origin, Output};
+use crate::claims::HeldReport;
 use crate::client::Client;
 use crate::framing;
 use crate::red::{self, Redundant};
@@ -60,10 +62,20 @@ impl Hub {
                     from,
                 }));
         }
+        if let Some(report) = client.take_held_report() {
+            self.take_held_report(&report);
+        }
         Ok(Accepted::Rtp {
             ssrc: packet.ssrc,
             is_repeat,
         })
+    }
+
+    /// Takes the report of an address that owns a stream since its last packet.
+    #[cold]
+    fn take_held_report(&mut self, report: &HeldReport) {
+        // It was well-formed when it came.
+        let _ = self.take_rtcp(report.arrival, report.from.into(), &report.datagram);
     }
 
     /// Tells the client of a refused packet, if it may be one of its stream.
@@ -129,6 +141,9 @@ impl Hub {
                 return;
             }
             if !client.is_reported_from(from) {
+                if let Some(from) = from.filter(|_| !is_other) {
+                    client.hold_report(arrival, from, datagram);
+                }
                 is_other = true;
                 return;
             }

@@ -1,6 +1,7 @@
 //! Which address a stream belongs to, and when another one takes it over.
 
 use super::*;
+use crate::rtcp;
 
 const HOME: [u8; 4] = [192, 0, 2, 7];
 const STRANGER: [u8; 4] = [198, 51, 100, 66];
@@ -261,4 +262,93 @@ fn clients_inside_the_server_are_never_taken_over() {
     bench.run_streams(200, &mut [&mut home()]);
     assert_eq!(bench.view(SSRC).address, None);
     assert_eq!(bench.refused_for(Refused::NotOwner), 200);
+}
+
+/// A sender's report with its name.
+fn report_with_clock() -> Vec<u8> {
+    let report = rtcp::SenderReport {
+        ssrc: SSRC,
+        ntp: 7 << 32,
+        rtp_timestamp: 0,
+        packets: 1,
+        octets: 1,
+    };
+    let description = rtcp::Description {
+        ssrc: SSRC,
+        cname: "a@b",
+        name: "Ward 3",
+        tool: "t",
+    };
+    let mut datagram = Vec::new();
+    rtcp::write_report(&report, &description, None, &mut datagram);
+    datagram
+}
+
+impl Bench {
+    fn report_from(&mut self, from: ([u8; 4], u16), datagram: &[u8]) -> Result<Accepted, Refused> {
+        let from = Origin::from(SocketAddr::from(from));
+        self.hub.handle_packet(self.now, from, datagram)
+    }
+
+    /// Returns whether a report was sent to this address.
+    fn has_answered(&self, to: ([u8; 4], u16)) -> bool {
+        let is_answer = |output: &Output| match output {
+            Output::Send { to: address, .. } => *address == SocketAddr::from(to),
+            _ => false,
+        };
+        self.outputs.iter().any(is_answer)
+    }
+}
+
+#[test]
+fn the_report_of_a_restarted_sender_is_answered_at_once() {
+    for report_port in [6000, 6001] {
+        let mut bench = Bench::new();
+        let (mut own, mut again) = (home(), Stream::at((HOME, 6000), 400, 7_000_000));
+        bench.run_streams(50, &mut [&mut own]);
+        bench.report_from(own.from, &report_with_clock()).unwrap();
+        bench.run_streams(2, &mut [&mut own]);
+        assert!(bench.has_answered(own.from));
+        (0..5).for_each(|_| bench.play());
+        bench.run_streams(1, &mut [&mut again]);
+        let taken = bench.report_from((HOME, report_port), &report_with_clock());
+        assert_eq!(taken, Err(Refused::NotOwner));
+        assert_eq!(bench.view(SSRC).address, Some(own.from.into()));
+        bench.run_streams(2, &mut [&mut again]);
+        bench.check_owner(&again);
+        assert_eq!(bench.view(SSRC).name(), "Ward 3");
+        assert_eq!(bench.has_answered(again.from), report_port == 6000);
+    }
+}
+
+#[test]
+fn reports_of_claimants_without_the_stream_change_nothing() {
+    let mut bench = Bench::new();
+    let (mut own, mut other) = (home(), Stream::at((HOME, 6000), 400, 7_000_000));
+    for slot in 0..100 {
+        bench.run_streams(1, &mut [&mut own, &mut other]);
+        if slot > 1 {
+            let taken = bench.report_from(other.from, &report_with_clock());
+            assert_eq!(taken, Err(Refused::NotOwner));
+        }
+    }
+    bench.check_owner(&own);
+    assert_eq!(bench.view(SSRC).name(), "");
+    assert!(!bench.has_answered(other.from));
+}
+
+#[test]
+fn long_reports_of_claimants_are_not_held() {
+    for (copies, name) in [(1, "Ward 3"), (40, "")] {
+        let mut bench = Bench::new();
+        let (mut own, mut again) = (home(), Stream::at((HOME, 6000), 400, 7_000_000));
+        bench.run_streams(50, &mut [&mut own]);
+        (0..5).for_each(|_| bench.play());
+        bench.run_streams(1, &mut [&mut again]);
+        let report = report_with_clock().repeat(copies);
+        bench.report_from(again.from, &report).unwrap_err();
+        bench.run_streams(2, &mut [&mut again]);
+        bench.check_owner(&again);
+        assert_eq!(bench.view(SSRC).name(), name);
+    }
 }
