@@ -3,6 +3,7 @@
 //! Always: compiled only for fuzzing and for tests; each target accepts any bytes, and panics if an
 //! invariant of the server is broken.
 
+use crate::access::fuzzing::headers;
 use crate::api::fuzzing::requests;
 use crate::config::fuzzing::config;
 use crate::outputs::ws::fuzzing::websocket;
@@ -11,6 +12,7 @@ use crate::outputs::ws::fuzzing::websocket;
 type Target = (&'static str, fn(&[u8]));
 
 const TARGETS: &[Target] = &[
+    ("server_access", headers),
     ("server_config", config),
     ("server_requests", requests),
     ("server_websocket", websocket),

@@ -7,6 +7,8 @@
 
 mod address;
 mod forwarded;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod host;
 mod names;
 mod policy;
