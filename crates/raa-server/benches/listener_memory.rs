@@ -7,16 +7,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
+mod common;
+
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::with_server;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use raa_server::config::Config;
-use raa_server::{Setup, Sockets};
-use tokio_util::sync::CancellationToken;
 
 const FEW: usize = 10;
 const MORE: [usize; 3] = [100, 1000, 2000];
@@ -28,29 +28,7 @@ const SLOT: Duration = Duration::from_millis(20);
 fn main() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        udp_port: 0,
-        http_port: 0,
-        test_music: true,
-        ..Config::default()
-    };
-    let setup = Setup {
-        config,
-        state_dir: folder.path().join("state"),
-        web_dir: None,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stop = CancellationToken::new();
-    let listeners = {
-        let _inside = runtime.enter();
-        Sockets::bind(&setup.config).unwrap()
-    };
-    let port = listeners.addresses().unwrap().1.port();
-    let server = runtime.spawn(raa_server::run(setup, listeners, stop.clone()));
-    let bytes = bytes_per_listener((Ipv4Addr::LOCALHOST, port).into());
-    stop.cancel();
-    runtime.block_on(server).unwrap().unwrap();
+    let bytes = with_server(true, |_, http| bytes_per_listener(http));
     assert!(
         bytes < MAX_BYTES_PER_LISTENER,
         "{bytes} bytes per listener exceed the limit of {MAX_BYTES_PER_LISTENER}"

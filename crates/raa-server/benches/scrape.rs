@@ -6,19 +6,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
+mod common;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::with_server;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use raa_core::codec::{Encoder, EncoderSettings, MAX_ENCODED_LEN};
 use raa_core::rtp::Packet;
 use raa_core::{SLOT, SLOT_SAMPLES};
-use raa_server::config::Config;
-use raa_server::{Setup, Sockets};
-use tokio_util::sync::CancellationToken;
 
 const CLIENTS: u32 = 1000;
 const TURNS: usize = 5;
@@ -27,31 +27,10 @@ const SCRAPES: u32 = 20;
 const EVERY: Duration = Duration::from_millis(150);
 
 fn main() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        udp_port: 0,
-        http_port: 0,
-        test_music: false,
-        ..Config::default()
-    };
-    let setup = Setup {
-        config,
-        state_dir: folder.path().join("state"),
-        web_dir: None,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stop = CancellationToken::new();
-    let sockets = {
-        let _inside = runtime.enter();
-        Sockets::bind(&setup.config).unwrap()
-    };
-    let (udp, http) = sockets.addresses().unwrap();
-    let [udp, http] = [udp, http].map(|at| SocketAddr::from((Ipv4Addr::LOCALHOST, at.port())));
-    let server = runtime.spawn(raa_server::run(setup, sockets, stop.clone()));
-    introduce(udp);
-    measure(http);
-    stop.cancel();
-    runtime.block_on(server).unwrap().unwrap();
+    with_server(false, |udp, http| {
+        introduce(udp);
+        measure(http);
+    });
 }
 
 /// Sends packets of each client until all of them are known: a slot admits 50.
