@@ -98,7 +98,7 @@ fn require_room(dir: &Path, state_bytes: u64) -> Result<(), StoreError> {
         // Then the copy itself shows whether there is room.
         return Ok(());
     };
-    let free = u64::from(disk.blocks_available()) * u64::from(disk.fragment_size());
+    let free = disk.blocks_available() * disk.fragment_size();
     let needed = 3 * state_bytes + MARGIN_BYTES;
     if free >= needed {
         return Ok(());
