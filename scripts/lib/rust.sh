@@ -66,6 +66,11 @@ ensure_rust() {
 }
 
 # For ./test instructions.
+# The tests that run in namespaces of their own.
+need_networks() {
+    need_command ip iproute2 "makes the networks of tests, in namespaces"
+    need_command nft nftables "makes the firewalls of tests, in namespaces"
+}
 need_valgrind() { need_command valgrind valgrind "counts the instructions of the hot paths"; }
 
 # Needs rustfmt and clippy, which only ./test uses, as Debian packages if Rust is one.

@@ -14,6 +14,14 @@ const RESERVE: usize = 24;
 /// The usual limit, assumed where it can't be read.
 const USUAL_LIMIT: u64 = 1024;
 
+/// What a running server usually has open: the two ports, the log, the database, the runtime.
+const USUALLY_OPEN: usize = 32;
+
+/// Returns the limit of open files that leaves room for this many connections.
+pub(crate) fn needed_for(connections: usize) -> usize {
+    connections + USUALLY_OPEN + RESERVE
+}
+
 /// Raises the soft limit to the hard one: the usual soft limit of 1,024 exists only for programs that
 /// use select(2).
 pub(crate) fn raise_limit() {

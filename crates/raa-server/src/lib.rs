@@ -14,6 +14,7 @@ pub mod config;
 mod connection;
 mod control;
 mod descriptors;
+mod doctor;
 mod engine;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -14,9 +14,9 @@ use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Args, Loaded};
+use crate::config::{self, Args, Command, Loaded};
 use crate::supervisor::Supervisor;
-use crate::{Setup, Sockets, descriptors, log, run_supervised, signals};
+use crate::{Setup, Sockets, descriptors, doctor, log, run_supervised, signals};
 
 const CONFIG_EXIT_CODE: u8 = 2;
 /// Longest wait at the end for work that may be stuck, such as a write to the disk.
@@ -25,7 +25,11 @@ const RUNTIME_LIMIT: Duration = Duration::from_millis(100);
 /// Runs the program from its command line to its exit code.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let loaded = match config::load(&args) {
+    let loaded = config::load(&args);
+    if let Some(Command::Doctor(how)) = &args.command {
+        return doctor::run(how, &args, loaded);
+    }
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("raa-server: {error}");

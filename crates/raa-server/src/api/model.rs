@@ -277,6 +277,9 @@ pub(crate) struct TimingBody {
 /// Resources that a process uses.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProcessBody {
+    /// Its number on the server's computer; in a container, its number there.
+    #[schema(example = 4711)]
+    pub(crate) pid: u32,
     /// CPU time of all threads since the start, in seconds.
     pub(crate) cpu_s: f64,
     /// Resident memory, in bytes.

@@ -131,6 +131,7 @@ fn process() -> ProcessBody {
         .map(|usage| (usage.user_time() + usage.system_time()).num_milliseconds());
     let memory = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ProcessBody {
+        pid: std::process::id(),
         cpu_s: cpu.unwrap_or_default() as f64 / 1000.0,
         rss_bytes: resident_bytes(&memory).unwrap_or_default(),
     }

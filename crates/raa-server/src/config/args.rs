@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use toml::Value;
 
 /// Mixes the sound of many computers and serves it to browsers.
@@ -12,16 +12,16 @@ use toml::Value;
 #[command(name = "raa-server", version, after_help = AFTER_HELP)]
 pub struct Args {
     /// Configuration file, instead of the usual ones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder for what operators set: names, volumes, mutes
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// UDP port that senders send to; 0 takes any free one
-    #[arg(long, value_name = "N")]
+    #[arg(long, global = true, value_name = "N")]
     pub udp_port: Option<u16>,
     /// TCP port of the page and the API; 0 takes any free one
-    #[arg(long, value_name = "N")]
+    #[arg(long, global = true, value_name = "N")]
     pub http_port: Option<u16>,
     /// Run without the built-in test client
     #[arg(long)]
@@ -35,7 +35,42 @@ pub struct Args {
     /// Check and print the effective configuration, then exit: 0 if it is valid, 2 if not
     #[arg(long)]
     pub check_config: bool,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Examine this computer and the running server, and say what to do about what is wrong
+    ///
+    /// Looks at the configuration, the server, its ports and who holds them, firewalls, the kernel's receive
+    /// buffer, real-time priority, open files, the clock, the state, and what the running server reports about
+    /// itself. Changes nothing. As root it sees more.
+    #[command(after_help = DOCTOR_AFTER_HELP)]
+    Doctor(DoctorArgs),
+}
+
+/// How the doctor reports.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DoctorArgs {
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Check only that a running server plays its slots, within 2 seconds, for container health checks
+    #[arg(long)]
+    pub running: bool,
+}
+
+const DOCTOR_AFTER_HELP: &str = "\
+Each line says ok, attention (works, but may not for long, or could not be seen) or wrong, then the
+check, then what was found, and below it what to do.
+
+Exit codes:
+  0  nothing is wrong
+  1  something is wrong
+  2  the command line is wrong";
 
 const AFTER_HELP: &str = "\
 Settings, from lowest to highest precedence:

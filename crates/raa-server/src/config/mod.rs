@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use crate::access::{Host, Network, WebOrigin};
-pub use args::Args;
+pub use args::{Args, Command, DoctorArgs};
 pub use error::{ConfigError, Origin};
 use keys::{KEYS, Key};
 use places::Environment;
@@ -38,6 +38,13 @@ pub struct Loaded {
     file: Option<PathBuf>,
     /// The origins of the values, in the order of [`KEYS`].
     origins: Vec<Origin>,
+}
+
+impl Loaded {
+    /// Returns the configuration file, if one was read.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
 }
 
 /// Loads the configuration of this process.

@@ -42,11 +42,15 @@ pub(crate) use handle::{EngineError, EngineHandle, EngineThread, MixFrame, Mixed
 use health::Health;
 use inputs::{Input, Inputs};
 use music::MusicInput;
+pub(crate) use priority::PRIORITY;
 use timing::Durations;
 pub(crate) use timing::{Histogram, Timing};
 use udp::AudioSocket;
+pub(crate) use udp::{QUEUED_DATAGRAM_BYTES, RECEIVE_BUFFER_BYTES};
 use workers::{Workers, with_workers};
 
+/// The name of the engine's thread.
+pub(crate) const ENGINE_THREAD: &str = "engine";
 /// Commands that can wait for the next slot; operators are far slower.
 const INBOX: usize = 256;
 /// Slots by which a reader of the mixes can be behind: 640 ms.
@@ -87,7 +91,7 @@ pub(crate) fn start(
     let ended = CancellationToken::new();
     let end = ended.clone().drop_guard();
     let thread = thread::Builder::new()
-        .name("engine".into())
+        .name(ENGINE_THREAD.into())
         .spawn(move || {
             let _end = end;
             engine.begin();

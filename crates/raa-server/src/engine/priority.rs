@@ -10,7 +10,7 @@ use thread_priority::{
 use tracing::info;
 
 /// Real-time priority, below that of sound servers.
-const PRIORITY: u8 = 10;
+pub(crate) const PRIORITY: u8 = 10;
 
 /// Requests real-time scheduling for the calling thread and returns whether it was granted.
 pub(super) fn raise() -> bool {

@@ -24,9 +24,9 @@ use raa_core::hub::Origin;
 use super::inputs::{Input, Take};
 
 /// Receive buffer to ask for: a second of a thousand senders. The kernel may grant less.
-const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
+pub(crate) const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 /// Bytes that the kernel accounts for one queued datagram of Opus, its own structures included.
-const QUEUED_DATAGRAM_BYTES: usize = 1280;
+pub(crate) const QUEUED_DATAGRAM_BYTES: usize = 1280;
 /// Length of the longest datagram that is taken. No Opus packet that RAA plays is longer.
 pub(super) const MAX_DATAGRAM: usize = 8192;
 /// Bytes read of a datagram: one more, so that one that is too long shows it.

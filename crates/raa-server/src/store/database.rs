@@ -53,7 +53,7 @@ fn way_back(path: &Path) -> String {
 
 /// Why a file can't be used.
 #[derive(Debug)]
-enum Failure {
+pub(super) enum Failure {
     /// Its content is damaged, or is not this program's.
     NoUse(String),
     /// Its schema is a newer one.
@@ -193,7 +193,7 @@ impl Database {
 }
 
 impl Failure {
-    fn of(path: &Path, error: &rusqlite::Error) -> Self {
+    pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         if matches!(error, rusqlite::Error::SqlInputError { .. }) {
             // A column is missing.
             return Self::NoUse(format!("another program made it: {error}"));
@@ -325,7 +325,7 @@ fn connect(target: &Target<'_>, patience: Duration) -> Result<Connection, Failur
 }
 
 /// Refuses files of newer servers and of other programs before SQLite opens and thereby changes them.
-fn check_marks(path: &Path) -> Result<(), Failure> {
+pub(super) fn check_marks(path: &Path) -> Result<(), Failure> {
     let Ok(Found::Database(marks)) = look(path) else {
         // SQLite says why the file can't be read, or makes a database of an empty one.
         return Ok(());
@@ -345,7 +345,7 @@ fn check_marks(path: &Path) -> Result<(), Failure> {
 }
 
 /// Fails if there are tables without a version: this server makes both in one transaction.
-fn refuse_foreign_tables(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn refuse_foreign_tables(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE 0 = (SELECT user_version FROM pragma_user_version)";
     match connection.query_row(sql, [], |row| row.get(0))? {
         0 => Ok(()),
@@ -356,7 +356,7 @@ fn refuse_foreign_tables(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-fn check_pages(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn check_pages(connection: &Connection) -> rusqlite::Result<()> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" {
         Ok(())

@@ -10,6 +10,7 @@ mod copy;
 mod database;
 mod error;
 mod former;
+pub(crate) mod inspect;
 mod look;
 mod place;
 mod rows;
@@ -71,7 +72,7 @@ pub(crate) fn open(
     dir: &Path,
     max_unconfigured: usize,
 ) -> anyhow::Result<(Store, StoreThread, Vec<KnownClient>)> {
-    let path: PathBuf = dir.join("raa.sqlite");
+    let path = path_in(dir);
     let (mut database, loaded) = Database::open(&path, max_unconfigured, SystemTime::now())
         .with_context(|| format!("cannot keep state in {} (--state-dir)", dir.display()))?;
     loaded.faults.report();
@@ -178,6 +179,11 @@ impl Store {
         self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
         result.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// Returns the path of the state's file in its folder.
+fn path_in(dir: &Path) -> PathBuf {
+    dir.join("raa.sqlite")
 }
 
 /// Returns the path with this text at its end.

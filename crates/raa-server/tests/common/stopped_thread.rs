@@ -40,17 +40,26 @@ impl Drop for StoppedThread {
     }
 }
 
+/// Waits for the thread of this name, which gives itself that name shortly after it has begun.
 fn thread_named(process: Pid, name: &str) -> Pid {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let mut found = threads.filter_map(|entry| {
-        let path = entry.unwrap().path();
-        let comm = fs::read_to_string(path.join("comm")).unwrap_or_default();
-        let id = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
-        (comm.trim() == name).then_some(Pid::from_raw(id))
-    });
-    found
-        .next()
-        .unwrap_or_else(|| panic!("no thread is called {name}"))
+    let started = Instant::now();
+    loop {
+        let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        let mut found = threads.filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let comm = fs::read_to_string(path.join("comm")).unwrap_or_default();
+            let id = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            (comm.trim() == name).then_some(Pid::from_raw(id))
+        });
+        if let Some(thread) = found.next() {
+            return thread;
+        }
+        assert!(
+            started.elapsed() < super::PATIENCE,
+            "no thread is called {name}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Returns the letter of `/proc/PID/task/TID/stat`: `t` is a thread that a tracer has stopped.

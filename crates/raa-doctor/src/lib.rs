@@ -1,0 +1,11 @@
+//! What the doctors of server and client share: the report, and looks at a Linux machine.
+//!
+//! A doctor first gathers facts, then judges them, then reports. The judgement is pure, so each of its
+//! words has a test; gathering only reads. Always: nothing that a doctor looks at is changed by it; a fact
+//! that can't be seen is said to be unknown, never guessed.
+
+pub mod clock;
+pub mod command;
+pub mod ports;
+pub mod processes;
+pub mod report;
