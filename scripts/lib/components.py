@@ -38,6 +38,7 @@ class Component:
     purl: str
     texts: dict = field(default_factory=dict)
     needs: list = field(default_factory=list)
+    needs_on: dict = field(default_factory=dict)
     sha256: str = ""
     source: str = ""
     own: bool = False
@@ -103,8 +104,32 @@ def crates():
             component = crate(packages[id])
             component = found.setdefault(component.ref, component)
             component.needs = sorted({*component.needs, *(crate_ref(packages[need]) for need in needs)})
+            component.needs_on[target] = sorted(crate_ref(packages[need]) for need in needs)
             todo += needs
     return found
+
+
+def dependency_information(program, target):
+    """Returns what cargo-auditable puts into a program: the crates in it, as its scanners read them."""
+    found = crates()
+    root = next(component for component in found.values() if component.own and component.name == program)
+    refs, todo = set(), [root.ref]
+    while todo:
+        ref = todo.pop()
+        if ref not in refs:
+            refs.add(ref)
+            todo += found[ref].needs_on[target]
+    order = sorted(refs, key=lambda ref: (found[ref].name, found[ref].version))
+    packages = []
+    for ref in order:
+        component = found[ref]
+        package = {"name": component.name, "version": component.version, "source": "local" if component.own else "crates.io"}
+        if component.needs_on[target]:
+            package["dependencies"] = sorted(order.index(need) for need in component.needs_on[target])
+        if component is root:
+            package["root"] = True
+        packages.append(package)
+    return {"packages": packages}
 
 
 def crate_ref(package):

@@ -42,6 +42,7 @@ build_linux() {
     ) || return 1
     for program in raa-server raa-client; do
         objcopy --strip-debug --remove-section=.comment "$build/$target/release/$program" "$folder/$program" || return 1
+        python3 "$ROOT/scripts/lib/dependency_section.py" "$folder/$program" "$target" || return 1
         check_linux "$folder/$program" "$ROOT" "$build" "$cargo" "$ZIG" || return 1
     done
 }

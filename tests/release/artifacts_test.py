@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -153,6 +154,17 @@ class Texts(unittest.TestCase):
         for words in ("Xiph.Org", "May you do good and not evil", "opus-decoder 0.7.12 (LICENSE)", "opus-decoder 0.7.12 (LICENSE-libopus)", "The Rust Project Contributors", "mingw-w64"):
             self.assertIn(words, text)
         self.assertEqual(text, unpacked("THIRD-PARTY-LICENSES.txt").read_text(encoding="utf-8"))
+
+    def test_programs_name_their_crates_for_scanners(self):
+        named = set()
+        for program in PROGRAMS:
+            section = Path(SCRATCH.name) / "dep-v0"
+            run("objcopy", f"--dump-section=.dep-v0={section}", unpacked(f"bin/{program}"), section.with_suffix(".copy"))
+            packages = json.loads(zlib.decompress(section.read_bytes()))["packages"]
+            self.assertEqual([package["name"] for package in packages if package.get("root")], [program])
+            self.assertTrue(all(0 <= need < len(packages) for package in packages for need in package.get("dependencies", [])))
+            named |= {f"{package['name']} {package['version']}" for package in packages if package["source"] == "crates.io"}
+        self.assertEqual(named, crates_of_the_programs())
 
     def test_sbom_is_valid_cyclonedx(self):
         import fastjsonschema
