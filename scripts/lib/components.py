@@ -1,7 +1,7 @@
 """Knows everything by others that RAA's programs contain: crates, C libraries, the page's decoder, and the runtime parts that
 the compilers add; each with its version, its licence and the text of the licence.
 
-Always: the crates come from Cargo.lock for the systems that are shipped, without those that only build or test; a component
+Always: the crates are those that cargo compiles into the programs, for each system that is shipped; a component
 without a licence text is an error.
 """
 
@@ -85,11 +85,23 @@ def crate(package):
     return Component(name, version, licence, f"pkg:cargo/{name}@{version}", texts, sha256=checksums().get((name, version), ""), source=package["repository"] or "", own=own)
 
 
+def compiled(target, programs):
+    """Returns the crates that cargo compiles into the programs. Its metadata also has those of features that only tests ask for."""
+    command = ["cargo", "tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--target", target]
+    for program in programs:
+        command += ["-p", program]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"error: {' '.join(command)}: {done.stderr.strip()}")
+    return {tuple(line.split()[:2]) for line in done.stdout.splitlines() if line}
+
+
+@cache
 def crates():
     """Returns the crates that the programs contain, with what each needs, by reference."""
     found = {}
     for target, programs in SHIPPED.items():
-        metadata = cargo_metadata(target)
+        metadata, inside = cargo_metadata(target), compiled(target, programs)
         packages = {package["id"]: package for package in metadata["packages"]}
         nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
         todo = [id for id, package in packages.items() if package["name"] in programs and package["source"] is None]
@@ -101,6 +113,7 @@ def crates():
                 continue
             seen.add(id)
             needs = [edge["pkg"] for edge in nodes[id]["deps"] if any(kind["kind"] is None for kind in edge["dep_kinds"])]
+            needs = [need for need in needs if (packages[need]["name"], f"v{packages[need]['version']}") in inside]
             component = crate(packages[id])
             component = found.setdefault(component.ref, component)
             component.needs = sorted({*component.needs, *(crate_ref(packages[need]) for need in needs)})
@@ -194,7 +207,7 @@ def compiler_parts(zig):
 
 def all_components(zig):
     """Returns everything, RAA's own crates among it, by reference and sorted by name."""
-    found = crates()
+    found = dict(crates())
     others = [libopus(), sqlite(), *vendored(), rust_library(), *compiler_parts(zig)]
     found.update((component.ref, component) for component in others)
     for user, used in (("opusic-sys", others[0]), ("libsqlite3-sys", others[1])):

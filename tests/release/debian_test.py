@@ -77,8 +77,10 @@ class Packages:
         self.assertRegex(status, r"(?m)^Seccomp:\s+2$")
 
     def test_b_threads_that_mix_have_real_time_priority(self):
-        threads = self.computer.sh(f"ps -L -o cls=,comm= -p {self.show('MainPID')}").stdout
-        self.assertRegex(threads, r"(?m)^\s*(FF|RR)\s", threads)
+        # proc(5): the name is in brackets, field 18 is the priority (negative if real-time), field 41 the policy.
+        stats = self.computer.sh(f"cat /proc/{self.show('MainPID')}/task/*/stat").stdout.splitlines()
+        policies = {line.split("(")[1].split(")")[0]: int(line.rsplit(")", 1)[1].split()[38]) for line in stats}
+        self.assertIn(policies.get("engine"), (1, 2), policies)
 
     def test_c_service_may_write_to_its_state_only(self):
         inside = self.computer.sh(f"nsenter -t {self.show('MainPID')} -m sh -c 'for f in /usr/bin /etc/raa /home /root /var/lib; do touch $f/x 2>/dev/null && echo $f; done; true'")
@@ -122,7 +124,7 @@ class Packages:
         left = {line for line in self.files() - self.untouched if not re.match(r"^/(etc|var)/(passwd|group|shadow|gshadow|subuid|subgid|mail|spool)", line)}
         self.assertEqual(left, set())
         self.computer.sh("! test -e /var/lib/private/raa && ! test -e /var/lib/raa")
-        self.assertEqual(self.computer.sh("systemctl list-unit-files 'raa-*' --no-legend").stdout, "")
+        self.assertEqual(self.computer.sh("systemctl list-unit-files 'raa-*' --no-legend || true").stdout, "")
 
     def test_h_package_refuses_to_stand_beside_install_sh(self):
         self.computer.sh("mkdir -p /opt/raa/current/bin && touch /opt/raa/current/bin/raa-server")

@@ -67,6 +67,36 @@ class Container(unittest.TestCase):
         for option in command[2:]:
             self.assertIn(option, help_text.stdout)
 
+    def test_health_check_tells_a_hanging_server(self):
+        root = self.image()
+        program = root / "usr/bin/raa-server"
+        # The base image has the C library, /proc and /tmp.
+        for library in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", program], text=True, capture_output=True, check=True).stdout):
+            copy = root / library.lstrip("/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(Path(library).read_bytes())
+            copy.chmod(0o755)
+        (root / "proc").mkdir()
+        root.chmod(0o755)
+        self.scratch.chmod(0o755)
+        command = re.search(r"^HEALTHCHECK .* CMD \[(.*)\]$", self.text, re.MULTILINE)[1].replace('"', "").replace(",", "")
+        user = re.search(r"^USER (\S+)$", self.text, re.MULTILINE)[1]
+        script = f"""
+            mount -t proc proc {root}/proc && ip link set lo up || exit 9
+            inside() {{ chroot --userspec={user} {root} "$@"; }}
+            inside {command} && exit 3
+            STATE_DIRECTORY=/var/lib/raa chroot --userspec={user} {root} /usr/bin/raa-server >&2 &
+            tries=0
+            until inside {command}; do tries=$((tries + 1)); [ $tries -lt 50 ] || exit 4; sleep 0.1; done
+            [ -s {root}/var/lib/raa/raa.sqlite ] || exit 5
+            kill -STOP $!
+            inside {command} && exit 6
+            kill -KILL $!
+            exit 0
+        """
+        done = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "sh", "-c", script], text=True, capture_output=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
 
 class Workflows(unittest.TestCase):
     def test_actionlint_accepts_the_workflows(self):
