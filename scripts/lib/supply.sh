@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Checks what RAA is built from, by cargo-deny and deny.toml: licences, sources, bans, and the advisories about known
-# weaknesses.
+# Checks what RAA and its fuzz targets are built from, by cargo-deny and each deny.toml: licences, sources, bans, and the
+# advisories about known weaknesses.
 #
 # Always: a check that could not be made is neither passed nor failed; it is reported in SUPPLY_NOTE, with the date of the
 # newest list of advisories that is there. Sourced after common.sh, rust.sh and wheels.sh; $ROOT is the top of the checkout.
@@ -39,10 +39,15 @@ ensure_cargo_deny() {
     CARGO_DENY="$folder/bin/cargo-deny"
 }
 
-# cargo_deny_check CHECK...: an entry of deny.toml that nothing needs any longer is an error.
+# cargo_deny_check CHECK...: for each of the folders. An entry of deny.toml that nothing needs any longer is an error, and so
+# is a Cargo.lock that lacks something.
 cargo_deny_check() {
-    "$CARGO_DENY" --config "$ROOT/deny.toml" check -D unmatched-skip -D unmatched-skip-root -D unnecessary-skip \
-        -D unmatched-wrapper -D unused-wrapper "$@"
+    local folder failed=0
+    for folder in "$ROOT" "$ROOT/fuzz"; do
+        "$CARGO_DENY" --locked --manifest-path "$folder/Cargo.toml" --config "$folder/deny.toml" check -D unmatched-skip \
+            -D unmatched-skip-root -D unnecessary-skip -D unmatched-wrapper -D unused-wrapper "$@" || failed=1
+    done
+    return "$failed"
 }
 
 check_supply() {
@@ -62,7 +67,12 @@ check_advisories() {
     say "$SUPPLY_NOTE"
     [ -z "$date" ] && return 0
     say "What the list of $date says:"
-    "$CARGO_DENY" --offline --config "$ROOT/deny.toml" check advisories
+    local folder failed=0
+    for folder in "$ROOT" "$ROOT/fuzz"; do
+        "$CARGO_DENY" --offline --locked --manifest-path "$folder/Cargo.toml" --config "$folder/deny.toml" check advisories \
+            || failed=1
+    done
+    return "$failed"
 }
 
 # Prints the date of the newest list of advisories on this computer, or nothing.

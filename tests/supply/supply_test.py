@@ -142,6 +142,13 @@ class Advisories(unittest.TestCase):
             self.assertNotEqual(code, 0, output)
             self.assertIn("RUSTSEC-2020-0001", output)
 
+    def test_advisory_about_the_fuzz_targets_fails(self):
+        self.publish_list("libfuzzer-sys")
+        for reachable in (True, False):
+            code, _, output = self.check(reachable)
+            self.assertNotEqual(code, 0, output)
+            self.assertIn("RUSTSEC-2020-0001", output)
+
     def test_unreachable_list_is_not_checked(self):
         code, note, _ = self.check(reachable=False)
         self.assertEqual(code, 0)
