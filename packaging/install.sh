@@ -470,7 +470,9 @@ wait_healthy() {
             if healthy "$1" && [ "$pid" = "$first" ]; then return 0; fi
         fi
         case $(property $SERVICE ActiveState) in
-            failed | inactive) WHY_NOT="it ended"; return 1 ;;
+            failed) WHY_NOT="it ended"; return 1 ;;
+            # At first the start may still be in systemd's queue.
+            inactive) [ $waited -lt 2 ] || { WHY_NOT="it ended"; return 1; } ;;
         esac
         restarts=$(property $SERVICE NRestarts)
         if [ "${restarts:-0}" -ge 3 ]; then WHY_NOT="it ended ${restarts} times"; return 1; fi
@@ -633,6 +635,7 @@ install_client() {
             printf ' who has\n~/.config/raa/raa-client.toml with the line  server = "HOST"')."
         return 0
     fi
+    before=$(cat "$settings_file" 2>/dev/null || true)
     [ -z "$SERVER_ADDRESS" ] || { say "Writing the server's address to $settings_file"; set_key "$settings_file" server "$SERVER_ADDRESS"; }
     [ -z "$CLIENT_NAME" ] || set_key "$settings_file" name "$CLIENT_NAME"
     if [ ! -e "$settings_file" ]; then
@@ -642,6 +645,10 @@ install_client() {
     if [ $SYSTEMD = 0 ]; then
         say "No systemd that this script could use is running for you, so nothing was started. To start the client:"
         say "    $BIN/raa-client"
+        return 0
+    fi
+    if [ $CHANGED = 0 ] && [ "$before" = "$(cat "$settings_file")" ] && [ "$(property $CLIENT_SERVICE ActiveState)" = active ]; then
+        say "The client is installed and running; it goes on without an interruption"
         return 0
     fi
     say "Starting the service $CLIENT_SERVICE"

@@ -64,6 +64,10 @@ class UserInstallation(unittest.TestCase):
         eventually("the tone in the mix", lambda: abs(world.tone_in_mix(self.computer) + 12) < 1.5)
         settings = self.as_ann("cat ~/.config/raa/raa-client.toml").stdout
         self.assertIn('# mine\nsource = "tone"\n#name = "x"\n', settings)
+        pid = self.as_ann("systemctl --user show -p MainPID --value raa-client").stdout
+        again = install(self.computer, f"--client --server 127.0.0.1:4010 --name '{name}'", user="ann")
+        self.assertIn("the client is installed and running", again.stdout.lower())
+        self.assertEqual(self.as_ann("systemctl --user show -p MainPID --value raa-client").stdout, pid)
         install(self.computer, "--client --server localhost", user="ann")
         again = self.as_ann("cat ~/.config/raa/raa-client.toml").stdout
         self.assertIn('server = "localhost"\n', again)
