@@ -25,7 +25,7 @@ ARCHIVE = os.environ.get("RAA_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 COMMON = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "init-system-helpers", "adduser"]
 ROOTS = {
     # Debian 12's PulseAudio makes the PC whose sound is heard.
-    "debian12": ("bookworm", [*COMMON, "curl", "busybox", "pulseaudio", "pulseaudio-utils"]),
+    "debian12": ("bookworm", [*COMMON, "curl", "busybox", "sqlite3", "pulseaudio", "pulseaudio-utils"]),
     "debian11": ("bullseye", [*COMMON, "wget"]),
 }
 BOOT_SECONDS = 60

@@ -1,7 +1,7 @@
-"""Walks docs/operating.md, section "From nothing to hearing a computer", as written: takes the `sh` blocks out of it and runs
-them on two computers, the first block as root on the server, the second as the user of a PC. Then that user plays a sound
-with an ordinary program, and the mix must have it.
+"""Walks sections of docs/operating.md as written: takes their `sh` blocks out of the document and runs them.
 
+"From nothing to hearing a computer": the first block as root on a server, the second as the user of a PC. Then that user plays
+a sound with an ordinary program, and the mix must have it. "Backup and restore": both blocks as root on the server.
 Always: the only words that change are RELEASES and SERVER, which the document explains.
 """
 
@@ -18,19 +18,19 @@ import world
 from world import eventually, mirror
 
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs/operating.md"
-SECTION = "## From nothing to hearing a computer"
 
 
-def blocks():
+def blocks(title):
+    """The text of each `sh` block in a section."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    section = text[text.index(f"\n{SECTION}\n"):]
+    section = text[text.index(f"\n## {title}\n"):]
     section = section[: section.index("\n## ", 1)]
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 class Walk(unittest.TestCase):
     def test_commands_of_the_document_lead_from_nothing_to_hearing_a_computer(self):
-        on_server, on_pc = blocks()
+        on_server, on_pc = blocks("From nothing to hearing a computer")
         server = world.machine("debian12", "server")
         self.addCleanup(server.stop)
         pc = world.machine("debian12", "pc", sound=True)
@@ -53,6 +53,31 @@ class Walk(unittest.TestCase):
         self.addCleanup(pc.sh, "kill $(cat /proc/[0-9]*/stat | awk '$2 == \"(paplay)\" {print $1}')", check=False)
         eventually("the alarm in the mix", lambda: abs(world.tone_in_mix(server) + 12) < 2, 20)
         print(f"\nfrom nothing to hearing a computer: {time.monotonic() - started:.0f} s, {sum(len(block.splitlines()) for block in (on_server, on_pc))} lines to type")
+
+
+class Backup(unittest.TestCase):
+    def test_commands_of_the_document_bring_back_names(self):
+        backup, restore = blocks("Backup and restore")
+        computer = world.machine("debian12", "backup")
+        self.addCleanup(computer.stop)
+        world.install(computer)
+        row = world.play_tone(computer, "/opt/raa/current/bin/raa-client")
+        computer.sh("systemctl stop tone")
+
+        def name_it(name):
+            world.api(computer, f"/api/clients/{row}", "PATCH", {"name": name})
+
+        def name():
+            return next(client["name"] for client in world.api(computer, "/api/clients")["clients"] if client["id"] == row)
+
+        name_it("Ward 3")
+        computer.sh(f"set -e; cd /root\n{backup}")
+        name_it("mistake")
+        computer.sh(f"set -e; cd /root\n{restore}")
+        eventually("health", lambda: world.healthy(computer))
+        self.assertEqual(name(), "Ward 3")
+        name_it("Ward 4")
+        self.assertEqual(name(), "Ward 4")
 
 
 def alarm():
