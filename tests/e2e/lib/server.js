@@ -54,6 +54,11 @@ export class Server {
     return `http://127.0.0.1:${this.httpPort}`;
   }
 
+  /** The file that keeps what operators set. */
+  get database() {
+    return join(this.stateDir, 'raa', 'raa.sqlite');
+  }
+
   get wsUrl() {
     return `ws://127.0.0.1:${this.httpPort}/ws?mix=main`;
   }
