@@ -50,6 +50,32 @@ def write_sums(folder):
     (folder / "SHA256SUMS").write_text("".join(lines))
 
 
+def make_release(folder, version, broken=None):
+    """Fills a folder with the files that install.sh needs of the release under test, packed as this version."""
+    folder.mkdir(parents=True)
+    own = version_of()
+    if version == own and not broken:
+        for file in DIST.iterdir():
+            if file.is_file():
+                shutil.copy(file, folder)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(DIST / f"raa-{own}-x86_64-linux.tar.gz") as tarball:
+            tarball.extractall(scratch, filter="data")
+        top = Path(scratch) / f"raa-{own}-x86_64-linux"
+        top = top.rename(Path(scratch) / f"raa-{version}-x86_64-linux")
+        (top / "VERSION").write_text(f"{version}\n")
+        if broken:
+            server = top / "bin/raa-server"
+            server.rename(top / "bin/raa-server.good")
+            server.write_text(broken)
+            server.chmod(0o755)
+        with tarfile.open(folder / f"{top.name}.tar.gz", "w:gz", compresslevel=1) as tarball:
+            tarball.add(top, top.name)
+    shutil.copy(DIST / "install.sh", folder)
+    write_sums(folder)
+
+
 class Mirror:
     """A folder of releases, and a web server for it on the lan."""
 
@@ -79,34 +105,13 @@ class Mirror:
 
     def add(self, version, broken=None, newest=True):
         """Offers the release under test as this version; `broken` is a script in place of its server."""
-        folder = self.release(version)
-        folder.mkdir(parents=True)
-        own = version_of()
-        if version == own and not broken:
-            for file in DIST.iterdir():
-                if file.is_file():
-                    shutil.copy(file, folder)
+        ready = Path(os.environ.get("RAA_RELEASES", "/nonexistent")) / f"v{version}"
+        if ready.is_dir():
+            shutil.copytree(ready, self.release(version))
         else:
-            self.repack(folder, own, version, broken)
-            shutil.copy(DIST / "install.sh", folder)
-            write_sums(folder)
+            make_release(self.release(version), version, broken)
         if newest:
             self.newest(version)
-
-    def repack(self, folder, own, version, broken):
-        with tempfile.TemporaryDirectory() as scratch:
-            with tarfile.open(DIST / f"raa-{own}-x86_64-linux.tar.gz") as tarball:
-                tarball.extractall(scratch)
-            top = Path(scratch) / f"raa-{own}-x86_64-linux"
-            top = top.rename(Path(scratch) / f"raa-{version}-x86_64-linux")
-            (top / "VERSION").write_text(f"{version}\n")
-            if broken:
-                server = top / "bin/raa-server"
-                server.rename(top / "bin/raa-server.good")
-                server.write_text(broken)
-                server.chmod(0o755)
-            with tarfile.open(folder / f"{top.name}.tar.gz", "w:gz", compresslevel=1) as tarball:
-                tarball.add(top, top.name)
 
     def newest(self, version):
         latest = self.folder / "latest"

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 2 * (os.cpu_count() or 1)
 # Those that take longest begin first.
-LONGEST = ("Interruption", "Upgrade", "Service", "Refusal", "UserInstallation")
+LONGEST = ("InterruptionBeforeTheStart", "InterruptionAfterTheStart", "Upgrade", "Service", "Refusal", "UserInstallation")
 
 
 def classes():
@@ -51,10 +52,24 @@ def run_class(name):
 def main():
     patterns = sys.argv[1:]
     chosen = [name for name in classes() if not patterns or any(pattern in name for pattern in patterns)]
+    import mirror
     import roots
+    import world
     started = time.monotonic()
     roots.make_roots()
     print(f"The roots are ready after {time.monotonic() - started:.0f} s.", flush=True)
+    # Packed once for all.
+    with tempfile.TemporaryDirectory(prefix="raa-releases-") as releases:
+        os.environ["RAA_RELEASES"] = releases
+        for version, broken in world.RELEASES.items():
+            mirror.make_release(Path(releases) / f"v{version}", version, broken)
+        ran, failed = run_all(chosen)
+    print(f"\n{ran} tests in {time.monotonic() - started:.0f} s; classes that failed: {', '.join(failed) or 'none'}")
+    sys.exit(1 if failed or ran == 0 else 0)
+
+
+def run_all(chosen):
+    """Returns the number of tests, and the classes that failed."""
     ran, failed = 0, []
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for future in concurrent.futures.as_completed([pool.submit(run_class, name) for name in chosen]):
@@ -63,8 +78,7 @@ def main():
             print(f"\n-- {name}, {seconds:.0f} s\n{done.stdout.rstrip()}", flush=True)
             if done.returncode != 0 or count == 0:
                 failed.append(name)
-    print(f"\n{ran} tests in {time.monotonic() - started:.0f} s; classes that failed: {', '.join(failed) or 'none'}")
-    sys.exit(1 if failed or ran == 0 else 0)
+    return ran, failed
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from mirror import SLEEPER, SPOILER, Mirror, version_of
 OWN = version_of()
 # The release before, the release under test, the next one, and two that are broken. The programs are the same.
 BEFORE, NEXT, SPOILED, ASLEEP = "0.0.9", "9.0.0", "9.1.0", "9.2.0"
+RELEASES = {BEFORE: None, NEXT: None, SPOILED: SPOILER, ASLEEP: SLEEPER, OWN: None}
 HEARING = Path(__file__).with_name("hearing.py")
 
 
@@ -28,11 +29,8 @@ def lan():
 def mirror():
     """The newest release is the one under test, unless a test says otherwise."""
     made = Mirror(lan())
-    made.add(BEFORE)
-    made.add(NEXT)
-    made.add(SPOILED, broken=SPOILER)
-    made.add(ASLEEP, broken=SLEEPER)
-    made.add(OWN)
+    for version, broken in RELEASES.items():
+        made.add(version, broken)
     return made
 
 
