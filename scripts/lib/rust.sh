@@ -66,10 +66,11 @@ ensure_rust() {
 }
 
 # For ./test instructions.
-# The tests that run in namespaces of their own.
+# The server's own tests, some of which run in namespaces of their own.
 need_networks() {
     need_command ip iproute2 "makes the networks of tests, in namespaces"
     need_command nft nftables "makes the firewalls of tests, in namespaces"
+    need_command ffmpeg ffmpeg "sends and plays as another program would"
 }
 need_valgrind() { need_command valgrind valgrind "counts the instructions of the hot paths"; }
 

@@ -110,6 +110,17 @@ pub struct ClientView {
     pub round_trip: Option<Duration>,
     /// Why it may hear nothing of its computer, by its last report.
     pub capture_trouble: Option<CaptureTrouble>,
+    /// The payload types of its newest packet; `None` if none has arrived since the start.
+    pub payload_types: Option<PayloadTypes>,
+}
+
+/// The RTP payload types of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadTypes {
+    /// In the packet's header.
+    pub packet: u8,
+    /// Of the Opus in it, which differs if the packet also repeats earlier frames (RFC 2198).
+    pub sound: u8,
 }
 
 impl ClientView {
@@ -145,6 +156,7 @@ pub(crate) struct Client {
     /// The address that owns its stream, or that owned it last; `None` for a client inside the server.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) last_packet: Option<Instant>,
+    pub(crate) payload_types: Option<PayloadTypes>,
     /// State of its RTCP.
     pub(crate) peer: Peer,
     /// Made with the first packet: a client of an earlier run needs no decoder.
@@ -197,6 +209,7 @@ impl Client {
             goodbye: None,
             connected_at: None,
             has_lasted: false,
+            payload_types: None,
             strays: None,
             seen_earlier: false,
             added: now,
@@ -514,6 +527,7 @@ impl Client {
             withheld: withheld.then_some(Withheld::NotOpus),
             round_trip: self.peer.round_trip(),
             capture_trouble: self.capture_trouble.map(|(trouble, _)| trouble),
+            payload_types: self.payload_types,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::{Accepted, ClientEvent, Hub, Origin, Output};
 use crate::claims::HeldReport;
-use crate::client::Client;
+use crate::client::{Client, PayloadTypes};
 use crate::framing;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
@@ -52,6 +52,10 @@ impl Hub {
             max_delay,
         );
         let is_repeat = inserted? == Insertion::Repeated;
+        client.payload_types = Some(PayloadTypes {
+            packet: packet.payload_type,
+            sound: redundant.map_or(packet.payload_type, |redundant| redundant.payload_type),
+        });
         client
             .peer
             .take_sound(address, from.local(), datagram.len());

@@ -142,11 +142,11 @@ fn body_of(id: ClientId, snapshot: &Snapshot) -> Result<ClientBody<'_>, ApiError
     Ok(ClientBody::of(client, snapshot.taken.elapsed()))
 }
 
-fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiError> {
+pub(super) fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiError> {
     let Path(text) = id.map_err(|reason| ApiError::not_found(reason.body_text()))?;
     text.parse().map_err(|_| unknown(&text))
 }
 
-fn unknown(id: &str) -> ApiError {
+pub(super) fn unknown(id: &str) -> ApiError {
     ApiError::not_found(format!("there is no client with the id {}", quoted(id)))
 }

@@ -13,5 +13,6 @@ pub(crate) mod listen;
 pub(crate) mod model;
 mod patch;
 pub(crate) mod refused;
+pub(crate) mod sdp;
 pub(crate) mod shared_body;
 pub(crate) mod status;

@@ -453,6 +453,7 @@ mod tests {
             withheld: Some(Withheld::NotOpus),
             round_trip,
             capture_trouble: None,
+            payload_types: None,
         }
     }
 

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRef, Path, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
@@ -33,7 +34,7 @@ use crate::access::Access;
 use crate::api::clients::SharedList;
 use crate::api::error::ApiError;
 use crate::api::status::ServerFigures;
-use crate::api::{clients, forget, listen, refused, status};
+use crate::api::{clients, forget, listen, refused, sdp, status};
 use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::live::{self, Live};
@@ -113,9 +114,7 @@ fn routes(app: App, guard: Guard, access: &Arc<Access>) -> Router {
         .route("/api/clients/forget", post(forget::forget))
         .route(
             "/api/clients/{id}",
-            get(clients::read)
-                .patch(clients::change)
-                .delete(clients::forget),
+            get(client).patch(clients::change).delete(clients::forget),
         )
         .route("/api/status", get(status::status))
         .route("/api/refused", get(refused::refused))
@@ -141,6 +140,18 @@ fn other_origins(access: Arc<Access>) -> CorsLayer {
         .allow_headers([CONTENT_TYPE])
         .expose_headers([RETRY_AFTER])
         .max_age(PREFLIGHT_AGE)
+}
+
+/// Both paths end with what the router takes for the id.
+async fn client(
+    engine: State<EngineHandle>,
+    uri: Uri,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    match id {
+        Ok(Path(id)) if id.ends_with(sdp::SUFFIX) => sdp::describe(engine, uri, Path(id)).await,
+        id => clients::read(engine, id).await,
+    }
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {

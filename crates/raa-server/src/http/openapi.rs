@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::api::{clients, forget, listen, refused, status};
+use crate::api::{clients, forget, listen, refused, sdp, status};
 use crate::{live, metrics};
 
 /// RAA (Remote Audio Aggregation) mixes the audio of many computers.
@@ -19,6 +19,7 @@ use crate::{live, metrics};
     paths(
         clients::list,
         clients::read,
+        sdp::describe,
         clients::change,
         clients::forget,
         forget::forget,

@@ -91,6 +91,7 @@ fn view(ssrc: u32) -> ClientView {
         withheld: None,
         round_trip: None,
         capture_trouble: None,
+        payload_types: None,
     }
 }
 
