@@ -35,6 +35,8 @@ use crate::settings::Source;
 use crate::status::SoundServerTrouble;
 use crate::status::{ConversionError, SharedStatus};
 
+#[cfg(target_os = "linux")]
+pub(crate) use self::pulse::{SeenSink, look as look_at_sound_server};
 #[cfg(windows)]
 pub(crate) use self::wasapi::devices;
 

@@ -8,6 +8,8 @@
 //! address and the sound server may disappear and return at any time.
 
 mod capture;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod files;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -21,8 +23,7 @@ mod resolver;
 mod sender;
 pub mod settings;
 pub mod status;
-// Used on Windows only, and tested everywhere.
-#[cfg(any(windows, test))]
+// Used on Windows only, except for the server test, and tested everywhere.
 #[cfg_attr(not(windows), allow(dead_code))]
 mod ui;
 #[cfg(windows)]

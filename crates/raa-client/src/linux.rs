@@ -17,6 +17,10 @@ use crate::status::SharedStatus;
 /// Runs the program.
 pub fn main() -> ExitCode {
     let options = LinuxOptions::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    #[cfg(target_os = "linux")]
+    if let Some(settings::LinuxCommand::Doctor(how)) = options.command.clone() {
+        return crate::doctor::run(&how, options);
+    }
     let settings = match settings::load(options) {
         Ok(settings) => settings,
         Err(fault) => {

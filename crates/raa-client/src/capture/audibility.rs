@@ -61,6 +61,16 @@ pub(super) enum Inaudible {
 }
 
 impl Inaudible {
+    /// Returns what the control alone says, without the sound that may prove the opposite.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(super) fn by_control(volume: DeviceVolume) -> Option<Self> {
+        match volume {
+            _ if volume.is_muted() => Some(Self::Muted),
+            _ if volume.is_turned_down() => Some(Self::TurnedDown(volume.db)),
+            _ => None,
+        }
+    }
+
     /// Returns it as the trouble of this device.
     pub(super) fn trouble(self, device: &str) -> Trouble {
         let device = device.to_owned();

@@ -25,6 +25,29 @@ use crate::status::{CaptureMethod, CaptureStatus, SharedStatus, SoundServerTroub
 /// The pause between two attempts to reach a sound server.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// The sink whose monitor a client would capture now.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SeenSink {
+    pub(crate) name: String,
+    /// Whether its volume control keeps the sound away, as far as the control tells.
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// Asks the sound server for the default sink. Captures nothing.
+///
+/// # Errors
+/// When there is no sound server, when it refuses this user, or when it has no sink.
+pub(crate) fn look() -> Result<SeenSink, SoundServerTrouble> {
+    let mut connection = Connection::open()?;
+    let name = connection.default_sink()?;
+    let sink = connection.sink(&name)?;
+    let inaudible = Inaudible::by_control(sink.volume);
+    Ok(SeenSink {
+        trouble: inaudible.map(|inaudible| inaudible.trouble(&name)),
+        name,
+    })
+}
+
 #[derive(Default)]
 pub(super) struct Pulse {
     /// Why nothing is captured now, as it was last reported.

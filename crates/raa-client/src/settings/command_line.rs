@@ -39,6 +39,7 @@ fn argument(key: &'static Key, option: &'static KeyOption) -> Arg {
     let default = key.default.map(|value| format!(" [default: {value}]"));
     Arg::new(key.name)
         .long(option.name)
+        .global(true)
         .value_name(option.value)
         .help(option.help.to_owned() + &default.unwrap_or_default())
 }

@@ -5,8 +5,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
 
 use super::command_line;
 use super::fault::Fault;
@@ -35,8 +35,33 @@ pub(crate) struct LinuxOptions {
     #[arg(long, num_args = 1..=2, value_names = ["SOURCE", "PATH"])]
     source: Option<Vec<String>>,
     /// The configuration file [default: $XDG_CONFIG_HOME/raa/raa-client.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// What to do instead of sending.
+    #[command(subcommand)]
+    pub(crate) command: Option<LinuxCommand>,
+}
+
+/// What to do instead of sending.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum LinuxCommand {
+    /// Examine this computer, and say what would keep its sound from being heard
+    ///
+    /// Looks at the settings, the server's name and page, whether the server receives this computer, the sound
+    /// server with the sink that is captured, other clients on this computer, and the clock. Changes nothing
+    /// and sends no sound. Exit code 1 means that something is wrong.
+    Doctor(DoctorOptions),
+}
+
+/// How the doctor works.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DoctorOptions {
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The TCP port of the server's page, which says whether the server receives this computer
+    #[arg(long, value_name = "N", default_value_t = 4011)]
+    pub(crate) page_port: u16,
 }
 
 impl LinuxOptions {

@@ -38,16 +38,17 @@ pub(crate) use self::ini_files::{INI_NAME, IniFiles};
 #[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::keys::Allowed;
 #[cfg(unix)]
-pub(crate) use self::linux_options::LinuxOptions;
+pub(crate) use self::linux_options::{DoctorOptions, LinuxCommand, LinuxOptions};
 #[cfg(windows)]
 pub(crate) use self::server_address::DEFAULT_PORT;
 pub use self::server_address::{AddressError, ServerAddress};
 #[cfg(windows)]
 pub(crate) use self::stored::SourceKind;
 #[cfg(any(windows, test, fuzzing))]
-pub(crate) use self::stored::{Stored, default_page};
+pub(crate) use self::stored::Stored;
+pub(crate) use self::stored::default_page;
 #[cfg(unix)]
-pub(crate) use self::toml_file::load;
+pub(crate) use self::toml_file::{Looked, load, look};
 pub use self::values::{Settings, Source, Ssrc};
 #[cfg(windows)]
 pub(crate) use self::windows_options::{Command, NotRun, SourceOption, WindowsOptions};

@@ -24,21 +24,43 @@ const TEMPLATE: &str = include_str!("../../raa-client.toml");
 /// # Errors
 /// When the file is wrong or cannot be read, no server is set, or the SSRC cannot be saved.
 pub(crate) fn load(options: LinuxOptions) -> Result<Settings, Fault> {
+    let Looked {
+        path,
+        text,
+        mut stored,
+    } = look(options)?;
+    if stored.ssrc.is_none() {
+        // Last, so that nothing is written when something is wrong.
+        stored.ssrc = Some(create_ssrc(&path, text.as_deref())?);
+    }
+    Ok(stored.settings())
+}
+
+/// The settings of file and options.
+pub(crate) struct Looked {
+    pub(crate) path: PathBuf,
+    /// `None` if there is no file.
+    pub(crate) text: Option<String>,
+    /// Has a server, and possibly no SSRC yet.
+    pub(crate) stored: Stored,
+}
+
+/// Reads the file and puts the options over it, without writing anything.
+///
+/// # Errors
+/// When the file is wrong or cannot be read, or no server is set.
+pub(crate) fn look(options: LinuxOptions) -> Result<Looked, Fault> {
     let path = options.config.map_or_else(default_path, Ok)?;
     let text = read_text(&path)?;
     let file = text.as_deref().map(|text| read(text, &path)).transpose()?;
-    let mut stored = options.given.over(file.unwrap_or_default());
+    let stored = options.given.over(file.unwrap_or_default());
     if stored.server.is_none() {
         return Err(Fault::NoServer {
             platform: Platform::Linux,
             file: path,
         });
     }
-    if stored.ssrc.is_none() {
-        // Last, so that nothing is written when something is wrong.
-        stored.ssrc = Some(create_ssrc(&path, text.as_deref())?);
-    }
-    Ok(stored.settings())
+    Ok(Looked { path, text, stored })
 }
 
 /// Returns the path of the file unless `--config` names it (XDG Base Directory Specification).

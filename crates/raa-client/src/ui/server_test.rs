@@ -7,6 +7,7 @@
 //! content are handled; the result is a value, which [`text`] puts into words.
 
 mod http;
+#[cfg(any(windows, test))]
 pub(crate) mod text;
 
 use std::net::{SocketAddr, ToSocketAddrs};
