@@ -54,16 +54,22 @@ const RETRY_MS = 1000;
 const DEAD_AFTER_MS = 3000;
 
 /**
- * Follows /api/events and reconnects for ever.
+ * Follows /api/events and reconnects until it is ended.
  * @param {import('./feed.js').Feed} feed takes all messages
  * @param {{onState: () => void, onLevels: () => void, onConnection: (isUp: boolean, reason?: string) => void}} handlers
  *   the reason is one of probe's, known a moment after the first attempt that fails; 'other-version' if the server's
  *   messages mean nothing to this page
+ * @param {URL} folder of the server, by default the page's own
+ * @returns {() => void} ends it
  */
-export function followEvents(feed, { onState, onLevels, onConnection }) {
-  const url = new URL('api/events', home());
+export function followEvents(feed, { onState, onLevels, onConnection }, folder = home()) {
+  const url = new URL('api/events', folder);
   url.protocol = url.protocol.replace('http', 'ws');
+  let isClosed = false;
+  let current = null; // ends the connection of now
+  let retryTimer = 0;
   const connect = () => {
+    if (isClosed) return;
     const socket = new WebSocket(url);
     let watch = 0;
     let isOver = false;
@@ -75,11 +81,13 @@ export function followEvents(feed, { onState, onLevels, onConnection }) {
       isOver = true;
       clearTimeout(watch);
       socket.close();
+      if (isClosed) return;
       onConnection(false);
-      const retry = () => setTimeout(connect, RETRY_MS * (0.5 + Math.random()));
+      const retry = () => { retryTimer = setTimeout(connect, RETRY_MS * (0.5 + Math.random())); };
       if (isOpen) retry();
-      else probe(url.href).then((reason) => onConnection(false, reason)).finally(retry);
+      else probe(url.href).then((reason) => { if (!isClosed) onConnection(false, reason); }).finally(retry);
     };
+    current = end;
     const isAlive = () => {
       clearTimeout(watch);
       watch = setTimeout(end, DEAD_AFTER_MS);
@@ -101,4 +109,9 @@ export function followEvents(feed, { onState, onLevels, onConnection }) {
     socket.onclose = end;
   };
   connect();
+  return () => {
+    isClosed = true;
+    clearTimeout(retryTimer);
+    current?.();
+  };
 }

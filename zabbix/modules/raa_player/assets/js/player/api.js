@@ -1,0 +1,117 @@
+// The server's REST API and its events, as the page uses them (docs/protocol.md).
+// Always: URLs are relative to the page, so that it works below any path, and have no password; an error has the server's
+// own message.
+
+import { folderOf } from './address.js';
+import { probe } from './probe.js';
+
+/** A failed request. `message` is the server's; without an answer it is empty and `status` is 0. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status of HTTP
+   * @param {string} code the server's constant, empty if it is not the server that answered
+   * @param {number} retryAfterMs how long to wait before the request may succeed, 0 if unknown
+   */
+  constructor(message, status = 0, code = '', retryAfterMs = 0) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+const home = () => folderOf(document.baseURI);
+
+async function request(method, path, body) {
+  let response;
+  try {
+    response = await fetch(new URL(path, home()), {
+      method,
+      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(''); // the browser's message about the network means nothing to a person
+  }
+  const answer = response.status === 204 ? null : await response.json().catch(() => null);
+  if (response.ok) return answer;
+  const { message, code } = answer?.error ?? {};
+  const retryAfterMs = 1000 * (Number(response.headers.get('Retry-After')) || 0);
+  throw new ApiError(message ?? `${response.status} ${response.statusText}`.trim(), response.status, code, retryAfterMs);
+}
+
+/** Returns one client with all its figures. */
+export const readClient = (id) => request('GET', `api/clients/${id}`);
+/** Sets name, volume, muted or sounding_from_dbfs, and returns the client as it is after the change. */
+export const patchClient = (id, change) => request('PATCH', `api/clients/${id}`, change);
+/** Forgets an offline client. */
+export const forgetClient = (id) => request('DELETE', `api/clients/${id}`);
+/** Forgets the offline ones of these clients. @returns {Promise<{forgotten: string[], kept: {id: string, reason: string}[]}>} */
+export const forgetClients = (ids) => request('POST', 'api/clients/forget', { ids });
+
+const RETRY_MS = 1000;
+/** A message comes every second; a connection without messages for this long is dead. */
+const DEAD_AFTER_MS = 3000;
+
+/**
+ * Follows /api/events and reconnects until it is ended.
+ * @param {import('./feed.js').Feed} feed takes all messages
+ * @param {{onState: () => void, onLevels: () => void, onConnection: (isUp: boolean, reason?: string) => void}} handlers
+ *   the reason is one of probe's, known a moment after the first attempt that fails; 'other-version' if the server's
+ *   messages mean nothing to this page
+ * @param {URL} folder of the server, by default the page's own
+ * @returns {() => void} ends it
+ */
+export function followEvents(feed, { onState, onLevels, onConnection }, folder = home()) {
+  const url = new URL('api/events', folder);
+  url.protocol = url.protocol.replace('http', 'ws');
+  let isClosed = false;
+  let current = null; // ends the connection of now
+  let retryTimer = 0;
+  const connect = () => {
+    if (isClosed) return;
+    const socket = new WebSocket(url);
+    let watch = 0;
+    let isOver = false;
+    let isOpen = false;
+    let isUnderstood = false;
+    feed.reset();
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(watch);
+      socket.close();
+      if (isClosed) return;
+      onConnection(false);
+      const retry = () => { retryTimer = setTimeout(connect, RETRY_MS * (0.5 + Math.random())); };
+      if (isOpen) retry();
+      else probe(url.href).then((reason) => { if (!isClosed) onConnection(false, reason); }).finally(retry);
+    };
+    current = end;
+    const isAlive = () => {
+      clearTimeout(watch);
+      watch = setTimeout(end, DEAD_AFTER_MS);
+    };
+    isAlive();
+    socket.onopen = () => { isOpen = true; };
+    socket.onmessage = ({ data }) => {
+      if (isOver) return;
+      isAlive();
+      const news = feed.take(JSON.parse(data));
+      if (news === 'lost') end();
+      else if (news === 'levels') onLevels();
+      else if (news === 'state') {
+        isUnderstood = true;
+        onConnection(true);
+        onState();
+      } else if (!isUnderstood) onConnection(false, 'other-version');
+    };
+    socket.onclose = end;
+  };
+  connect();
+  return () => {
+    isClosed = true;
+    clearTimeout(retryTimer);
+    current?.();
+  };
+}
