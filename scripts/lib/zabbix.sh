@@ -26,6 +26,7 @@ zabbix_apt() { APT_CONFIG=$ZABBIX_DIR/apt/apt.conf apt-get -qq -t "$ZABBIX_SUITE
 
 zabbix_set_up_apt() {
     local apt=$ZABBIX_DIR/apt mirror
+    # shellcheck disable=SC2016 # apt-get replaces it
     mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $(. /etc/os-release && echo "${VERSION_CODENAME:-}")" | sort -u | head -n 1)
     [ -n "$mirror" ] || { warn "error: Zabbix 7.0 is taken from Debian's packages, and this system does not use a Debian mirror."; return 1; }
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
