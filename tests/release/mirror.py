@@ -60,8 +60,7 @@ def make_release(folder, version, broken=None):
                 shutil.copy(file, folder)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        with tarfile.open(DIST / f"raa-{own}-x86_64-linux.tar.gz") as tarball:
-            tarball.extractall(scratch, filter="data")
+        subprocess.run(["tar", "-C", scratch, "-xzf", DIST / f"raa-{own}-x86_64-linux.tar.gz"], check=True)
         top = Path(scratch) / f"raa-{own}-x86_64-linux"
         top = top.rename(Path(scratch) / f"raa-{version}-x86_64-linux")
         (top / "VERSION").write_text(f"{version}\n")
