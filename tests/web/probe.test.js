@@ -8,14 +8,15 @@ import { probe } from '../../crates/raa-server/web/probe.js';
 const answer = (status, body = '') => new Response(body, { status });
 const refused = (message) => answer(404, JSON.stringify({ error: { code: 'not_found', message } }));
 
-async function cause(answers) {
+async function cause(answers, pageOrigin = 'https://raa.test') {
   const asked = [];
-  const word = await probe('wss://user:pw@raa.test/raa/ws?mix=main', async (url) => {
+  const request = async (url) => {
     asked.push(String(url));
     const next = answers.shift();
     if (!next) throw new TypeError('Failed to fetch');
     return next;
-  });
+  };
+  const word = await probe('wss://user:pw@raa.test/raa/ws?mix=main', request, pageOrigin);
   return { word, asked };
 }
 
@@ -36,10 +37,18 @@ test('each answer has its cause', async () => {
     [[answer(503)], 'unreachable'],
     [[answer(504)], 'unreachable'],
     [[], 'unreachable'],
-    [[null, answer(200, '<svg/>')], 'no-upgrade'], // a page of another origin may read the page's files only
+    [[null, answer(200, '<svg/>')], 'no-upgrade'],
     [[null, answer(404)], 'unreachable'],
   ];
   for (const [answers, expected] of table) assert.equal((await cause([...answers])).word, expected);
+});
+
+test('a page of an origin that is not allowed reads only files', async () => {
+  for (const origin of ['https://zabbix.test', 'http://raa.test', 'https://raa.test:8443', 'null']) {
+    assert.equal((await cause([null, answer(200, '<svg/>')], origin)).word, 'origin-refused', origin);
+    assert.equal((await cause([null, answer(404)], origin)).word, 'unreachable', origin);
+    assert.equal((await cause([answer(426), answer(405)], origin)).word, 'no-upgrade', origin);
+  }
 });
 
 test('a password is never part of the request', async () => {

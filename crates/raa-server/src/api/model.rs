@@ -167,7 +167,7 @@ pub(crate) struct LevelBody {
 }
 
 /// Counters of RTP packets since the server started, and current measurements. `concealed` and
-/// `repaired` count frames of 20 ms.
+/// `repaired` count frames of 20 ms, `over_budget` those of the sender.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatsBody {
     /// Packets received.
@@ -185,6 +185,8 @@ pub(crate) struct StatsBody {
     pub(crate) concealed: u64,
     /// Frames whose packet was lost or late, and which were played from another packet.
     pub(crate) repaired: u64,
+    /// Frames that were left out because the client sends more than 60 ms of sound per slot of 20 ms.
+    pub(crate) over_budget: u64,
     /// Packets that the network lost in the last ten seconds, before any repair, in percent of
     /// those expected; null if no packets arrived.
     #[schema(minimum = 0, maximum = 100, example = 1.2)]
@@ -383,6 +385,7 @@ impl StatsBody {
             reordered: stats.reordered,
             concealed: stats.concealed,
             repaired: stats.repaired,
+            over_budget: stats.over_budget,
             loss_percent: lately.map(|report| hundredths(report.loss_percent)),
             concealed_percent: lately.map(|report| hundredths(report.concealed_percent)),
             delay_ms: tenths(stats.delay_ms),
@@ -443,6 +446,7 @@ mod tests {
             steady: false,
             stats: SourceStats {
                 repaired: 5,
+                over_budget: 6,
                 delay_ms: 41.26,
                 target_delay_ms: 60.04,
                 drift_ppm: -12.34,
@@ -482,6 +486,7 @@ mod tests {
             (&json!(60.0), &json!(-12.3))
         );
         assert_eq!(stats["repaired"], 5);
+        assert_eq!(stats["over_budget"], 6);
     }
 
     #[test]
