@@ -22,7 +22,7 @@ const MAX_FRAMES: usize = 16;
 const MAX_BYTES: usize = 16 << 10;
 /// Bytes of a report that is held: twice those of the longest that RAA's client sends.
 const MAX_REPORT_BYTES: usize = 1 << 10;
-/// Time after its last packet for which a better claim goes before another one.
+/// Time for which a better claim comes before another one after its last packet.
 const GOES_FIRST_FOR: Duration = Duration::from_millis(200);
 
 /// How good the claim of an address is, from the worst to the best.
@@ -92,7 +92,7 @@ impl Held {
 
 impl Claims {
     /// Holds a packet of an address that claims the stream. `owner_seen` is the arrival of the owner's
-    /// last packet, before which only a former owner's packets count.
+    /// last packet. What came before it counts only if the address owned the stream before.
     pub(crate) fn take(
         &mut self,
         arrival: Instant,
@@ -140,8 +140,8 @@ impl Claims {
         }
     }
 
-    /// Whether two packets of this address follow each other, and no better or earlier claim is
-    /// pursued.
+    /// Whether two packets of this address follow each other, and no other address does the same with a
+    /// better claim, or with an equal one that is older.
     pub(crate) fn is_first(&self, now: Instant, address: SocketAddr) -> bool {
         let mut claimants = self.0.iter();
         let Some(own) = claimants.find(|each| each.address == address) else {
@@ -227,7 +227,8 @@ impl Claimant {
         (self.packets, self.since) = (packets as u32, since.unwrap_or(now));
     }
 
-    /// The packets of those that follow each other; what lies before them only lends its buffers.
+    /// Returns the held packets that follow each other. Those before them are out of date; only their
+    /// buffers are used again.
     fn valid(&self) -> impl Iterator<Item = &Held> + Clone {
         let stale = self.held.len().saturating_sub(self.packets as usize);
         self.held.range(stale..)

@@ -1,9 +1,8 @@
-//! `GET /api/events`: pushes to pages the state, then what changes in it, and the levels, ten times a
-//! second.
+//! `GET /api/events`: sends pages the state, then its changes and the levels, ten times a second.
 //!
 //! [`pace`] decides which snapshots become messages, [`changes`] finds what differs, [`row`] says what
-//! is sent about a client. Always: each message is built once for all readers that keep up; a reader
-//! that does not has no queue, and gets what has changed since the state that it has.
+//! is sent about a client. Always: each message is built once for all readers that keep up. No reader has
+//! a queue: a slow one gets, in one message, all that has changed since the state it was last sent.
 
 mod changes;
 mod pace;

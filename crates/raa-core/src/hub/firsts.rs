@@ -1,11 +1,11 @@
 //! The first packets of streams that the hub does not know, kept until a second one follows.
 //!
-//! Anyone can invent SSRCs, so one packet makes no client (RFC 3550 appendix A.1). It is kept with
-//! the report that follows it, because it has the beginning of an alarm.
-//! Always: bounded in packets per host, in packets and in bytes. When the table is full, the host with
-//! the most packets gives way, its oldest first, so that a flood never keeps another host's newcomer
-//! out. A host with a full share, or a flood of forged addresses, waits for places: they are free again
-//! within two seconds, and a sender tries with every packet.
+//! Anyone can invent SSRCs, so one packet makes no client (RFC 3550 appendix A.1). The first packet is
+//! kept because an alarm begins in it, and so is a report that follows it.
+//! Always: the packets of one host, all packets and all bytes are bounded. When the table is full, the
+//! host with the most packets loses its oldest one, so that a flood from one host never keeps another
+//! host's newcomer out. If that is no help (a host's share is full, or a flood forges addresses), a
+//! newcomer waits: it tries again with every packet, and places are free again within two seconds.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,8 +20,8 @@ use crate::sequence;
 const MAX_PER_HOST: usize = 1024;
 /// Packets kept of all hosts.
 const MAX: usize = 4096;
-/// Bytes kept of all hosts; beyond it, a first packet makes a client when another one follows, but is
-/// not played.
+/// Bytes kept of all hosts. Beyond it, only a first packet's numbers are kept: the second packet still
+/// makes a client, but the first one is not played.
 const MAX_BYTES: usize = 8 << 20;
 /// Age from which a packet goes: longer than the 400 ms between the packets of a silent client.
 const MAX_AGE: Duration = Duration::from_millis(900);

@@ -1,10 +1,10 @@
 //! The rows of unconfigured clients, shared out among hosts.
 //!
-//! Always: when all rows are taken, the host with the most gives way, so that a flood from one host
-//! costs the others nothing. A host that has none always finds room. Of one host, clients that are
-//! offline go first, and those that have been silent longest; a client that is connected and has
-//! lasted for over a minute goes last of all. No host gives way to itself with a client that is
-//! connected, or two of its clients would take turns.
+//! Always: when all rows are taken, the host with the most rows loses one, so that a flood from one host
+//! costs the others nothing. A host without a row always gets one. A host loses the rows of its offline
+//! clients first, and among these the one that has been silent longest; clients that have been connected
+//! for over a minute go last of all. A new client never replaces a connected one of its own host, or
+//! the two would take turns.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,15 +13,15 @@ use std::time::Instant;
 use crate::client::Client;
 use crate::host::Host;
 
-/// A host with fewer rows than this part of all finds room among the clients that are offline, even
-/// if no host has more.
+/// The part of all rows, as a divisor, below which a host may also replace other hosts' offline clients
+/// although these hosts have no more rows than it has.
 const GUARANTEED_SHARE: usize = 100;
 
-/// Whose row it is.
+/// The host that a row counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
     Host(Host),
-    /// That of a client of an earlier run, whose host nobody knows: each counts as a host of its own.
+    /// An unknown host: the client, with this SSRC, is of an earlier run. Each is a host of its own.
     Unknown(u32),
 }
 
@@ -38,7 +38,7 @@ struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     count: usize,
-    /// Each owner's rows; the last one gives way first.
+    /// Each owner's rows; the last one goes first.
     owners: BTreeMap<Owner, Vec<Row>>,
 }
 
@@ -88,8 +88,8 @@ impl Rows {
         self.count += 1;
     }
 
-    /// Takes the row that gives way to a new client of this host, of `max` in all. Returns its SSRC,
-    /// or `None` if there is no such row.
+    /// Removes the row that a new client of this host replaces, when all `max` rows are taken. Returns
+    /// its SSRC, or `None` if the new client may replace none.
     pub(super) fn take(&mut self, host: Host, max: usize) -> Option<u32> {
         let newcomer = Owner::Host(host);
         let own = self.owners.get(&newcomer).map_or(0, Vec::len);
