@@ -3,6 +3,7 @@
 Always: each class has a machine of its own, and its tests run in the order of their names because each needs the one before.
 """
 
+import atexit
 import re
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ def package(program, version=OWN):
     if version == OWN:
         return original
     folder = Path(tempfile.mkdtemp(prefix="raa-deb-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     tree, made = folder / "tree", folder / f"{program}_{version}_amd64.deb"
     subprocess.run(["dpkg-deb", "--raw-extract", original, tree], check=True)
     control = tree / "DEBIAN/control"
