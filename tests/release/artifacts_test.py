@@ -19,7 +19,7 @@ DIST = Path(os.environ.get("RAA_DIST", ROOT / "target/dist"))
 VERSION = re.search(r'^version = "([^"]+)"', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 TOP = f"raa-{VERSION}-x86_64-linux"
 TARBALL = DIST / f"{TOP}.tar.gz"
-FILES = {TARBALL.name, "raa-client.exe", f"raa-client_{VERSION}_amd64.deb", f"raa-server_{VERSION}_amd64.deb", "install.sh", "SHA256SUMS", f"raa-{VERSION}.cdx.json", "THIRD-PARTY-LICENSES.txt"}
+FILES = {TARBALL.name, "raa-client.exe", f"raa-client_{VERSION}_amd64.deb", f"raa-server_{VERSION}_amd64.deb", "install.sh", f"raa-zabbix-{VERSION}.zip", "SHA256SUMS", f"raa-{VERSION}.cdx.json", "THIRD-PARTY-LICENSES.txt"}
 OLDEST_GLIBC = (2, 28)
 PROGRAMS = ("raa-server", "raa-client")
 SCRATCH = tempfile.TemporaryDirectory(prefix="raa-artifacts-")
