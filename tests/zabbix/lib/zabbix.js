@@ -5,6 +5,7 @@
 // Always: an empty database for each test file; ports that were free; ends with the test.
 
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,7 +28,8 @@ export class Zabbix {
 
   /** Takes the ports, so that RAA can be told the origins before Zabbix starts. */
   async reserve() {
-    [this.databasePort, this.phpPort, this.policyPort, this.openPort, this.serverPort] = await freePorts(5);
+    [this.databasePort, this.phpPort, this.policyPort, this.openPort] = await freePorts([0, 0, 0, 0]);
+    [this.serverPort] = await freePorts([randomInt(20_000, 32_000)]); // zabbix_server takes none above 32767
     return this;
   }
 
@@ -110,11 +112,12 @@ export class Zabbix {
       `$ZBX_SERVER = '127.0.0.1'; $ZBX_SERVER_PORT = '${this.serverPort}'; $ZBX_SERVER_NAME = 'RAA test'; $IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;`, ''].join('\n'));
   }
 
+  // One process: further workers of PHP would outlive it.
   #startFrontend() {
     const settings = { memory_limit: '256M', post_max_size: '16M', upload_max_filesize: '2M', max_execution_time: 300, max_input_time: 300,
       'date.timezone': 'UTC', 'opcache.enable_cli': 1, 'opcache.revalidate_freq': 0, 'session.save_path': this.world.dir, log_errors: 1 };
     this.#program('php', [...Object.entries(settings).flatMap(([key, value]) => ['-d', `${key}=${value}`]), '-S', `127.0.0.1:${this.phpPort}`, '-t', FRONTEND],
-      'php', 'SIGTERM', { LOCPATH: join(DIR, 'locale'), PHP_CLI_SERVER_WORKERS: '4' });
+      'php', 'SIGTERM', { LOCPATH: join(DIR, 'locale') });
   }
 
   #startNginx(raa) {
@@ -163,10 +166,12 @@ export function nginxForRaa(raa) {
     }`;
 }
 
-async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
+/** Returns these ports once it has seen that they are free; for 0 any free port. */
+async function freePorts(wanted) {
+  const servers = await Promise.all(wanted.map((port) => new Promise((resolve, reject) => {
     const server = createServer();
-    server.listen(0, '127.0.0.1', () => resolve(server));
+    server.on('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
   })));
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
