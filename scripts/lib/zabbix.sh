@@ -13,9 +13,10 @@ ZABBIX_SUITE=trixie
 
 need_zabbix() {
     need_command php php-cli "runs the Zabbix frontend"
-    local extension
+    local extension present
+    present=$(php -m 2>/dev/null)
     for extension in pgsql gd mbstring xml bcmath curl; do
-        php -m 2>/dev/null | grep -qix "${extension/xml/xmlreader}" || need "php-$extension" "the Zabbix frontend needs it"
+        grep -qix "${extension/xml/xmlreader}" <<<"$present" || need "php-$extension" "the Zabbix frontend needs it"
     done
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgresql "Zabbix' database"
     [ -f /usr/share/i18n/locales/ja_JP ] || need locales "Zabbix in Japanese"

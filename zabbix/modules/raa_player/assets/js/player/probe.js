@@ -7,11 +7,12 @@ const LIMIT_MS = 5000;
 /**
  * @param {string} socketUrl the WebSocket's address
  * @param {typeof fetch} request as fetch
+ * @param {string | undefined} pageOrigin the origin of the page that asks
  * @returns {Promise<'unreachable' | 'no-upgrade' | 'origin-refused' | 'too-many' | 'no-such-mix' | 'access-denied' | 'not-raa'>}
  *   no answer; the server answers but something on the way does not hand on WebSockets; the server does not allow
  *   pages of this origin; this address has as many WebSockets as one may have; a mix with this name does not exist; a password or permission is missing; something else than an RAA server answers
  */
-export async function probe(socketUrl, request = fetch) {
+export async function probe(socketUrl, request = fetch, pageOrigin = globalThis.location?.origin) {
   const url = new URL(socketUrl);
   url.protocol = url.protocol.replace('ws', 'http');
   url.username = '';
@@ -20,7 +21,9 @@ export async function probe(socketUrl, request = fetch) {
     const word = await meaningOf(await ask(url, request));
     return word === 'no-upgrade' && (await isOriginRefused(url, request)) ? 'origin-refused' : word;
   } catch {
-    return (await hasPage(url, request)) ? 'no-upgrade' : 'unreachable';
+    if (!(await hasPage(url, request))) return 'unreachable';
+    // Every answer can be read by the pages of allowed origins, and by the server's own.
+    return pageOrigin && pageOrigin !== url.origin ? 'origin-refused' : 'no-upgrade';
   }
 }
 
@@ -46,7 +49,7 @@ async function meaningOf(response) {
   return answer?.error?.message?.startsWith('mix is ') ? 'no-such-mix' : 'not-raa';
 }
 
-/** Pages of other origins may not read the answer above, but they may read the page's files. */
+/** Pages of origins that are not allowed can't read the answer above, but they can read the page's files. */
 async function hasPage(url, request) {
   try {
     return (await ask(new URL('icon.svg', url), request)).ok;
