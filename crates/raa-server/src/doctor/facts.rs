@@ -52,7 +52,6 @@ pub(super) struct Status {
     pub(super) version: String,
     pub(super) uptime_s: u64,
     pub(super) udp_port: u16,
-    pub(super) slots: u64,
     pub(super) skipped_slots: u64,
     pub(super) dropped_datagrams: u64,
     pub(super) unsent_reports: u64,

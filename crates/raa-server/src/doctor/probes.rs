@@ -102,7 +102,6 @@ fn status(body: &Value) -> Option<(Status, Option<u32>)> {
         version: body["version"].as_str()?.to_owned(),
         uptime_s: number("uptime_s")?,
         udp_port: number("udp_port")?.try_into().ok()?,
-        slots: number("slots")?,
         skipped_slots: number("skipped_slots")?,
         dropped_datagrams: number("dropped_datagrams")?,
         unsent_reports: number("unsent_reports")?,

@@ -14,7 +14,6 @@ fn status(change: impl FnOnce(&mut Status)) -> Status {
     let mut status = Status {
         version: env!("CARGO_PKG_VERSION").into(),
         udp_port: 4010,
-        slots: 100_000,
         ..Status::default()
     };
     change(&mut status);
@@ -23,19 +22,18 @@ fn status(change: impl FnOnce(&mut Status)) -> Status {
 
 #[test]
 fn alarms_of_the_server_are_passed_on() {
-    use Verdict::{Attention, Ok, Wrong};
+    use Verdict::{Attention, Ok};
     let quiet = status(|_| {});
     assert!(alarms(&quiet).iter().all(|finding| finding.verdict == Ok));
-    check(
-        &skipped(&status(|status| status.skipped_slots = 7)),
-        Attention,
-        "7 slots",
-    );
-    check(
-        &skipped(&status(|status| status.skipped_slots = 2000)),
-        Wrong,
-        "2000 slots",
-    );
+    let of = |skipped_slots, uptime_s| {
+        skipped(&status(|status| {
+            status.skipped_slots = skipped_slots;
+            status.uptime_s = uptime_s;
+        }))
+    };
+    check(&of(3, 3), Attention, "3 slots");
+    check(&of(3, 3600), Ok, "0 in a minute");
+    check(&of(6000, 600), Attention, "600 in a minute");
     check(
         &dropped(&status(|status| status.dropped_datagrams = 3)),
         Attention,
