@@ -13,6 +13,7 @@ use std::process::Command;
 use common::namespace::is_inside;
 use common::program::{Program, output};
 use common::stopped_thread::StoppedThread;
+use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -125,7 +126,7 @@ async fn exit_code_of_running(http: u16) -> Option<i32> {
 #[tokio::test]
 async fn a_working_server_has_nothing_wrong() {
     let dir = tempfile::tempdir().unwrap();
-    let program = Program::start(dir.path()).await;
+    let mut program = Program::start(dir.path()).await;
     let report = Report::of_server(&program, dir.path()).await;
     let checks = report.json["checks"].as_array().unwrap().iter();
     let ids: Vec<&str> = checks.map(|check| check["id"].as_str().unwrap()).collect();
@@ -147,14 +148,17 @@ async fn a_working_server_has_nothing_wrong() {
     ] {
         report.expect(id, "ok", &[words]);
     }
+    assert_eq!(report.code, Some(0), "{}", report.json);
+    assert_eq!(exit_code_of_running(program.http.port()).await, Some(0));
+    // The line about the priority may come after that about the ports.
+    assert!(program.end(Signal::SIGTERM).await.success());
+    program.line("stopped").await;
     let has_priority = program
         .lines
         .iter()
         .any(|line| line["msg"] == "the engine and its workers run with real-time priority");
     let verdict = if has_priority { "ok" } else { "attention" };
     report.expect("real_time", verdict, &["the engine runs with"]);
-    assert_eq!(report.code, Some(0), "{}", report.json);
-    assert_eq!(exit_code_of_running(program.http.port()).await, Some(0));
 }
 
 #[tokio::test]
