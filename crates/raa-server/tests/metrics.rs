@@ -260,3 +260,29 @@ async fn openmetrics_comes_on_request() {
     assert!(text.contains("# TYPE raa_build info\n"));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn alerts_and_dashboard_use_figures_that_exist() {
+    let server = Server::start().await;
+    introduce(&server, 1..=1).await;
+    let text = scrape(server.http).await;
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let known: BTreeSet<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+    let is_known = |name: &str| {
+        let parts = ["_bucket", "_sum", "_count"].map(|part| name.strip_suffix(part));
+        known.contains(name) || parts.into_iter().flatten().any(|name| known.contains(name))
+    };
+    for file in [
+        include_str!("../../../contrib/prometheus/raa-alerts.yml"),
+        include_str!("../../../contrib/grafana/raa.json"),
+    ] {
+        let words = file.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let used: BTreeSet<&str> = words
+            .filter(|word| word.starts_with("raa_") || word.starts_with("process_"))
+            .collect();
+        assert!(used.len() > 10, "{used:?}");
+        let unknown: Vec<_> = used.into_iter().filter(|name| !is_known(name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?} of {known:?}");
+    }
+    server.stop().await;
+}
