@@ -1,0 +1,335 @@
+//! A client, and the list of all.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use raa_core::client::ClientView;
+use raa_core::quality::QualityReport;
+use raa_core::source::SourceStats;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words::{CaptureTroubleWord, QualityWord, StatusWord, WithheldWord};
+use super::{hundredths, ms, tenths};
+use crate::engine::Snapshot;
+use crate::id::ClientId;
+
+/// Audio in one packet, in ms. A packet is sent when all of it has been captured.
+const FRAME_MS: f64 = 20.0;
+
+/// All clients.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ClientList<'a> {
+    /// Sorted by id.
+    pub(crate) clients: Vec<ClientBody<'a>>,
+}
+
+/// One client: a computer that sends its audio or has sent it before.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ClientBody<'a> {
+    /// The SSRC as 8 lower-case hexadecimal digits. Only the built-in test client has the id
+    /// `bgmtest0` instead.
+    #[schema(value_type = String, example = "5f0a11c2")]
+    pub(crate) id: ClientId,
+    /// RTP synchronisation source (RFC 3550), a number from 0 to 4294967295.
+    #[schema(example = 1_594_495_426_u32)]
+    pub(crate) ssrc: u32,
+    /// Name set by an operator, else the name that the sender reports by RTCP SDES, else empty; at
+    /// most 64 characters.
+    #[schema(example = "Ward 3", max_length = 64)]
+    pub(crate) name: &'a str,
+    /// Whether it sounds, sends silence, or is offline.
+    pub(crate) status: StatusWord,
+    /// Volume in the mix, in percent of the client's own amplitude, 0 to 200.
+    #[schema(minimum = 0, maximum = 200, example = 100)]
+    pub(crate) volume: u8,
+    /// Whether it is left out of the mix. Its level is still measured.
+    pub(crate) muted: bool,
+    /// Address and port that its last packet came from; null if none has arrived since the server
+    /// started, or if the client is built in.
+    #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
+    pub(crate) address: Option<SocketAddr>,
+    /// Level over the last 100 ms, before volume and mute.
+    pub(crate) level: LevelBody,
+    /// Whether it has ever sent a packet, in this run of the server or in an earlier one.
+    pub(crate) seen_before: bool,
+    /// Milliseconds since its last packet. Null if it has never sent one, or, if `seen_before` is
+    /// true, if the time is unknown because the server's clock was wrong.
+    #[schema(example = 12)]
+    pub(crate) last_packet_ms_ago: Option<u64>,
+    /// Milliseconds since the end of its last sound, also of one in an earlier run of the server;
+    /// null if none is known.
+    #[schema(example = 0)]
+    pub(crate) last_sound_ms_ago: Option<u64>,
+    /// Peak level in dBFS from which it counts as sounding: its own setting, else the server's.
+    #[schema(minimum = -90, maximum = 0, example = -60)]
+    pub(crate) sounding_from_dbfs: f64,
+    /// Whether it has sounded for two minutes without a break and without a change of its level, as
+    /// a hum does. It still counts as sounding.
+    pub(crate) steady: bool,
+    /// Whether an operator has set its name, volume, mute or `sounding_from_dbfs`. Other clients are
+    /// forgotten some time after they went away.
+    pub(crate) configured: bool,
+    /// Quality of its audio in the last ten seconds; null if no packets arrived.
+    pub(crate) quality: Option<QualityWord>,
+    /// Round-trip time between server and client, in ms; null if it is not known from the
+    /// client's RTCP reports.
+    #[schema(minimum = 0, example = 12.4)]
+    pub(crate) round_trip_ms: Option<f64>,
+    /// Estimated time from the capture of a sound to its place in the mix, in ms: a frame of
+    /// 20 ms, half of `round_trip_ms`, and `delay_ms`; null if `round_trip_ms` is null.
+    #[schema(minimum = 20, example = 67.4)]
+    pub(crate) capture_to_mix_ms: Option<f64>,
+    /// Address and port of another sender that uses the same SSRC at the moment; its packets are
+    /// refused. Null if there is none.
+    #[schema(value_type = Option<String>, example = "192.0.2.8:51234")]
+    pub(crate) conflict: Option<SocketAddr>,
+    /// Why it is in no mix although its packets arrive; null if nothing is wrong with them. Its
+    /// `level` is that of the noise which they decode to, and it does not count as sounding.
+    pub(crate) withheld: Option<WithheldWord>,
+    /// Why it may hear nothing of its computer, as its sender reports it by RTCP; null if its
+    /// capture works or if the sender does not say.
+    pub(crate) capture_trouble: Option<CaptureTroubleWord>,
+    /// Counters and measurements of its packets.
+    pub(crate) stats: StatsBody,
+}
+
+/// A client after a change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangedClientBody<'a> {
+    #[serde(flatten)]
+    pub(crate) client: ClientBody<'a>,
+    /// Time of the response on the server's clock, in ms since the server started. Events with a
+    /// smaller `now_ms` do not know the change yet.
+    #[schema(example = 734_912)]
+    pub(crate) now_ms: i64,
+}
+
+/// Levels in dBFS. 0 is full scale; -120, the lowest value, is digital silence.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LevelBody {
+    /// Root mean square in dBFS, from -120 to about +6.
+    #[schema(minimum = -120, example = -23.1)]
+    pub(crate) rms_dbfs: f64,
+    /// Largest sample in dBFS, from -120 to about +6.
+    #[schema(minimum = -120, example = -12.0)]
+    pub(crate) peak_dbfs: f64,
+}
+
+/// Counters of RTP packets since the server started, and current measurements. `concealed` and
+/// `repaired` count frames of 20 ms, `over_budget` those of the sender.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StatsBody {
+    /// Packets received.
+    pub(crate) received: u64,
+    /// Packets expected by their sequence numbers that never arrived.
+    pub(crate) lost: u64,
+    /// Packets that arrived after their slot.
+    pub(crate) late: u64,
+    /// Packets that arrived again.
+    pub(crate) duplicate: u64,
+    /// Packets that arrived after one that was sent later.
+    pub(crate) reordered: u64,
+    /// Frames that were concealed, because their packet was lost or late and no other packet
+    /// carried them.
+    pub(crate) concealed: u64,
+    /// Frames whose packet was lost or late, and which were played from another packet.
+    pub(crate) repaired: u64,
+    /// Frames that were left out because the client sends more than 60 ms of sound per slot of 20 ms.
+    pub(crate) over_budget: u64,
+    /// Packets that the network lost in the last ten seconds, before any repair, in percent of
+    /// those expected; null if no packets arrived.
+    #[schema(minimum = 0, maximum = 100, example = 1.2)]
+    pub(crate) loss_percent: Option<f64>,
+    /// Frames that were concealed in the last ten seconds, in percent of all frames; null if no
+    /// packets arrived.
+    #[schema(minimum = 0, maximum = 100, example = 0.1)]
+    pub(crate) concealed_percent: Option<f64>,
+    /// Mean time from a packet's arrival to its playout, in ms.
+    #[schema(minimum = 0, example = 41.2)]
+    pub(crate) delay_ms: f64,
+    /// Target of `delay_ms`, which follows the network, in ms.
+    #[schema(minimum = 0, example = 40.0)]
+    pub(crate) target_delay_ms: f64,
+    /// How much faster the client's sample clock runs than the server's clock, in parts per
+    /// million.
+    #[schema(example = -12.5)]
+    pub(crate) drift_ppm: f64,
+    /// Interarrival jitter (RFC 3550 section 6.4.1), in ms.
+    #[schema(minimum = 0, example = 0.8)]
+    pub(crate) jitter_ms: f64,
+}
+
+impl<'a> ClientList<'a> {
+    pub(crate) fn of(snapshot: &'a Snapshot) -> Self {
+        let age = snapshot.taken.elapsed();
+        let bodies = snapshot
+            .clients
+            .iter()
+            .map(|client| ClientBody::of(client, age));
+        let mut clients: Vec<_> = bodies.collect();
+        clients.sort_by_key(|client| client.id.sort_key());
+        Self { clients }
+    }
+}
+
+impl<'a> ClientBody<'a> {
+    /// Describes a client; `age` is the age of its view.
+    pub(crate) fn of(client: &'a ClientView, age: Duration) -> Self {
+        let ms_ago = |ago: Option<Duration>| ago.map(|ago| (ago + age).as_millis() as u64);
+        Self {
+            id: ClientId(client.ssrc),
+            ssrc: client.ssrc,
+            name: client.name(),
+            status: client.status.into(),
+            volume: client.settings.volume.percent(),
+            muted: client.settings.muted,
+            address: client.address,
+            level: LevelBody {
+                rms_dbfs: tenths(client.level.rms_dbfs.into()),
+                peak_dbfs: tenths(client.level.peak_dbfs.into()),
+            },
+            seen_before: client.seen_before,
+            last_packet_ms_ago: ms_ago(client.last_packet_ago),
+            last_sound_ms_ago: ms_ago(client.last_sound_ago),
+            sounding_from_dbfs: client.sounding_from.dbfs(),
+            steady: client.steady,
+            configured: client.settings.is_configured(),
+            quality: client.quality.map(|report| report.quality.into()),
+            round_trip_ms: client.round_trip.map(ms),
+            capture_to_mix_ms: client
+                .round_trip
+                .map(|trip| tenths(FRAME_MS + trip.as_secs_f64() * 500.0 + client.stats.delay_ms)),
+            conflict: client.conflict,
+            withheld: client.withheld.map(WithheldWord::from),
+            capture_trouble: client.capture_trouble.map(CaptureTroubleWord::from),
+            stats: StatsBody::of(&client.stats, client.quality),
+        }
+    }
+}
+
+impl StatsBody {
+    fn of(stats: &SourceStats, lately: Option<QualityReport>) -> Self {
+        Self {
+            received: stats.received,
+            lost: stats.lost,
+            late: stats.late,
+            duplicate: stats.duplicate,
+            reordered: stats.reordered,
+            concealed: stats.concealed,
+            repaired: stats.repaired,
+            over_budget: stats.over_budget,
+            loss_percent: lately.map(|report| hundredths(report.loss_percent)),
+            concealed_percent: lately.map(|report| hundredths(report.concealed_percent)),
+            delay_ms: tenths(stats.delay_ms),
+            target_delay_ms: tenths(stats.target_delay_ms),
+            drift_ppm: tenths(stats.drift_ppm),
+            jitter_ms: tenths(stats.jitter_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raa_core::client::{Status, Withheld};
+    use raa_core::level::Level;
+    use raa_core::quality::Quality;
+    use raa_core::rtcp::CaptureTrouble;
+    use raa_core::settings::{ClientSettings, SoundingFrom};
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(quality: Option<QualityReport>, round_trip: Option<Duration>) -> ClientView {
+        ClientView {
+            ssrc: 7,
+            settings: ClientSettings::default(),
+            sender_name: None,
+            status: Status::Sounding,
+            address: None,
+            level: Level::SILENCE,
+            seen_before: false,
+            last_packet_ago: None,
+            last_sound_ago: None,
+            sounding_from: SoundingFrom::default(),
+            steady: false,
+            stats: SourceStats {
+                repaired: 5,
+                over_budget: 6,
+                delay_ms: 41.26,
+                target_delay_ms: 60.04,
+                drift_ppm: -12.34,
+                ..SourceStats::default()
+            },
+            quality,
+            conflict: Some(SocketAddr::from(([192, 0, 2, 8], 51234))),
+            withheld: Some(Withheld::NotOpus),
+            round_trip,
+            capture_trouble: None,
+            payload_types: None,
+        }
+    }
+
+    #[test]
+    fn known_measurements_are_rounded() {
+        let quality = QualityReport {
+            quality: Quality::Fair,
+            loss_percent: 12.346,
+            concealed_percent: 1.0 / 3.0,
+        };
+        let view = view(Some(quality), Some(Duration::from_micros(12_440)));
+        let body = json!(ClientBody::of(&view, Duration::ZERO));
+        assert_eq!(body["quality"], "fair");
+        assert_eq!(body["conflict"], "192.0.2.8:51234");
+        assert_eq!(body["withheld"], "not_opus");
+        assert_eq!(body["round_trip_ms"], 12.4);
+        // 20 + 6.22 + 41.26.
+        assert_eq!(body["capture_to_mix_ms"], 67.5);
+        let stats = &body["stats"];
+        assert_eq!(
+            (&stats["loss_percent"], &stats["concealed_percent"]),
+            (&json!(12.35), &json!(0.33))
+        );
+        assert_eq!(
+            (&stats["target_delay_ms"], &stats["drift_ppm"]),
+            (&json!(60.0), &json!(-12.3))
+        );
+        assert_eq!(stats["repaired"], 5);
+        assert_eq!(stats["over_budget"], 6);
+    }
+
+    #[test]
+    fn capture_troubles_have_words() {
+        for (trouble, word) in [
+            (CaptureTrouble::Muted, "muted"),
+            (CaptureTrouble::TurnedDown, "turned_down"),
+            (CaptureTrouble::NoDevice, "no_device"),
+            (CaptureTrouble::Reopening, "reopening"),
+        ] {
+            let view = ClientView {
+                capture_trouble: Some(trouble),
+                ..view(None, None)
+            };
+            let body = json!(ClientBody::of(&view, Duration::ZERO));
+            assert_eq!(body["capture_trouble"], word);
+        }
+    }
+
+    #[test]
+    fn unknown_measurements_are_null() {
+        let body = json!(ClientBody::of(&view(None, None), Duration::ZERO));
+        for field in [
+            "quality",
+            "round_trip_ms",
+            "capture_to_mix_ms",
+            "capture_trouble",
+        ] {
+            assert_eq!(body[field], json!(null), "{field}");
+        }
+        let stats = &body["stats"];
+        assert_eq!(
+            (&stats["loss_percent"], &stats["concealed_percent"]),
+            (&json!(null), &json!(null))
+        );
+    }
+}
