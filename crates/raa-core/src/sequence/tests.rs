@@ -1,3 +1,7 @@
+//! Places of packets in their stream: wraps, restarts, duplicates, strays and numbers that refused packets occupy.
+//!
+//! Always: the sender and the clock are simulated, so a test says exactly which packet arrives when.
+
 use std::time::Duration;
 
 use super::*;
