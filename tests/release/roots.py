@@ -20,7 +20,20 @@ import threading
 import time
 from pathlib import Path
 
-ARCHIVE = os.environ.get("RAA_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+
+
+def debian_archive():
+    """Returns the archive of Debian: RAA_DEBIAN_MIRROR, else the one that this computer's apt uses."""
+    named = os.environ.get("RAA_DEBIAN_MIRROR")
+    if named:
+        return named
+    known = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], text=True, capture_output=True, check=True).stdout.split()
+    archives = [address.rstrip("/") for address in known if address.rstrip("/").endswith("/debian")]
+    assert archives, "apt knows no archive of Debian; name one in RAA_DEBIAN_MIRROR"
+    return archives[0]
+
+
+ARCHIVE = debian_archive()
 # What a small server has: systemd with sessions, and one of the two programs that download.
 COMMON = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "init-system-helpers", "adduser"]
 ROOTS = {
