@@ -1,4 +1,4 @@
-//! State that something else has changed: files that are missing, empty, broken, foreign, newer,
+//! State that something else has changed: files that are missing, empty, broken, foreign,
 //! read-only or locked, and rows that cannot be.
 //!
 //! Always: a test looks at the server as an operator does: at its log, its answers and its files.
@@ -9,31 +9,18 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use common::namespace::is_inside;
-use common::program::{Program, output};
+use common::program::Program;
 use common::sender::{ID, Sender};
+use common::state_folder::{KNOWN, SCHEMA_1, check_complaint, complaints, folder, in_wal, name_of};
 use common::{client, client_when, get, patch};
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
-use serde_json::{Value, json};
-use tempfile::TempDir;
-
-const SCHEMA_1: &[u8] = include_bytes!("fixtures/raa-schema-1.sqlite");
-/// A client that the fixture has configured, and its name.
-const KNOWN: (&str, &str) = ("00000001", "第三病棟");
-
-/// A state folder with this database in it, as a server has left it.
-fn folder(database: &[u8]) -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("raa.sqlite");
-    fs::write(dir.path().join("raa.sqlite.lock"), "").unwrap();
-    fs::write(&path, database).unwrap();
-    (dir, path)
-}
+use serde_json::json;
 
 /// Everything in a folder, by name.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -45,27 +32,6 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
             (name, fs::read(entry.path()).unwrap())
         })
         .collect()
-}
-
-/// Returns the texts of the warnings and errors up to now.
-fn complaints(program: &Program) -> Vec<String> {
-    let lines = program.lines.iter();
-    let bad = lines.filter(|line| line["level"] == "warn" || line["level"] == "error");
-    bad.map(Value::to_string).collect()
-}
-
-#[track_caller]
-fn check_complaint(program: &Program, words: &[&str]) {
-    let complaints = complaints(program);
-    let found = complaints
-        .iter()
-        .filter(|line| words.iter().all(|word| line.contains(word)))
-        .count();
-    assert_eq!(found, 1, "{words:?} in {complaints:#?}");
-}
-
-async fn name_of(program: &Program, id: &str) -> Value {
-    client(program.http, id).await["name"].clone()
 }
 
 #[tokio::test]
@@ -198,21 +164,6 @@ async fn a_link_to_the_state_is_followed() {
     assert!(!target.exists() && path.is_symlink());
 }
 
-/// A state whose last changes, made by `sql`, lie in a write-ahead log that nobody has brought into the
-/// file yet.
-fn in_wal(sql: &str) -> TempDir {
-    let (_busy, path) = folder(SCHEMA_1);
-    let (dir, copy) = folder(b"");
-    let writer = Connection::open(&path).unwrap();
-    let begin = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;";
-    writer.execute_batch(&format!("{begin} {sql}")).unwrap();
-    for suffix in ["", "-wal", "-shm"] {
-        let named = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-        fs::copy(named(&path), named(&copy)).unwrap();
-    }
-    dir
-}
-
 #[tokio::test]
 async fn a_write_ahead_log_is_read() {
     let dir = in_wal("UPDATE clients SET volume = 33");
@@ -248,98 +199,6 @@ async fn a_disk_without_room_keeps_the_sound() {
     drop(program);
     let program = Program::start(dir.path()).await;
     assert_eq!(name_of(&program, ID).await, "Ward 3");
-}
-
-/// Names, contents and times of everything in a folder, itself included.
-fn traces(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
-    let entries = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let all = entries.chain([dir.to_owned()]);
-    all.map(|path| {
-        let changed = fs::metadata(&path).unwrap().modified().unwrap();
-        (path.clone(), (fs::read(&path).unwrap_or_default(), changed))
-    })
-    .collect()
-}
-
-#[tokio::test]
-async fn a_newer_state_is_not_touched() {
-    let in_wal = in_wal("PRAGMA user_version = 3; UPDATE clients SET volume = 33");
-    let (in_file, path) = folder(SCHEMA_1);
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("PRAGMA user_version = 3; PRAGMA journal_mode = WAL;")
-        .unwrap();
-    let (without_lock, path) = folder(&fs::read(path).unwrap());
-    fs::remove_file(path.with_extension("sqlite.lock")).unwrap();
-    let (with_copy, path) = folder(&fs::read(path).unwrap());
-    fs::write(path.with_extension("sqlite.schema-1"), SCHEMA_1).unwrap();
-    let no_copy = "put a copy of the state that this version has written in place";
-    let copy = "raa.sqlite.schema-1, in its place";
-    for (dir, advice) in [
-        (in_wal, no_copy),
-        (in_file, no_copy),
-        (without_lock, no_copy),
-        (with_copy, copy),
-    ] {
-        let before = traces(dir.path());
-        let args = ["--no-test-music", "--udp-port=0", "--http-port=0"];
-        let state = ["--state-dir", dir.path().to_str().unwrap()];
-        let refused = output(&[&args[..], &state].concat(), &[]).await;
-        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
-        let knows = concat!(
-            "raa-server ",
-            env!("CARGO_PKG_VERSION"),
-            " knows schemas up to 2"
-        );
-        for words in [
-            "newer raa-server (schema 3;",
-            knows,
-            "was not touched",
-            advice,
-        ] {
-            assert!(text.contains(words), "{words:?} is missing in: {text}");
-        }
-        assert!(traces(dir.path()) == before, "{advice}");
-    }
-}
-
-#[tokio::test]
-async fn an_upgrade_without_room_waits_for_it() {
-    if !is_inside(
-        "an_upgrade_without_room_waits_for_it",
-        "mount -t tmpfs -o size=600k tmpfs /tmp",
-    ) {
-        return;
-    }
-    let dir = Path::new("/tmp/state").to_owned();
-    fs::create_dir(&dir).unwrap();
-    let path = dir.join("raa.sqlite");
-    fs::write(&path, SCHEMA_1).unwrap();
-    let mut program = Program::start(&dir).await;
-    check_complaint(&program, &["must be upgraded", "free space", "refused"]);
-    assert_eq!(name_of(&program, KNOWN.0).await, KNOWN.1);
-    patch(program.http, KNOWN.0, r#"{"volume":7}"#)
-        .await
-        .check_error(507, "not_kept", "free space");
-    assert_eq!(fs::read(&path).unwrap(), SCHEMA_1);
-
-    let grown = Command::new("mount")
-        .args(["-o", "remount,size=8m", "/tmp"])
-        .status();
-    assert!(grown.unwrap().success());
-    let accepted = patch(program.http, KNOWN.0, r#"{"volume":7}"#).await;
-    assert_eq!(accepted.status, 200);
-    assert!(program.end(Signal::SIGTERM).await.success());
-    let volume = |path: PathBuf| -> i64 {
-        let sql = "SELECT volume FROM clients WHERE ssrc = 1";
-        let connection = Connection::open(path).unwrap();
-        connection.query_row(sql, [], |row| row.get(0)).unwrap()
-    };
-    assert_eq!(volume(path.clone()), 7);
-    assert_eq!(volume(path.with_extension("sqlite.schema-1")), 150);
 }
 
 /// A table as another program may have left it: any value in any column.

@@ -11,8 +11,6 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// Makes a client known by sending one packet.
-
 #[tokio::test]
 async fn clients_are_listed_as_offline_after_a_restart() {
     let server = Server::start().await;

@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod program;
 pub mod raw;
 pub mod sender;
+pub mod state_folder;
 pub mod stopped_thread;
 
 use std::collections::BTreeMap;
