@@ -194,7 +194,7 @@ fn sound_server(looked: &Result<SeenSink, SoundServerTrouble>) -> Finding {
         Err(trouble) => Finding::wrong(
             ID,
             format!("nothing can be captured: {trouble}"),
-            "run the doctor as the user whose sound is captured, within that user's session; check with pactl info",
+            "run the doctor as the user who works at this computer, in that user's session; `pactl info` shows whether the sound server answers",
         ),
     }
 }

@@ -8,7 +8,7 @@ use crate::report::Finding;
 
 const ID: &str = "clock";
 
-/// What is known about the clock.
+/// The state of the computer's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// Kept in step with others.

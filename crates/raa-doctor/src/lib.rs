@@ -1,4 +1,4 @@
-//! What the doctors of server and client share: the report, and looks at a Linux machine.
+//! The parts that both doctors need, the server's and the client's: the report, and the state of a Linux computer.
 //!
 //! A doctor first gathers facts, then judges them, then reports. The judgement is pure, so each of its
 //! words has a test; gathering only reads. Always: nothing that a doctor looks at is changed by it; a fact

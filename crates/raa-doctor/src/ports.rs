@@ -16,7 +16,7 @@ pub enum Protocol {
     Tcp,
 }
 
-/// What holds a port.
+/// Who has a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
     /// This process.

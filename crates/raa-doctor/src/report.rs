@@ -1,7 +1,7 @@
 //! The report: one finding for each check, as text, as JSON and as an exit code.
 //!
-//! Always: the ids of checks stay the same from version to version; every finding that is not `ok` says
-//! what to do; the exit code is 1 if anything is wrong, and 0 otherwise.
+//! Always: a check keeps its id from version to version; every finding that is not `ok` comes with advice;
+//! the exit code is 1 if anything is wrong, otherwise 0.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ pub enum Verdict {
     Wrong,
 }
 
-/// What one check has found.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Constant for programs.

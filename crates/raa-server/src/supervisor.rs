@@ -104,14 +104,10 @@ fn has_played(snapshot: &Snapshot) -> bool {
 
 /// Returns what `systemctl status` shows.
 fn status(snapshot: &Snapshot, figures: &ServerFigures) -> String {
-    let of = |status| {
-        let clients = snapshot.clients.iter();
-        clients.filter(|client| client.status == status).count()
-    };
-    let (sounding, silent) = (of(Status::Sounding), of(Status::Connected));
+    let sounding = snapshot.count(Status::Sounding);
+    let online = sounding + snapshot.count(Status::Connected);
     format!(
-        "{} of {} computers online, {sounding} sounding, {} listening",
-        sounding + silent,
+        "{online} of {} computers online, {sounding} sounding, {} listening",
         snapshot.clients.len(),
         figures.listeners(),
     )

@@ -25,7 +25,7 @@ use crate::status::{CaptureMethod, CaptureStatus, SharedStatus, SoundServerTroub
 /// The pause between two attempts to reach a sound server.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The sink whose monitor a client would capture now.
+/// The sink that a client would capture from if it started now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeenSink {
     pub(crate) name: String,

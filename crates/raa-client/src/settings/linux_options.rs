@@ -37,12 +37,12 @@ pub(crate) struct LinuxOptions {
     /// The configuration file [default: $XDG_CONFIG_HOME/raa/raa-client.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// What to do instead of sending.
+    /// A task to do instead of sending sound.
     #[command(subcommand)]
     pub(crate) command: Option<LinuxCommand>,
 }
 
-/// What to do instead of sending.
+/// A task that the program can do instead of sending sound.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LinuxCommand {
     /// Examine this computer, and say what would keep its sound from being heard

@@ -1,4 +1,4 @@
-//! What others see of a client: its state at one instant, and what is kept of it over a restart.
+//! A client as the rest of the program sees it: its state at one instant, and what is kept over a restart.
 
 use core::net::SocketAddr;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use raa_core::SLOT;
-use raa_core::client::ClientView;
+use raa_core::client::{ClientView, Status};
 use raa_core::hub::{Command, CommandError, HubStats};
 use raa_core::mix::MixId;
 use raa_core::refused_senders::RefusedSender;
@@ -54,6 +54,12 @@ impl Snapshot {
             .binary_search_by_key(&ssrc, |client| client.ssrc)
             .ok()?;
         self.clients.get(index)
+    }
+
+    /// Returns how many clients have this status.
+    pub(crate) fn count(&self, status: Status) -> usize {
+        let clients = self.clients.iter();
+        clients.filter(|client| client.status == status).count()
     }
 }
 

@@ -144,8 +144,7 @@ fn clients_by_status(encoder: &mut DescriptorEncoder<'_>, scrape: &Scrape) -> fm
         ("connected", Status::Connected),
         ("offline", Status::Offline),
     ] {
-        let clients = scrape.snapshot.clients.iter();
-        let count = clients.filter(|client| client.status == status).count() as u64;
+        let count = scrape.snapshot.count(status) as u64;
         metric
             .encode_family(&[("status", word)])?
             .encode_gauge(&count)?;
