@@ -63,7 +63,7 @@ pub fn judge(clock: Clock) -> Finding {
         ),
         Clock::Unknown => Finding::attention(
             ID,
-            "unknown, whether the clock is kept in step: neither timedatectl nor chronyc answers",
+            "it is unknown whether the clock is kept in step: neither timedatectl nor chronyc answers",
             "in a container, look at its host; otherwise install systemd-timesyncd or chrony",
         ),
     }

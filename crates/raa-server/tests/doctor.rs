@@ -142,7 +142,7 @@ async fn a_working_server_has_nothing_wrong() {
         ("udp_port", "the running server's"),
         ("http_port", "the running server's"),
         ("state_folder", "can write"),
-        ("database", "healthy; it has 0 clients"),
+        ("database", "healthy; clients in it: 0"),
         ("descriptors", "the server may open"),
         ("unsent_reports", "all reports"),
     ] {
@@ -273,7 +273,7 @@ async fn states_that_a_server_cannot_use_are_wrong() {
     let mut damaged = RELEASED[1].to_vec();
     damaged[4096..].fill(0xa5);
     for (content, sql, verdict, words) in [
-        (RELEASED[1].to_vec(), "", "ok", "it has 7 clients"),
+        (RELEASED[1].to_vec(), "", "ok", "clients in it: 7"),
         (RELEASED[0].to_vec(), "", "ok", "the next start upgrades"),
         (
             RELEASED[1].to_vec(),

@@ -252,7 +252,7 @@ fn database(folder: &Folder, database: &Inspected) -> Finding {
             "run the doctor as root",
         ),
         Inspected::Healthy { clients } => {
-            Finding::ok(ID, format!("{file} is healthy; it has {clients} clients"))
+            Finding::ok(ID, format!("{file} is healthy; clients in it: {clients}"))
         }
         Inspected::Old { schema } => Finding::ok(
             ID,
@@ -334,7 +334,7 @@ fn refused(status: &Status) -> Finding {
     if senders.is_empty() {
         return Finding::ok(
             ID,
-            format!("nobody is refused now; {total} packets were since the start"),
+            format!("nobody is being refused; packets refused since the start: {total}"),
         );
     }
     let name = |(address, reason): &(String, String)| format!("{address} ({reason})");
