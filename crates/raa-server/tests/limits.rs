@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::raw::{ask_from, closes_within, connect_from, handshake_on, head, status_of};
 use common::sender::datagram;
-use common::{Server, client, status};
+use common::{Server, client, status, status_when};
 use raa_core::codec::{Encoder, EncoderSettings};
 use raa_server::config::Config;
 use tokio::io::AsyncWriteExt as _;
@@ -274,15 +274,10 @@ async fn readers_that_do_not_read_are_disconnected() {
         reader.write_all(get.as_bytes()).await.unwrap();
         readers.push(reader);
     }
-    let started = std::time::Instant::now();
-    loop {
-        let refused = status(server.http).await["refused_requests"]["slow_reader"].clone();
-        if refused == 50 {
-            break;
-        }
-        assert!(started.elapsed() < common::PATIENCE, "{refused} of 50");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    status_when(server.http, |status| {
+        status["refused_requests"]["slow_reader"] == 50
+    })
+    .await;
     for reader in &mut readers {
         let answer = common::raw::rest(reader).await;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

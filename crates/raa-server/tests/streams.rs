@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use common::sender::{ID, Sender};
 use common::{
     PATIENCE, Page, Server, close_frame, connect, connect_with_small_window, delete, next_frame,
-    next_json, patch, status,
+    next_json, patch, status, status_when,
 };
 use futures_util::SinkExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -83,10 +83,7 @@ async fn listeners_are_counted_and_get_close_frames() {
     leaving.close(None).await.unwrap();
     close_frame(&mut leaving).await;
     drop(sockets.pop());
-    let started = Instant::now();
-    while status(server.http).await["listeners"] != 1 {
-        assert!(started.elapsed() < PATIENCE);
-    }
+    status_when(server.http, |status| status["listeners"] == 1).await;
     let mut events = connect(server.http, "/api/events").await;
     next_json(&mut events).await;
     let stopping = tokio::spawn(server.stop());
@@ -107,7 +104,7 @@ async fn long_messages_close_the_connection() {
     // The server may close before all of it is sent.
     let _ = socket.send(Message::binary(vec![0; 100_000])).await;
     close_frame(&mut socket).await;
-    assert_eq!(status(server.http).await["listeners"], 0);
+    status_when(server.http, |status| status["listeners"] == 0).await;
     server.stop().await;
 }
 
@@ -169,10 +166,8 @@ async fn stalled_listener_resumes_live() {
         last = frame;
     }
     assert!(jumps > 0, "it was skipped");
-    let skipped = status(server.http).await["listener_frames_skipped"]
-        .as_u64()
-        .unwrap();
-    assert!(skipped > 32, "{skipped} frames skipped");
+    let skipped = |status: &Value| status["listener_frames_skipped"].as_u64().unwrap();
+    status_when(server.http, |status| skipped(status) > 32).await;
     server.stop().await;
 }
 
@@ -240,15 +235,11 @@ async fn other_protocols_on_the_audio_port_are_counted() {
     }
     let scream = [&[1, 16, 1, 1, 0][..], &[0; 1152]].concat();
     socket.send_to(&scream, server.udp).await.unwrap();
-    let started = Instant::now();
-    loop {
-        let refused = status(server.http).await["refused_packets"].clone();
-        if refused["not_rtp"] == 2 && refused["scream"] == 1 {
-            break;
-        }
-        assert!(started.elapsed() < PATIENCE, "{refused}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    status_when(server.http, |status| {
+        let refused = &status["refused_packets"];
+        refused["not_rtp"] == 2 && refused["scream"] == 1
+    })
+    .await;
     server.stop().await;
 }
 
@@ -277,6 +268,6 @@ async fn unknown_mixes_are_refused_by_a_close_code() {
         let expected = format!("no mix is called \"{name}");
         assert!(frame.reason.starts_with(&expected), "{}", frame.reason);
     }
-    assert_eq!(status(server.http).await["listeners"], 0);
+    status_when(server.http, |status| status["listeners"] == 0).await;
     server.stop().await;
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::program::{PROGRAM, Program};
 use common::sender::{ID, SSRC};
-use common::{Server, client, get, status};
+use common::{Server, client, get, status_when};
 use nix::sys::signal::{Signal, kill};
 use raa_core::rtp::Packet;
 use serde_json::Value;
@@ -46,15 +46,8 @@ async fn datagrams_that_are_too_long_are_refused() {
     let server = Server::start().await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let refused = async |count: u64| {
-        let started = Instant::now();
-        loop {
-            let counted = status(server.http).await["refused_packets"].clone();
-            if counted["too_long"] == count {
-                return counted;
-            }
-            assert!(started.elapsed() < Duration::from_secs(10), "{counted}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_counted = |status: &Value| status["refused_packets"]["too_long"] == count;
+        status_when(server.http, is_counted).await;
     };
     for (number, len) in (0..).zip([LONGEST, TAKEN + 1, LONGEST]) {
         let datagram = long_packet(number, len);

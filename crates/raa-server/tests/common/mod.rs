@@ -192,6 +192,20 @@ pub async fn status(to: SocketAddr) -> Value {
     get(to, "/api/status").await.json()
 }
 
+/// Waits until the server's counters meet `condition`, and returns them. What happens on another thread of the
+/// server shows in a test's sockets before it is counted.
+pub async fn status_when(to: SocketAddr, condition: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let status = status(to).await;
+        if condition(&status) {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "timed out: {status}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Returns the client with this id, or null.
 pub async fn client(to: SocketAddr, id: &str) -> Value {
     let list = get(to, "/api/clients").await.json();
