@@ -16,6 +16,12 @@ test('pitch and level are interpolated between bins', () => {
   }
 });
 
+test('a constant is no level', () => {
+  near(levelDb(tone(997, 1, 0.25)), 20 * Math.log10(0.25 / Math.SQRT2), 0.05, 'level of a tone');
+  below(levelDb(new Float32Array(RATE).fill(1 / 3000)), -150, 'level of a constant');
+  near(levelDb(tone(997, 1, 0.001).map((x) => x + 0.01)), 20 * Math.log10(0.001 / Math.SQRT2), 0.05, 'level of a tone on a constant');
+});
+
 test('one tone is measured among others', () => {
   const [a, b, noise] = [tone(440, 2, 0.1), tone(660, 2, 0.02), bandNoise(2, 0.001)];
   const mixed = a.map((x, i) => x + b[i] + noise[i]);

@@ -20,6 +20,11 @@ const USUAL_STEP_S = 0.01;
 const FIREFOX_LATENCY_S = 0.03;
 /** Length of a fade in samples: 5 ms, too short to be heard and long enough to avoid a click. */
 const FADE = 240;
+/**
+ * Silence is a constant of this amplitude, which no loudspeaker plays. Chromium counts a page as audible from 1/4096 of
+ * full scale on (-72.2 dBFS), and in the background it freezes or discards pages that are not.
+ */
+const AUDIBLE_CONSTANT = 1 / 3000;
 /** TOC byte of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
 const CONCEAL = new Uint8Array([31 << 3]);
 
@@ -75,7 +80,7 @@ export class Sound {
     this.#gain.gain.value = volume;
     this.#gain.connect(this.#context.destination);
     const silence = this.#context.createConstantSource();
-    silence.offset.value = 0;
+    silence.offset.value = AUDIBLE_CONSTANT;
     silence.connect(this.#context.destination);
     silence.start();
     this.#context.onstatechange = onstate;

@@ -13,7 +13,13 @@ export function rms(samples, from = 0, to = samples.length) {
   return Math.sqrt(sum / Math.max(1, to - from));
 }
 
-export const levelDb = (samples) => toDb(rms(samples));
+/** Returns the level without the constant part, which loudspeakers do not play. */
+export function levelDb(samples) {
+  let sum = 0;
+  for (const sample of samples) sum += sample;
+  const mean = sum / Math.max(1, samples.length);
+  return toDb(rms(samples.map((sample) => sample - mean)));
+}
 
 /** Returns the strongest tone: { hz, db } with the level within 15 Hz of it. Needs at least half a second. */
 export function strongestTone(samples, rate = RATE) {
