@@ -99,6 +99,26 @@ test('a second start opens the settings', async () => {
   await tray.becomes('active');
 });
 
+test('OK and Mute keep what others have changed', async () => {
+  const { ssrc } = pc.settings;
+  await tray.click();
+  await desktop.window(TITLE);
+  await sleep(500);
+  pc.editSetting('name', 'Ward 4');
+  await desktop.press('Return');
+  await desktop.gone(TITLE);
+  await server.client(ssrc, ({ name }) => name === 'Ward 4');
+  assert.equal(pc.settings.name, 'Ward 4');
+
+  pc.editSetting('name', 'Ward 3');
+  await tray.choose('mute');
+  await eventually('the mute is kept', () => pc.settings.muted === 'yes');
+  assert.equal(pc.settings.name, 'Ward 3');
+  await server.client(ssrc, ({ name }) => name === 'Ward 3');
+  await tray.choose('mute');
+  await tray.becomes('active');
+});
+
 test('wrong settings cannot be confirmed', async () => {
   await tray.click();
   await desktop.window(TITLE);

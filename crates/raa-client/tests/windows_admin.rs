@@ -271,6 +271,32 @@ fn a_second_start_ends_at_once() {
 }
 
 #[test]
+fn a_running_client_follows_an_edited_file() {
+    let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\n");
+    let first = case.start(&["--silent"]);
+    let edit = |from: &str, to: &str| {
+        let text = case.ini_text();
+        assert!(text.contains(from), "{text}");
+        fs::write(case.ini(), text.replace(from, to)).unwrap();
+    };
+    edit("127.0.0.1:9", "127.0.0.1:10");
+    case.wait_for_log("127.0.0.1:10");
+    // A start without settings makes it look at once.
+    edit("127.0.0.1:10", "127.0.0.1:11");
+    assert_eq!(case.run(&["--silent"]).code, 0);
+    case.wait_for_log("127.0.0.1:11");
+    // A value that cannot be read is reported, and the rest is used.
+    edit("127.0.0.1:11", "127.0.0.1:11\r\nname = Ward 3\r\nmuted = 7");
+    assert_eq!(case.run(&["--silent"]).code, 0);
+    case.wait_for_log("is named \"Ward 3\"");
+    case.wait_for_log("muted is \"7\"; it must be yes or no");
+    let text = case.ini_text();
+    assert!(text.contains("127.0.0.1:11\r\nname"), "{text}");
+    assert_eq!(case.uninstall().code, 0);
+    assert_eq!(exit_code(first), 0);
+}
+
+#[test]
 fn uninstalling_nothing_succeeds() {
     let run = Case::new().uninstall();
     assert_eq!(run.code, 0, "{run:?}");

@@ -101,6 +101,15 @@ export class WindowsPc {
     appendFileSync(join(this.appData, 'raa-client', 'raa-client.ini'), `${line}\r\n`);
   }
 
+  /** Changes a value in the client's settings, as a person with an editor would. */
+  editSetting(key, value) {
+    const file = join(this.appData, 'raa-client', 'raa-client.ini');
+    const text = readFileSync(file, 'utf8');
+    const edited = text.replace(new RegExp(`^${key} *=.*?(?=\r?$)`, 'm'), `${key} = ${value}`);
+    if (edited === text) throw new Error(`${file} has no other ${key}`);
+    writeFileSync(file, edited);
+  }
+
   get log() {
     return this.#read('raa-client.log');
   }

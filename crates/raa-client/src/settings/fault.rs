@@ -127,6 +127,12 @@ impl Fault {
         Self::NoServer { platform, file }
     }
 
+    /// Returns whether the value of this key is wrong.
+    #[cfg(any(windows, test, fuzzing))]
+    pub(super) fn is_about(&self, name: &str) -> bool {
+        matches!(self, Self::Value { key, .. } if *key == name)
+    }
+
     /// Returns the files that the sentence names.
     #[cfg(any(windows, test, fuzzing))]
     pub(crate) fn files_mut(&mut self) -> Vec<&mut PathBuf> {

@@ -2,13 +2,19 @@
 //!
 //! The machine-wide file lies next to the program and is only read. Changes, from the command
 //! line or the settings dialog, are saved into the user's file.
-//! Always: a fault in a file is reported and the rest of the file is used; nothing a person wrote
-//! is lost: a damaged file, or one whose invalid values are replaced, is copied first.
+//! Always: a save writes only the keys that it is given, because another program or person may have
+//! changed the others; a fault in a file is reported and the rest of the file is used; nothing a
+//! person wrote is lost: a damaged file, or one whose invalid values are replaced, is copied first.
+
+mod reload;
+mod watch;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(windows)]
+pub(crate) use self::watch::{Stamp, Watch};
 use super::fault::{Damage, Fault};
 use super::ini::{Damaged, Document};
 use super::keys::{Allowed, Key, Platform};
@@ -64,17 +70,18 @@ impl IniFiles {
         };
         let mut stored = user.over(machine);
         if stored.ssrc.is_none() {
-            stored.ssrc = Some(self.create_ssrc(&stored)?);
+            stored.ssrc = Some(self.create_ssrc()?);
         }
         Ok(Loaded { stored, faults })
     }
 
-    /// Writes the values that differ from those of the files into the user's file. Returns the
-    /// path of a copy if an invalid value had to be replaced.
+    /// Writes these values into the user's file, unless they apply already; every key that `new` does
+    /// not set stays as it is. An empty text removes its key. Returns the path of a copy if an invalid
+    /// value had to be replaced.
     ///
     /// # Errors
     /// When the file cannot be read or written; then it has not changed.
-    pub(crate) fn save(&self, stored: &Stored) -> io::Result<Option<PathBuf>> {
+    pub(crate) fn save(&self, new: &Stored) -> io::Result<Option<PathBuf>> {
         let (machine, _) = self.read_machine();
         let mut faults = Vec::new();
         let mut document = match read(&self.user)? {
@@ -87,17 +94,18 @@ impl IniFiles {
             }
         };
         let before = values(&document, &self.user, &mut faults).over(machine);
-        let changes = changes(&before, stored);
+        let changes = changes(&before, new);
         if changes.is_empty() && self.user.exists() {
             return Ok(None);
         }
-        let replaces_invalid = changes.iter().any(|(key, _)| is_invalid(key, &faults));
+        let replaces_invalid = changes.iter().any(|(key, _)| is_invalid(key.name, &faults));
         let kept = replaces_invalid.then(|| copy_aside(&self.user, "invalid"));
         let kept = kept.transpose()?;
         for (key, value) in changes {
-            match value {
-                Some(value) => document.set(SECTION, key.name, &value),
-                None => document.remove(SECTION, key.name),
+            if value.is_empty() {
+                document.remove(SECTION, key.name);
+            } else {
+                document.set(SECTION, key.name, &value);
             }
         }
         write(&self.user, &document)?;
@@ -137,13 +145,12 @@ impl IniFiles {
         Ok(copy)
     }
 
-    fn create_ssrc(&self, stored: &Stored) -> Result<Ssrc, Fault> {
+    fn create_ssrc(&self) -> Result<Ssrc, Fault> {
         let ssrc = Ssrc::random();
-        let with_ssrc = Stored {
+        let saved = self.save(&Stored {
             ssrc: Some(ssrc),
-            ..stored.clone()
-        };
-        let saved = self.save(&with_ssrc);
+            ..Stored::default()
+        });
         saved.map_err(|error| Fault::SsrcNotSaved {
             platform: Platform::Windows,
             file: self.user.clone(),
@@ -215,17 +222,17 @@ fn add_overlooked(document: &Document, file: &Path, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Returns the keys whose values differ, with their new values.
-fn changes(before: &Stored, after: &Stored) -> Vec<(&'static Key, Option<String>)> {
-    let keys = Platform::Windows.keys().map(|key| (key, (key.show)(after)));
-    keys.filter(|(key, shown)| *shown != (key.show)(before))
+/// Returns the keys that `new` sets to another value, with that value.
+fn changes(before: &Stored, new: &Stored) -> Vec<(&'static Key, String)> {
+    let set = Platform::Windows
+        .keys()
+        .filter_map(|key| Some((key, (key.show)(new)?)));
+    set.filter(|(key, value)| (key.show)(before).unwrap_or_default() != *value)
         .collect()
 }
 
-fn is_invalid(key: &Key, faults: &[Fault]) -> bool {
-    let is_about =
-        |fault: &Fault| matches!(fault, Fault::Value { key: name, .. } if *name == key.name);
-    faults.iter().any(is_about)
+fn is_invalid(key: &str, faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| fault.is_about(key))
 }
 
 fn damage(file: &Path, reason: Damage, kept: Option<Result<PathBuf, String>>) -> Fault {

@@ -31,10 +31,10 @@ mod windows_options;
 
 #[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::fault::{Damage, Fault};
-#[cfg(windows)]
-pub(crate) use self::ini_files::Loaded;
 #[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::ini_files::{INI_NAME, IniFiles};
+#[cfg(windows)]
+pub(crate) use self::ini_files::{Loaded, Stamp, Watch};
 #[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::keys::Allowed;
 #[cfg(unix)]

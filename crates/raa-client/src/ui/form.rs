@@ -1,7 +1,8 @@
 //! The settings dialog without its window: what is typed and selected, checked.
 //!
-//! Always: it yields nothing except [`NewSettings`], whose values are valid; every invalid field has
-//! a note that says why.
+//! Always: it yields nothing except [`NewSettings`], whose values are valid and which leave out what
+//! the person has not changed: it may have been changed elsewhere meanwhile; every invalid field has a
+//! note that says why.
 
 use raa_core::settings::{Name, NameError};
 
@@ -10,7 +11,7 @@ use crate::settings::{AddressError, ServerAddress, Source};
 use crate::ui::texts::{Language, Text};
 
 /// The values with which the dialog opens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FormValues {
     /// The server as people write it; empty if none is set.
     pub(crate) server: String,
@@ -21,15 +22,21 @@ pub(crate) struct FormValues {
     pub(crate) starts_with_windows: bool,
 }
 
-/// The values that the user accepts, all of them valid.
+/// The values that the user accepts, all of them valid; `None` for what the user has not changed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NewSettings {
-    pub(crate) server: ServerAddress,
-    pub(crate) name: Name,
+    pub(crate) server: Option<ServerAddress>,
+    pub(crate) name: Option<Name>,
+    pub(crate) source: Option<NewSource>,
+    pub(crate) starts_with_windows: Option<bool>,
+}
+
+/// The source that the user has selected.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NewSource {
     pub(crate) source: Source,
     /// The device's name; empty if the source is not a device.
     pub(crate) device_name: String,
-    pub(crate) starts_with_windows: bool,
 }
 
 /// Notes and buttons of the dialog.
@@ -66,9 +73,9 @@ enum Test {
 #[derive(Debug)]
 pub(crate) struct Form {
     language: Language,
+    /// The settings in use.
+    current: FormValues,
     server: String,
-    /// The server in use.
-    current_server: String,
     /// The state of the link to the server in use.
     link_note: String,
     name: String,
@@ -85,22 +92,35 @@ impl Form {
     pub(crate) fn new(values: FormValues, devices: Vec<Device>, language: Language) -> Self {
         let mut form = Self {
             language,
-            current_server: values.server.clone(),
             link_note: String::new(),
-            server: values.server,
-            name: values.name,
-            sources: vec![SourceLine {
-                device_name: values.device_name,
-                source: values.source,
-                is_connected: false,
-            }],
+            server: values.server.clone(),
+            name: values.name.clone(),
+            sources: vec![SourceLine::of(&values)],
             selected: 0,
             starts_with_windows: values.starts_with_windows,
+            current: values,
             test: Test::NotRun,
             test_number: 0,
         };
         form.set_devices(devices);
         form
+    }
+
+    /// Takes settings that have been changed elsewhere into the fields that the user has not changed.
+    pub(crate) fn set_current(&mut self, values: FormValues) {
+        if self.server == self.current.server {
+            self.set_server(values.server.clone());
+        }
+        if self.name == self.current.name {
+            self.set_name(values.name.clone());
+        }
+        if self.starts_with_windows == self.current.starts_with_windows {
+            self.starts_with_windows = values.starts_with_windows;
+        }
+        if *self.source() == self.current.source {
+            self.select_absent(SourceLine::of(&values));
+        }
+        self.current = values;
     }
 
     /// Replaces the list of devices. The selected source stays selected, connected or not.
@@ -116,15 +136,21 @@ impl Form {
             device_name: device.name,
             is_connected: true,
         }));
-        let same = |line: &SourceLine| line.source == selected.source;
-        self.selected = sources.iter().position(same).unwrap_or(sources.len());
-        if self.selected == sources.len() {
-            sources.push(SourceLine {
+        self.sources = sources;
+        self.select_absent(selected);
+    }
+
+    /// Selects a source, which is added if it is not in the list.
+    fn select_absent(&mut self, line: SourceLine) {
+        let same = |other: &SourceLine| other.source == line.source;
+        let found = self.sources.iter().position(same);
+        self.selected = found.unwrap_or(self.sources.len());
+        if found.is_none() {
+            self.sources.push(SourceLine {
                 is_connected: false,
-                ..selected
+                ..line
             });
         }
-        self.sources = sources;
     }
 
     /// Returns the lines of the list of sources.
@@ -195,6 +221,12 @@ impl Form {
         self.starts_with_windows = checked;
     }
 
+    /// Takes a change of the start with Windows that was made elsewhere, such as in the menu.
+    pub(crate) fn changed_start_with_windows(&mut self, on: bool) {
+        self.starts_with_windows = on;
+        self.current.starts_with_windows = on;
+    }
+
     /// Starts a test; returns the server and the number of the test. `None` if the server is invalid
     /// or a test is running.
     pub(crate) fn begin_test(&mut self) -> Option<(ServerAddress, usize)> {
@@ -227,15 +259,24 @@ impl Form {
         }
     }
 
-    /// Returns all values; `None` while one is invalid.
+    /// Returns the values that the user has changed; `None` while a field is invalid.
     pub(crate) fn new_settings(&self) -> Option<NewSettings> {
-        let line = &self.sources[self.selected];
+        let (server, name) = (self.checked_server().ok()?, Name::new(&self.name).ok()?);
+        let SourceLine {
+            source,
+            device_name,
+            ..
+        } = self.sources[self.selected].clone();
+        let has_source = source != self.current.source;
         Some(NewSettings {
-            server: self.checked_server().ok()?,
-            name: Name::new(&self.name).ok()?,
-            source: line.source.clone(),
-            device_name: line.device_name.clone(),
-            starts_with_windows: self.starts_with_windows,
+            server: Some(server).filter(|_| self.server.trim() != self.current.server),
+            name: Some(name).filter(|_| self.name != self.current.name),
+            source: has_source.then_some(NewSource {
+                source,
+                device_name,
+            }),
+            starts_with_windows: Some(self.starts_with_windows)
+                .filter(|wanted| *wanted != self.current.starts_with_windows),
         })
     }
 
@@ -265,11 +306,19 @@ impl Form {
     }
 
     fn shows_link(&self) -> bool {
-        self.server.trim() == self.current_server && !self.link_note.is_empty()
+        self.server.trim() == self.current.server && !self.link_note.is_empty()
     }
 }
 
 impl SourceLine {
+    fn of(values: &FormValues) -> Self {
+        Self {
+            source: values.source.clone(),
+            device_name: values.device_name.clone(),
+            is_connected: false,
+        }
+    }
+
     fn text(&self, language: Language) -> String {
         let device = match &self.source {
             Source::Automatic => return language.text(Text::SourceAutomatic).into(),

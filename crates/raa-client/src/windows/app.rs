@@ -9,6 +9,7 @@ mod settings;
 
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::thread;
 
 use windows::Win32::Globalization::GetUserDefaultUILanguage;
 use windows::Win32::UI::WindowsAndMessaging::{
@@ -23,8 +24,8 @@ use super::handle::Window;
 use super::message_box::Message;
 use super::paths::Files;
 use super::tray::{Balloon, BalloonKind, Tray};
-use super::{autostart, window};
-use crate::settings::{Fault, Stored};
+use super::{autostart, instance, window};
+use crate::settings::{Fault, IniFiles, Stamp, Stored, Watch};
 use crate::ui::server_test;
 use crate::ui::texts::{Language, Text};
 use crate::ui::view::{self, MenuState};
@@ -42,6 +43,8 @@ pub(super) struct AppStart {
     pub(super) first_run: bool,
     /// Faults in the settings files, which have been logged already.
     pub(super) faults: Vec<Fault>,
+    /// The settings files before they were read.
+    pub(super) looked: Stamp,
 }
 
 /// Runs until the user, another start or the end of the session ends the program.
@@ -65,7 +68,13 @@ pub(super) fn run(start: AppStart) -> ExitCode {
 struct App {
     language: Language,
     window: Window,
+    /// All layers of the settings in one, as the files were read last.
     stored: Stored,
+    /// Changes that could not be saved; they are used until this client ends.
+    unsaved: Stored,
+    /// The faults in the files, as they were reported last.
+    faults: Vec<Fault>,
+    silent: bool,
     files: Files,
     sending: Sending,
     tray: Tray,
@@ -83,13 +92,18 @@ impl App {
             silent,
             first_run,
             faults,
+            looked,
         } = start;
+        watch_files(files.ini.clone(), looked, window);
         let sending = Sending::start(stored.settings(), stored.muted.unwrap_or(false), window);
         let tray = Tray::new(window, view::tray(&sending.status(), language));
         let mut app = Self {
             language,
             window,
             stored,
+            unsaved: Stored::default(),
+            faults: Vec::new(),
+            silent,
             files,
             sending,
             tray,
@@ -97,10 +111,8 @@ impl App {
             results: Results::new(window),
             has_ended: false,
         };
-        if !silent && !faults.is_empty() {
-            let faults: Vec<String> = faults.iter().map(|fault| language.fault(fault)).collect();
-            app.balloon(Text::FaultsTitle, &faults.join("\n"), BalloonKind::Warning);
-        }
+        app.show_faults(&faults);
+        app.faults = faults;
         if !silent && first_run {
             notify(Event::ShowSettings);
         }
@@ -126,6 +138,29 @@ impl App {
         Effect::Nothing
     }
 
+    /// Reports faults in the settings files, unless they are the same as before.
+    fn report(&mut self, faults: Vec<Fault>) {
+        if faults == self.faults {
+            return;
+        }
+        for fault in &faults {
+            tracing::warn!("{fault}");
+        }
+        self.show_faults(&faults);
+        self.faults = faults;
+    }
+
+    fn show_faults(&mut self, faults: &[Fault]) {
+        if self.silent || faults.is_empty() {
+            return;
+        }
+        let faults: Vec<String> = faults
+            .iter()
+            .map(|fault| self.language.fault(fault))
+            .collect();
+        self.balloon(Text::FaultsTitle, &faults.join("\n"), BalloonKind::Warning);
+    }
+
     fn show_status(&mut self) {
         let status = self.sending.status();
         self.tray.show(view::tray(&status, self.language));
@@ -147,18 +182,6 @@ impl App {
             muted: self.sending.status().muted,
             starts_with_windows: autostart::is_on(),
             has_page: self.stored.page().is_some(),
-        }
-    }
-
-    /// Applies the settings that another start has written.
-    fn reload(&mut self) {
-        match self.files.ini.load() {
-            Ok(loaded) => {
-                self.stored = loaded.stored;
-                self.sending.mute(self.stored.muted.unwrap_or(false));
-                self.sending.change(self.stored.settings());
-            }
-            Err(error) => tracing::warn!("the settings are not reloaded: {error}"),
         }
     }
 
@@ -216,6 +239,23 @@ impl App {
     /// Returns the window that owns message boxes.
     fn owner(&self) -> Window {
         self.dialog.as_ref().map_or(self.window, Dialog::window)
+    }
+}
+
+/// Watches the settings files in a thread, which posts a message for every change. A look may take long
+/// where the folder is on a network.
+fn watch_files(files: IniFiles, looked: Stamp, window: Window) {
+    let mut watch = Watch::since(looked);
+    let run = move || {
+        loop {
+            thread::sleep(watch.pause());
+            if watch.has_changed(files.stamp()) {
+                window.post(*instance::RELOAD);
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("settings".into()).spawn(run) {
+        tracing::error!("changes of the settings files will not be noticed: {error}");
     }
 }
 

@@ -145,9 +145,25 @@ impl Dialog {
         }
     }
 
+    /// Returns the selected source.
+    pub(super) fn source(&self) -> &Source {
+        self.form.source()
+    }
+
+    /// Shows settings that have been changed elsewhere, except in the fields that the user has changed.
+    pub(super) fn set_current(&mut self, values: FormValues) {
+        let before = (self.form.sources(), self.form.selected());
+        self.form.set_current(values);
+        self.show_values();
+        if (self.form.sources(), self.form.selected()) != before {
+            self.show_sources();
+        }
+        self.show();
+    }
+
     /// Shows whether the client starts with Windows.
     pub(super) fn set_start_with_windows(&mut self, on: bool) {
-        self.form.set_start_with_windows(on);
+        self.form.changed_start_with_windows(on);
         self.controls.check(ids::START_WITH_WINDOWS, on);
     }
 
@@ -203,13 +219,18 @@ impl Dialog {
         }
         self.controls.limit(ids::SERVER, MAX_SERVER_UNITS);
         self.controls.limit(ids::NAME, MAX_NAME_UNITS);
+        self.controls.set_range(ids::LEVEL, METER_STEPS);
+        self.show_values();
+        self.show_sources();
+        self.show();
+    }
+
+    /// Transfers the values of the form to the fields, except the list of sources.
+    fn show_values(&self) {
         self.controls.set_text(ids::SERVER, self.form.server());
         self.controls.set_text(ids::NAME, self.form.name());
         let ticked = self.form.starts_with_windows();
         self.controls.check(ids::START_WITH_WINDOWS, ticked);
-        self.controls.set_range(ids::LEVEL, METER_STEPS);
-        self.show_sources();
-        self.show();
     }
 
     fn show_sources(&self) {

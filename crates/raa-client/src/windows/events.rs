@@ -35,7 +35,7 @@ pub(super) enum Event {
     Dialog(DialogEvent),
     /// A second start of the program asks for the settings dialog.
     ShowSettings,
-    /// A second start of the program has changed the settings.
+    /// The settings files have changed, or another start asks to read them again.
     Reload,
     /// The program must end.
     Quit,

@@ -33,7 +33,7 @@ const MUTEX: PCWSTR = w!("Local\\raa-client");
 /// Message to the hidden window: open the settings dialog.
 pub(super) static SHOW_SETTINGS: LazyLock<u32> =
     LazyLock::new(|| register(w!("raa-client.settings")));
-/// Message to the hidden window: the settings file has changed.
+/// Message to the hidden window: read the settings files again, which may have changed.
 pub(super) static RELOAD: LazyLock<u32> = LazyLock::new(|| register(w!("raa-client.reload")));
 
 /// Time limit for a client that has just started to create its window.

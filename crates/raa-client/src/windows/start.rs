@@ -25,13 +25,15 @@ pub(super) fn run(options: &WindowsOptions, files: Files, console: &Console) -> 
 }
 
 fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
+    let looked = files.ini.stamp();
     let Loaded { stored, faults } = files.load()?;
-    let stored = given(options)?.over(stored);
+    let given = given(options)?;
+    let stored = given.clone().over(stored);
     if options.silent && stored.server.is_none() {
         let file = files.ini.user;
         return Err(Failure::new(WRONG, Fault::no_server(file)));
     }
-    save(&stored, &files)?;
+    save(&given, &files)?;
     if options.install_autostart {
         autostart::set(true).map_err(|error| {
             let reason = format!("cannot set up the start with Windows: {error}");
@@ -46,6 +48,7 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
             stored,
             files,
             faults,
+            looked,
         })),
     }
 }
@@ -107,8 +110,8 @@ fn choose(wanted: &str, devices: Vec<Device>) -> Result<Device, String> {
     }
 }
 
-fn save(stored: &Stored, files: &Files) -> Result<(), Failure> {
-    let copy = files.ini.save(stored).map_err(|error| {
+fn save(given: &Stored, files: &Files) -> Result<(), Failure> {
+    let copy = files.ini.save(given).map_err(|error| {
         let file = files.ini.user.display();
         let reason = format!("cannot save the settings in {file}: {error}");
         Failure::new(CANNOT_WORK, reason)
@@ -120,15 +123,15 @@ fn save(stored: &Stored, files: &Files) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the running client read new settings, or show its settings dialog.
+/// Makes the running client read the settings again; without options that ask for silence or set
+/// something, it also shows its settings dialog.
 fn notify_running(options: &WindowsOptions) -> Result<ExitCode, Failure> {
-    let posted = if options.has_settings() || options.install_autostart {
-        instance::post_to_running(*instance::RELOAD)
-    } else if options.silent {
-        Ok(())
+    let only_reads = options.silent || options.has_settings() || options.install_autostart;
+    let posted = instance::post_to_running(if only_reads {
+        *instance::RELOAD
     } else {
-        instance::post_to_running(*instance::SHOW_SETTINGS)
-    };
+        *instance::SHOW_SETTINGS
+    });
     posted.map_err(|error| {
         let reason = format!("the client running in this session does not respond: {error}");
         Failure::new(CANNOT_WORK, reason)

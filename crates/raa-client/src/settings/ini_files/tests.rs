@@ -1,6 +1,7 @@
 //! Settings from real files.
 
 use raa_core::packetizer::Redundancy;
+use raa_core::settings::Name;
 use tempfile::TempDir;
 
 use super::*;
@@ -163,38 +164,83 @@ fn an_empty_value_is_no_value() {
 }
 
 #[test]
-fn a_save_writes_changes_only() {
+fn a_save_writes_only_the_keys_it_names() {
     let before =
         "; mine\n[raa-client]\nserver = a:1 \nfuture = 1\nname = n\nssrc = 5f0a11c2\n[x]\n";
     let case = Case::user(before);
-    let stored = case.load().stored;
-    assert_eq!(case.files.save(&stored).unwrap(), None);
+    assert_eq!(case.files.save(&Stored::default()).unwrap(), None);
     assert_eq!(case.text(), before);
-    let changed = Stored {
+    let new = Stored {
         server: "b:2".parse().ok(),
-        name: None,
+        name: Name::new("n").ok(),
         muted: Some(true),
         redundancy: Redundancy::new(0).ok(),
-        ..stored
+        ..Stored::default()
     };
-    assert_eq!(case.files.save(&changed).unwrap(), None);
-    let after = before.replace("a:1 ", "b:2").replace("name = n\n", "");
+    assert_eq!(case.files.save(&new).unwrap(), None);
+    let after = before.replace("a:1 ", "b:2");
     assert_eq!(
         case.text(),
         after.replace("[x]", "muted = yes\nredundancy = 0\n[x]")
     );
-    assert_eq!(case.load().stored, changed);
     assert_eq!(case.names(), [INI_NAME], "no other file is left");
+}
+
+#[test]
+fn a_save_keeps_the_changes_of_others() {
+    let case = Case::user("[raa-client]\nserver = a\nssrc = 5f0a11c2\n");
+    case.load();
+    fs::write(
+        &case.files.user,
+        "[raa-client]\nserver = b\nssrc = 5f0a11c2\n",
+    )
+    .unwrap();
+    case.files.save(&muted()).unwrap();
+    assert_eq!(
+        case.text(),
+        "[raa-client]\nserver = b\nssrc = 5f0a11c2\nmuted = yes\n"
+    );
+}
+
+#[test]
+fn a_save_copies_no_machine_wide_value() {
+    let case = Case::new(Some("[raa-client]\nserver = a\n"), None);
+    case.load();
+    let machine = case.files.machine.as_ref().unwrap();
+    fs::write(machine, "[raa-client]\nserver = b\n").unwrap();
+    case.files.save(&muted()).unwrap();
+    assert!(!case.text().contains("\nserver"), "{}", case.text());
+    assert_eq!(case.load().stored.server.unwrap().host, "b");
+}
+
+fn muted() -> Stored {
+    Stored {
+        muted: Some(true),
+        ..Stored::default()
+    }
+}
+
+#[test]
+fn an_empty_text_removes_its_key() {
+    let case = Case::user("[raa-client]\ndevice = {a}\ndevice_name = Mic\n");
+    let nameless = Stored {
+        device: Some("{b}".into()),
+        device_name: Some(String::new()),
+        ..Stored::default()
+    };
+    case.files.save(&nameless).unwrap();
+    assert_eq!(case.text(), "[raa-client]\ndevice = {b}\n");
 }
 
 #[test]
 fn a_deleted_file_is_created_again() {
     let case = Case::user(ALL);
-    let stored = case.load().stored;
+    case.load();
     fs::remove_file(&case.files.user).unwrap();
-    case.files.save(&stored).unwrap();
-    assert_eq!(case.load().stored, stored);
+    case.files.save(&muted()).unwrap();
     assert!(case.text().contains("; raa-client.ini: "));
+    let again = case.load().stored;
+    assert_eq!((again.muted, again.server), (Some(true), None));
 }
 
 #[test]
@@ -245,22 +291,17 @@ fn a_fault_is_named_and_the_rest_is_used() {
 fn an_invalid_value_is_copied_before_it_is_replaced() {
     let before = "[raa-client]\nserver = a:0\nssrc = 5f0a11c2\n";
     let case = Case::user(before);
-    let stored = case.load().stored;
-    let unrelated = Stored {
-        muted: Some(true),
-        ..stored.clone()
-    };
-    assert_eq!(case.files.save(&unrelated).unwrap(), None);
+    assert_eq!(case.files.save(&muted()).unwrap(), None);
     assert!(case.text().contains("server = a:0"), "it is still there");
     let replacing = Stored {
         server: "a:1".parse().ok(),
-        ..unrelated
+        ..Stored::default()
     };
     let kept = case.files.save(&replacing).unwrap();
     assert_eq!(kept, Some(case.aside("invalid")));
     let kept = fs::read_to_string(kept.unwrap()).unwrap();
     assert!(kept.contains("server = a:0"), "{kept}");
-    assert_eq!(case.load().stored, replacing);
+    assert_eq!(case.load().stored.server, replacing.server);
 }
 
 #[test]

@@ -31,12 +31,58 @@ fn form() -> Form {
 }
 
 #[test]
-fn an_untouched_form_keeps_the_settings() {
-    let settings = form().new_settings().unwrap();
-    assert_eq!(settings.server.to_string(), "raa.example:4010");
-    assert_eq!(settings.name.as_str(), "Ward 3");
-    assert_eq!(settings.source, Source::Automatic);
-    assert!(!settings.starts_with_windows);
+fn an_untouched_form_changes_nothing() {
+    let nothing = NewSettings {
+        server: None,
+        name: None,
+        source: None,
+        starts_with_windows: None,
+    };
+    let mut form = form();
+    assert_eq!(form.new_settings(), Some(nothing.clone()));
+    form.set_server("other".into());
+    form.set_server(" raa.example ".into());
+    form.set_start_with_windows(true);
+    form.set_start_with_windows(false);
+    assert_eq!(form.new_settings(), Some(nothing));
+}
+
+#[test]
+fn only_touched_fields_are_changed() {
+    let mut form = form();
+    form.set_name("Ward 4".into());
+    let settings = form.new_settings().unwrap();
+    assert_eq!(settings.name.unwrap().as_str(), "Ward 4");
+    assert_eq!((settings.server, settings.source), (None, None));
+    form.set_start_with_windows(true);
+    assert_eq!(form.new_settings().unwrap().starts_with_windows, Some(true));
+    form.changed_start_with_windows(true);
+    assert_eq!(form.new_settings().unwrap().starts_with_windows, None);
+}
+
+#[test]
+fn changes_from_elsewhere_reach_untouched_fields() {
+    let mut form = form();
+    form.set_name("mine".into());
+    form.set_current(FormValues {
+        server: "elsewhere".into(),
+        name: "theirs".into(),
+        source: Source::Device("id of Headset".into()),
+        device_name: "Headset".into(),
+        starts_with_windows: true,
+    });
+    assert_eq!((form.server(), form.name()), ("elsewhere", "mine"));
+    assert_eq!(form.sources()[form.selected()], "Headset (not connected)");
+    assert!(form.starts_with_windows());
+    let settings = form.new_settings().unwrap();
+    assert_eq!(settings.name.unwrap().as_str(), "mine");
+    assert_eq!((settings.server, settings.source), (None, None));
+    assert_eq!(settings.starts_with_windows, None);
+
+    assert!(form.select(1));
+    form.set_current(values());
+    assert_eq!(form.source(), &Source::Device("id of Microphone".into()));
+    assert!(form.new_settings().unwrap().source.is_some());
 }
 
 #[test]
@@ -65,11 +111,11 @@ fn an_invalid_server_cannot_be_accepted() {
         form.view().can_accept,
         "white space around pasted text is ignored"
     );
-    assert_eq!(form.new_settings().unwrap().server.host, "::1");
-    form.set_server(" HTTP://raa.example:4011/ ".into());
+    assert_eq!(form.new_settings().unwrap().server.unwrap().host, "::1");
+    form.set_server(" HTTP://raa.test:4011/ ".into());
     assert!(form.view().can_accept, "a pasted page means its host");
-    let server = form.new_settings().unwrap().server;
-    assert_eq!(server.to_string(), "raa.example:4010");
+    let server = form.new_settings().unwrap().server.unwrap();
+    assert_eq!(server.to_string(), "raa.test:4010");
 }
 
 #[test]
@@ -146,7 +192,7 @@ fn a_missing_device_stays_selected() {
         ]
     );
     assert_eq!(form.selected(), 1);
-    assert_eq!(form.new_settings().unwrap().device_name, "Headset");
+    assert_eq!(form.new_settings().unwrap().source, None);
 
     form.set_devices(Vec::new());
     assert_eq!(form.sources()[form.selected()], "Headset (not connected)");
@@ -165,9 +211,11 @@ fn selecting_reports_a_change() {
     assert!(form.select(2));
     assert_eq!(form.source(), &Source::Device("id of Line".into()));
     assert!(!form.select(3), "there is no such line");
-    let settings = form.new_settings().unwrap();
-    assert_eq!(settings.source, Source::Device("id of Line".into()));
-    assert_eq!(settings.device_name, "Line");
+    let expected = NewSource {
+        source: Source::Device("id of Line".into()),
+        device_name: "Line".into(),
+    };
+    assert_eq!(form.new_settings().unwrap().source, Some(expected));
 }
 
 #[test]

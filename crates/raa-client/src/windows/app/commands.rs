@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::App;
 use super::results::Outcome;
+use crate::settings::Stored;
 use crate::ui::server_test::TestResult;
 use crate::ui::texts::Text;
 use crate::ui::view::MenuCommand;
@@ -32,11 +33,14 @@ impl App {
     }
 
     fn mute(&mut self, muted: bool) -> Effect {
-        // Even if the setting cannot be saved.
+        // At once, whatever the disk does.
         self.sending.mute(muted);
-        self.stored.muted = Some(muted);
-        match self.files.ini.save(&self.stored) {
-            Ok(_backup) => Effect::Nothing,
+        let saved = self.save(Stored {
+            muted: Some(muted),
+            ..Stored::default()
+        });
+        match saved {
+            Ok(()) => Effect::Nothing,
             Err(error) => self.warn(Text::NotSaved, &error),
         }
     }

@@ -1,17 +1,18 @@
-//! The app's part of the settings dialog: opens it, and carries out its actions.
+//! The app's part of the settings: reads them again, opens their dialog, and carries out its actions.
 //!
-//! Always: when the dialog is cancelled, the client returns to the stored settings.
+//! Always: the client follows the files, which other programs and people change too; when the dialog
+//! is cancelled, the client returns to the stored settings.
 
-use std::thread;
 use std::time::Duration;
+use std::{io, mem, thread};
 
 use super::App;
 use super::results::Outcome;
 use crate::capture;
 use crate::settings::{
-    DEFAULT_PORT, ServerAddress, Settings, Source, SourceKind, Ssrc, Stored, default_page,
+    DEFAULT_PORT, Loaded, ServerAddress, Settings, Source, SourceKind, Ssrc, Stored, default_page,
 };
-use crate::ui::form::{FormValues, NewSettings};
+use crate::ui::form::{FormValues, NewSettings, NewSource};
 use crate::ui::server_test::{self, TestResult};
 use crate::ui::texts::Text;
 use crate::windows::autostart;
@@ -25,6 +26,7 @@ impl App {
         if message_box::bring_to_front(self.owner()) {
             return Effect::Nothing;
         }
+        self.reload();
         if let Some(dialog) = &self.dialog {
             dialog.bring_to_front();
             return Effect::Nothing;
@@ -66,10 +68,46 @@ impl App {
             DialogAction::Accept(new) => return self.accept(new),
             DialogAction::Cancel => {
                 self.dialog = None;
-                self.sending.change(self.stored.settings());
+                self.apply();
             }
         }
         Effect::Nothing
+    }
+
+    /// Reads the files again, which another program or a person may have changed, and follows them.
+    pub(super) fn reload(&mut self) {
+        match self.files.ini.reload(&self.stored) {
+            Ok(Loaded { stored, faults }) => {
+                self.stored = self.unsaved.clone().over(stored);
+                self.report(faults);
+                self.apply();
+            }
+            Err(error) => tracing::warn!("the settings are not reloaded: {error}"),
+        }
+    }
+
+    /// Sends with the current settings. While the dialog is open, its source is used.
+    fn apply(&mut self) {
+        let mut settings = self.stored.settings();
+        let values = self.dialog.is_some().then(|| self.form_values());
+        if let (Some(dialog), Some(values)) = (&mut self.dialog, values) {
+            dialog.set_current(values);
+            settings.source = dialog.source().clone();
+        }
+        self.sending.mute(self.stored.muted.unwrap_or(false));
+        self.sending.change(settings);
+    }
+
+    /// Saves these values and follows the files. Values that cannot be saved are used until the end of
+    /// this client, and saved with the next ones.
+    pub(super) fn save(&mut self, new: Stored) -> io::Result<()> {
+        let new = new.over(mem::take(&mut self.unsaved));
+        let saved = self.files.ini.save(&new);
+        if saved.is_err() {
+            self.unsaved = new;
+        }
+        self.reload();
+        saved.map(drop)
     }
 
     /// Tests a server in a thread, which sends the result.
@@ -104,21 +142,19 @@ impl App {
         }
     }
 
-    /// Stores and applies the settings, and closes the dialog; settings that cannot be stored are not
-    /// applied.
+    /// Stores and applies what the user has changed, and closes the dialog; settings that cannot be
+    /// stored are not applied.
     fn accept(&mut self, new: NewSettings) -> Effect {
         let starts_with_windows = new.starts_with_windows;
-        let stored = with(&self.stored, new);
-        if let Err(error) = self.files.ini.save(&stored) {
+        if let Err(error) = self.files.ini.save(&layer(new)) {
             return self.warn(Text::NotSaved, &error);
         }
-        self.stored = stored;
         self.dialog = None;
-        self.sending.change(self.stored.settings());
-        if starts_with_windows == autostart::is_on() {
-            return Effect::Nothing;
+        self.reload();
+        match starts_with_windows {
+            Some(wanted) => self.start_with_windows(wanted),
+            None => Effect::Nothing,
         }
-        self.start_with_windows(starts_with_windows)
     }
 }
 
@@ -142,24 +178,27 @@ fn short(server: &ServerAddress) -> String {
     text.strip_suffix(&port).unwrap_or(&text).to_owned()
 }
 
-/// Returns the stored settings with the changes of the dialog.
-fn with(stored: &Stored, new: NewSettings) -> Stored {
-    let mut stored = stored.clone();
-    let before = stored.settings();
-    stored.server = Some(new.server);
-    // As long as the name is not changed, it stays the computer's own.
-    if new.name != before.name {
-        stored.name = Some(new.name);
-    }
-    if new.source == before.source {
-        return stored;
-    }
-    if let Source::Device(id) = new.source {
-        stored.source = Some(SourceKind::Device);
-        stored.device = Some(id);
-        stored.device_name = Some(new.device_name).filter(|name| !name.is_empty());
+/// Returns the settings that the user has changed in the dialog.
+fn layer(new: NewSettings) -> Stored {
+    let mut layer = Stored {
+        server: new.server,
+        name: new.name,
+        ..Stored::default()
+    };
+    let Some(NewSource {
+        source,
+        device_name,
+    }) = new.source
+    else {
+        return layer;
+    };
+    if let Source::Device(id) = source {
+        layer.source = Some(SourceKind::Device);
+        layer.device = Some(id);
+        // Without a name, that of the device before is removed.
+        layer.device_name = Some(device_name);
     } else {
-        stored.source = Some(SourceKind::Automatic);
+        layer.source = Some(SourceKind::Automatic);
     }
-    stored
+    layer
 }
