@@ -297,6 +297,45 @@ fn a_running_client_follows_an_edited_file() {
 }
 
 #[test]
+fn options_for_another_folder_are_refused() {
+    let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\n");
+    let first = case.start(&["--silent"]);
+    let other = case.folder.path().join("other");
+    let run = |options: &[&str]| {
+        let mut command = Command::new(EXE);
+        command.args(options).arg("--settings-dir").arg(&other);
+        Run::of(&command.stdin(Stdio::null()).output().unwrap())
+    };
+    let running = format!("with the settings in {}", case.settings_dir().display());
+    for options in [
+        &[
+            "--silent",
+            "--server",
+            "127.0.0.1:10",
+            "--install-autostart",
+        ] as &[_],
+        &["--silent"],
+    ] {
+        let refused = run(options);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.error.contains(&running), "{refused:?}");
+    }
+    assert!(!other.join("raa-client.ini").exists(), "nothing is stored");
+    let log = fs::read_to_string(other.join("raa-client.log")).unwrap();
+    assert!(log.contains(&running), "{log}");
+    assert_eq!(autostart(), None, "nothing is set up");
+    // The same folder by another path.
+    let detour = case.settings_dir().join("..").join("my settings");
+    let mut command = Command::new(EXE);
+    command.args(["--silent", "--server", "127.0.0.1:10", "--settings-dir"]);
+    let same = command.arg(detour).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(Run::of(&same).code, 0);
+    case.wait_for_log("127.0.0.1:10");
+    assert_eq!(case.uninstall().code, 0);
+    assert_eq!(exit_code(first), 0);
+}
+
+#[test]
 fn uninstalling_nothing_succeeds() {
     let run = Case::new().uninstall();
     assert_eq!(run.code, 0, "{run:?}");

@@ -49,7 +49,7 @@ pub(super) struct AppStart {
 
 /// Runs until the user, another start or the end of the session ends the program.
 pub(super) fn run(start: AppStart) -> ExitCode {
-    let window = match window::create_hidden() {
+    let window = match window::create_hidden(start.files.folder()) {
         Ok(window) => window,
         Err(error) => {
             tracing::error!("cannot create the hidden window: {error}");

@@ -62,7 +62,7 @@ fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
     };
     let mut page = text(stored, files, Some(&status), tested.as_ref());
     if runs_already {
-        page += "A client is running in this session, so nothing was sent for this test.\n";
+        page += &running();
     }
     for fault in faults {
         page += &format!("{fault}\n");
@@ -71,6 +71,21 @@ fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
     page += &verdict(&troubles);
     console.say(&page);
     ExitCode::from(u8::from(!troubles.is_empty()))
+}
+
+/// Returns the sentence about the client that is running already.
+fn running() -> String {
+    match instance::running_folder() {
+        Ok(folder) => format!(
+            "A client with the settings in {} is running in this session, so nothing was sent for this \
+             test.\n",
+            folder.display()
+        ),
+        Err(error) => format!(
+            "A client is running in this session, so nothing was sent for this test; it does not \
+             respond: {error}\n"
+        ),
+    }
 }
 
 /// Captures and tests the server; sends as well unless a client is running.

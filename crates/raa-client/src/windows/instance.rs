@@ -1,12 +1,19 @@
 //! One client per session: which one it is, and how a later start reaches it.
 //!
-//! The first start holds a named mutex and has a hidden window of a known class. A later one posts
-//! a message to that window and ends: [`SHOW_SETTINGS`] opens the settings dialog, [`RELOAD`]
-//! reads the settings again, and `WM_CLOSE` ends the client.
+//! The first start holds a named mutex and has a hidden window of a known class, whose title is the
+//! folder of its settings. A later one compares that folder with its own, posts a message to the
+//! window and ends: [`SHOW_SETTINGS`] opens the settings dialog, [`RELOAD`] reads the settings
+//! again, and `WM_CLOSE` ends the client.
+//!
+//! The title can be read even if the client runs as administrator or does not respond, when it would
+//! accept no question.
 //! Always: every wait has a limit; clients in other sessions are left alone.
 
+use std::ffi::OsString;
 use std::io;
+use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +27,7 @@ use windows::Win32::System::Threading::{
     WaitForSingleObject,
 };
 use windows::Win32::UI::WindowsAndMessaging::{
-    AllowSetForegroundWindow, FindWindowW, GetWindowThreadProcessId, PostMessageW,
+    AllowSetForegroundWindow, FindWindowW, GetWindowTextW, GetWindowThreadProcessId, PostMessageW,
     RegisterWindowMessageW, WM_CLOSE,
 };
 use windows::core::{PCWSTR, w};
@@ -41,6 +48,8 @@ const WINDOW_LIMIT: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_millis(50);
 /// Time limit for a client to end; sending its goodbye takes a few milliseconds.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// The longest path that Windows has.
+const MAX_PATH_UNITS: usize = 32_768;
 /// The exit code of a client that was ended by force.
 const ENDED_BY_FORCE: u32 = 1;
 
@@ -74,6 +83,14 @@ pub(super) fn claim() -> Claim {
             Claim::First(Guard { _mutex: None })
         }
     }
+}
+
+/// Returns the folder of the running client's settings, after waiting for its window.
+///
+/// # Errors
+/// When it has no window.
+pub(super) fn running_folder() -> io::Result<PathBuf> {
+    find_window(WINDOW_LIMIT).map(title)
 }
 
 /// Posts [`SHOW_SETTINGS`] or [`RELOAD`] to the running client, after waiting for its window.
@@ -142,6 +159,17 @@ fn create_mutex() -> windows::core::Result<(OwnedHandle, bool)> {
 fn try_find_window() -> windows::core::Result<HWND> {
     // SAFETY: the class is a constant that ends with zero, the title is none.
     unsafe { FindWindowW(WINDOW_CLASS, PCWSTR::null()) }
+}
+
+/// Returns the title of a window, as its process set it: the function asks no other process
+/// (learn.microsoft.com/windows/win32/api/winuser/nf-winuser-getwindowtextw).
+#[allow(unsafe_code)]
+fn title(window: HWND) -> PathBuf {
+    let mut units = vec![0; MAX_PATH_UNITS];
+    // SAFETY: the buffer is a slice with its length; a window that is gone has no title.
+    let read = unsafe { GetWindowTextW(window, &mut units) };
+    let title = &units[..usize::try_from(read).unwrap_or(0)];
+    OsString::from_wide(title).into()
 }
 
 /// Returns the id of the window's process; 0, which is no process, if the window is gone.

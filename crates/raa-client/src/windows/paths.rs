@@ -43,6 +43,21 @@ impl Files {
         })
     }
 
+    /// Returns the folder of the user's files.
+    pub(super) fn folder(&self) -> &Path {
+        self.ini.user.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Returns whether the user's files are in this folder.
+    pub(super) fn are_in(&self, folder: &Path) -> bool {
+        is_same(&folder.join(INI_NAME), &self.ini.user)
+    }
+
+    /// Starts the log before the settings have been read.
+    pub(super) fn start_log(&self) {
+        LogFile::new(&self.log).start(LogLevel::default());
+    }
+
     /// Reads the settings and starts the log at the level that they set.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         let loaded = self.ini.load();

@@ -1,8 +1,10 @@
 //! The start of the client: settings, options, log, and whether another client is running.
 //!
-//! Always: nothing is saved or set up when the command line or the settings are wrong; options are
-//! saved before they are used, so that the next start has them too.
+//! Always: nothing is saved or set up when the command line or the settings are wrong, or when a client
+//! with other settings files is running; options are saved before they are used, so that the next start
+//! has them too.
 
+use std::io;
 use std::process::ExitCode;
 use std::thread;
 
@@ -25,6 +27,10 @@ pub(super) fn run(options: &WindowsOptions, files: Files, console: &Console) -> 
 }
 
 fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
+    let claim = instance::claim();
+    if matches!(claim, Claim::Another) {
+        refuse_other_files(&files)?;
+    }
     let looked = files.ini.stamp();
     let Loaded { stored, faults } = files.load()?;
     let given = given(options)?;
@@ -40,7 +46,7 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
             Failure::new(CANNOT_WORK, reason)
         })?;
     }
-    match instance::claim() {
+    match claim {
         Claim::Another => notify_running(options),
         Claim::First(_guard) => Ok(app::run(AppStart {
             first_run: stored.server.is_none(),
@@ -51,6 +57,27 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
             looked,
         })),
     }
+}
+
+/// Fails if the running client has its settings in another folder: it would not read what is saved here.
+fn refuse_other_files(files: &Files) -> Result<(), Failure> {
+    let folder = instance::running_folder().map_err(|error| does_not_respond(&error))?;
+    if files.are_in(&folder) {
+        return Ok(());
+    }
+    files.start_log();
+    let reason = format!(
+        "a client with the settings in {} runs in this session, and there can be only one; those in {} \
+         were not changed. End the running client first, or use its folder",
+        folder.display(),
+        files.folder().display()
+    );
+    Err(Failure::new(CANNOT_WORK, reason))
+}
+
+fn does_not_respond(error: &io::Error) -> Failure {
+    let reason = format!("the client running in this session does not respond: {error}");
+    Failure::new(CANNOT_WORK, reason)
 }
 
 /// Returns the settings of the command line, with the device that it names.
@@ -132,10 +159,7 @@ fn notify_running(options: &WindowsOptions) -> Result<ExitCode, Failure> {
     } else {
         *instance::SHOW_SETTINGS
     });
-    posted.map_err(|error| {
-        let reason = format!("the client running in this session does not respond: {error}");
-        Failure::new(CANNOT_WORK, reason)
-    })?;
+    posted.map_err(|error| does_not_respond(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,6 +3,7 @@
 //! Always: top-level, because no other kind of window receives the taskbar's messages and the end of
 //! the session; never shown.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use windows::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
@@ -10,7 +11,7 @@ use windows::Win32::UI::WindowsAndMessaging::{
     CreateWindowExW, DefWindowProcW, RegisterClassW, RegisterWindowMessageW, WINDOW_EX_STYLE,
     WM_CLOSE, WM_ENDSESSION, WM_TIMER, WNDCLASSW, WS_POPUP,
 };
-use windows::core::{Result, w};
+use windows::core::{HSTRING, Result, w};
 
 use super::events::{Event, notify};
 use super::handle::{Window, program};
@@ -20,10 +21,10 @@ use super::{ids, instance, tray};
 /// (learn.microsoft.com/windows/win32/shell/taskbar#taskbar-creation-notification).
 static TASKBAR_CREATED: LazyLock<u32> = LazyLock::new(register_message);
 
-/// Creates the hidden window.
-pub(super) fn create_hidden() -> Result<Window> {
+/// Creates the hidden window of a client with its settings in this folder, which becomes its title.
+pub(super) fn create_hidden(folder: &Path) -> Result<Window> {
     LazyLock::force(&TASKBAR_CREATED);
-    create().map(Window::of)
+    create(&HSTRING::from(folder)).map(Window::of)
 }
 
 #[allow(unsafe_code)]
@@ -33,7 +34,7 @@ fn register_message() -> u32 {
 }
 
 #[allow(unsafe_code)]
-fn create() -> Result<HWND> {
+fn create(title: &HSTRING) -> Result<HWND> {
     let class = WNDCLASSW {
         lpfnWndProc: Some(procedure),
         hInstance: program(),
@@ -42,12 +43,12 @@ fn create() -> Result<HWND> {
     };
     // SAFETY: the class's name is a constant, and the procedure lives as long as the program.
     unsafe { RegisterClassW(&raw const class) };
-    // SAFETY: the class's name and the title are constants that end with zero.
+    // SAFETY: the class's name is a constant that ends with zero; so does the title.
     unsafe {
         CreateWindowExW(
             WINDOW_EX_STYLE::default(),
             instance::WINDOW_CLASS,
-            w!("RAA client"),
+            title,
             WS_POPUP,
             0,
             0,
