@@ -1,11 +1,12 @@
 // The template in a real Zabbix 7.0 that watches a running RAA server: no trigger is in error, and problems open and close.
 
+import dgram from 'node:dgram';
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { World } from '../e2e/lib/world.js';
-import { eventually, nowMs } from '../e2e/lib/processes.js';
+import { eventually, nowMs, sleep } from '../e2e/lib/processes.js';
 import { encodeOpus } from '../e2e/lib/opus.js';
 import { tone } from '../e2e/lib/generate.js';
 import { ROOT } from '../e2e/lib/paths.js';
@@ -31,8 +32,14 @@ before(async () => {
 });
 after(() => world.close());
 
-async function sends() {
-  sender = await world.sender(raa, { ssrc: 0x5f0a11c2, packets: sound, name: 'Ward 3 "nurse" station', repeat: true });
+async function sends(options = {}) {
+  sender = await world.sender(raa, { ssrc: 0x5f0a11c2, packets: sound, name: 'Ward 3 "nurse" station', repeat: true, ...options });
+}
+
+/** Changes a threshold of the host. */
+async function setMacro(macro, value) {
+  const [{ hostmacroid }] = await zabbix.rpc('usermacro.get', { hostids: [hostid], filter: { macro }, output: ['hostmacroid'] });
+  await zabbix.rpc('usermacro.update', { hostmacroid, value: String(value) });
 }
 
 /** Returns the open problems of the host, by name. */
@@ -64,8 +71,9 @@ test('every item has values and every trigger works', async () => {
     macros: [
       { macro: '{$RAA.URL}', value: raa.url }, { macro: '{$RAA.INTERVAL}', value: '3s' }, { macro: '{$RAA.UNREACHABLE.TIME}', value: '10s' },
       { macro: `{$RAA.CLIENT.SILENCE.MAX:"${SSRC}"}`, value: `${SILENCE_MAX_S}s` },
+      { macro: `{$RAA.CLIENT.LOST.TIME:"${SSRC}"}`, value: '20s' }, { macro: `{$RAA.CLIENT.BAD.TIME:"${SSRC}"}`, value: '6s' },
       // This computer is busy with other tests.
-      { macro: '{$RAA.LATENESS.MAX}', value: '1000' }, { macro: '{$RAA.SKIPPED.MAX}', value: '100000' },
+      { macro: '{$RAA.LATENESS.MAX}', value: '1000' }, { macro: '{$RAA.SKIPPED.MAX}', value: '100000' }, { macro: '{$RAA.DROPPED.MAX}', value: '100000' },
     ],
   }));
   await zabbix.startServer();
@@ -81,14 +89,62 @@ test('every item has values and every trigger works', async () => {
   assert.deepEqual(triggers.filter(({ state, value }) => state !== '0' || value !== '0'), []);
 });
 
-test('a silent client is a problem until it sounds again', async (t) => {
+test('a silent client is a problem until it sounds again, and a lost one as well', async (t) => {
   sender.stop();
   const silentAt = nowMs();
   await opens(/^RAA: Client Ward 3 "nurse" station: is silent/, (SILENCE_MAX_S + ALLOWED_S) * 1000);
   t.diagnostic(`open ${((nowMs() - silentAt) / 1000).toFixed(1)} s after the last packet; the limit is ${SILENCE_MAX_S} s`);
+  await opens(/is lost/, (20 + ALLOWED_S) * 1000);
   await sends();
-  await closes(/is silent/, ALLOWED_S * 1000);
+  await closes(/is silent|is lost/, ALLOWED_S * 1000);
 });
+
+test('a client of bad quality is a problem until it is good again', async () => {
+  sender.stop();
+  await sends({ lossEvery: 3 });
+  await opens(/^RAA: Client Ward 3 "nurse" station: has bad quality/, 45_000);
+  sender.stop();
+  await sends();
+  await closes(/has bad quality/, 45_000);
+});
+
+test('an engine that stands still, and datagrams that are dropped meanwhile, are problems', async () => {
+  const { skipped_slots: skipped, dropped_datagrams: dropped } = await raa.get('/api/status');
+  await setMacro('{$RAA.SKIPPED.MAX}', skipped + 20);
+  await setMacro('{$RAA.DROPPED.MAX}', dropped + 20);
+  await sleep(7000);
+  assert.deepEqual((await problems()).filter((name) => /skips|dropped/.test(name)), [], 'before');
+  process.kill(raa.program.pid, 'SIGSTOP');
+  try {
+    await flood();
+    await sleep(1000);
+  } finally {
+    process.kill(raa.program.pid, 'SIGCONT');
+  }
+  await opens(/^RAA: Engine skips slots/, ALLOWED_S * 1000);
+  await opens(/^RAA: Datagrams are dropped/, ALLOWED_S * 1000);
+  for (const macro of ['{$RAA.SKIPPED.MAX}', '{$RAA.DROPPED.MAX}']) await setMacro(macro, 100_000);
+  await closes(/skips|dropped/, ALLOWED_S * 1000);
+});
+
+test('a late engine is a problem', async () => {
+  await setMacro('{$RAA.LATENESS.MAX}', -1);
+  await opens(/^RAA: Engine is late/, ALLOWED_S * 1000);
+  await setMacro('{$RAA.LATENESS.MAX}', 1000);
+  await closes(/is late/, ALLOWED_S * 1000);
+});
+
+/** Sends more than the largest receive buffer of the server holds, 8 MB. */
+async function flood() {
+  const socket = dgram.createSocket('udp4');
+  await new Promise((resolve) => socket.connect(raa.udpPort, '127.0.0.1', resolve));
+  const datagram = Buffer.alloc(1200, 0x80);
+  for (let sent = 0; sent < 16_000; sent += 100) {
+    for (let n = 0; n < 100; n += 1) socket.send(datagram);
+    await sleep(1);
+  }
+  socket.close();
+}
 
 test('a stopped server is a problem until it runs again', async () => {
   await raa.stop();
