@@ -10,6 +10,7 @@ import { Program, eventually } from './processes.js';
 import { ROOT } from './paths.js';
 
 const APP_DATA = ['AppData/Roaming', 'Application Data'];
+const LOCAL_APP_DATA = ['AppData/Local', 'Local Settings/Application Data'];
 
 export class WindowsPc {
   constructor(world, { name = 'pc', desktop, sound, language = 'C.UTF-8' } = {}) {
@@ -80,19 +81,28 @@ export class WindowsPc {
 
   /** Path of %APPDATA%. */
   get appData() {
+    return this.#userFolder(APP_DATA);
+  }
+
+  /** Path of %LOCALAPPDATA%. */
+  get localAppData() {
+    return this.#userFolder(LOCAL_APP_DATA);
+  }
+
+  #userFolder(names) {
     const users = join(this.prefix, 'drive_c/users');
     for (const user of readdirSync(users)) {
-      for (const folder of APP_DATA) {
+      for (const folder of names) {
         const path = join(users, user, folder);
         if (user !== 'Public' && existsSync(path)) return path;
       }
     }
-    throw new Error(`no %APPDATA% in ${this.prefix}`);
+    throw new Error(`no ${names[0]} in ${this.prefix}`);
   }
 
   /** The client's stored settings: { key: value }; empty while there are none. */
   get settings() {
-    const text = this.#read('raa-client.ini').replace(/^\ufeff/, '');
+    const text = this.#read(this.appData, 'raa-client.ini').replace(/^\ufeff/, '');
     return Object.fromEntries(text.split(/\r?\n/).map((line) => /^\s*([a-z_]+)\s*=\s*(.*)$/.exec(line)).filter(Boolean).map(([, key, value]) => [key, value.trim()]));
   }
 
@@ -111,7 +121,7 @@ export class WindowsPc {
   }
 
   get log() {
-    return this.#read('raa-client.log');
+    return this.#read(this.localAppData, 'raa-client.log');
   }
 
   /** Waits for a line of the client's log from `from` (a length of the log) on. */
@@ -120,8 +130,8 @@ export class WindowsPc {
   }
 
   async stop() {
-    for (const file of ['raa-client.ini', 'raa-client.log']) {
-      const path = join(this.appData, 'raa-client', file);
+    for (const [folder, file] of [[this.appData, 'raa-client.ini'], [this.localAppData, 'raa-client.log']]) {
+      const path = join(folder, 'raa-client', file);
       if (existsSync(path)) copyFileSync(path, join(this.world.artifacts, `${this.name}-${file}`));
     }
     spawnSync('wineserver', ['-k'], { env: { ...process.env, ...this.env }, timeout: 20_000 });
@@ -156,8 +166,8 @@ export class WindowsPc {
     return exe;
   }
 
-  #read(file) {
-    const path = join(this.appData, 'raa-client', file);
+  #read(folder, file) {
+    const path = join(folder, 'raa-client', file);
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 

@@ -1,20 +1,21 @@
 //! The log file of a client that runs unattended for years: it stays small.
 //!
 //! One line per event, with the time in UTC. At 1 MB the file replaces the old one, so the two never
-//! exceed 2 MB. The file is opened for each line, so that another process may write to it, too, and a
-//! person may delete it.
+//! exceed 2 MB. A thread of its own writes the lines, because a file on a network share may keep its
+//! writer waiting for minutes, and the threads that log are those that capture and send
+//! ([`writer`]).
 //!
-//! Always: in the long run at most one line per second, in a burst at most 20; logging never fails,
-//! and a full disk costs only lines, whose number is logged afterwards.
+//! Always: in the long run at most one line per second, in a burst at most 20; logging never fails and
+//! never waits for the file; what a full disk or a slow one costs is lines, whose number is logged
+//! afterwards.
 
 mod rate;
+mod writer;
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
@@ -22,6 +23,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use self::rate::Rate;
+use self::writer::Queue;
 use crate::logging::LogLevel;
 
 /// The name of the log file.
@@ -29,10 +31,11 @@ pub(crate) const LOG_NAME: &str = "raa-client.log";
 /// The name of the log file before that.
 pub(crate) const OLD_LOG_NAME: &str = "raa-client.old.log";
 
-/// The maximum size of a log file.
-const MAX_BYTES: u64 = 1_000_000;
-/// The maximum length of a line, including its end.
-const MAX_LINE_BYTES: usize = 4096;
+/// How long the end of the process may wait for the last lines; a crash waits as long.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// The log of this process, once it has been started.
+static STARTED: OnceLock<LogFile> = OnceLock::new();
 
 /// A log file; clones write to the same file.
 #[derive(Debug, Clone)]
@@ -40,19 +43,24 @@ pub(crate) struct LogFile(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    path: PathBuf,
+    queue: Queue,
     rate: Mutex<Rate>,
-    /// Lines that could not be written and are not reported yet.
-    failed: AtomicU64,
+}
+
+/// Waits until the lines logged so far are in the file of [`LogFile::start`], for up to 2 s. For the
+/// end of the process.
+pub(crate) fn flush() {
+    if let Some(log) = STARTED.get() {
+        log.0.queue.flush(FLUSH_LIMIT);
+    }
 }
 
 impl LogFile {
     /// Creates a log at `path`; the file is created with the first line.
     pub(crate) fn new(path: &Path) -> Self {
         Self(Arc::new(Shared {
-            path: path.to_owned(),
+            queue: Queue::new(path),
             rate: Mutex::new(Rate::new(Instant::now())),
-            failed: AtomicU64::new(0),
         }))
     }
 
@@ -67,6 +75,7 @@ impl LogFile {
             .with_target(false);
         // Fails only if logging has been started already.
         if log.try_init().is_ok() {
+            let _ = STARTED.set(self.clone());
             self.log_panics();
         }
     }
@@ -78,10 +87,13 @@ impl LogFile {
         std::panic::set_hook(Box::new(move |panic| {
             let thread = std::thread::current();
             let thread = thread.name().unwrap_or("unnamed").to_owned();
-            log.append(&format!(
-                "{} ERROR the client has crashed: {panic} (thread {thread})",
-                timestamp()
+            let time = timestamp();
+            let queue = &log.0.queue;
+            queue.push(format!(
+                "{time} ERROR the client has crashed: {panic} (thread {thread})"
             ));
+            // The process may be gone as soon as this returns.
+            queue.flush(FLUSH_LIMIT);
             before(panic);
         }));
     }
@@ -94,66 +106,13 @@ impl LogFile {
         };
         let Some(skipped) = admitted else { return };
         if skipped > 0 {
-            self.append(&format!(
+            self.0.queue.push(format!(
                 "{}  WARN {skipped} lines were skipped: more than one per second",
                 timestamp()
             ));
         }
-        self.append(line);
+        self.0.queue.push(line.to_owned());
     }
-
-    fn append(&self, line: &str) {
-        if self
-            .report_failed()
-            .and_then(|()| append(&self.0.path, &one_line(line)))
-            .is_err()
-        {
-            self.0.failed.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn report_failed(&self) -> io::Result<()> {
-        let failed = self.0.failed.swap(0, Ordering::Relaxed);
-        if failed == 0 {
-            return Ok(());
-        }
-        let time = timestamp();
-        let report = format!("{time}  WARN {failed} lines before this one could not be written");
-        append(&self.0.path, &one_line(&report)).inspect_err(|_| {
-            self.0.failed.fetch_add(failed, Ordering::Relaxed);
-        })
-    }
-}
-
-/// Appends one line to the file at `path`; a full file becomes the old one first.
-fn append(path: &Path, line: &str) -> io::Result<()> {
-    let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    if bytes + line.len() as u64 > MAX_BYTES {
-        let old = path.with_file_name(OLD_LOG_NAME);
-        // A file that cannot be renamed, because another program reads the old one, is emptied.
-        fs::rename(path, old).or_else(|_| fs::write(path, ""))?;
-    }
-    if bytes == 0
-        && let Some(folder) = path.parent()
-    {
-        fs::create_dir_all(folder)?;
-    }
-    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    file.write_all(line.as_bytes())
-}
-
-/// Returns the text as one line of limited length.
-fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for c in text.trim_end().chars() {
-        if line.len() + c.len_utf8() > MAX_LINE_BYTES - "\r\n".len() {
-            break;
-        }
-        line.push(if c.is_control() { ' ' } else { c });
-    }
-    // Old editors need both characters.
-    line.push_str("\r\n");
-    line
 }
 
 /// Returns the current time in the format of the other lines.

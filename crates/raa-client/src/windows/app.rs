@@ -26,9 +26,9 @@ use super::paths::Files;
 use super::tray::{Balloon, BalloonKind, Tray};
 use super::{autostart, instance, window};
 use crate::settings::{Fault, IniFiles, Stamp, Stored, Watch};
-use crate::ui::server_test;
 use crate::ui::texts::{Language, Text};
 use crate::ui::view::{self, MenuState};
+use crate::ui::{log_file, server_test};
 
 /// The initial state of the user interface.
 #[derive(Debug)]
@@ -192,6 +192,7 @@ impl App {
         self.dialog = None;
         self.tray.remove();
         self.sending.end();
+        log_file::flush();
         end_messages();
     }
 

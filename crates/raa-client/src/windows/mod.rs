@@ -32,9 +32,16 @@ use self::console::Console;
 use self::failure::WRONG;
 use self::paths::Files;
 use crate::settings::{Command, NotRun, WindowsOptions};
+use crate::ui::log_file;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    let code = run_command_line();
+    log_file::flush();
+    code
+}
+
+fn run_command_line() -> ExitCode {
     let options = WindowsOptions::read(std::env::args_os());
     let silent = match &options {
         Ok(options) => options.silent,

@@ -1,7 +1,10 @@
 //! The files of this client: their paths, and how they are opened at the start.
 //!
-//! Always: absolute paths; the user's files are in one folder, the machine-wide defaults next to
-//! the program.
+//! The log is below %LOCALAPPDATA%, which neither roams nor is redirected to a share, while
+//! %APPDATA% may be both (learn.microsoft.com/windows-server/storage/folder-redirection/
+//! folder-redirection-rup-overview). `--settings-dir` holds both files.
+//!
+//! Always: absolute paths; the machine-wide defaults are next to the program.
 
 use std::env;
 use std::io;
@@ -27,14 +30,22 @@ pub(super) struct Files {
 impl Files {
     /// Returns the files in `folder`, or in the user's application data.
     pub(super) fn find(folder: Option<&Path>) -> Result<Self, Fault> {
-        let folder = match folder {
-            Some(folder) => settings_dir(folder)?,
-            None => application_data()?.join(FOLDER),
+        let (folder, log) = match folder {
+            Some(folder) => {
+                let folder = settings_dir(folder)?;
+                (folder.clone(), folder)
+            }
+            None => {
+                let settings = application_data()?.join(FOLDER);
+                let local = local_data().map(|local| local.join(FOLDER));
+                let log = local.unwrap_or_else(|| settings.clone());
+                (settings, log)
+            }
         };
         let user = folder.join(INI_NAME);
         let beside_exe = exe().ok().map(|exe| exe.with_file_name(INI_NAME));
         Ok(Self {
-            log: folder.join(LOG_NAME),
+            log: log.join(LOG_NAME),
             ini: IniFiles {
                 // In a portable folder there is one file, and it is the user's.
                 machine: beside_exe.filter(|machine| !is_same(machine, &user)),
@@ -90,12 +101,20 @@ pub(super) fn settings_dir(folder: &Path) -> Result<PathBuf, Fault> {
 
 /// Returns %APPDATA%, the user's folder for settings.
 fn application_data() -> Result<PathBuf, Fault> {
-    let folder = env::var_os("APPDATA").map(PathBuf::from);
-    let folder = folder.filter(|folder| folder.is_absolute());
-    folder.ok_or(Fault::NoFolder {
+    folder_of("APPDATA").ok_or(Fault::NoFolder {
         variable: "APPDATA",
         option: "--settings-dir",
     })
+}
+
+/// Returns %LOCALAPPDATA%, the user's folder on this computer.
+fn local_data() -> Option<PathBuf> {
+    folder_of("LOCALAPPDATA")
+}
+
+fn folder_of(variable: &str) -> Option<PathBuf> {
+    let folder = env::var_os(variable).map(PathBuf::from);
+    folder.filter(|folder| folder.is_absolute())
 }
 
 /// Returns whether two paths name the same file. Files that do not exist are the same if their

@@ -1,9 +1,14 @@
 //! The log file in a real folder.
 
-use std::time::Duration;
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::{BufRead as _, BufReader};
 
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use super::writer::append;
+use super::writer::{File, MAX_BYTES, MAX_LINE_BYTES, one_line};
 use super::*;
 
 struct Case {
@@ -19,7 +24,14 @@ impl Case {
         Self { folder, log }
     }
 
+    /// Returns the writer of the same file, without the thread.
+    fn file(&self) -> File {
+        let path = self.folder.path().join("raa-client").join(LOG_NAME);
+        File::new(&path, Arc::default())
+    }
+
     fn text(&self, name: &str) -> String {
+        self.log.0.queue.flush(Duration::from_secs(30));
         fs::read_to_string(self.folder.path().join("raa-client").join(name)).unwrap()
     }
 }
@@ -65,8 +77,9 @@ fn skipped_lines_are_counted() {
 fn a_full_log_becomes_the_old_one() {
     let case = Case::new();
     let line = "x".repeat(999);
+    let mut file = case.file();
     for _ in 0..2500 {
-        case.log.append(&line);
+        file.write(&line);
     }
     let bytes = [LOG_NAME, OLD_LOG_NAME].map(|name| case.text(name).len() as u64);
     assert!(bytes[0] > 400_000 && bytes[0] <= MAX_BYTES, "{bytes:?}");
@@ -78,12 +91,13 @@ fn a_full_log_becomes_the_old_one() {
 #[test]
 fn a_log_that_cannot_be_renamed_is_emptied() {
     let case = Case::new();
-    case.log.append("x");
+    let mut file = case.file();
+    file.write("x");
     let log = case.folder.path().join("raa-client").join(LOG_NAME);
     fs::write(&log, vec![b'x'; MAX_BYTES as usize]).unwrap();
     // A folder that is not empty cannot be replaced.
     fs::create_dir_all(log.with_file_name(OLD_LOG_NAME).join("x")).unwrap();
-    case.log.append("new");
+    file.write("new");
     assert_eq!(case.text(LOG_NAME), "new\r\n");
 }
 
@@ -97,8 +111,8 @@ fn a_long_line_is_cut_between_characters() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_costs_only_lines() {
-    let log = LogFile::new(Path::new("/dev/full"));
-    log.write(Instant::now(), "a lost line");
+    let mut file = File::new(Path::new("/dev/full"), Arc::default());
+    file.write("a lost line");
     assert!(append(Path::new("/dev/full"), "x").is_err());
     assert!(append(Path::new("/proc/raa/raa-client.log"), "x").is_err());
 }
@@ -133,15 +147,59 @@ fn lines_that_cannot_be_written_are_counted() {
     let folder = case.folder.path().join("raa-client");
     // A file in the place of the folder refuses every line.
     fs::write(&folder, "").unwrap();
-    let start = Instant::now();
+    let mut file = case.file();
     for number in 0..3 {
-        case.log.write(start, &format!("line {number}"));
+        file.write(&format!("line {number}"));
     }
     fs::remove_file(&folder).unwrap();
-    case.log.write(start, "later");
+    file.write("later");
     let text = case.text(LOG_NAME);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
     assert!(lines[0].contains("WARN 3 lines before this one"), "{text}");
     assert_eq!(lines[1], "later");
+}
+
+/// A pipe without a reader, whose opening waits, stands for a share that does not answer.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hanging_disk_keeps_no_thread_waiting() {
+    const LINES: usize = 1000;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(LOG_NAME);
+    let mkfifo = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(mkfifo.unwrap().success());
+    let log = LogFile::new(&path);
+    let (done, ended) = std::sync::mpsc::channel();
+    let start = Instant::now();
+    std::thread::spawn({
+        let log = log.clone();
+        move || {
+            // Slowly enough for the rate.
+            for number in 0..LINES {
+                let now = start + Duration::from_secs(number as u64);
+                log.write(now, &format!("line {number}"));
+            }
+            log.0.queue.flush(Duration::from_millis(50));
+            let _ = done.send(());
+        }
+    });
+    ended
+        .recv_timeout(Duration::from_secs(30))
+        .expect("logging must not wait for the file");
+    // The share answers again. Its own writing end keeps the pipe open between two lines.
+    let pipe = fs::File::options().read(true).write(true).open(&path);
+    let mut lines = BufReader::new(pipe.unwrap()).lines().map(Result::unwrap);
+    log.0.queue.flush(Duration::from_secs(30));
+    log.0.queue.push("later".into());
+    let lines: Vec<_> = lines.by_ref().take_while(|line| line != "later").collect();
+    let (reports, lines): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.contains(" WARN "));
+    let lost: usize = reports
+        .iter()
+        .map(|report| report.split_whitespace().nth(2).unwrap())
+        .map(|lost| lost.parse::<usize>().unwrap())
+        .sum();
+    assert_eq!(lines[0], "line 0");
+    assert!(lines.len() < 100, "the queue is bounded: {lines:?}");
+    assert_eq!(lost + lines.len(), LINES, "{reports:?}");
 }
