@@ -207,8 +207,10 @@ mod tests {
     fn tested(client: ClientState) -> TestResult {
         TestResult {
             addresses: Ok(vec!["192.0.2.1:4010".parse().unwrap()]),
+            page_host: None,
             server: Ok(RaaServer {
                 version: "1.2.3".into(),
+                address: "192.0.2.1".parse().unwrap(),
                 client,
             }),
         }

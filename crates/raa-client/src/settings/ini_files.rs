@@ -76,7 +76,8 @@ impl IniFiles {
     }
 
     /// Writes these values into the user's file, unless they apply already; every key that `new` does
-    /// not set stays as it is. An empty text removes its key. Returns the path of a copy if an invalid
+    /// not set stays as it is, except that another server removes the page of the one before. An empty
+    /// text removes its key. Returns the path of a copy if an invalid
     /// value had to be replaced.
     ///
     /// # Errors
@@ -93,8 +94,13 @@ impl IniFiles {
                 damaged.rest
             }
         };
-        let before = values(&document, &self.user, &mut faults).over(machine);
-        let changes = changes(&before, new);
+        let user = values(&document, &self.user, &mut faults);
+        let mut new = new.clone();
+        let before = user.clone().over(machine);
+        if user.page.is_some() && is_for_another_server(&new, &before) {
+            new.page = new.page.or(Some(String::new()));
+        }
+        let changes = changes(&before, &new);
         if changes.is_empty() && self.user.exists() {
             return Ok(None);
         }
@@ -229,6 +235,11 @@ fn changes(before: &Stored, new: &Stored) -> Vec<(&'static Key, String)> {
         .filter_map(|key| Some((key, (key.show)(new)?)));
     set.filter(|(key, value)| (key.show)(before).unwrap_or_default() != *value)
         .collect()
+}
+
+fn is_for_another_server(new: &Stored, before: &Stored) -> bool {
+    let server = new.server.as_ref();
+    server.is_some_and(|server| before.has_other_server(server))
 }
 
 fn is_invalid(key: &str, faults: &[Fault]) -> bool {

@@ -46,6 +46,7 @@ pub use self::server_address::{AddressError, ServerAddress};
 pub(crate) use self::stored::SourceKind;
 #[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::stored::Stored;
+#[cfg(any(unix, test))]
 pub(crate) use self::stored::default_page;
 #[cfg(unix)]
 pub(crate) use self::toml_file::{Looked, load, look};

@@ -27,7 +27,7 @@ pub(crate) struct Stored {
     pub(crate) device_name: Option<String>,
     /// The name shown for this client until an operator sets another.
     pub(crate) name: Option<Name>,
-    /// The URL of the server's page, unless it is at the default port.
+    /// The URL of the server's page, unless it is at the default port. It belongs to `server`.
     pub(crate) page: Option<String>,
     /// Whether the client sends silence instead of sound.
     pub(crate) muted: Option<bool>,
@@ -56,16 +56,21 @@ pub(crate) enum SourceKind {
 }
 
 impl Stored {
-    /// Returns these values, and those of `below` where there is none.
+    /// Returns these values, and those of `below` where there is none. The page of `below` is left out
+    /// if it is that of another server.
     #[must_use]
     pub(crate) fn over(self, below: Self) -> Self {
+        let page = match &self.server {
+            Some(server) if below.has_other_server(server) => None,
+            _ => below.page,
+        };
         Self {
             server: self.server.or(below.server),
             source: self.source.or(below.source),
             device: self.device.or(below.device),
             device_name: self.device_name.or(below.device_name),
             name: self.name.or(below.name),
-            page: self.page.or(below.page),
+            page: self.page.or(page),
             muted: self.muted.or(below.muted),
             redundancy: self.redundancy.or(below.redundancy),
             log_level: self.log_level.or(below.log_level),
@@ -89,6 +94,19 @@ impl Stored {
     pub(crate) fn page(&self) -> Option<String> {
         let default = || self.server.as_ref().map(default_page);
         self.page.clone().or_else(default)
+    }
+
+    /// Returns the URL of the page of any server: the stored one belongs to the stored server.
+    #[cfg_attr(not(windows), allow(dead_code))]
+    pub(crate) fn page_of(&self, server: &ServerAddress) -> String {
+        let stored = self.page.clone().filter(|_| !self.has_other_server(server));
+        stored.unwrap_or_else(|| default_page(server))
+    }
+
+    /// Returns whether a server is set that has another host than this one.
+    pub(super) fn has_other_server(&self, server: &ServerAddress) -> bool {
+        let is_other = |own: &ServerAddress| own.host != server.host;
+        self.server.as_ref().is_some_and(is_other)
     }
 
     fn source(&self) -> Source {
@@ -121,6 +139,37 @@ mod tests {
         let page = |server: &str| default_page(&server.parse().unwrap());
         assert_eq!(page("raa.example:5000"), "http://raa.example:4011/");
         assert_eq!(page("[::1]"), "http://[::1]:4011/");
+    }
+
+    fn stored(server: &str, page: &str) -> Stored {
+        Stored {
+            server: server.parse().ok(),
+            page: Some(page.to_owned()).filter(|page| !page.is_empty()),
+            ..Stored::default()
+        }
+    }
+
+    #[test]
+    fn a_stored_page_belongs_to_the_stored_server() {
+        let stored = stored("good", "http://proxy/raa/");
+        let page = |server: &str| stored.page_of(&server.parse().unwrap());
+        assert_eq!(page("good:5000"), "http://proxy/raa/");
+        assert_eq!(page("other"), "http://other:4011/");
+        assert_eq!(
+            Stored::default().page_of(&"a".parse().unwrap()),
+            "http://a:4011/"
+        );
+    }
+
+    #[test]
+    fn a_layers_page_stays_with_its_server() {
+        let page = |above: Stored| above.over(stored("a", "http://a/")).page();
+        assert_eq!(page(stored("", "")), Some("http://a/".into()));
+        assert_eq!(page(stored("a:1", "")), Some("http://a/".into()));
+        assert_eq!(page(stored("b", "")), Some("http://b:4011/".into()));
+        assert_eq!(page(stored("b", "http://c/")), Some("http://c/".into()));
+        let without_server = stored("b", "").over(stored("", "http://c/"));
+        assert_eq!(without_server.page(), Some("http://c/".into()));
     }
 
     #[test]

@@ -69,7 +69,10 @@ impl Diagnostics<'_> {
     }
 
     fn server(&self, page: &mut Page) {
-        let Some(TestResult { addresses, server }) = self.tested else {
+        let Some(TestResult {
+            addresses, server, ..
+        }) = self.tested
+        else {
             page.line("server test", "not run");
             return;
         };
@@ -78,8 +81,12 @@ impl Diagnostics<'_> {
             Err(error) => page.line("addresses", format!("none: {error}")),
         }
         match server {
-            Ok(RaaServer { version, client }) => {
-                page.line("server test", format!("RAA server {version}"));
+            Ok(RaaServer {
+                version,
+                address,
+                client,
+            }) => {
+                page.line("server test", format!("RAA server {version} at {address}"));
                 page.line("seen by server", client_state(*client));
             }
             Err(error) => page.line("server test", format!("failed: {error}")),

@@ -10,7 +10,7 @@ mod http;
 #[cfg(any(windows, test))]
 pub(crate) mod text;
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ const MAX_VERSION_CHARS: usize = 40;
 pub(crate) struct TestResult {
     /// The addresses of the server, to which sound is sent.
     pub(crate) addresses: Result<Vec<SocketAddr>, NoAddress>,
+    /// The host of the page, if that is not the server's.
+    pub(crate) page_host: Option<String>,
     /// The server behind the page.
     pub(crate) server: Result<RaaServer, NoServer>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct TestResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RaaServer {
     pub(crate) version: String,
+    /// The address at which its page has answered.
+    pub(crate) address: IpAddr,
     /// The state of this client on the server.
     pub(crate) client: ClientState,
 }
@@ -101,22 +105,30 @@ pub(crate) enum NoServer {
 
 /// Looks up the server and asks its page at the URL `page`. Takes up to three times `limit`.
 pub(crate) fn test(server: &ServerAddress, page: &str, ssrc: Ssrc, limit: Duration) -> TestResult {
+    let url = page.parse::<Url>();
+    let page_host = url.as_ref().ok().map(|url| url.host().to_owned());
     TestResult {
         addresses: resolve(&server.host, server.port, limit),
-        server: ask(page, ssrc, limit),
+        page_host: page_host.filter(|host| *host != server.host),
+        server: url.and_then(|url| ask(&url, ssrc, limit)),
     }
 }
 
-fn ask(page: &str, ssrc: Ssrc, limit: Duration) -> Result<RaaServer, NoServer> {
-    let url: Url = page.parse()?;
+fn ask(url: &Url, ssrc: Ssrc, limit: Duration) -> Result<RaaServer, NoServer> {
     let to = resolve(url.host(), url.port(), limit).map_err(NoServer::Address)?;
     let until = Instant::now() + limit;
-    let status = http::get(&to, &url, "api/status", MAX_STATUS_BYTES, until)?;
+    let (status, address) = http::get(&to, url, "api/status", MAX_STATUS_BYTES, until)?;
     let version = version(&status).ok_or(NoServer::NotRaa)?;
     // It is an RAA server even if this fails.
-    let clients = http::get(&to, &url, "api/clients", MAX_CLIENTS_BYTES, until);
-    let client = clients.map_or(ClientState::Unknown, |clients| client_state(&clients, ssrc));
-    Ok(RaaServer { version, client })
+    let clients = http::get(&to, url, "api/clients", MAX_CLIENTS_BYTES, until);
+    let client = clients.map_or(ClientState::Unknown, |(clients, _)| {
+        client_state(&clients, ssrc)
+    });
+    Ok(RaaServer {
+        version,
+        address,
+        client,
+    })
 }
 
 /// Returns the version in `status`, if it has the fields of an RAA server.

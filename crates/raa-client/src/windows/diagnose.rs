@@ -127,7 +127,10 @@ fn troubles(status: &Status, tested: Option<&TestResult>) -> Vec<String> {
         (None, None) => troubles.push("no capture method started in time".into()),
         (None, Some(_)) => {}
     }
-    let Some(TestResult { addresses, server }) = tested else {
+    let Some(TestResult {
+        addresses, server, ..
+    }) = tested
+    else {
         troubles.push("no server is set".into());
         return troubles;
     };

@@ -213,6 +213,30 @@ fn a_save_copies_no_machine_wide_value() {
     assert_eq!(case.load().stored.server.unwrap().host, "b");
 }
 
+#[test]
+fn another_server_removes_the_page_of_the_old_one() {
+    let before = "[raa-client]\nserver = a\npage = http://a/\nssrc = 5f0a11c2\n";
+    for (server, page, expected) in [
+        ("a:5000", None, "server = a:5000\npage = http://a/\n"),
+        ("b", None, "server = b:4010\n"),
+        (
+            "b",
+            Some("http://c/"),
+            "server = b:4010\npage = http://c/\n",
+        ),
+    ] {
+        let case = Case::user(before);
+        let new = Stored {
+            server: server.parse().ok(),
+            page: page.map(ToOwned::to_owned),
+            ..Stored::default()
+        };
+        case.files.save(&new).unwrap();
+        let text = format!("[raa-client]\n{expected}ssrc = 5f0a11c2\n");
+        assert_eq!(case.text(), text);
+    }
+}
+
 fn muted() -> Stored {
     Stored {
         muted: Some(true),

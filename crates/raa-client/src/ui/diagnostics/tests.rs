@@ -80,8 +80,10 @@ fn good_test() -> TestResult {
             ([192, 0, 2, 7], 4010).into(),
             ([192, 0, 2, 8], 4010).into(),
         ]),
+        page_host: None,
         server: Ok(RaaServer {
             version: "0.1.0".into(),
+            address: [192, 0, 2, 8].into(),
             client: ClientState::Sounding,
         }),
     }
@@ -100,7 +102,7 @@ page            http://raa.example:4011/
 log level       info
 addresses       192.0.2.7:4010
                 192.0.2.8:4010
-server test     RAA server 0.1.0
+server test     RAA server 0.1.0 at 192.0.2.8
 seen by server  with sound
 capture         endpoint loopback
 notes           process loopback: Windows did not answer within 3 s
@@ -173,6 +175,7 @@ fn the_reception_is_shown() {
 fn a_failed_server_test_is_shown() {
     let tested = TestResult {
         addresses: Ok(vec![]),
+        page_host: None,
         server: Err(NoServer::Status(404)),
     };
     let text = text(&stored(), None, Some(&tested));

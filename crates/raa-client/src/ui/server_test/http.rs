@@ -6,7 +6,7 @@
 //! Always: ends at the given instant; the size of a response is limited.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -75,15 +75,15 @@ impl FromStr for Url {
 }
 
 /// Returns the body of the resource `name` below `url`, from the first of these addresses that accepts
-/// a connection.
+/// a connection, and that address.
 pub(super) fn get(
     to: &[SocketAddr],
     url: &Url,
     name: &str,
     max_body_bytes: usize,
     until: Instant,
-) -> Result<Vec<u8>, NoServer> {
-    let stream = connect(to, until)?;
+) -> Result<(Vec<u8>, IpAddr), NoServer> {
+    let (stream, address) = connect(to, until)?;
     let request = format!(
         "GET {}{name} HTTP/1.0\r\nHost: {}\r\nAccept: application/json\r\n\
          User-Agent: raa-client/{}\r\nConnection: close\r\n\r\n",
@@ -92,15 +92,15 @@ pub(super) fn get(
         env!("CARGO_PKG_VERSION")
     );
     let response = exchange(stream, &request, MAX_HEAD_BYTES + max_body_bytes, until)?;
-    body(&response)
+    Ok((body(&response)?, address))
 }
 
-fn connect(to: &[SocketAddr], until: Instant) -> Result<TcpStream, NoServer> {
+fn connect(to: &[SocketAddr], until: Instant) -> Result<(TcpStream, IpAddr), NoServer> {
     let mut error = NoServer::Unreachable("its name has no address".into());
     for address in to {
         let limit = left(until)?.min(CONNECT_LIMIT);
         match TcpStream::connect_timeout(address, limit) {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok((stream, address.ip())),
             Err(reason) => error = failure(&reason),
         }
     }

@@ -41,12 +41,15 @@ fn raa(status: &'static str, clients: &'static str) -> String {
 }
 
 fn ask_for(page: &str) -> Result<RaaServer, NoServer> {
-    ask(page, SSRC, Duration::from_secs(2))
+    ask(&page.parse()?, SSRC, Duration::from_secs(2))
 }
 
 fn found(client: ClientState) -> Result<RaaServer, NoServer> {
-    let version = "1.2.3".into();
-    Ok(RaaServer { version, client })
+    Ok(RaaServer {
+        version: "1.2.3".into(),
+        address: "127.0.0.1".parse().unwrap(),
+        client,
+    })
 }
 
 #[test]
@@ -99,6 +102,28 @@ fn the_page_may_have_a_path() {
 }
 
 #[test]
+fn the_address_that_has_answered_is_named() {
+    let page = raa(STATUS, "");
+    let [refusing, answering] = ["[::1]:1", "127.0.0.1:0"].map(|text| {
+        let mut address: SocketAddr = text.parse().unwrap();
+        address.set_port(page.parse::<Url>().unwrap().port());
+        address
+    });
+    let until = Instant::now() + Duration::from_secs(2);
+    let url = page.parse().unwrap();
+    let answer = http::get(&[refusing, answering], &url, "api/status", 4096, until);
+    assert_eq!(answer.unwrap().1, answering.ip());
+}
+
+#[test]
+fn a_page_on_another_host_is_named() {
+    let server: ServerAddress = "127.0.0.2".parse().unwrap();
+    let tested = test(&server, &raa(STATUS, ""), SSRC, Duration::from_secs(2));
+    assert_eq!(tested.page_host.as_deref(), Some("127.0.0.1"));
+    assert_eq!(tested.server.unwrap().address.to_string(), "127.0.0.1");
+}
+
+#[test]
 fn a_closed_port_is_no_server() {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -143,7 +168,10 @@ fn a_slow_server_times_out() {
     });
     for page in [silent, trickling] {
         let start = Instant::now();
-        assert_eq!(ask(&page, SSRC, limit), Err(NoServer::TimedOut));
+        assert_eq!(
+            ask(&page.parse().unwrap(), SSRC, limit),
+            Err(NoServer::TimedOut)
+        );
         assert!(start.elapsed() < limit * 4, "{:?}", start.elapsed());
     }
 }

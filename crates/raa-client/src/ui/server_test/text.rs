@@ -1,7 +1,8 @@
 //! The result of a server test in a sentence.
 //!
 //! Always: the first obstacle determines the sentence: a name without an address, a page that does not
-//! respond; only then comes what the server receives.
+//! respond; only then comes what the server receives. An address in the sentence is the one that was
+//! asked.
 
 use std::fmt::Display;
 
@@ -25,28 +26,39 @@ pub(crate) fn sentence(host: &str, tested: &TestResult, language: Language) -> S
         return language.fill(Text::TestNameNotFound, &[("host", &host)]);
     };
     match &tested.server {
-        Ok(server) => found(server, &address, language),
-        Err(reason) => not_found(reason, &address, language),
+        Ok(server) => found(server, language),
+        Err(reason) => {
+            let page = tested.page_host.as_ref();
+            let page = page.map(|host| texts::cut(host, HOST_UNITS));
+            not_found(
+                reason,
+                &address,
+                page.as_ref().unwrap_or(&address),
+                language,
+            )
+        }
     }
 }
 
-fn found(server: &RaaServer, address: &str, language: Language) -> String {
+fn found(server: &RaaServer, language: Language) -> String {
     let text = match server.client {
         ClientState::Sounding => Text::TestSounding,
         ClientState::Connected => Text::TestConnected,
         ClientState::Offline | ClientState::Unlisted => Text::TestOffline,
         ClientState::Unknown => Text::TestFound,
     };
-    let values: [(&str, &dyn Display); 2] = [("version", &server.version), ("address", &address)];
+    let values: [(&str, &dyn Display); 2] =
+        [("version", &server.version), ("address", &server.address)];
     language.fill(text, &values)
 }
 
-fn not_found(reason: &NoServer, address: &str, language: Language) -> String {
-    let text = match reason {
-        NoServer::Unreachable(_) | NoServer::TimedOut => Text::TestNoAnswer,
-        NoServer::Status(_) | NoServer::NotRaa => Text::TestNotRaa,
-        NoServer::Https => Text::TestHttps,
-        NoServer::Url(_) | NoServer::Address(_) => Text::TestNoPage,
+/// Returns why there is no server at `page`; the server's own address was found.
+fn not_found(reason: &NoServer, address: &str, page: &str, language: Language) -> String {
+    let (text, address) = match reason {
+        NoServer::Unreachable(_) | NoServer::TimedOut => (Text::TestNoAnswer, page),
+        NoServer::Status(_) | NoServer::NotRaa => (Text::TestNotRaa, page),
+        NoServer::Https => (Text::TestHttps, address),
+        NoServer::Url(_) | NoServer::Address(_) => (Text::TestNoPage, address),
     };
     language.fill(text, &[("address", &address)])
 }
@@ -61,8 +73,10 @@ mod tests {
                 "192.0.2.7:4010".parse().unwrap(),
                 "[2001:db8::7]:4010".parse().unwrap(),
             ]),
+            page_host: None,
             server: server.map(|client| RaaServer {
                 version: "0.1.0".into(),
+                address: "2001:db8::7".parse().unwrap(),
                 client,
             }),
         }
@@ -79,6 +93,7 @@ mod tests {
     fn a_server_without_an_address_is_not_found() {
         let without_address = |reason| TestResult {
             addresses: Err(reason),
+            page_host: None,
             server: Err(NoServer::TimedOut),
         };
         check(
@@ -110,8 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn a_page_elsewhere_is_named_by_its_host() {
+        let tested = TestResult {
+            page_host: Some("proxy.example".into()),
+            ..tested(Err(NoServer::TimedOut))
+        };
+        check(&tested, "The RAA page at proxy.example does not respond.");
+    }
+
+    #[test]
     fn every_client_state_has_a_sentence() {
-        let raa = "Found RAA 0.1.0 at 192.0.2.7.";
+        // The second address has answered.
+        let raa = "Found RAA 0.1.0 at 2001:db8::7.";
         check(&tested(Ok(ClientState::Unknown)), raa);
         let check = |state, rest: &str| check(&tested(Ok(state)), &format!("{raa} {rest}"));
         let nothing = "It receives nothing from this computer yet.";

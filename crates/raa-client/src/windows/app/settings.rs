@@ -10,7 +10,7 @@ use super::App;
 use super::results::Outcome;
 use crate::capture;
 use crate::settings::{
-    DEFAULT_PORT, Loaded, ServerAddress, Settings, Source, SourceKind, Ssrc, Stored, default_page,
+    DEFAULT_PORT, Loaded, ServerAddress, Settings, Source, SourceKind, Ssrc, Stored,
 };
 use crate::ui::form::{FormValues, NewSettings, NewSource};
 use crate::ui::server_test::{self, TestResult};
@@ -132,11 +132,7 @@ impl App {
     /// Prepares a test of a server, which need not be the stored one.
     pub(super) fn server_test(&self, server: ServerAddress) -> ServerTest {
         ServerTest {
-            page: self
-                .stored
-                .page
-                .clone()
-                .unwrap_or_else(|| default_page(&server)),
+            page: self.stored.page_of(&server),
             ssrc: self.stored.settings().ssrc,
             server,
         }
