@@ -211,6 +211,18 @@ fn silent_without_a_server_ends_with_a_reason() {
 }
 
 #[test]
+fn an_invalid_server_is_the_reason() {
+    let case = Case::with_ini("[raa-client]\nserver = raa.example ; main\n");
+    for options in [&["--silent"] as &[_], &["--diagnose"]] {
+        let run = case.run(options);
+        let text = run.error + &run.out;
+        let expected = "server is \"raa.example ; main\"; it must be HOST";
+        assert!(run.code > 0 && text.contains(expected), "{text}");
+        assert!(!text.contains("no server is set"), "{text}");
+    }
+}
+
+#[test]
 fn a_rollout_can_be_changed_and_removed() {
     let case = Case::new();
     let options = [

@@ -15,7 +15,10 @@ use super::values::Ssrc;
 #[allow(dead_code)]
 pub(crate) enum Fault {
     /// A file holds a value that is not allowed.
-    #[error("{place}: {key} is {value}; it must be {allowed}")]
+    #[error(
+        "{place}: {key} is {value}; it must be {allowed}{hint}",
+        hint = if self.has_comment() { "; a comment needs its own line" } else { "" }
+    )]
     Value {
         place: Place,
         key: &'static str,
@@ -120,11 +123,42 @@ impl Fault {
         Self::Unreadable { file, error }
     }
 
-    /// Returns the fault of an ini file without a server.
-    #[cfg(windows)]
-    pub(crate) fn no_server(file: PathBuf) -> Self {
-        let platform = Platform::Windows;
-        Self::NoServer { platform, file }
+    /// Returns why ini files with these faults have no server: because of the faults that hide it, or
+    /// because none is set. `file` is the one that can be changed.
+    #[cfg(any(windows, test))]
+    pub(crate) fn no_server(file: &Path, faults: &[Self]) -> String {
+        let invalid: Vec<_> = faults.iter().filter(|it| it.is_about("server")).collect();
+        let hidden = faults.iter().filter(|fault| fault.may_hide_a_key());
+        let none = Self::NoServer {
+            platform: Platform::Windows,
+            file: file.to_owned(),
+        };
+        let reasons = if invalid.is_empty() {
+            hidden.chain([&none]).collect()
+        } else {
+            invalid
+        };
+        let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+        reasons.join("; ")
+    }
+
+    /// Returns whether a key may have been overlooked because of this.
+    #[cfg(any(windows, test))]
+    fn may_hide_a_key(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownKey { .. }
+                | Self::NoSection { .. }
+                | Self::Unreadable { .. }
+                | Self::Damaged { .. }
+        )
+    }
+
+    /// Returns whether the value in an ini file seems to end with a comment.
+    pub(crate) fn has_comment(&self) -> bool {
+        let signs = [" ;", " #", "\t;", "\t#"];
+        matches!(self, Self::Value { place: Place { line: None, .. }, value, .. }
+            if signs.iter().any(|sign| value.contains(sign)))
     }
 
     /// Returns whether the value of this key is wrong.

@@ -14,7 +14,7 @@ use super::instance::{self, Claim};
 use super::paths::Files;
 use super::registry::Key;
 use crate::Client;
-use crate::settings::{Loaded, Settings, Stored};
+use crate::settings::{Fault, Loaded, Settings, Stored};
 use crate::status::{SharedStatus, Status};
 use crate::ui::diagnostics::Diagnostics;
 use crate::ui::server_test::{self, ClientState, RaaServer, TestResult};
@@ -67,7 +67,8 @@ fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
     for fault in faults {
         page += &format!("{fault}\n");
     }
-    let troubles = troubles(&status, tested.as_ref());
+    let no_server = Fault::no_server(&files.ini.user, faults);
+    let troubles = troubles(&status, tested.as_ref(), no_server);
     page += &verdict(&troubles);
     console.say(&page);
     ExitCode::from(u8::from(!troubles.is_empty()))
@@ -119,8 +120,8 @@ fn wait_for_capture(shared: &SharedStatus) {
     thread::sleep(OBSERVE);
 }
 
-/// Returns everything that does not work.
-fn troubles(status: &Status, tested: Option<&TestResult>) -> Vec<String> {
+/// Returns everything that does not work; `no_server` is the reason why the server was not tested.
+fn troubles(status: &Status, tested: Option<&TestResult>, no_server: String) -> Vec<String> {
     let mut troubles = Vec::new();
     match (&status.capture.trouble, &status.capture.method) {
         (Some(trouble), _) => troubles.push(format!("nothing is captured: {trouble}")),
@@ -131,7 +132,7 @@ fn troubles(status: &Status, tested: Option<&TestResult>) -> Vec<String> {
         addresses, server, ..
     }) = tested
     else {
-        troubles.push("no server is set".into());
+        troubles.push(no_server);
         return troubles;
     };
     if let Err(error) = addresses {

@@ -36,8 +36,10 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
     let given = given(options)?;
     let stored = given.clone().over(stored);
     if options.silent && stored.server.is_none() {
-        let file = files.ini.user;
-        return Err(Failure::new(WRONG, Fault::no_server(file)));
+        return Err(Failure::new(
+            WRONG,
+            Fault::no_server(&files.ini.user, &faults),
+        ));
     }
     save(&given, &files)?;
     if options.install_autostart {

@@ -312,6 +312,36 @@ fn a_fault_is_named_and_the_rest_is_used() {
 }
 
 #[test]
+fn the_reason_for_no_server_is_named() {
+    for (text, expected, is_set) in [
+        ("", "no server is set: add --server", false),
+        ("name = n", "no server is set: add --server", false),
+        (
+            "server = a ; main",
+            "server is \"a ; main\"; it must be HOST or",
+            true,
+        ),
+        ("server = a\t# main", "a comment needs its own line", true),
+        ("server = a:0", "it must be HOST or", true),
+        ("servr = a", "there is no key servr; the keys are", false),
+        ("server a", "line 2 is not empty", false),
+        ("[x]\nserver = a\n[y]\nname = 1", "no server is set", false),
+    ] {
+        let case = Case::user(&format!("[raa-client]\n{text}\n"));
+        let loaded = case.load();
+        let reason = Fault::no_server(&case.files.user, &loaded.faults);
+        assert!(reason.contains(expected), "{text}: {reason}");
+        assert_eq!(!reason.contains("no server is set"), is_set, "{reason}");
+        assert!(reason.contains(INI_NAME), "{reason}");
+    }
+    let elsewhere = Case::user("server = a\n");
+    let reason = Fault::no_server(&elsewhere.files.user, &elsewhere.load().faults);
+    assert!(reason.contains("has no [raa-client] section"), "{reason}");
+    let with_port_0 = Case::user("[raa-client]\nserver = a:0\n").load().faults;
+    assert!(!with_port_0[0].to_string().contains("comment"));
+}
+
+#[test]
 fn an_invalid_value_is_copied_before_it_is_replaced() {
     let before = "[raa-client]\nserver = a:0\nssrc = 5f0a11c2\n";
     let case = Case::user(before);

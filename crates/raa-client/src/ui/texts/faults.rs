@@ -24,6 +24,7 @@ impl Language {
 }
 
 fn fault(fault: &Fault) -> String {
+    let has_comment = fault.has_comment();
     match fault {
         Fault::Value {
             place,
@@ -32,7 +33,12 @@ fn fault(fault: &Fault) -> String {
             allowed,
         } => {
             let allowed = self::allowed(key, *allowed);
-            format!("{place}: {key} の値 {value} は無効です。指定できる値: {allowed}")
+            let hint = if has_comment {
+                "。コメントは独立した行に書いてください"
+            } else {
+                ""
+            };
+            format!("{place}: {key} の値 {value} は無効です。指定できる値: {allowed}{hint}")
         }
         Fault::UnknownKey { place, key, known } => {
             format!("{place}: {key} は不明なキーです。使用できるキー: {known}")
