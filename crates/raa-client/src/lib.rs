@@ -39,7 +39,7 @@ use anyhow::Context;
 use crate::capture::PcmInbox;
 use crate::link::Link;
 use crate::sender::{Input, Sender};
-use crate::settings::Settings;
+use crate::settings::{Settings, Ssrc};
 use crate::status::SharedStatus;
 
 /// The capacity of the sender's inbox: 320 ms of sound.
@@ -64,17 +64,22 @@ pub struct Stopped {
 }
 
 impl Client {
-    /// Starts capturing and sending, and reports to `status`.
+    /// Starts capturing and sending, and reports to `status`. Passes the SSRC to `keep` if it has to
+    /// choose another one.
     ///
     /// # Errors
     /// When the source cannot be opened, or a thread or the encoder cannot be created.
-    pub fn start(settings: &Settings, status: SharedStatus) -> anyhow::Result<Self> {
+    pub fn start(
+        settings: &Settings,
+        status: SharedStatus,
+        keep: impl Fn(Ssrc) + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let (inbox, inputs) = sync_channel(INBOX);
         let alive = Arc::new(());
         let pcm = PcmInbox::new(inbox.clone(), status.clone(), Arc::downgrade(&alive));
         let capture = capture::open(&settings.source)?;
         let link = link(settings, &inbox, &status)?;
-        let sender = Sender::new(settings, inputs, link, status, alive)
+        let sender = Sender::new(settings, inputs, link, status, Box::new(keep), alive)
             .context("cannot create the encoder")?;
         let capture = capture::spawn(capture, pcm).context("cannot start the capture thread")?;
         let sender = thread::Builder::new()

@@ -53,6 +53,8 @@ pub(crate) struct Link {
     no_route: bool,
     /// The last look-up failed.
     unresolved: bool,
+    /// The server turns this client away.
+    ssrc_taken: bool,
     requested_at: Option<Instant>,
 }
 
@@ -89,6 +91,7 @@ impl Link {
             trial: None,
             no_route: false,
             unresolved: false,
+            ssrc_taken: false,
             requested_at: None,
         }
     }
@@ -122,6 +125,22 @@ impl Link {
         self.path
             .as_ref()
             .is_some_and(|path| path.failed_at.is_none())
+    }
+
+    /// Notes whether the server turns this client away, because another one has its SSRC.
+    pub(crate) fn set_ssrc_taken(&mut self, taken: bool) {
+        if self.ssrc_taken == taken {
+            return;
+        }
+        self.ssrc_taken = taken;
+        if taken {
+            self.report(Trouble::SsrcTaken);
+        } else {
+            self.status.update(|status| {
+                let taken = |trouble: &mut Trouble| *trouble == Trouble::SsrcTaken;
+                status.link.trouble.take_if(taken);
+            });
+        }
     }
 
     /// Passes received RTCP datagrams to `each`. Also finds out whether the server's port is closed:

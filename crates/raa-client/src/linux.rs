@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 
 use crate::Client;
 use crate::logging;
-use crate::settings::{self, LinuxOptions, Settings};
+use crate::settings::{self, LinuxOptions, Settings, SsrcFile};
 use crate::status::SharedStatus;
 
 /// Runs the program.
@@ -21,15 +21,15 @@ pub fn main() -> ExitCode {
     if let Some(settings::LinuxCommand::Doctor(how)) = options.command.clone() {
         return crate::doctor::run(&how, options);
     }
-    let settings = match settings::load(options) {
-        Ok(settings) => settings,
+    let (settings, file) = match settings::load(options) {
+        Ok(loaded) => loaded,
         Err(fault) => {
             eprintln!("raa-client: {fault}");
             return ExitCode::from(2);
         }
     };
     logging::init(settings.log_level);
-    match send_until_signal(&settings) {
+    match send_until_signal(&settings, file) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -38,10 +38,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn send_until_signal(settings: &Settings) -> anyhow::Result<()> {
+fn send_until_signal(settings: &Settings, file: SsrcFile) -> anyhow::Result<()> {
     // Before the client starts, so that no signal is missed.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot wait for signals")?;
-    let client = Client::start(settings, SharedStatus::unwatched())?;
+    let client = Client::start(settings, SharedStatus::unwatched(), move |ssrc| {
+        file.keep(ssrc);
+    })?;
     signals.forever().next();
     client.stop();
     Ok(())

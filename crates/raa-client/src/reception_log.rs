@@ -49,6 +49,8 @@ fn text(stats: &PacketizerStats) -> Option<String> {
                  each now carries up to {earlier} earlier frames"
             ))
         }
+        // The link logs it at once.
+        (Reception::SsrcTaken, _) => None,
         (Reception::NoReports, _) => Some("no reports from the server; sending anyway".into()),
     }
 }

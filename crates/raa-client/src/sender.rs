@@ -10,13 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use raa_core::codec::{CodecError, EncoderSettings};
 use raa_core::packetizer::{Identity, Packetizer, PacketizerConfig, PacketizerStats, Reception};
 use raa_core::rtp::StreamStart;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::INBOX;
 use crate::link::{Change, Link};
 use crate::reception_log::ReceptionLog;
 use crate::resolver::Answer;
-use crate::settings::Settings;
+use crate::settings::{Settings, Ssrc};
 use crate::status::SharedStatus;
 
 /// An input from another thread.
@@ -39,10 +39,14 @@ pub(crate) struct Sender {
     inbox: Receiver<Input>,
     status: SharedStatus,
     reception_log: ReceptionLog,
+    keep: KeepSsrc,
     muted: bool,
     /// Dropped with the sender, so that a source without sound notices its end.
     _alive: Arc<()>,
 }
+
+/// Stores a new SSRC for the next start; may take its time.
+pub(crate) type KeepSsrc = Box<dyn Fn(Ssrc) + Send>;
 
 /// Whether the thread continues.
 #[derive(PartialEq, Eq)]
@@ -59,6 +63,7 @@ impl Sender {
         inbox: Receiver<Input>,
         link: Link,
         status: SharedStatus,
+        keep: KeepSsrc,
         alive: Arc<()>,
     ) -> Result<Self, CodecError> {
         info!(
@@ -73,6 +78,7 @@ impl Sender {
             inbox,
             status,
             reception_log: ReceptionLog::default(),
+            keep,
             muted: false,
             _alive: alive,
         })
@@ -147,6 +153,18 @@ impl Sender {
         let packetizer = &mut self.packetizer;
         self.link
             .receive(now, |datagram| packetizer.handle_rtcp(now, slept, datagram));
+        if self.packetizer.is_ssrc_taken() {
+            self.change_ssrc();
+        }
+    }
+
+    /// Goes on with another SSRC, because another client has this one and nobody hears this computer.
+    fn change_ssrc(&mut self) {
+        let ssrc = Ssrc::random();
+        warn!("another computer uses this client's number; from now on this is client {ssrc}");
+        self.packetizer
+            .change_stream(stream_of(ssrc), cname_of(ssrc));
+        (self.keep)(ssrc);
     }
 
     fn transmit(&mut self, now: Instant) {
@@ -170,6 +188,8 @@ impl Sender {
             // Missing reports mean nothing then.
             (stats.reception, stats.round_trip) = (Reception::Unknown, None);
         }
+        self.link
+            .set_ssrc_taken(stats.reception == Reception::SsrcTaken);
         if let Some(line) = self.reception_log.line(now, &stats) {
             info!("{line}");
         }
@@ -180,23 +200,31 @@ impl Sender {
 }
 
 fn packetizer_config(settings: &Settings) -> PacketizerConfig {
-    let host = gethostname::gethostname();
     PacketizerConfig {
-        stream: StreamStart {
-            ssrc: settings.ssrc.0,
-            sequence_number: rand::random(),
-            timestamp: rand::random(),
-        },
+        stream: stream_of(settings.ssrc),
         encoder: EncoderSettings::default(),
         redundancy: settings.redundancy,
         identity: Identity {
-            cname: format!("raa-{}@{}", settings.ssrc, host.to_string_lossy()),
+            cname: cname_of(settings.ssrc),
             name: settings.name.as_str().into(),
             tool: concat!("raa-client ", env!("CARGO_PKG_VERSION")).into(),
         },
         seed: rand::random(),
         wall_clock: SystemTime::now(),
     }
+}
+
+fn stream_of(ssrc: Ssrc) -> StreamStart {
+    StreamStart {
+        ssrc: ssrc.0,
+        sequence_number: rand::random(),
+        timestamp: rand::random(),
+    }
+}
+
+fn cname_of(ssrc: Ssrc) -> String {
+    let host = gethostname::gethostname();
+    format!("raa-{ssrc}@{}", host.to_string_lossy())
 }
 
 fn log_end(stats: &PacketizerStats) {

@@ -388,3 +388,53 @@ fn a_pasted_page_address_means_its_server() {
     let (_client, log) = Client::start_logging(folder.path(), &page, &["--source", "tone"]);
     log.wait_for(":4010", 1);
 }
+
+/// Returns the news that another sender has the SSRC of this packet.
+fn ssrc_taken(packet: &Received) -> Option<Vec<u8>> {
+    let Received::Rtp {
+        ssrc,
+        sequence_number,
+        timestamp,
+        ..
+    } = *packet
+    else {
+        return None;
+    };
+    let taken = rtcp::SsrcTaken {
+        ssrc,
+        sequence_number,
+        timestamp,
+    };
+    let mut datagram = Vec::new();
+    rtcp::write_ssrc_taken(0xface, "server@host", taken, &mut datagram);
+    Some(datagram)
+}
+
+#[test]
+fn a_client_that_is_turned_away_takes_another_number() {
+    let (folder, mut receiver) = (folder(), Receiver::new());
+    let options = ["--source", "tone"];
+    let (_client, log) = Client::start_logging(folder.path(), &receiver.address(), &options);
+    let before = receiver.expect("a packet", ssrc_of);
+    let another = |received: &Received| ssrc_of(received).filter(|ssrc| *ssrc != before);
+    let started = Instant::now();
+    let after = loop {
+        let received = receiver.receive_for(SECOND / 2);
+        if let Some(after) = received.iter().find_map(another) {
+            break after;
+        }
+        let newest = received.iter().rev().find_map(ssrc_taken);
+        receiver.reply(&newest.expect("it sends"));
+        assert!(started.elapsed() < 8 * SECOND, "it keeps its number");
+    };
+    assert!(started.elapsed() > 3 * SECOND, "it must be told for 3 s");
+    log.wait_for("another computer uses this client's number", 1);
+    receiver.expect_tone(1000.0, TONE_PEAK);
+    let line = format!("\nssrc = \"{after:08x}\"");
+    let file = || fs::read_to_string(folder.path().join("raa-client.toml")).unwrap();
+    while !file().contains(&line) {
+        assert!(started.elapsed() < 12 * SECOND, "{line}: {}", file());
+        std::thread::sleep(SECOND / 50);
+    }
+    assert_eq!(file().matches("\nssrc =").count(), 1);
+}

@@ -34,7 +34,7 @@ fn waiting_for_a_stopped_client_ends_its_capture() {
     };
     // The capture thread mostly sleeps; several attempts meet it asleep at least once.
     for _ in 0..5 {
-        let client = Client::start(&settings, SharedStatus::unwatched()).unwrap();
+        let client = Client::start(&settings, SharedStatus::unwatched(), |_| ()).unwrap();
         let start = Instant::now();
         while threads("capture") != 1 {
             assert!(start.elapsed() < LIMIT, "the capture thread does not start");

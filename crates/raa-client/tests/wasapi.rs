@@ -44,7 +44,7 @@ impl Bench {
         };
         let status = SharedStatus::unwatched();
         Self {
-            client: Client::start(&settings, status.clone()).unwrap(),
+            client: Client::start(&settings, status.clone(), |_| ()).unwrap(),
             status,
             _turn: turn,
         }

@@ -20,6 +20,7 @@ use crate::quality;
 use crate::red::Redundant;
 use crate::refused::Refused;
 use crate::reports::{Peer, Reporter};
+use crate::rivals::Owner;
 use crate::rtcp::CaptureTrouble;
 use crate::rtp::{Header, Packet};
 use crate::settings::{ClientSettings, Name, SoundingFrom};
@@ -79,6 +80,8 @@ pub(crate) struct Client {
     /// Whether it lasted for [`LASTS_FROM`] before it disconnected, or was seen in an earlier run.
     has_lasted: bool,
     strays: Option<Strays>,
+    /// The address whose packet was just turned away because it is another sender's.
+    turned_away: Option<SocketAddr>,
     /// Whether it was seen in an earlier run.
     seen_earlier: bool,
     /// When it came into the list.
@@ -120,6 +123,7 @@ impl Client {
             has_lasted: false,
             payload_types: None,
             strays: None,
+            turned_away: None,
             seen_earlier: false,
             added: now,
             capture_trouble: None,
@@ -244,16 +248,30 @@ impl Client {
         }
     }
 
-    /// Counts a packet with this client's SSRC that does not belong to its stream.
+    /// Counts a packet with this client's SSRC that does not belong to its stream. Of several addresses
+    /// the first one is counted for as long as it sends.
     fn note_stray(&mut self, arrival: Instant, address: SocketAddr) {
-        let before = self
-            .strays
-            .filter(|strays| strays.address == address && strays.is_recent(arrival));
+        let before = self.strays.filter(|strays| strays.is_recent(arrival));
+        if before.is_some_and(|strays| strays.address != address) {
+            return;
+        }
         self.strays = Some(Strays {
             address,
             last: arrival,
             packets: before.map_or(0, |strays| strays.packets).saturating_add(1),
         });
+    }
+
+    /// Takes out the address whose packet was just turned away because it is another sender's.
+    #[cold]
+    pub(crate) fn take_turned_away(&mut self) -> Option<SocketAddr> {
+        self.turned_away.take()
+    }
+
+    /// Returns the owner of its stream, if it is connected and not inside the server.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        let (address, last) = self.address.zip(self.last_packet)?;
+        self.connected.then_some(Owner { address, last })
     }
 
     /// Takes note of its goodbye, which holds unless its stream goes on within 100 ms.

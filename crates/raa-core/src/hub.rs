@@ -17,6 +17,7 @@ use crate::mix::Mix;
 use crate::refused::Refused;
 use crate::refused_senders::{RefusedSender, RefusedSenders};
 use crate::reports::Reporter;
+use crate::rivals::{Rivals, Telling};
 use crate::rtp;
 use crate::settings::ClientSettings;
 use crate::source::Load;
@@ -61,6 +62,7 @@ pub struct Hub {
     mixes: Vec<Mix>,
     sums: Sums,
     reporter: Reporter,
+    rivals: Rivals,
     refused_senders: RefusedSenders,
 }
 
@@ -84,6 +86,7 @@ impl Hub {
             admissions: Admissions::default(),
             outputs: VecDeque::new(),
             stats: HubStats::default(),
+            rivals: Rivals::default(),
             refused_senders: RefusedSenders::default(),
         })
     }
@@ -175,6 +178,7 @@ impl Hub {
         self.admissions.end_slot();
         if self.stats.slots.is_multiple_of(QUALITY_SLOTS) {
             self.note_second(now);
+            self.tell_rivals(now);
             self.forget_unconfigured(now);
             self.refuse_unconfirmed(now);
         }
@@ -247,6 +251,17 @@ impl Hub {
                 self.outputs.push_back(Output::Event(ended));
             }
         }
+    }
+
+    /// Tells senders whose SSRC belongs to another one that they are turned away.
+    fn tell_rivals(&mut self, now: Instant) {
+        let (clients, reporter, outputs) = (&self.clients, &mut self.reporter, &mut self.outputs);
+        let owner = |ssrc| clients.get(&ssrc).and_then(Client::owner);
+        let send = |Telling { to, from, datagram }| {
+            outputs.push_back(Output::Send { to, from, datagram });
+        };
+        self.rivals
+            .tell(now, owner, |taken| reporter.ssrc_taken(taken), send);
     }
 
     fn skip_slots(&mut self, slots: u64) {

@@ -25,6 +25,7 @@ pub mod red;
 pub mod refused;
 pub mod refused_senders;
 mod reports;
+mod rivals;
 pub mod rtcp;
 pub mod rtp;
 mod sequence;

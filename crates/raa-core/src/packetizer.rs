@@ -46,6 +46,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_millis(400);
 /// Time without PCM after which capture counts as paused. A busy machine is often late by 60 ms.
 pub const CAPTURE_GAP: Duration = Duration::from_millis(100);
 
+/// Time between two changes of the SSRC.
+const MIN_CHANGE_INTERVAL: Duration = Duration::from_secs(600);
+
 const KEEP_ALIVE_SAMPLES: i64 = KEEP_ALIVE.as_millis() as i64 * SAMPLE_RATE as i64 / 1000;
 /// Longest wait of an RTCP datagram in the socket with which it can still measure the round trip:
 /// a block of audio.
@@ -135,6 +138,8 @@ pub struct Packetizer {
     feedback: Feedback,
     /// The last frames of the current talkspurt.
     history: History,
+    /// When the receiver last made it change its SSRC.
+    ssrc_changed_at: Option<Instant>,
     /// Whether a report must follow the next RTP packet at once.
     introduction_due: bool,
     /// The datagram returned last; the buffer is reused.
@@ -164,6 +169,7 @@ impl Packetizer {
             reports: Reports::new(config.identity, config.seed, start, config.wall_clock),
             feedback: Feedback::new(config.stream.ssrc, config.redundancy),
             history: History::new(),
+            ssrc_changed_at: None,
             introduction_due: true,
             datagram: Vec::with_capacity(crate::rtp::HEADER_LEN + MAX_REDUNDANT_LEN),
             redundant: Vec::with_capacity(MAX_REDUNDANT_LEN),
@@ -221,6 +227,25 @@ impl Packetizer {
     pub fn introduce_again(&mut self) {
         self.introduction_due = true;
         self.feedback.forget_receiver();
+    }
+
+    /// Whether the receiver has said for 3 s that another sender has the SSRC, so that nobody hears this
+    /// one. It needs another SSRC then (RFC 3550 section 8.2), but no more often than once in 10 minutes:
+    /// two random numbers do not collide, so somebody on the path would be forging the news.
+    pub fn is_ssrc_taken(&self) -> bool {
+        let is_recent = |changed| self.now.saturating_duration_since(changed) < MIN_CHANGE_INTERVAL;
+        self.feedback.is_ssrc_taken() && !self.ssrc_changed_at.is_some_and(is_recent)
+    }
+
+    /// Goes on as another stream: with an SSRC that nobody else has, and random first values.
+    pub fn change_stream(&mut self, stream: StreamStart, cname: String) {
+        self.stream = stream;
+        self.ssrc_changed_at = Some(self.now);
+        self.feedback.change_ssrc(stream.ssrc);
+        self.reports.set_cname(cname);
+        self.history.forget();
+        (self.packets, self.octets) = (0, 0);
+        self.introduction_due = true;
     }
 
     /// Ends the stream and returns its last datagram, a BYE; `None` if nothing was sent before (RFC
@@ -339,11 +364,14 @@ impl Packetizer {
             red::write(earlier, OPUS_PAYLOAD_TYPE, payload, &mut self.redundant);
             (red::PAYLOAD_TYPE, &self.redundant[..])
         };
+        let timestamp = self.timestamp(at);
+        self.feedback
+            .note_sent(self.stream.sequence_number, timestamp);
         let packet = Packet {
             marker,
             payload_type,
             sequence_number: self.stream.sequence_number,
-            timestamp: self.timestamp(at),
+            timestamp,
             ssrc: self.stream.ssrc,
             payload,
         };

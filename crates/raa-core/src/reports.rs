@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::SAMPLE_RATE;
 use crate::rtcp::timing::{INTERVAL, Intervals, WallClock};
-use crate::rtcp::{self, ReceptionReport, SenderReport, ntp};
+use crate::rtcp::{self, ReceptionReport, SenderReport, SsrcTaken, ntp};
 use crate::source::SourceStats;
 
 /// Intervals without a report after which a sender counts as not reporting (RFC 3550 section 6.3.5).
@@ -195,6 +195,13 @@ impl Reporter {
         (peer.bytes, peer.packets, peer.lost_before) = (0, 0, lost);
         peer.due = Some(now + self.intervals.next());
         Some((to, Bytes::copy_from_slice(&self.scratch)))
+    }
+
+    /// Returns the datagram that tells a sender that its SSRC belongs to another one.
+    pub(crate) fn ssrc_taken(&mut self, taken: SsrcTaken) -> Bytes {
+        self.scratch.clear();
+        rtcp::write_ssrc_taken(self.ssrc, &self.cname, taken, &mut self.scratch);
+        Bytes::copy_from_slice(&self.scratch)
     }
 
     fn write(&mut self, now: Instant, report: ReceptionReport) {

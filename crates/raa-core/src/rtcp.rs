@@ -2,8 +2,8 @@
 //!
 //! Source descriptions and sender reports carry a sender's name and clock. Reception reports
 //! return the quality of its stream, and extended reports (RFC 3611) let both sides measure the
-//! round trip. An application-defined packet says why a sender may hear nothing of its computer. All
-//! other packet types and extended report blocks are ignored.
+//! round trip. Application-defined packets say why a sender may hear nothing of its computer, and tell a
+//! sender that another one has its SSRC. All other packet types and extended report blocks are ignored.
 //! Always: no input panics; a compound packet is refused from the first wrong length on.
 
 mod capture;
@@ -16,7 +16,9 @@ mod write;
 
 pub use self::capture::CaptureTrouble;
 pub use self::parse::parse;
-pub use self::write::{write_capture_trouble, write_goodbye, write_receiver_report, write_report};
+pub use self::write::{
+    write_capture_trouble, write_goodbye, write_receiver_report, write_report, write_ssrc_taken,
+};
 
 const VERSION: u8 = 2;
 const SENDER_REPORT: u8 = 200;
@@ -34,6 +36,7 @@ const ITEM_TOOL: u8 = 6;
 /// Name and subtype of RAA's own packets (RFC 3550 section 6.7).
 const APPLICATION_NAME: [u8; 4] = *b"RAA ";
 const SUBTYPE_CAPTURE: u8 = 1;
+const SUBTYPE_SSRC_TAKEN: u8 = 2;
 
 const BLOCK_REFERENCE_TIME: u8 = 4;
 const BLOCK_REFERENCE_TIME_ECHO: u8 = 5;
@@ -93,11 +96,27 @@ pub enum Item<'a> {
         /// Why it may hear nothing; `None` if its capture works.
         trouble: Option<CaptureTrouble>,
     },
+    /// The receiver turns a sender away, because its SSRC belongs to another one; in a packet of RAA's
+    /// own.
+    SsrcTaken(SsrcTaken),
     /// The sender leaves (BYE).
     Goodbye {
         /// SSRC of the sender.
         ssrc: u32,
     },
+}
+
+/// The packet that a receiver turned away, because its SSRC belongs to another sender (RFC 3550 section
+/// 8.2). Its sequence number and timestamp begin at random numbers, so that only those who have seen the
+/// packet can name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SsrcTaken {
+    /// SSRC of the packet.
+    pub ssrc: u32,
+    /// Its sequence number.
+    pub sequence_number: u16,
+    /// Its RTP timestamp.
+    pub timestamp: u32,
 }
 
 /// The sender information of a sender report.

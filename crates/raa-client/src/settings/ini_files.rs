@@ -118,6 +118,19 @@ impl IniFiles {
         Ok(kept)
     }
 
+    /// Stores another SSRC in the user's file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub(crate) fn keep_ssrc(&self, ssrc: Ssrc) -> io::Result<()> {
+        let loaded = self.load().map_err(io::Error::other)?;
+        let stored = Stored {
+            ssrc: Some(ssrc),
+            ..loaded.stored
+        };
+        self.save(&stored).map(drop)
+    }
+
     /// Reads the machine-wide layer without its SSRC, which would be the same for every user.
     fn read_machine(&self) -> (Stored, Vec<Fault>) {
         let mut faults = Vec::new();

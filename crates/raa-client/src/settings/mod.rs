@@ -49,7 +49,7 @@ pub(crate) use self::stored::Stored;
 #[cfg(any(unix, test))]
 pub(crate) use self::stored::default_page;
 #[cfg(unix)]
-pub(crate) use self::toml_file::{Looked, load, look};
+pub(crate) use self::toml_file::{Looked, SsrcFile, load, look};
 pub use self::values::{Settings, Source, Ssrc};
 #[cfg(windows)]
 pub(crate) use self::windows_options::{Command, NotRun, SourceOption, WindowsOptions};

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use toml_edit::{Document, DocumentMut, Item, TomlError, value};
 
@@ -23,7 +24,7 @@ const TEMPLATE: &str = include_str!("../../raa-client.toml");
 ///
 /// # Errors
 /// When the file is wrong or cannot be read, no server is set, or the SSRC cannot be saved.
-pub(crate) fn load(options: LinuxOptions) -> Result<Settings, Fault> {
+pub(crate) fn load(options: LinuxOptions) -> Result<(Settings, SsrcFile), Fault> {
     let Looked {
         path,
         text,
@@ -33,7 +34,29 @@ pub(crate) fn load(options: LinuxOptions) -> Result<Settings, Fault> {
         // Last, so that nothing is written when something is wrong.
         stored.ssrc = Some(create_ssrc(&path, text.as_deref())?);
     }
-    Ok(stored.settings())
+    Ok((stored.settings(), SsrcFile(path)))
+}
+
+/// The file that keeps the SSRC.
+#[derive(Debug)]
+pub(crate) struct SsrcFile(PathBuf);
+
+impl SsrcFile {
+    /// Stores another SSRC. Does so in a thread, because the file may be on a network that hangs; one
+    /// that can't be stored holds until the client ends.
+    pub(crate) fn keep(&self, ssrc: Ssrc) {
+        let path = self.0.clone();
+        let keep = move || {
+            let kept = read_again(&path).and_then(|text| save_ssrc(&path, text.as_deref(), ssrc));
+            if let Err(error) = kept {
+                let path = path.display();
+                tracing::warn!("cannot save ssrc = \"{ssrc}\" in {path}: {error}");
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("ssrc".into()).spawn(keep) {
+            tracing::warn!("cannot start a thread to save the SSRC: {error}");
+        }
+    }
 }
 
 /// The settings of file and options.
@@ -80,10 +103,14 @@ fn default_path() -> Result<PathBuf, Fault> {
 
 /// Returns the file's text; `None` if there is no file.
 fn read_text(path: &Path) -> Result<Option<String>, Fault> {
+    read_again(path).map_err(|error| Fault::unreadable(path, &error))
+}
+
+fn read_again(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Fault::unreadable(path, &error)),
+        Err(error) => Err(error),
     }
 }
 

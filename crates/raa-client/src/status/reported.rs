@@ -24,6 +24,7 @@ fn reported(trouble: &Trouble) -> rtcp::CaptureTrouble {
         | Trouble::NotStarted(_)
         | Trouble::Resolve { .. }
         | Trouble::NoRoute { .. }
+        | Trouble::SsrcTaken
         | Trouble::Send { .. } => rtcp::CaptureTrouble::Reopening,
     }
 }

@@ -83,6 +83,9 @@ pub enum Trouble {
         /// The system's explanation.
         reason: String,
     },
+    /// The server hears another client with this one's SSRC, and turns this one away.
+    #[error("another computer uses this client's number, so the server does not play this one")]
+    SsrcTaken,
     /// The server's computer or network refuses datagrams.
     #[error("cannot send to {to}: {reason}")]
     Send {

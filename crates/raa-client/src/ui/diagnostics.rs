@@ -146,6 +146,7 @@ fn reception(reception: Reception) -> String {
         Reception::Unknown => "not known yet".into(),
         Reception::Good => "good".into(),
         Reception::Losing { percent } => format!("losing {percent} %"),
+        Reception::SsrcTaken => "turned away: another computer uses this client's number".into(),
         Reception::NoReports => "no reports from the server".into(),
     }
 }

@@ -79,6 +79,8 @@ fn reception(status: &Status, language: Language) -> Option<String> {
         Reception::Losing { percent } => {
             Some(language.fill(Text::ReceptionLosing, &[("percent", &percent)]))
         }
+        // The trouble of the link says it.
+        Reception::SsrcTaken => None,
         Reception::NoReports => Some(language.text(Text::ReceptionNone).into()),
     }
 }

@@ -25,7 +25,7 @@ use super::message_box::Message;
 use super::paths::Files;
 use super::tray::{Balloon, BalloonKind, Tray};
 use super::{autostart, instance, window};
-use crate::settings::{Fault, IniFiles, Stamp, Stored, Watch};
+use crate::settings::{Fault, IniFiles, Ssrc, Stamp, Stored, Watch};
 use crate::ui::texts::{Language, Text};
 use crate::ui::view::{self, MenuState};
 use crate::ui::{log_file, server_test};
@@ -95,7 +95,9 @@ impl App {
             looked,
         } = start;
         watch_files(files.ini.clone(), looked, window);
-        let sending = Sending::start(stored.settings(), stored.muted.unwrap_or(false), window);
+        let results = Results::new(window);
+        let muted = stored.muted.unwrap_or(false);
+        let sending = Sending::start(stored.settings(), muted, window, results.sender());
         let tray = Tray::new(window, view::tray(&sending.status(), language));
         let mut app = Self {
             language,
@@ -108,7 +110,7 @@ impl App {
             sending,
             tray,
             dialog: None,
-            results: Results::new(window),
+            results,
             has_ended: false,
         };
         app.show_faults(&faults);
@@ -210,8 +212,22 @@ impl App {
                 Effect::Nothing
             }
             Some(Outcome::Diagnosed(tested)) => self.copy(Some(&tested)),
+            Some(Outcome::NewSsrc(ssrc)) => {
+                self.keep_ssrc(ssrc);
+                Effect::Nothing
+            }
             Some(Outcome::PageFailed { page, reason }) => self.page_failed(&page, &reason),
             None => Effect::Nothing,
+        }
+    }
+
+    /// Stores the SSRC that the client has chosen in place of one that another computer has. One that
+    /// can't be stored holds until the client ends.
+    fn keep_ssrc(&mut self, ssrc: Ssrc) {
+        self.stored.ssrc = Some(ssrc);
+        self.sending.note_ssrc(ssrc);
+        if let Err(error) = self.files.ini.keep_ssrc(ssrc) {
+            tracing::warn!("cannot save ssrc = {ssrc}: {error}");
         }
     }
 

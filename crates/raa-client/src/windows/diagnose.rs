@@ -97,7 +97,7 @@ fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<TestRe
         server: settings.server.clone().filter(|_| !runs_already),
         ..settings.clone()
     };
-    let client = Client::start(&own, shared.clone())
+    let client = Client::start(&own, shared.clone(), |_| ())
         .map_err(|error| Failure::new(CANNOT_WORK, format!("cannot capture or send: {error:#}")))?;
     client.mute(stored.muted.unwrap_or(false));
     wait_for_capture(&shared);

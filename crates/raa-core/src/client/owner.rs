@@ -65,6 +65,7 @@ impl Client {
             None if source.has_arrived(&next) => return Err(Refused::NotOwner),
             None if owner.ip() == other.ip() => Claim::Restart,
             None => {
+                self.turned_away = Some(other);
                 self.note_stray(arrival, other);
                 return Err(Refused::NotOwner);
             }
@@ -78,6 +79,8 @@ impl Client {
         let claims = self.ownership.claims();
         claims.take(arrival, other, claim, packet, seen);
         if (is_active && claim != Claim::Former) || !claims.is_first(arrival, other) {
+            // One that knows the stream's numbers is the same sender on another way.
+            self.turned_away = (claim == Claim::Restart).then_some(other);
             self.note_stray(arrival, other);
             return Err(Refused::NotOwner);
         }

@@ -5,6 +5,7 @@
 //! was. One of an established stream occupies its sequence number, so that it does not count as lost. A
 //! report from an address that claims a stream is refused, but held until the stream passes to it.
 
+use core::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Accepted, ClientEvent, Hub, Origin, Output};
@@ -13,7 +14,8 @@ use crate::client::{Client, PayloadTypes};
 use crate::framing;
 use crate::red::{self, Redundant};
 use crate::refused::Refused;
-use crate::rtcp;
+use crate::rivals::TurnedAway;
+use crate::rtcp::{self, SsrcTaken};
 use crate::rtp::{Header, Packet};
 use crate::settings::Name;
 use crate::source::Insertion;
@@ -51,7 +53,16 @@ impl Hub {
             &framing,
             max_delay,
         );
-        let is_repeat = inserted? == Insertion::Repeated;
+        let insertion = match inserted {
+            Ok(insertion) => insertion,
+            Err(reason) => {
+                if let Some(other) = client.take_turned_away() {
+                    self.note_turned_away(arrival, other, from, &packet, datagram.len());
+                }
+                return Err(reason);
+            }
+        };
+        let is_repeat = insertion == Insertion::Repeated;
         client.payload_types = Some(PayloadTypes {
             packet: packet.payload_type,
             sound: redundant.map_or(packet.payload_type, |redundant| redundant.payload_type),
@@ -73,6 +84,29 @@ impl Hub {
             ssrc: packet.ssrc,
             is_repeat,
         })
+    }
+
+    /// Takes note of a sender whose SSRC belongs to another one, so that it can be told.
+    #[cold]
+    fn note_turned_away(
+        &mut self,
+        arrival: Instant,
+        other: SocketAddr,
+        from: Origin,
+        packet: &Packet<'_>,
+        bytes: usize,
+    ) {
+        self.rivals.note(TurnedAway {
+            arrival,
+            from: other,
+            to: from.local(),
+            bytes,
+            packet: SsrcTaken {
+                ssrc: packet.ssrc,
+                sequence_number: packet.sequence_number,
+                timestamp: packet.timestamp,
+            },
+        });
     }
 
     /// Takes the report of an address that owns a stream since its last packet.

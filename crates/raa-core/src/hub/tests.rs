@@ -1,6 +1,7 @@
 //! The hub as its shell sees it: packets and commands in, mixed frames and events out.
 
 mod admission;
+mod collisions;
 mod management;
 mod mixes;
 mod ownership;

@@ -57,6 +57,11 @@ impl Reports {
         self.due
     }
 
+    /// Sets the identifier of a stream with another SSRC.
+    pub(super) fn set_cname(&mut self, cname: String) {
+        self.identity.cname = cname;
+    }
+
     /// Makes the next report due at `now`.
     pub(super) fn hurry(&mut self, now: Instant) {
         self.due = Some(now);

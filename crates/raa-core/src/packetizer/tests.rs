@@ -50,6 +50,8 @@ struct World {
     packetizer: Packetizer,
     start: Instant,
     now: Instant,
+    /// Of all packets from now on.
+    ssrc: u32,
     rtp: Vec<Sent>,
     rtcp: Vec<(Instant, Vec<u8>)>,
 }
@@ -86,6 +88,7 @@ impl World {
             packetizer,
             start,
             now: start,
+            ssrc: stream.ssrc,
             rtp: Vec::new(),
             rtcp: Vec::new(),
         }
@@ -97,7 +100,7 @@ impl World {
                 self.rtcp.push((self.now, datagram.to_vec()));
                 continue;
             }
-            self.rtp.push(parse_sent(self.now, datagram));
+            self.rtp.push(parse_sent(self.now, self.ssrc, datagram));
         }
     }
 
@@ -199,9 +202,9 @@ fn receiver_report(reports: &[rtcp::ReceptionReport]) -> Vec<u8> {
     datagram
 }
 
-fn parse_sent(at: Instant, datagram: &[u8]) -> Sent {
+fn parse_sent(at: Instant, ssrc: u32, datagram: &[u8]) -> Sent {
     let packet = Packet::parse(datagram).unwrap();
-    assert_eq!(packet.ssrc, START.ssrc);
+    assert_eq!(packet.ssrc, ssrc);
     let mut sent = Sent {
         at,
         marker: packet.marker,

@@ -6,7 +6,7 @@ use super::{
     APPLICATION_DEFINED, APPLICATION_NAME, BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO,
     CaptureTrouble, EXTENDED_REPORT, GOODBYE, ITEM_CNAME, ITEM_END, ITEM_NAME, Item, Malformed,
     RECEIVER_REPORT, ReceptionReport, SENDER_REPORT, SOURCE_DESCRIPTION, SUBTYPE_CAPTURE,
-    SenderReport, VERSION,
+    SUBTYPE_SSRC_TAKEN, SenderReport, SsrcTaken, VERSION,
 };
 
 /// Length of a reception report block: six words of 4 bytes.
@@ -237,15 +237,28 @@ fn parse_goodbye<'a>(
 }
 
 /// Reads RAA's own packets; all others are ignored, as RFC 3550 section 6.7 asks, whatever they
-/// contain, and so is what a later version adds after the first byte.
+/// contain, and so is what a later version adds at the end.
 fn parse_application_defined<'a>(packet: RtcpPacket<'a>, each: &mut impl FnMut(Item<'a>)) {
-    if let Some((head, &[code, ..])) = packet.body.split_first_chunk::<8>()
-        && head[4..] == APPLICATION_NAME
-        && packet.count == SUBTYPE_CAPTURE
-    {
-        each(Item::Capture {
+    let Some((head, data)) = packet.body.split_first_chunk::<8>() else {
+        return;
+    };
+    if head[4..] != APPLICATION_NAME {
+        return;
+    }
+    match (packet.count, data) {
+        (SUBTYPE_CAPTURE, &[code, ..]) => each(Item::Capture {
             ssrc: word(head, 0),
             trouble: CaptureTrouble::from_code(code),
-        });
+        }),
+        (SUBTYPE_SSRC_TAKEN, data) => {
+            if let Some((packet, _)) = data.split_first_chunk::<12>() {
+                each(Item::SsrcTaken(SsrcTaken {
+                    ssrc: word(packet, 0),
+                    sequence_number: (word(packet, 1) >> 16) as u16,
+                    timestamp: word(packet, 2),
+                }));
+            }
+        }
+        _ => {}
     }
 }

@@ -298,3 +298,23 @@ fn unknown_application_packets_are_ignored() {
         assert_eq!(items(truncated), []);
     }
 }
+
+#[test]
+fn a_taken_ssrc_is_read_back() {
+    let taken = SsrcTaken {
+        ssrc: 7,
+        sequence_number: 0xabcd,
+        timestamp: 0x0102_0304,
+    };
+    let mut datagram = Vec::new();
+    write_ssrc_taken(1, "raa-00000001", taken, &mut datagram);
+    assert_eq!(
+        datagram[datagram.len() - 24..],
+        *b"\x82\xcc\0\x05\0\0\0\x01RAA \0\0\0\x07\xab\xcd\0\0\x01\x02\x03\x04"
+    );
+    assert_eq!(datagram.len(), 56, "docs/protocol.md says so");
+    assert_eq!(items(&datagram).last(), Some(&Item::SsrcTaken(taken)));
+    // A shorter one names no packet.
+    let short = *b"\x82\xcc\0\x04\0\0\0\x01RAA \0\0\0\x07\xab\xcd\0\0";
+    assert_eq!(items(&short), []);
+}

@@ -7,7 +7,8 @@ use super::{
     APPLICATION_DEFINED, APPLICATION_NAME, BLOCK_REFERENCE_TIME, BLOCK_REFERENCE_TIME_ECHO,
     CaptureTrouble, Description, EXTENDED_REPORT, GOODBYE, ITEM_CNAME, ITEM_END, ITEM_NAME,
     ITEM_TOOL, MAX_ITEM_LEN, MAX_RECEPTION_REPORTS, RECEIVER_REPORT, ReceptionReport,
-    SENDER_REPORT, SOURCE_DESCRIPTION, SUBTYPE_CAPTURE, SenderReport, TimeEcho, VERSION,
+    SENDER_REPORT, SOURCE_DESCRIPTION, SUBTYPE_CAPTURE, SUBTYPE_SSRC_TAKEN, SenderReport,
+    SsrcTaken, TimeEcho, VERSION,
 };
 
 /// Appends a sender's compound packet: its report without reception reports, its description, and
@@ -60,13 +61,26 @@ pub fn write_receiver_report(
             write_reception_report(report, out);
         }
     });
-    write_packet(SOURCE_DESCRIPTION, 1, out, |out| {
-        out.extend(ssrc.to_be_bytes());
-        write_item(ITEM_CNAME, cname, out);
-        out.push(ITEM_END);
-    });
+    write_cname(ssrc, cname, out);
     write_extended_report(ssrc, BLOCK_REFERENCE_TIME, out, |out| {
         out.extend(reference_time.to_be_bytes());
+    });
+}
+
+/// Appends a receiver's compound packet that turns a sender away: an empty report, the receiver's CNAME,
+/// and the packet that another sender's SSRC was on.
+pub fn write_ssrc_taken(ssrc: u32, cname: &str, taken: SsrcTaken, out: &mut Vec<u8>) {
+    write_packet(RECEIVER_REPORT, 0, out, |out| {
+        out.extend(ssrc.to_be_bytes());
+    });
+    write_cname(ssrc, cname, out);
+    write_packet(APPLICATION_DEFINED, SUBTYPE_SSRC_TAKEN, out, |out| {
+        out.extend(ssrc.to_be_bytes());
+        out.extend(APPLICATION_NAME);
+        out.extend(taken.ssrc.to_be_bytes());
+        out.extend(taken.sequence_number.to_be_bytes());
+        out.extend([0, 0]);
+        out.extend(taken.timestamp.to_be_bytes());
     });
 }
 
@@ -83,6 +97,14 @@ pub fn write_capture_trouble(ssrc: u32, trouble: Option<CaptureTrouble>, out: &m
 /// Appends a BYE packet; it must follow a report in the same datagram (RFC 3550 section 6.1).
 pub fn write_goodbye(ssrc: u32, out: &mut Vec<u8>) {
     write_packet(GOODBYE, 1, out, |out| out.extend(ssrc.to_be_bytes()));
+}
+
+fn write_cname(ssrc: u32, cname: &str, out: &mut Vec<u8>) {
+    write_packet(SOURCE_DESCRIPTION, 1, out, |out| {
+        out.extend(ssrc.to_be_bytes());
+        write_item(ITEM_CNAME, cname, out);
+        out.push(ITEM_END);
+    });
 }
 
 fn write_reception_report(report: &ReceptionReport, out: &mut Vec<u8>) {

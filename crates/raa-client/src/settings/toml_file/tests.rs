@@ -39,7 +39,8 @@ impl Case {
         let program = ["raa-client", "--config", path.to_str().unwrap()];
         let words = program.iter().chain(words).map(OsString::from);
         let options = LinuxOptions::read(words).map_err(|error| error.to_string())?;
-        load(options).map_err(|fault| fault.to_string())
+        let loaded = load(options).map_err(|fault| fault.to_string());
+        loaded.map(|(settings, _)| settings)
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn troubles() -> Vec<Trouble> {
         Trouble::TurnedDown { .. } => Trouble::TurnedDown { device: "1234".into(), db: -32 },
         Trouble::Resolve { .. } => Trouble::Resolve { server: "raa.example".into(), reason: reason() },
         Trouble::NoRoute { .. } => Trouble::NoRoute { to, reason: reason() },
+        Trouble::SsrcTaken => Trouble::SsrcTaken,
         Trouble::Send { .. } => Trouble::Send { to, reason: reason() },
     );
     let method = CaptureMethod::EndpointLoopback;

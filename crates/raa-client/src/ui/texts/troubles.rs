@@ -57,6 +57,9 @@ fn trouble(trouble: &Trouble) -> String {
             format!("{server} の名前を解決できません: {reason}")
         }
         Trouble::NoRoute { to, reason } => format!("{to} への経路がありません: {reason}"),
+        Trouble::SsrcTaken => {
+            "別のコンピューターが同じ番号を使っているため、サーバーで再生されません".into()
+        }
         Trouble::Send { to, reason } => format!("{to} へ送信できません: {reason}"),
     }
 }

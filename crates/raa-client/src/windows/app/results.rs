@@ -4,6 +4,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::settings::Ssrc;
 use crate::ui::server_test::TestResult;
 use crate::windows::handle::Window;
 use crate::windows::ids;
@@ -19,6 +20,8 @@ pub(super) enum Outcome {
     },
     /// The server test for the diagnostics has ended.
     Diagnosed(TestResult),
+    /// The client goes on with another SSRC.
+    NewSsrc(Ssrc),
     /// The browser could not be started.
     PageFailed { page: String, reason: String },
 }
@@ -32,7 +35,7 @@ pub(super) struct Results {
 }
 
 /// The sending side, owned by a thread.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ResultSender {
     window: Window,
     sender: Sender<Outcome>,

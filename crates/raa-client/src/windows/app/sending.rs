@@ -2,7 +2,8 @@
 //!
 //! Always: a client that cannot be started is shown with its trouble, and the user interface continues.
 
-use crate::settings::Settings;
+use super::results::{Outcome, ResultSender};
+use crate::settings::{Settings, Ssrc};
 use crate::status::{SharedStatus, Status, Trouble};
 use crate::windows::handle::Window;
 use crate::windows::ids::STATUS_CHANGED;
@@ -11,6 +12,7 @@ use crate::{Client, Stopped};
 /// The client and its settings.
 pub(super) struct Sending {
     window: Window,
+    results: ResultSender,
     settings: Settings,
     muted: bool,
     client: Option<Client>,
@@ -20,10 +22,16 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// Starts the client; changes of its status are posted to `window`.
-    pub(super) fn start(settings: Settings, muted: bool, window: Window) -> Self {
+    /// Starts the client; changes of its status are posted to `window`, and a new SSRC to `results`.
+    pub(super) fn start(
+        settings: Settings,
+        muted: bool,
+        window: Window,
+        results: ResultSender,
+    ) -> Self {
         let mut sending = Self {
             window,
+            results,
             settings,
             muted,
             client: None,
@@ -41,6 +49,11 @@ impl Sending {
             self.stop();
             self.begin();
         }
+    }
+
+    /// Takes note of the SSRC that the client has chosen.
+    pub(super) fn note_ssrc(&mut self, ssrc: Ssrc) {
+        self.settings.ssrc = ssrc;
     }
 
     pub(super) fn mute(&mut self, muted: bool) {
@@ -71,7 +84,9 @@ impl Sending {
     fn begin(&mut self) {
         let window = self.window;
         self.status = SharedStatus::new(move || window.post(STATUS_CHANGED));
-        match Client::start(&self.settings, self.status.clone()) {
+        let results = self.results.clone();
+        let keep = move |ssrc| results.send(Outcome::NewSsrc(ssrc));
+        match Client::start(&self.settings, self.status.clone(), keep) {
             Ok(client) => self.client = Some(client),
             Err(error) => {
                 tracing::error!("cannot send: {error:#}");

@@ -241,3 +241,116 @@ fn receivers_clock_is_echoed_once() {
     assert_eq!(echoes(datagram), [echo]);
     assert_eq!(echoes(&world.rtcp[2].1), []);
 }
+
+impl World {
+    /// Passes the news on that another sender has the SSRC of this packet.
+    fn take_news(&mut self, ssrc: u32, sequence_number: u16, timestamp: u32) {
+        let taken = rtcp::SsrcTaken {
+            ssrc,
+            sequence_number,
+            timestamp,
+        };
+        let mut datagram = Vec::new();
+        rtcp::write_ssrc_taken(RECEIVER, "server", taken, &mut datagram);
+        self.packetizer
+            .handle_rtcp(self.now, Duration::ZERO, &datagram);
+    }
+
+    /// Passes the news on about its newest packet.
+    fn take_true_news(&mut self) {
+        let newest = self.rtp.last().unwrap();
+        self.take_news(START.ssrc, newest.sequence_number, newest.timestamp);
+    }
+}
+
+#[test]
+fn a_taken_ssrc_is_believed_after_three_seconds() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.capture_tone(1000 * MS);
+        world.take_true_news();
+        assert_eq!(reception(&world), Reception::SsrcTaken);
+        assert!(!world.packetizer.is_ssrc_taken());
+    }
+    world.capture_tone(1000 * MS);
+    world.take_true_news();
+    assert!(world.packetizer.is_ssrc_taken());
+    let stream = StreamStart {
+        ssrc: 0xface_d00d,
+        sequence_number: 9,
+        timestamp: 7,
+    };
+    world.ssrc = stream.ssrc;
+    world
+        .packetizer
+        .change_stream(stream, "raa-facedood@ward3".into());
+    assert!(!world.packetizer.is_ssrc_taken());
+    let before = world.rtcp.len();
+    world.capture_tone(40 * MS);
+    assert_eq!(world.rtp.last().unwrap().sequence_number, 10);
+    let introduced = &world.rtcp[before].1;
+    let names_it = |item: rtcp::Item<'_>| {
+        if let rtcp::Item::SenderReport(report) = item {
+            assert_eq!(report.ssrc, stream.ssrc);
+        }
+    };
+    rtcp::parse(introduced, names_it).unwrap();
+}
+
+#[test]
+fn a_report_ends_the_news_of_a_taken_ssrc() {
+    let mut world = World::new();
+    for _ in 0..10 {
+        world.capture_tone(1000 * MS);
+        world.take_true_news();
+        world
+            .packetizer
+            .handle_rtcp(world.now, Duration::ZERO, &receiver_report(&[RECEIVED]));
+        assert_eq!(reception(&world), Reception::Good);
+        world.take_true_news();
+    }
+    assert!(!world.packetizer.is_ssrc_taken());
+    // So does another way to the receiver.
+    world.packetizer.introduce_again();
+    assert_eq!(reception(&world), Reception::Unknown);
+}
+
+#[test]
+fn forged_news_of_a_taken_ssrc_changes_nothing() {
+    let mut world = World::new();
+    world.capture_tone(1000 * MS);
+    for _ in 0..10 {
+        world.capture_tone(1000 * MS);
+        let newest = world.rtp.last().unwrap().clone();
+        let (number, timestamp) = (newest.sequence_number, newest.timestamp);
+        world.take_news(START.ssrc + 1, number, timestamp);
+        world.take_news(START.ssrc, number.wrapping_add(1), timestamp);
+        world.take_news(START.ssrc, number, timestamp.wrapping_add(1));
+        // A packet that was sent so long ago that everybody may have seen it.
+        let old = world.rtp[0].clone();
+        world.take_news(START.ssrc, old.sequence_number, old.timestamp);
+        assert_ne!(reception(&world), Reception::SsrcTaken);
+    }
+    assert!(!world.packetizer.is_ssrc_taken());
+}
+
+#[test]
+fn an_ssrc_is_changed_once_in_ten_minutes() {
+    let mut world = World::new();
+    let mut changes = Vec::new();
+    world.capture_tone(20 * MS);
+    for second in 0..1300 {
+        world.pass(1000 * MS);
+        let newest = world.rtp.last().unwrap().clone();
+        world.take_news(world.ssrc, newest.sequence_number, newest.timestamp);
+        if world.packetizer.is_ssrc_taken() {
+            changes.push(second);
+            world.ssrc += 1;
+            let ssrc = world.ssrc;
+            let stream = StreamStart { ssrc, ..START };
+            world.packetizer.change_stream(stream, String::new());
+        }
+    }
+    assert_eq!(changes.len(), 3, "{changes:?}");
+    assert!(changes[1] - changes[0] >= 600 && changes[2] - changes[1] >= 600);
+}
