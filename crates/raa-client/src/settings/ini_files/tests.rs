@@ -439,3 +439,12 @@ fn a_folder_in_place_of_the_file_is_a_fault() {
     let error = case.files.load().unwrap_err().to_string();
     assert!(error.starts_with("cannot read"), "{error}");
 }
+
+#[test]
+fn another_ssrc_replaces_the_stored_one_alone() {
+    let machine = "[raa-client]\nserver = raa.example\n";
+    let user = "; by hand\n[raa-client]\nname = Ward 3\nssrc = 5f0a11c2\nvolume = 3\n";
+    let case = Case::new(Some(machine), Some(user));
+    case.files.keep_ssrc(Ssrc(0xabcd)).unwrap();
+    assert_eq!(case.text(), user.replace("5f0a11c2", "0000abcd"));
+}
