@@ -123,12 +123,11 @@ impl IniFiles {
     /// # Errors
     /// When the file cannot be read or written.
     pub(crate) fn keep_ssrc(&self, ssrc: Ssrc) -> io::Result<()> {
-        let loaded = self.load().map_err(io::Error::other)?;
-        let stored = Stored {
+        let new = Stored {
             ssrc: Some(ssrc),
-            ..loaded.stored
+            ..Stored::default()
         };
-        self.save(&stored).map(drop)
+        self.save(&new).map(drop)
     }
 
     /// Reads the machine-wide layer without its SSRC, which would be the same for every user.

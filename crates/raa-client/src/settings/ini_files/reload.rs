@@ -33,20 +33,12 @@ impl IniFiles {
         faults.extend(machine_faults);
         if stored.ssrc.is_none() {
             stored.ssrc = running.ssrc;
-            self.keep_ssrc(&stored);
+            if let Some(Err(error)) = running.ssrc.map(|ssrc| self.keep_ssrc(ssrc)) {
+                let file = self.user.display();
+                tracing::warn!("cannot save this client's SSRC in {file}: {error}");
+            }
         }
         Ok(Loaded { stored, faults })
-    }
-
-    fn keep_ssrc(&self, stored: &Stored) {
-        let saved = self.save(&Stored {
-            ssrc: stored.ssrc,
-            ..Stored::default()
-        });
-        if let Err(error) = saved {
-            let file = self.user.display();
-            tracing::warn!("cannot save this client's SSRC in {file}: {error}");
-        }
     }
 }
 
