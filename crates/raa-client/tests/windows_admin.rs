@@ -282,6 +282,46 @@ fn a_second_start_ends_at_once() {
     assert_eq!(exit_code(first), 0);
 }
 
+/// Makes the computer's code page another one until it is dropped.
+struct CodePage(String);
+
+impl CodePage {
+    const KEY: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Nls\CodePage";
+
+    fn set(number: &str) -> Self {
+        let found = reg(&["query", Self::KEY, "/v", "ACP"]).unwrap();
+        let before = found.split_whitespace().last().unwrap().to_owned();
+        Self::write(number);
+        Self(before)
+    }
+
+    fn write(number: &str) {
+        let set = reg(&["add", Self::KEY, "/v", "ACP", "/d", number, "/f"]);
+        set.expect("on a real Windows this needs an administrator");
+    }
+}
+
+impl Drop for CodePage {
+    fn drop(&mut self) {
+        Self::write(&self.0);
+    }
+}
+
+#[test]
+fn a_line_in_the_code_page_keeps_its_letters() {
+    let case = Case::with_ini("");
+    let _japanese = CodePage::set("932");
+    let ward = "\u{7b2c}3\u{75c5}\u{68df}";
+    let bytes = b"[raa-client]\r\nserver=127.0.0.1:9\r\nname=\x91\xe63\x95a\x93\x8f\r\n";
+    fs::write(case.ini(), bytes).unwrap();
+    let first = case.start(&["--silent"]);
+    case.wait_for_log(&format!("is named \"{ward}\""));
+    assert!(case.ini_text().contains(&format!("name={ward}\r\n")));
+    assert!(!case.log_text().contains("damaged"), "{}", case.log_text());
+    assert_eq!(case.uninstall().code, 0);
+    assert_eq!(exit_code(first), 0);
+}
+
 #[test]
 fn a_running_client_follows_an_edited_file() {
     let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\n");

@@ -1,4 +1,4 @@
-//! An ini file that changes only where a value is set; every other byte stays as it is.
+//! An ini file that changes only where a value is set; everything else stays as it is.
 //!
 //! Lines are kept as text and interpreted on demand. Sections and keys are compared without
 //! regard to case. If a key is set twice, the first one counts, as in Windows itself. A value is
@@ -57,8 +57,21 @@ impl Document {
     ///
     /// # Errors
     /// [`Damaged`], which holds the lines that can be read.
+    #[cfg(any(test, fuzzing))]
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Box<Damaged>> {
-        let (text, encoding, is_valid) = encoding::decode(bytes);
+        Self::decode_with(bytes, |_| None)
+    }
+
+    /// Reads the bytes of a file: UTF-8, UTF-16 (little endian) with a byte order mark, or lines that
+    /// `code_page` decodes.
+    ///
+    /// # Errors
+    /// [`Damaged`], which holds the lines that can be read.
+    pub(super) fn decode_with(
+        bytes: &[u8],
+        code_page: impl Fn(&[u8]) -> Option<String>,
+    ) -> Result<Self, Box<Damaged>> {
+        let (text, encoding, is_valid) = encoding::decode(bytes, code_page);
         let document = Self::of(&text, encoding);
         let bad = document.lines.iter().position(IniLine::is_bad);
         let reason = match bad {

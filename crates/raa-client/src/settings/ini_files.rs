@@ -21,6 +21,8 @@ use super::keys::{Allowed, Key, Platform};
 use super::stored::{SourceKind, Stored};
 use super::values::Ssrc;
 use crate::files::{copy_aside, read_up_to, replace};
+#[cfg(windows)]
+use crate::windows::code_page::decode as code_page;
 
 /// The name of a settings file.
 pub(crate) const INI_NAME: &str = "raa-client.ini";
@@ -270,7 +272,7 @@ fn template() -> Document {
 /// Reads a file; `None` if it does not exist.
 fn read(file: &Path) -> io::Result<Option<Result<Document, Box<Damaged>>>> {
     match read_up_to(MAX_BYTES, file) {
-        Ok(Some(bytes)) => Ok(Some(Document::decode(&bytes))),
+        Ok(Some(bytes)) => Ok(Some(Document::decode_with(&bytes, code_page))),
         Ok(None) => Ok(Some(Err(Box::new(Damaged {
             reason: Damage::TooLarge(MAX_BYTES),
             rest: template(),
@@ -278,6 +280,12 @@ fn read(file: &Path) -> io::Result<Option<Result<Document, Box<Damaged>>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Only Windows has code pages.
+#[cfg(not(windows))]
+fn code_page(_: &[u8]) -> Option<String> {
+    None
 }
 
 fn write(file: &Path, document: &Document) -> io::Result<()> {

@@ -7,6 +7,7 @@
 mod app;
 mod autostart;
 mod clipboard;
+pub(crate) mod code_page;
 mod console;
 mod diagnose;
 mod dialog;

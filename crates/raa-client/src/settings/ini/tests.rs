@@ -27,6 +27,31 @@ fn case_blanks_and_quotes_do_not_matter() {
     assert_eq!(document.get("", "server"), None);
 }
 
+/// Decodes as code page 1252 does for these letters; 0x81 has no character.
+fn latin(bytes: &[u8]) -> Option<String> {
+    let valid = bytes.iter().all(|byte| *byte != 0x81);
+    valid.then(|| bytes.iter().map(|byte| char::from(*byte)).collect())
+}
+
+#[test]
+fn lines_in_the_code_page_are_read() {
+    // The last line was appended by a script to a file in UTF-8.
+    for start in ["\u{feff}[raa-client]\r\n;\u{76e3}\r\n", "[raa-client]\r\n"] {
+        let bytes = [start.as_bytes(), b"name=Z\xfcrich\r\n"].concat();
+        let document = Document::decode_with(&bytes, latin).unwrap();
+        assert_eq!(document.get("raa-client", "name"), Some("Z\u{fc}rich"));
+        let start = start.trim_start_matches('\u{feff}');
+        let expected = format!("\u{feff}{start}name=Z\u{fc}rich\r\n");
+        assert_eq!(text(&document), expected, "it is UTF-8 from then on");
+        let damage = Document::decode(&bytes).unwrap_err();
+        assert_eq!(damage.reason, Damage::NotText("UTF-8"));
+    }
+    let bytes = b"[a]\nname=Z\xfcrich\nx=\x81\n";
+    let damage = Document::decode_with(bytes, latin).unwrap_err();
+    assert_eq!(damage.reason, Damage::NotText("UTF-8"));
+    assert_eq!(damage.rest.get("a", "name"), Some("Z\u{fc}rich"));
+}
+
 #[test]
 fn a_line_has_one_meaning() {
     for (line, meaning) in [
