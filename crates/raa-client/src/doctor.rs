@@ -135,6 +135,22 @@ fn received(tested: &TestResult, is_known: bool, is_running: bool) -> Finding {
         (ClientState::Connected, _) => {
             Finding::ok(ID, "the server receives this computer, which is silent now")
         }
+        (ClientState::Taken(other), _) => Finding::wrong(
+            ID,
+            format!(
+                "another computer, at {other}, uses this client's number, and the server plays that one"
+            ),
+            "RAA's clients heal this within some seconds while they run; if it lasts, stop the client, delete the line \
+             ssrc in its configuration, and start it again",
+        ),
+        (ClientState::Elsewhere(other), _) => Finding::attention(
+            ID,
+            format!(
+                "the server receives this client's number from {other}, which is not this computer's own address"
+            ),
+            "right if a router translates this computer's address into that one; otherwise another computer has a copy \
+             of the configuration",
+        ),
         (ClientState::Unknown, _) => Finding::attention(
             ID,
             "the server's list can't be read",
@@ -218,7 +234,8 @@ mod tests {
 
     #[test]
     fn sound_that_does_not_arrive_is_wrong() {
-        use ClientState::{Connected, Offline, Sounding, Unknown, Unlisted};
+        use ClientState::{Connected, Elsewhere, Offline, Sounding, Taken, Unknown, Unlisted};
+        let other = "192.0.2.9".parse().unwrap();
         use Verdict::{Attention, Ok, Wrong};
         for (state, is_running, verdict, words) in [
             (Sounding, true, Ok, "receives sound"),
@@ -227,6 +244,8 @@ mod tests {
             (Unlisted, true, Wrong, "receives nothing from it"),
             (Offline, false, Wrong, "no client runs"),
             (Unknown, true, Attention, "can't be read"),
+            (Taken(other), true, Wrong, "uses this client's number"),
+            (Elsewhere(other), true, Attention, "192.0.2.9"),
         ] {
             let finding = received(&tested(state), true, is_running);
             assert_eq!(finding.verdict, verdict, "{finding:?}");

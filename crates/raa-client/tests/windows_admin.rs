@@ -441,3 +441,22 @@ fn a_damaged_file_is_kept() {
     case.uninstall();
     assert_eq!(exit_code(client), 0);
 }
+
+#[test]
+fn a_file_of_another_computer_gives_no_number() {
+    let other = "computer = 0123456789abcdef\nssrc = 5f0a11c2\n";
+    let case = Case::with_ini(&format!("[raa-client]\nserver = 127.0.0.1:9\n{other}"));
+    let ssrc = || {
+        let run = case.run(&["--diagnose"]);
+        let line = run.out.lines().find(|line| line.starts_with("ssrc"));
+        line.unwrap_or_else(|| panic!("{run:?}")).to_owned()
+    };
+    let own = ssrc();
+    assert!(!own.contains("5f0a11c2"), "{own}");
+    assert_eq!(ssrc(), own, "it stays");
+    assert!(
+        !case.ini_text().contains("0123456789abcdef"),
+        "{}",
+        case.ini_text()
+    );
+}

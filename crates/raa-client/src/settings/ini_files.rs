@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(windows)]
 pub(crate) use self::watch::{Stamp, Watch};
+use super::computer::Computer;
 use super::fault::{Damage, Fault};
 use super::ini::{Damaged, Document};
 use super::keys::{Allowed, Key, Platform};
@@ -59,6 +60,11 @@ impl IniFiles {
     /// # Errors
     /// When the user's file cannot be read, or the SSRC cannot be saved.
     pub(crate) fn load(&self) -> Result<Loaded, Fault> {
+        self.load_on(this_computer().as_ref())
+    }
+
+    /// Does the same on this computer; an SSRC of another one is replaced.
+    fn load_on(&self, computer: Option<&Computer>) -> Result<Loaded, Fault> {
         let (machine, mut faults) = self.read_machine();
         let document = read(&self.user).map_err(|error| Fault::unreadable(&self.user, &error))?;
         let user = match document {
@@ -71,8 +77,17 @@ impl IniFiles {
             }
         };
         let mut stored = user.over(machine);
-        if stored.ssrc.is_none() {
-            stored.ssrc = Some(self.create_ssrc()?);
+        match (stored.ssrc, stored.computer, computer) {
+            (Some(_), Some(mark), Some(here)) if mark != here.mark => {
+                self.create_ssrc(computer, &mut stored)?;
+            }
+            (Some(ssrc), None, Some(here)) => {
+                // A file of an earlier version; the next start tries again.
+                let _ = self.keep_ssrc_on(computer, ssrc);
+                stored.computer = Some(here.mark);
+            }
+            (Some(_), _, _) => {}
+            (None, _, _) => self.create_ssrc(computer, &mut stored)?,
         }
         Ok(Loaded { stored, faults })
     }
@@ -125,8 +140,13 @@ impl IniFiles {
     /// # Errors
     /// When the file cannot be read or written.
     pub(crate) fn keep_ssrc(&self, ssrc: Ssrc) -> io::Result<()> {
+        self.keep_ssrc_on(this_computer().as_ref(), ssrc)
+    }
+
+    fn keep_ssrc_on(&self, computer: Option<&Computer>, ssrc: Ssrc) -> io::Result<()> {
         let new = Stored {
             ssrc: Some(ssrc),
+            computer: computer.map(|here| here.mark),
             ..Stored::default()
         };
         self.save(&new).map(drop)
@@ -151,6 +171,7 @@ impl IniFiles {
             }
         };
         let mut stored = values(&document, file, &mut faults);
+        stored.computer = None;
         if stored.ssrc.take().is_some() {
             faults.push(Fault::SharedSsrc { file: file.clone() });
         }
@@ -165,19 +186,18 @@ impl IniFiles {
         Ok(copy)
     }
 
-    fn create_ssrc(&self) -> Result<Ssrc, Fault> {
-        let ssrc = Ssrc::random();
-        let saved = self.save(&Stored {
-            ssrc: Some(ssrc),
-            ..Stored::default()
-        });
+    /// Gives the client an SSRC of this computer.
+    fn create_ssrc(&self, computer: Option<&Computer>, stored: &mut Stored) -> Result<(), Fault> {
+        let ssrc = computer.map_or_else(Ssrc::random, |here| here.ssrc);
+        let saved = self.keep_ssrc_on(computer, ssrc);
         saved.map_err(|error| Fault::SsrcNotSaved {
             platform: Platform::Windows,
             file: self.user.clone(),
             ssrc,
             error: error.to_string(),
         })?;
-        Ok(ssrc)
+        (stored.ssrc, stored.computer) = (Some(ssrc), computer.map(|here| here.mark));
+        Ok(())
     }
 }
 
@@ -285,6 +305,14 @@ fn read(file: &Path) -> io::Result<Option<Result<Document, Box<Damaged>>>> {
 /// Only Windows has code pages.
 #[cfg(not(windows))]
 fn code_page(_: &[u8]) -> Option<String> {
+    None
+}
+
+/// Returns this computer and its user. The tests say themselves which computer it is.
+fn this_computer() -> Option<Computer> {
+    #[cfg(all(windows, not(test)))]
+    return crate::windows::computer::this();
+    #[cfg(not(all(windows, not(test))))]
     None
 }
 

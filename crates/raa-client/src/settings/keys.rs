@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use raa_core::packetizer::{MAX_REDUNDANCY, Redundancy};
 use raa_core::settings::Name;
 
+use super::computer::ComputerMark;
 use super::stored::{SourceKind, Stored};
 use super::values::Ssrc;
 use crate::logging::LogLevel;
@@ -183,6 +184,15 @@ pub(super) const KEYS: &[Key] = &[
             value: "LEVEL",
             help: "The amount of logging: error, warn, info, debug or trace",
         }),
+    },
+    Key {
+        name: "computer",
+        on: WINDOWS,
+        allowed: Allowed::Text("16 hexadecimal digits, which the client writes itself"),
+        default: None,
+        read: |stored, text| put(&mut stored.computer, ComputerMark::parse(text)),
+        show: |stored| stored.computer.map(|mark| mark.to_string()),
+        option: None,
     },
     Key {
         name: "ssrc",

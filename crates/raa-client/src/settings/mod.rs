@@ -5,6 +5,9 @@
 //! is a [`Stored`], layers are combined by [`Stored::over`], and the result is a [`Settings`].
 
 mod command_line;
+// Used on Windows only, and tested everywhere.
+#[cfg_attr(not(windows), allow(dead_code))]
+mod computer;
 mod fault;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -29,6 +32,8 @@ mod values;
 #[cfg_attr(not(windows), allow(dead_code))]
 mod windows_options;
 
+#[cfg(windows)]
+pub(crate) use self::computer::Computer;
 #[cfg(any(windows, test, fuzzing))]
 pub(crate) use self::fault::{Damage, Fault};
 #[cfg(any(windows, test, fuzzing))]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
+use super::computer::ComputerMark;
 use super::server_address::ServerAddress;
 use super::values::{Settings, Source, Ssrc, host_name};
 use crate::logging::LogLevel;
@@ -37,6 +38,8 @@ pub(crate) struct Stored {
     pub(crate) log_level: Option<LogLevel>,
     /// The client's RTP identity; present in every result of loading the files.
     pub(crate) ssrc: Option<Ssrc>,
+    /// The computer that the SSRC belongs to.
+    pub(crate) computer: Option<ComputerMark>,
 }
 
 /// The value of the key `source`.
@@ -75,6 +78,7 @@ impl Stored {
             redundancy: self.redundancy.or(below.redundancy),
             log_level: self.log_level.or(below.log_level),
             ssrc: self.ssrc.or(below.ssrc),
+            computer: self.computer.or(below.computer),
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! Always: an unknown value is shown as unknown, never left out.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -94,14 +95,21 @@ impl Diagnostics<'_> {
     }
 }
 
-fn client_state(state: ClientState) -> &'static str {
-    match state {
+fn client_state(state: ClientState) -> Cow<'static, str> {
+    let words = match state {
+        ClientState::Taken(other) => {
+            return format!("another computer with this number, at {other}").into();
+        }
+        ClientState::Elsewhere(other) => {
+            return format!("at {other}, which is not this computer's own address").into();
+        }
         ClientState::Sounding => "with sound",
         ClientState::Connected => "silent",
         ClientState::Offline => "not now, but earlier",
         ClientState::Unlisted => "never",
         ClientState::Unknown => "unknown",
-    }
+    };
+    words.into()
 }
 
 fn capture(page: &mut Page, status: &Status) {

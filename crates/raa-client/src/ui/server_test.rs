@@ -10,7 +10,7 @@ mod http;
 #[cfg(any(windows, test))]
 pub(crate) mod text;
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,6 +60,11 @@ pub(crate) enum ClientState {
     Connected,
     /// The server receives nothing now, but did earlier.
     Offline,
+    /// Another computer, which the server hears at this address, uses this client's number.
+    Taken(IpAddr),
+    /// The server hears this client's number at this address. If that is not this computer's behind a
+    /// router, it is another one's.
+    Elsewhere(IpAddr),
     /// The server does not know this client.
     Unlisted,
     /// The server's response does not contain it.
@@ -122,7 +127,7 @@ fn ask(url: &Url, ssrc: Ssrc, limit: Duration) -> Result<RaaServer, NoServer> {
     // It is an RAA server even if this fails.
     let clients = http::get(&to, url, "api/clients", MAX_CLIENTS_BYTES, until);
     let client = clients.map_or(ClientState::Unknown, |(clients, _)| {
-        client_state(&clients, ssrc)
+        client_state(&clients, ssrc, own_address(address))
     });
     Ok(RaaServer {
         version,
@@ -140,7 +145,20 @@ fn version(status: &[u8]) -> Option<String> {
     Some(printable.take(MAX_VERSION_CHARS).collect())
 }
 
-fn client_state(clients: &[u8], ssrc: Ssrc) -> ClientState {
+/// Returns the address from which this computer sends to `server`; `None` if there is no way.
+fn own_address(server: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match server {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    // Sends nothing; any port will do.
+    socket.connect((server, 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// `own` is this computer's address on the way to the server.
+fn client_state(clients: &[u8], ssrc: Ssrc, own: Option<IpAddr>) -> ClientState {
     let Ok(list) = serde_json::from_slice::<Value>(clients) else {
         return ClientState::Unknown;
     };
@@ -151,10 +169,20 @@ fn client_state(clients: &[u8], ssrc: Ssrc) -> ClientState {
     let Some(client) = clients.iter().find(|client| client["id"] == *id) else {
         return ClientState::Unlisted;
     };
-    match client["status"].as_str() {
-        Some("sounding") => ClientState::Sounding,
-        Some("connected") => ClientState::Connected,
-        Some("offline") => ClientState::Offline,
+    let address = |key: &str| client[key].as_str()?.parse::<SocketAddr>().ok();
+    let heard_at = address("address").map(|address| address.ip());
+    let is_conflict = address("conflict").is_some();
+    match (client["status"].as_str(), heard_at, own) {
+        (Some("sounding" | "connected"), Some(other), Some(own)) if other != own => {
+            if is_conflict {
+                ClientState::Taken(other)
+            } else {
+                ClientState::Elsewhere(other)
+            }
+        }
+        (Some("sounding"), ..) => ClientState::Sounding,
+        (Some("connected"), ..) => ClientState::Connected,
+        (Some("offline"), ..) => ClientState::Offline,
         _ => ClientState::Unknown,
     }
 }

@@ -13,6 +13,8 @@ use super::failure::{CANNOT_WORK, Failure};
 use super::instance::{self, Claim};
 use super::paths::Files;
 use super::registry::Key;
+use raa_core::packetizer::Reception;
+
 use crate::Client;
 use crate::settings::{Fault, Loaded, Settings, Stored};
 use crate::status::{SharedStatus, Status};
@@ -150,9 +152,29 @@ fn troubles(status: &Status, tested: Option<&TestResult>, no_server: String) -> 
         }) if packets > 0 => {
             troubles.push(format!("the server has received none of {packets} packets"));
         }
+        Ok(RaaServer {
+            client: ClientState::Taken(other),
+            ..
+        }) => troubles.push(format!(
+            "another computer, at {other}, uses this client's number, and the server plays that one"
+        )),
+        // Behind a router the address is another one as well, but there the server reports.
+        Ok(RaaServer {
+            client: ClientState::Elsewhere(other),
+            ..
+        }) if packets > 0 && status.link.to.is_some() && !is_reported(status) => {
+            troubles.push(format!(
+                "the server hears this client's number at {other}, which is probably another computer"
+            ));
+        }
         Ok(_) => {}
     }
     troubles
+}
+
+fn is_reported(status: &Status) -> bool {
+    let reception = status.stats.map(|stats| stats.reception);
+    matches!(reception, Some(Reception::Good | Reception::Losing { .. }))
 }
 
 fn verdict(troubles: &[String]) -> String {

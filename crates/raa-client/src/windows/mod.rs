@@ -8,6 +8,7 @@ mod app;
 mod autostart;
 mod clipboard;
 pub(crate) mod code_page;
+pub(crate) mod computer;
 mod console;
 mod diagnose;
 mod dialog;

@@ -1,7 +1,8 @@
 //! Reads the files again for a client that is running.
 //!
 //! Always: the sound goes on whatever the files say: a value that cannot be read keeps the one in use,
-//! and a client keeps its server and its SSRC where no file has one; the files are not repaired,
+//! and a client keeps its server where no file has one, and its SSRC always, because another computer
+//! may have written its own into a file that both use; the files are not repaired,
 //! because somebody may be writing them.
 
 use super::{IniFiles, Loaded, Platform, Stored, damage, is_invalid, read, values};
@@ -31,12 +32,11 @@ impl IniFiles {
             key == "server" || is_invalid(key, &machine_faults)
         });
         faults.extend(machine_faults);
-        if stored.ssrc.is_none() {
-            stored.ssrc = running.ssrc;
-            if let Some(Err(error)) = running.ssrc.map(|ssrc| self.keep_ssrc(ssrc)) {
-                let file = self.user.display();
-                tracing::warn!("cannot save this client's SSRC in {file}: {error}");
-            }
+        let is_missing = stored.ssrc.is_none();
+        (stored.ssrc, stored.computer) = (running.ssrc.or(stored.ssrc), running.computer);
+        if is_missing && let Some(Err(error)) = running.ssrc.map(|ssrc| self.keep_ssrc(ssrc)) {
+            let file = self.user.display();
+            tracing::warn!("cannot save this client's SSRC in {file}: {error}");
         }
         Ok(Loaded { stored, faults })
     }
@@ -158,6 +158,18 @@ mod tests {
             "{faults:?}"
         );
         assert_eq!(case.text(), after, "somebody may be writing it");
+    }
+
+    #[test]
+    fn a_running_client_keeps_its_ssrc() {
+        let case = Case::new(BEFORE);
+        let after = "[raa-client]\nserver = b\nssrc = 00000007\n";
+        let Loaded { stored, .. } = case.then(after);
+        assert_eq!(
+            (host(&stored), stored.ssrc.unwrap().to_string().as_str()),
+            ("b", "5f0a11c2")
+        );
+        assert_eq!(case.text(), after, "it is another computer's");
     }
 
     #[test]

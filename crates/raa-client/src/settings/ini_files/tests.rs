@@ -448,3 +448,40 @@ fn another_ssrc_replaces_the_stored_one_alone() {
     case.files.keep_ssrc(Ssrc(0xabcd)).unwrap();
     assert_eq!(case.text(), user.replace("5f0a11c2", "0000abcd"));
 }
+
+#[test]
+fn each_computer_has_an_ssrc_of_its_own() {
+    let here = Computer::new("id 1", "ward3", "anna");
+    let there = Computer::new("id 2", "ward4", "anna");
+    let case = Case::new(None, None);
+    let ssrc_on = |computer: &Computer| {
+        let stored = case.files.load_on(Some(computer)).unwrap().stored;
+        assert_eq!(stored.computer, Some(computer.mark));
+        stored.ssrc.unwrap()
+    };
+    let first = ssrc_on(&here);
+    assert_eq!(ssrc_on(&here), first, "it stays");
+    // The profile roams to another computer and comes back.
+    let second = ssrc_on(&there);
+    assert_ne!(second, first);
+    assert_eq!((ssrc_on(&here), ssrc_on(&there)), (first, second));
+    // One that was drawn because of a collision stays on its computer.
+    case.files.keep_ssrc_on(Some(&there), Ssrc(7)).unwrap();
+    assert_eq!(ssrc_on(&there), Ssrc(7));
+    assert_eq!(ssrc_on(&here), first);
+}
+
+#[test]
+fn an_ssrc_of_an_earlier_version_stays() {
+    let here = Computer::new("id 1", "ward3", "anna");
+    let there = Computer::new("id 2", "ward4", "anna");
+    let case = Case::user("[raa-client]\nssrc = 5f0a11c2\n");
+    let ssrc_on = |computer| case.files.load_on(Some(computer)).unwrap().stored.ssrc;
+    assert_eq!(ssrc_on(&here), Some(Ssrc(0x5f0a_11c2)));
+    assert!(case.text().contains(&format!("computer = {}", here.mark)));
+    assert_ne!(
+        ssrc_on(&there),
+        Some(Ssrc(0x5f0a_11c2)),
+        "it is the first one's"
+    );
+}

@@ -28,6 +28,7 @@ fn values_are_shown_as_they_are_read() {
         ("muted", "no"),
         ("redundancy", "0"),
         ("log_level", "trace"),
+        ("computer", "0123456789abcdef"),
         ("ssrc", "5f0a11c2"),
     ];
     for key in KEYS {

@@ -63,6 +63,18 @@ fn the_state_of_this_client_is_found() {
     check(connected, ClientState::Connected);
     let offline = r#"{"clients":[{"id":"5f0a11c2","status":"offline"}]}"#;
     check(offline, ClientState::Offline);
+    let here = r#"{"clients":[{"id":"5f0a11c2","status":"sounding","address":"127.0.0.1:7",
+        "conflict":"192.0.2.7:4000"}]}"#;
+    check(here, ClientState::Sounding);
+    let there = "192.0.2.7".parse().unwrap();
+    let taken = r#"{"clients":[{"id":"5f0a11c2","status":"sounding","address":"192.0.2.7:4000",
+        "conflict":"127.0.0.1:7"}]}"#;
+    check(taken, ClientState::Taken(there));
+    let elsewhere = r#"{"clients":[{"id":"5f0a11c2","status":"connected",
+        "address":"192.0.2.7:4000","conflict":null}]}"#;
+    check(elsewhere, ClientState::Elsewhere(there));
+    let before = r#"{"clients":[{"id":"5f0a11c2","status":"offline","address":"192.0.2.7:4000"}]}"#;
+    check(before, ClientState::Offline);
     check(r#"{"clients":[]}"#, ClientState::Unlisted);
     check(r#"{"clients":[7,{"id":"5f0a11c2"}]}"#, ClientState::Unknown);
     check("[]", ClientState::Unknown);

@@ -45,7 +45,8 @@ fn found(server: &RaaServer, language: Language) -> String {
         ClientState::Sounding => Text::TestSounding,
         ClientState::Connected => Text::TestConnected,
         ClientState::Offline | ClientState::Unlisted => Text::TestOffline,
-        ClientState::Unknown => Text::TestFound,
+        ClientState::Taken(_) => Text::TestTaken,
+        ClientState::Elsewhere(_) | ClientState::Unknown => Text::TestFound,
     };
     let values: [(&str, &dyn Display); 2] =
         [("version", &server.version), ("address", &server.address)];
@@ -148,6 +149,8 @@ mod tests {
             ClientState::Connected,
             "This computer is connected and silent.",
         );
+        let taken = ClientState::Taken("192.0.2.9".parse().unwrap());
+        check(taken, "Another computer has the same number.");
         check(ClientState::Unlisted, nothing);
         check(ClientState::Offline, nothing);
     }

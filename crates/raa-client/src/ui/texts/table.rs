@@ -91,6 +91,8 @@ texts! {
         "{address} に RAA {version} が見つかりました。このコンピューターの音声を受信しています。";
     TestConnected: "Found RAA {version} at {address}. This computer is connected and silent.",
         "{address} に RAA {version} が見つかりました。このコンピューターは接続中で、今は無音です。";
+    TestTaken: "Found RAA {version} at {address}. Another computer has the same number.",
+        "{address} に RAA {version} が見つかりました。別のコンピューターが同じ番号を使っています。";
     TestOffline: "Found RAA {version} at {address}. It receives nothing from this computer yet.",
         "{address} に RAA {version} が見つかりました。このコンピューターからはまだ受信していません。";
 

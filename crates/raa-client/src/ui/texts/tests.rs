@@ -243,6 +243,7 @@ const CONTROLS: &[(&str, u32, &[Text])] = &[
             Text::TestFound,
             Text::TestSounding,
             Text::TestConnected,
+            Text::TestTaken,
             Text::TestOffline,
         ],
     ),
