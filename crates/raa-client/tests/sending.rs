@@ -328,7 +328,7 @@ fn mistakes_are_reported() {
         2,
         &["--server", "\"a:0\"", "1 to 65535"],
     );
-    refused("", &["--server", "::1"], 2, &["brackets"]);
+    refused("", &["--server", "::1:4010"], 2, &["brackets"]);
     refused(
         "",
         &["--server", "a", "--source", "file"],

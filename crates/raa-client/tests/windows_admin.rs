@@ -270,6 +270,56 @@ fn a_rollout_can_be_changed_and_removed() {
 }
 
 #[test]
+fn a_path_too_long_for_autostart_changes_nothing() {
+    let case = Case::new();
+    let folder = case
+        .settings_dir()
+        .join("x".repeat(100))
+        .join("y".repeat(100));
+    let mut command = Command::new(EXE);
+    command.args(["--server", "127.0.0.1:9", "--silent", "--install-autostart"]);
+    command
+        .arg("--settings-dir")
+        .arg(&folder)
+        .stdin(Stdio::null());
+    let refused = Run::of(&command.output().unwrap());
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.error.contains("260 at most"), "{refused:?}");
+    let ini = fs::read_to_string(folder.join("raa-client.ini")).unwrap_or_default();
+    assert!(!ini.contains("\nserver ="), "nothing is stored: {ini}");
+    assert_eq!(autostart(), None);
+}
+
+#[test]
+fn uninstall_names_every_file_that_it_keeps() {
+    let case = Case::with_ini("[raa-client]\n");
+    let names = [
+        "raa-client.ini",
+        "raa-client.ini.damaged",
+        "raa-client.ini.invalid-2",
+        "raa-client.log",
+        "raa-client.old.log",
+    ];
+    for name in names.iter().chain(&["notes.txt", "raa-client.exe"]) {
+        fs::write(case.settings_dir().join(name), "").unwrap();
+    }
+    let run = case.uninstall();
+    assert_eq!(run.code, 0, "{run:?}");
+    for name in names {
+        let path = case.settings_dir().join(name);
+        let line = format!("needed: {}", path.display());
+        assert!(
+            run.out.lines().any(|found| found.ends_with(&line)),
+            "{name}: {run:?}"
+        );
+    }
+    assert!(
+        !run.out.contains("notes.txt") && !run.out.contains("raa-client.exe"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_second_start_ends_at_once() {
     let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\n");
     let first = case.start(&["--silent"]);

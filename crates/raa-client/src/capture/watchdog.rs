@@ -30,6 +30,9 @@ const TOO_LOUD_DBFS: f32 = 24.0;
 const PLAYING_DBFS: f32 = -50.0;
 /// A capture that also delivers silence has stopped when nothing arrives for this long.
 const STOPPED_AFTER: Duration = Duration::from_secs(3);
+/// Two ticks further apart than this mean that the process stood still, as in a sleeping computer: the
+/// time between them says nothing about the device.
+const STOOD_STILL_AFTER: Duration = Duration::from_secs(2);
 /// The device's own meter is read after this much captured silence.
 const SILENT_BEFORE_METER: Duration = Duration::from_secs(2);
 /// Ticks in a row with sound on the device and silence in the capture that make it a fault.
@@ -75,6 +78,7 @@ pub(super) struct Watchdog {
     method: CaptureMethod,
     opened: Instant,
     last_block: Instant,
+    last_tick: Instant,
     last_sound: Instant,
     noise: NoiseMeter,
     rate: RateMeter,
@@ -90,6 +94,7 @@ impl Watchdog {
             method: CaptureMethod::ProcessLoopback,
             opened: now,
             last_block: now,
+            last_tick: now,
             last_sound: now,
             noise: NoiseMeter::default(),
             rate: RateMeter::default(),
@@ -105,6 +110,7 @@ impl Watchdog {
         self.method = method;
         self.opened = now;
         self.last_block = now;
+        self.last_tick = now;
         self.noise.begin();
         self.rate = RateMeter::default();
         self.gaps = (now, 0);
@@ -166,6 +172,10 @@ impl Watchdog {
         now: Instant,
         device_peak: Option<f32>,
     ) -> Result<(), CaptureFault> {
+        if now.duration_since(self.last_tick) > STOOD_STILL_AFTER {
+            self.last_block = now;
+        }
+        self.last_tick = now;
         let quiet_for = now.duration_since(self.last_block);
         if self.method.delivers_silence() && quiet_for > STOPPED_AFTER {
             self.patience.admit(now, CaptureFault::Stopped)?;

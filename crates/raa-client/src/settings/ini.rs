@@ -83,6 +83,11 @@ impl Document {
         Err(Box::new(Damaged { reason, rest }))
     }
 
+    /// Returns whether the document has no entry, comment or section.
+    pub(super) fn is_blank(&self) -> bool {
+        self.lines.iter().all(|line| line.text.trim().is_empty())
+    }
+
     fn of(text: &str, encoding: Encoding) -> Self {
         let lines = text.split_inclusive('\n').map(IniLine::of).collect();
         Self { lines, encoding }

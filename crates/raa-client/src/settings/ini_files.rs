@@ -292,7 +292,16 @@ fn template() -> Document {
 /// Reads a file; `None` if it does not exist.
 fn read(file: &Path) -> io::Result<Option<Result<Document, Box<Damaged>>>> {
     match read_up_to(MAX_BYTES, file) {
-        Ok(Some(bytes)) => Ok(Some(Document::decode_with(&bytes, code_page))),
+        Ok(Some(bytes)) => Ok(Some(Document::decode_with(&bytes, code_page).map_err(
+            |damaged| match damaged.rest.is_blank() {
+                // Nothing that a person wrote is left, so its explanations are better than nothing.
+                true => Box::new(Damaged {
+                    rest: template(),
+                    ..*damaged
+                }),
+                false => damaged,
+            },
+        ))),
         Ok(None) => Ok(Some(Err(Box::new(Damaged {
             reason: Damage::TooLarge(MAX_BYTES),
             rest: template(),

@@ -76,7 +76,7 @@ pub(super) const KEYS: &[Key] = &[
         on: BOTH,
         allowed: Allowed::Text(
             "HOST or HOST:PORT or the http:// address of the server's page, with a port from 1 to \
-             65535 and an IPv6 address in brackets",
+             65535 and, before a port, an IPv6 address in brackets",
         ),
         default: None,
         read: |stored, text| put(&mut stored.server, text.parse().ok()),
@@ -85,7 +85,7 @@ pub(super) const KEYS: &[Key] = &[
             name: "server",
             on: BOTH,
             value: "HOST[:PORT]",
-            help: "The RAA server; the port is 4010 unless given, an IPv6 address needs brackets",
+            help: "The RAA server; the port is 4010 unless given, and an IPv6 address before a port needs brackets",
         }),
     },
     Key {

@@ -1,6 +1,6 @@
 //! The address of a server as a person writes or pastes it.
 //!
-//! The plain forms are `HOST`, `HOST:PORT`, `[IPv6]` and `[IPv6]:PORT`. People also paste the address
+//! The plain forms are `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]` and `[IPv6]:PORT`. People also paste the address
 //! of the server's page, which has the port of the page and not the one that sound is sent to, leave
 //! a colon or a slash at the end, or type with a Japanese keyboard's wide letters. All of that has
 //! one meaning and is taken; everything else is refused with the part that is wrong.
@@ -20,6 +20,8 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 pub(crate) const DEFAULT_PORT: u16 = 4010;
 /// The port of the server's page, which takes no sound.
 const PAGE_PORT: &str = "4011";
+/// The ports that a person may have meant at the end of an IPv6 address without brackets.
+const LIKELY_PORTS: [&str; 2] = ["4010", PAGE_PORT];
 /// The beginnings of a page's address.
 const PAGE_SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 
@@ -42,7 +44,7 @@ pub enum AddressError {
     Host,
     /// The port is not a number from 1 to 65535.
     Port,
-    /// An IPv6 address has no brackets, or they do not match.
+    /// An IPv6 address and a port have no brackets between them, or the brackets do not match.
     Brackets,
     /// It is the address of something other than a page.
     Scheme,
@@ -116,6 +118,16 @@ fn before_path(text: &str) -> &str {
     text.split(['/', '?', '#']).next().unwrap_or(text)
 }
 
+/// Returns a whole text that is an IPv6 address, which needs brackets only in front of a port. One that
+/// ends like a port is refused: it is an address, but hardly the one that was meant.
+fn bare_ipv6(text: &str) -> Option<String> {
+    let ends_with_port = text
+        .rsplit(':')
+        .next()
+        .is_some_and(|end| LIKELY_PORTS.contains(&end));
+    ipv6(text).ok().filter(|_| !ends_with_port)
+}
+
 /// Returns the host, and the port if there is one. A colon with nothing behind it means none.
 fn split(text: &str) -> Result<(String, Option<&str>), AddressError> {
     let present = |port: &&str| !port.is_empty();
@@ -129,7 +141,10 @@ fn split(text: &str) -> Result<(String, Option<&str>), AddressError> {
         };
     }
     match text.split_once(':') {
-        Some((_, port)) if port.contains(':') => Err(AddressError::Brackets),
+        Some((_, port)) if port.contains(':') => match bare_ipv6(text) {
+            Some(host) => Ok((host, None)),
+            None => Err(AddressError::Brackets),
+        },
         Some((host, port)) => Ok((name(host)?, Some(port).filter(present))),
         None => Ok((name(text)?, None)),
     }
@@ -233,6 +248,15 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_alone_needs_no_brackets() {
+        check("::1", "::1", 4010);
+        check(" 2001:DB8::7 ", "2001:db8::7", 4010);
+        check("2001:db8:0:0:0:0:0:5000", "2001:db8::5000", 4010);
+        check("fe80::1%eth0", "fe80::1%eth0", 4010);
+        check("2001:db8::7/", "2001:db8::7", 4010);
+    }
+
+    #[test]
     fn names_of_other_scripts_are_looked_up_as_dns_knows_them() {
         check("監視室.test", "xn--wbtx74dlhn.test", 4010);
         check("xn--wbtx74dlhn.test", "xn--wbtx74dlhn.test", 4010);
@@ -261,7 +285,10 @@ mod tests {
             ("host:65536", AddressError::Port),
             ("host:port", AddressError::Port),
             ("http://host:port/", AddressError::Port),
-            ("::1", AddressError::Brackets),
+            ("::1:4010", AddressError::Brackets),
+            ("2001:db8::7:4011", AddressError::Brackets),
+            ("2001:db8:::7", AddressError::Brackets),
+            ("a:b:c", AddressError::Brackets),
             ("[::1", AddressError::Brackets),
             ("[::1]4010", AddressError::Brackets),
             ("ftp://raa.test/", AddressError::Scheme),

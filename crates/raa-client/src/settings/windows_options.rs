@@ -229,7 +229,10 @@ mod tests {
                 "--server a:0",
                 &["--server is \"a:0\"; it must be HOST", "1 to 65535"],
             ),
-            ("--server ::1", &["--server is \"::1\"", "brackets"]),
+            (
+                "--server ::1:4010",
+                &["--server is \"::1:4010\"", "brackets"],
+            ),
             ("--server", &["--server <HOST[:PORT]>", "value is required"]),
             (
                 "--source tone",

@@ -22,6 +22,14 @@ pub(super) fn is_on() -> bool {
     matches!(Key::of_user(RUN).text(VALUE), Ok(Some(_)))
 }
 
+/// Checks whether the start with Windows can be set up at all, before anything is changed.
+///
+/// # Errors
+/// When the command would be longer than 260 characters.
+pub(super) fn check() -> io::Result<()> {
+    command().map(drop)
+}
+
 /// Adds or removes the start with Windows.
 ///
 /// # Errors

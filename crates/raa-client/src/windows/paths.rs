@@ -7,13 +7,14 @@
 //! Always: absolute paths; the machine-wide defaults are next to the program.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
 use super::failure::{Failure, WRONG};
 use crate::logging::LogLevel;
 use crate::settings::{Allowed, Fault, INI_NAME, IniFiles, Loaded};
-use crate::ui::log_file::{LOG_NAME, LogFile};
+use crate::ui::log_file::{LOG_NAME, LogFile, OLD_LOG_NAME};
 
 /// The folder in the user's application data.
 const FOLDER: &str = "raa-client";
@@ -64,6 +65,21 @@ impl Files {
         is_same(&folder.join(INI_NAME), &self.ini.user)
     }
 
+    /// Returns all files that this client has written: settings, log, and copies of damaged settings.
+    pub(super) fn kept(&self) -> Vec<PathBuf> {
+        let folders = [self.folder(), self.log.parent().unwrap_or(Path::new(""))];
+        let mut kept: Vec<_> = folders
+            .into_iter()
+            .filter_map(|folder| folder.read_dir().ok())
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.file_name().is_some_and(is_written_here))
+            .collect();
+        kept.sort();
+        kept.dedup();
+        kept
+    }
+
     /// Starts the log before the settings have been read.
     pub(super) fn start_log(&self) {
         LogFile::new(&self.log).start(LogLevel::default());
@@ -83,6 +99,16 @@ impl Files {
         }
         Ok(loaded)
     }
+}
+
+/// Returns whether a client gives this name to a file: those of settings and logs, and for copies of
+/// settings with something behind it.
+fn is_written_here(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let copy = name
+        .strip_prefix(INI_NAME)
+        .is_some_and(|end| end.starts_with('.'));
+    copy || [INI_NAME, LOG_NAME, OLD_LOG_NAME].contains(&name.as_ref())
 }
 
 /// Returns the path of this program.

@@ -41,12 +41,12 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
             Fault::no_server(&files.ini.user, &faults),
         ));
     }
+    if options.install_autostart {
+        autostart::check().map_err(|error| no_autostart(&error))?;
+    }
     save(&given, &files)?;
     if options.install_autostart {
-        autostart::set(true).map_err(|error| {
-            let reason = format!("cannot set up the start with Windows: {error}");
-            Failure::new(CANNOT_WORK, reason)
-        })?;
+        autostart::set(true).map_err(|error| no_autostart(&error))?;
     }
     match claim {
         Claim::Another => notify_running(options),
@@ -75,6 +75,11 @@ fn refuse_other_files(files: &Files) -> Result<(), Failure> {
         files.folder().display()
     );
     Err(Failure::new(CANNOT_WORK, reason))
+}
+
+fn no_autostart(error: &io::Error) -> Failure {
+    let reason = format!("cannot set up the start with Windows: {error}");
+    Failure::new(CANNOT_WORK, reason)
 }
 
 fn does_not_respond(error: &io::Error) -> Failure {

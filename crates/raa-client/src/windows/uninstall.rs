@@ -38,8 +38,7 @@ pub(super) fn run(files: &Files, console: &Console) -> ExitCode {
 
 fn report(ended: &str, files: &Files) -> String {
     let mut report = format!("The RAA client no longer starts with Windows; {ended}.\n");
-    let kept = [&files.ini.user, &files.log];
-    for file in kept.into_iter().filter(|file| file.exists()) {
+    for file in files.kept() {
         report += &format!(
             "This file was kept; delete it if it is not needed: {}\n",
             file.display()

@@ -113,6 +113,21 @@ const SILENCE: Sound = Sound::Value(0.0);
 const MUSIC: Sound = Sound::Tone(0.3, 440.0);
 
 #[test]
+fn a_sleeping_computer_is_no_fault() {
+    let mut bench = Bench::new(CaptureMethod::CaptureDevice);
+    assert_eq!(bench.play(MINUTE, MUSIC), Ok(()));
+    // The process stands still: no block and no tick.
+    bench.now += 40 * SECOND;
+    assert_eq!(bench.watchdog.tick(bench.now, None), Ok(()));
+    assert_eq!(bench.play(MINUTE, MUSIC), Ok(()));
+    // A device that does not come back is still noticed.
+    bench.now += 40 * SECOND;
+    let since = bench.now;
+    assert_eq!(bench.pause(MINUTE, None), Err(CaptureFault::Stopped));
+    assert!(bench.now - since < 6 * SECOND, "{:?}", bench.now - since);
+}
+
+#[test]
 fn every_sound_is_judged_correctly() {
     let check = |sound: Sound, expected: Result<(), CaptureFault>| {
         let judged = Bench::new(CaptureMethod::ProcessLoopback).play(35 * SECOND, sound);

@@ -400,6 +400,10 @@ fn a_worthless_file_is_replaced() {
             }]
         ));
         assert_eq!(case.load().stored, loaded.stored);
+        assert!(
+            case.text().contains("; raa-client.ini: "),
+            "it is explained"
+        );
     }
 }
 

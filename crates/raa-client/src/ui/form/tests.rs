@@ -94,7 +94,7 @@ fn an_invalid_server_cannot_be_accepted() {
         (":4010", Text::ServerHost),
         ("a:0", Text::ServerPort),
         ("a:port", Text::ServerPort),
-        ("::1", Text::ServerBrackets),
+        ("::1:4010", Text::ServerBrackets),
         ("ftp://raa.example/", Text::ServerScheme),
     ] {
         let mut form = form();

@@ -50,6 +50,10 @@ impl FromStr for Url {
         let is_allowed = |c: char| c.is_ascii_graphic() && !"?#\"<>\\".contains(c);
         let rest = text.strip_prefix("http://").ok_or_else(invalid)?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_bare_ipv6 = !authority.starts_with('[') && authority.matches(':').count() > 1;
+        if is_bare_ipv6 {
+            return Err(invalid());
+        }
         let mut server: ServerAddress = authority.parse().map_err(|_| invalid())?;
         let has_port = authority.rsplit(']').next().is_some_and(|end| {
             end.split_once(':')
@@ -205,6 +209,7 @@ mod tests {
             "http://a/\r\nX: y/",
             "http://a\r\nX: y/",
             "http://u@a/",
+            "http://::1/",
         ] {
             let refused = text.parse::<Url>();
             assert_eq!(refused, Err(NoServer::Url(text.into())), "{text:?}");

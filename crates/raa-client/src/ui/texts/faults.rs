@@ -71,7 +71,7 @@ fn allowed(key: &str, allowed: Allowed) -> String {
         (_, Allowed::Words(words)) => words.join("、"),
         (_, Allowed::Number(most)) => format!("0～{most} の整数"),
         ("server", _) => {
-            "HOST または HOST:PORT (ポートは 1～65535、IPv6 アドレスは角かっこで囲む)".into()
+            "HOST または HOST:PORT (ポートは 1～65535、ポートを付ける場合 IPv6 アドレスは角かっこで囲む)".into()
         }
         ("device", _) => "録音デバイスのエンドポイント ID (source が device の場合)".into(),
         ("name", _) => "1～64 文字の文字列 (制御文字を除く)".into(),

@@ -74,8 +74,8 @@ texts! {
         "サーバーの名前またはアドレスか、http:// で始まるページのアドレスを入力してください。";
     ServerPort: "The port after the colon must be a number from 1 to 65535.",
         "コロンの後のポートは 1～65535 の数字で指定してください。";
-    ServerBrackets: "Enclose an IPv6 address in brackets, such as [2001:db8::7]:4010.",
-        "IPv6 アドレスは [2001:db8::7]:4010 のように角かっこで囲んでください。";
+    ServerBrackets: "Enclose an IPv6 address before a port in brackets: [2001:db8::7]:4010.",
+        "ポートを付ける場合、IPv6 アドレスは [2001:db8::7]:4010 のように角かっこで囲んでください。";
     SendingTo: "Sending to {address}.", "{address} へ送信しています。";
     TestRunning: "Testing the server…", "サーバーをテストしています…";
     TestNameNotFound: "The name {host} was not found.", "{host} という名前が見つかりません。";

@@ -279,14 +279,36 @@ fn texts_fit_into_their_controls() {
         for text in *texts {
             for language in BOTH {
                 let filled = language.fill(*text, values);
-                // A line that breaks between words loses some room.
-                let room = (wide - frame) * lines - (lines - 1) * 20;
-                assert!(
-                    width(&filled) <= room,
-                    "{control} {filled:?}: {} > {room}",
-                    width(&filled)
-                );
+                fits(control, &filled, wide - frame, lines);
             }
         }
     }
+    let (wide, high) = room("IDC_SERVER_NOTE");
+    for (language, windows) in [
+        (
+            Language::English,
+            "A socket operation was attempted to an unreachable network. (os error 10051)",
+        ),
+        (
+            Language::Japanese,
+            "到達できないネットワークに対してソケット操作を実行しようとしました。 (os error 10051)",
+        ),
+    ] {
+        let trouble = Trouble::NoRoute {
+            to: "[2001:db8:1234:5678:9abc:def0:1234:5678]:4010"
+                .parse()
+                .unwrap(),
+            reason: windows.into(),
+        };
+        let note = sentence(&language.trouble(&trouble));
+        fits("IDC_SERVER_NOTE", &note, wide, high / LINE);
+    }
+}
+
+#[track_caller]
+fn fits(control: &str, text: &str, wide: u32, lines: u32) {
+    // A line that breaks between words loses some room.
+    let room = wide * lines - (lines - 1) * 20;
+    let width = width(text);
+    assert!(width <= room, "{control} {text:?}: {width} > {room}");
 }
