@@ -1,6 +1,8 @@
 //! Decides when a capture that failed is tried again.
 //!
-//! Always: never looks at a clock; a capture that is possible again is back within 2 s.
+//! Always: never looks at a clock. A capture that is possible again is back within 2 s: at once when
+//! Windows announces a device, and without an announcement in the first minute after it failed. Later it
+//! takes up to 5 s, because a PC without sound must not enumerate devices for months.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,12 @@ use std::time::{Duration, Instant};
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait; with it, a device that needs a second for its first packet is back in time.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// How long a capture that cannot be opened is tried this often.
+const OFTEN_FOR: Duration = Duration::from_secs(60);
+/// The wait after that, unless Windows announces a change of its devices.
+const RARE_WAIT: Duration = Duration::from_secs(5);
+/// A capture that lasts this long could be opened; what ends it is another matter.
+const OPENED_FOR: Duration = Duration::from_secs(1);
 /// A capture that lasts this long has worked.
 const WORKED_AFTER: Duration = Duration::from_secs(10);
 /// A capture that works without a fault for this long was good at first.
@@ -26,24 +34,46 @@ const LONGEST_COOLDOWN: Duration = Duration::from_secs(8 * 3600);
 #[derive(Debug)]
 pub(super) struct Backoff {
     next: Duration,
+    /// Since when it cannot be opened.
+    unopened_since: Option<Instant>,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: FIRST_WAIT }
+        Self {
+            next: FIRST_WAIT,
+            unopened_since: None,
+        }
     }
 }
 
 impl Backoff {
-    /// Returns how long to wait after a capture that lasted for `age`; zero if it could not be opened.
-    pub(super) fn wait_after(&mut self, age: Duration) -> Duration {
+    /// Returns how long to wait after a capture that ended at `now` and had lasted for `age`; zero if
+    /// it could not be opened.
+    pub(super) fn wait_after(&mut self, now: Instant, age: Duration) -> Duration {
         if age >= WORKED_AFTER {
             *self = Self::default();
             return Duration::ZERO;
         }
+        if age >= OPENED_FOR {
+            self.unopened_since = None;
+        }
+        let since = *self.unopened_since.get_or_insert(now);
+        if now.duration_since(since) >= OFTEN_FOR {
+            return RARE_WAIT;
+        }
         let wait = self.next;
         self.next = (self.next * 2).min(LONGEST_WAIT);
         wait
+    }
+
+    /// Takes note that the devices have changed, and returns the shortest wait since the last attempt.
+    /// A device that comes may need some attempts, and one that comes and goes all the time must not
+    /// cause more of them.
+    #[cfg_attr(not(windows), allow(dead_code))]
+    pub(super) fn devices_changed(&mut self) -> Duration {
+        *self = Self::default();
+        FIRST_WAIT
     }
 }
 
@@ -135,6 +165,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_half_a_second_and_reset() {
+        let now = Instant::now();
         let mut backoff = Backoff::default();
         for (age, expected_ms) in [
             (Duration::ZERO, 250),
@@ -145,8 +176,47 @@ mod tests {
             (Duration::ZERO, 250),
             (Duration::ZERO, 500),
         ] {
-            assert_eq!(backoff.wait_after(age).as_millis(), expected_ms);
+            assert_eq!(backoff.wait_after(now, age).as_millis(), expected_ms);
         }
+    }
+
+    /// Returns the waits in the `time` after the first failure, and the time of the last attempt.
+    fn attempts(backoff: &mut Backoff, start: Instant, time: Duration) -> (Vec<u128>, Instant) {
+        let (mut now, mut waits) = (start, Vec::new());
+        while now < start + time {
+            let wait = backoff.wait_after(now, Duration::ZERO);
+            waits.push(wait.as_millis());
+            now += wait;
+        }
+        (waits, now)
+    }
+
+    #[test]
+    fn an_hour_without_a_device_costs_few_attempts() {
+        let mut backoff = Backoff::default();
+        let (waits, now) = attempts(&mut backoff, Instant::now(), MINUTE);
+        assert_eq!((waits[0], waits.iter().max()), (250, Some(&500)));
+        let (waits, now) = attempts(&mut backoff, now, 60 * MINUTE);
+        assert_eq!(waits, vec![5000; 720]);
+        // A device is announced, and is not ready at once.
+        assert_eq!(backoff.devices_changed(), FIRST_WAIT);
+        let (waits, _) = attempts(&mut backoff, now, MINUTE);
+        assert_eq!((waits[0], waits.iter().max()), (250, Some(&500)));
+    }
+
+    #[test]
+    fn a_capture_that_breaks_off_is_reopened_soon() {
+        let mut backoff = Backoff::default();
+        let mut now = Instant::now();
+        for _ in 0..1000 {
+            let wait = backoff.wait_after(now, 5 * SECOND);
+            assert!(wait <= LONGEST_WAIT, "{wait:?}");
+            now += 5 * SECOND + wait;
+        }
+        // Unless it cannot be opened in between.
+        attempts(&mut backoff, now, MINUTE);
+        let wait = backoff.wait_after(now + MINUTE, SECOND / 2);
+        assert_eq!(wait, RARE_WAIT);
     }
 
     #[test]

@@ -19,10 +19,12 @@
 //! While nothing is heard of a muted or turned down device, this is reported, because only the driver
 //! knows whether the capture lies behind it.
 //!
-//! Always: never gives up; a failed capture is retried within 2 s; a better method is tried again
+//! Always: never gives up; a failed capture is retried within 2 s, and every 5 s once there has been
+//! nothing to capture for a minute and Windows announces no change; a better method is tried again
 //! from time to time, in silence only; process loopback that never answers blocks nothing.
 
 mod activation;
+mod device_changes;
 mod devices;
 mod process_loopback;
 mod report;
@@ -35,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
+use self::device_changes::DeviceChanges;
 use self::devices::Devices;
 pub(crate) use self::devices::devices;
 use self::process_loopback::ProcessLoopback;
@@ -49,8 +52,9 @@ use super::{Capture, PcmInbox, SenderEnded};
 use crate::settings::Source;
 use crate::status::{CaptureMethod, Trouble};
 
-/// How often a waiting thread checks whether it is still needed.
-const CHECK_EVERY: Duration = Duration::from_millis(250);
+/// How often a waiting thread checks whether it is still needed: within a second, as
+/// [`Client::stop`](crate::Client::stop) expects.
+const CHECK_EVERY: Duration = Duration::from_millis(900);
 
 /// Captures what the computer plays, or the device that `source` names.
 pub(super) fn open(source: &Source) -> Box<dyn Capture> {
@@ -76,7 +80,8 @@ impl Capture for Wasapi {
                 Ok(_com) => return Capturing::new(self.device.clone(), pcm, report).run(),
                 Err(trouble) => report.failing(Trouble::NoCapture(trouble)),
             }
-            if let Err(ended) = sleep(backoff.wait_after(Duration::ZERO), pcm) {
+            let wait = backoff.wait_after(Instant::now(), Duration::ZERO);
+            if let Err(ended) = sleep(wait, pcm) {
                 return ended;
             }
         }
@@ -90,6 +95,8 @@ struct Capturing<'a> {
     report: Report<'a>,
     watchdog: Watchdog,
     backoff: Backoff,
+    /// `None` before the first failure, and as long as Windows refuses to announce changes.
+    device_changes: Option<DeviceChanges>,
     process_loopback: ProcessLoopback,
     /// Held while the thread captures.
     _priority: Option<ProAudio>,
@@ -104,6 +111,7 @@ impl<'a> Capturing<'a> {
             report,
             watchdog: Watchdog::new(Instant::now()),
             backoff: Backoff::default(),
+            device_changes: None,
             process_loopback: ProcessLoopback::default(),
             _priority: priority.ok(),
         }
@@ -118,15 +126,38 @@ impl<'a> Capturing<'a> {
                     continue;
                 }
                 End::Failed(failed) => {
-                    let wait = self.backoff.wait_after(failed.age);
+                    let wait = self.backoff.wait_after(Instant::now(), failed.age);
                     self.report.failing(failed.into());
                     wait
                 }
             };
-            if let Err(ended) = sleep(wait, self.pcm) {
+            if let Err(ended) = self.wait(wait) {
                 return ended;
             }
         }
+    }
+
+    /// Waits before the next attempt, not as long if Windows announces a change of its devices.
+    fn wait(&mut self, duration: Duration) -> Result<(), SenderEnded> {
+        if self.device_changes.is_none() {
+            self.device_changes = DeviceChanges::announced().ok();
+        }
+        let Some(changes) = &self.device_changes else {
+            return sleep(duration, self.pcm);
+        };
+        let start = Instant::now();
+        let end = start + duration;
+        while !self.pcm.is_closed() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            if changes.wait(left.min(CHECK_EVERY)) {
+                let least = self.backoff.devices_changed();
+                return sleep(least.saturating_sub(start.elapsed()), self.pcm);
+            }
+        }
+        Err(SenderEnded)
     }
 
     /// Opens the best available method and captures until something ends it.
