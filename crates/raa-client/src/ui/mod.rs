@@ -12,4 +12,6 @@ pub(crate) mod server_test;
 #[cfg(any(windows, test))]
 pub(crate) mod texts;
 #[cfg(any(windows, test))]
+pub(crate) mod turn;
+#[cfg(any(windows, test))]
 pub(crate) mod view;

@@ -6,6 +6,7 @@ mod commands;
 mod results;
 mod sending;
 mod settings;
+mod turn;
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -23,10 +24,12 @@ use super::events::{self, Effect, Event, TrayEvent, notify};
 use super::handle::Window;
 use super::message_box::Message;
 use super::paths::Files;
+use super::session::GlobalMarks;
 use super::tray::{Balloon, BalloonKind, Tray};
 use super::{autostart, instance, window};
 use crate::settings::{Fault, IniFiles, Ssrc, Stamp, Stored, Watch};
 use crate::ui::texts::{Language, Text};
+use crate::ui::turn::Turn;
 use crate::ui::view::{self, MenuState};
 use crate::ui::{log_file, server_test};
 
@@ -76,6 +79,7 @@ struct App {
     faults: Vec<Fault>,
     silent: bool,
     files: Files,
+    turn: Turn<GlobalMarks>,
     sending: Sending,
     tray: Tray,
     dialog: Option<Dialog>,
@@ -97,7 +101,9 @@ impl App {
         watch_files(files.ini.clone(), looked, window);
         let results = Results::new(window);
         let muted = stored.muted.unwrap_or(false);
-        let sending = Sending::start(stored.settings(), muted, window, results.sender());
+        let mut sending = Sending::new(stored.settings(), muted, window, results.sender());
+        let (turn, is_paused) = turn::begin(window);
+        sending.pause(is_paused);
         let tray = Tray::new(window, view::tray(&sending.status(), language));
         let mut app = Self {
             language,
@@ -107,6 +113,7 @@ impl App {
             faults: Vec::new(),
             silent,
             files,
+            turn,
             sending,
             tray,
             dialog: None,
@@ -135,6 +142,10 @@ impl App {
             Event::Dialog(event) => return self.handle_dialog(event),
             Event::ShowSettings => return self.show_settings(),
             Event::Reload => self.reload(),
+            Event::SessionMoved(place) => self.move_session(place),
+            Event::TurnDue => self.take_turn(),
+            Event::FallsAsleep => self.fall_asleep(),
+            Event::Awake => self.wake(),
             Event::Quit | Event::SessionEnds => self.quit(),
         }
         Effect::Nothing

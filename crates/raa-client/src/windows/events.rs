@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use super::handle::Window;
 use super::menu;
 use super::message_box::{self, Message};
+use crate::ui::turn::Place;
 use crate::ui::view::{MenuCommand, MenuLine};
 
 /// Something that the user interface must handle.
@@ -37,6 +38,14 @@ pub(super) enum Event {
     ShowSettings,
     /// The settings files have changed, or another start asks to read them again.
     Reload,
+    /// This session has been connected to a screen, or disconnected from it.
+    SessionMoved(Place),
+    /// A session that is not in front must look for one that is.
+    TurnDue,
+    /// The computer falls asleep.
+    FallsAsleep,
+    /// The computer is awake again.
+    Awake,
     /// The program must end.
     Quit,
     /// The Windows session ends, and the program with it.

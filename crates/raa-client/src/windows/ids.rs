@@ -13,6 +13,10 @@ pub(super) const TRAY: u32 = WM_APP + 3;
 
 /// Timer of the hidden window: the tray icon must be offered again.
 pub(super) const TRAY_TIMER: usize = 1;
+/// Timer of the hidden window: a session that is not in front must look for one that is.
+pub(super) const TURN_TIMER: usize = 10;
+/// Timer of the hidden window: the computer is awake, although nothing has said so.
+pub(super) const AWAKE_TIMER: usize = 11;
 /// Timer of the settings dialog: the level meter must be updated.
 pub(super) const METER_TIMER: usize = 1;
 

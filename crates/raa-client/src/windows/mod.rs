@@ -22,6 +22,7 @@ mod menu;
 mod message_box;
 mod paths;
 mod registry;
+mod session;
 mod shell;
 mod start;
 mod tray;

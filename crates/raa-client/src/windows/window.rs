@@ -8,14 +8,17 @@ use std::sync::LazyLock;
 
 use windows::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
 use windows::Win32::UI::WindowsAndMessaging::{
-    CreateWindowExW, DefWindowProcW, RegisterClassW, RegisterWindowMessageW, WINDOW_EX_STYLE,
-    WM_CLOSE, WM_ENDSESSION, WM_TIMER, WNDCLASSW, WS_POPUP,
+    ChangeWindowMessageFilterEx, CreateWindowExW, DefWindowProcW, MSGFLT_ALLOW,
+    PBT_APMRESUMEAUTOMATIC, PBT_APMSUSPEND, RegisterClassW, RegisterWindowMessageW,
+    WINDOW_EX_STYLE, WM_CLOSE, WM_ENDSESSION, WM_POWERBROADCAST, WM_TIMER, WM_WTSSESSION_CHANGE,
+    WNDCLASSW, WS_POPUP,
 };
 use windows::core::{HSTRING, Result, w};
 
 use super::events::{Event, notify};
 use super::handle::{Window, program};
-use super::{ids, instance, tray};
+use super::{ids, instance, session, tray};
+use crate::ui::turn::Place;
 
 /// The taskbar's broadcast after it was created
 /// (learn.microsoft.com/windows/win32/shell/taskbar#taskbar-creation-notification).
@@ -24,7 +27,24 @@ static TASKBAR_CREATED: LazyLock<u32> = LazyLock::new(register_message);
 /// Creates the hidden window of a client with its settings in this folder, which becomes its title.
 pub(super) fn create_hidden(folder: &Path) -> Result<Window> {
     LazyLock::force(&TASKBAR_CREATED);
-    create(&HSTRING::from(folder)).map(Window::of)
+    let window = create(&HSTRING::from(folder))?;
+    admit_taskbar(window);
+    let window = Window::of(window);
+    session::announce_changes(window);
+    Ok(window)
+}
+
+/// Lets the taskbar's broadcast through to a program that runs as administrator. Otherwise the message
+/// of a less privileged program is dropped, and the icon does not come back when Explorer was started
+/// again (learn.microsoft.com/windows/win32/api/winuser/nf-winuser-changewindowmessagefilterex).
+#[allow(unsafe_code)]
+fn admit_taskbar(window: HWND) {
+    // SAFETY: takes a window of this thread and numbers; no information is asked for.
+    let admitted =
+        unsafe { ChangeWindowMessageFilterEx(window, *TASKBAR_CREATED, MSGFLT_ALLOW, None) };
+    if let Err(error) = admitted {
+        tracing::debug!("the taskbar's messages are not let through: {error}");
+    }
 }
 
 #[allow(unsafe_code)]
@@ -83,6 +103,11 @@ fn event(message: u32, wparam: WPARAM, lparam: LPARAM) -> Option<Event> {
         ids::RESULT_READY => Some(Event::ResultReady),
         ids::TRAY => tray::event(wparam, lparam).map(Event::Tray),
         WM_TIMER if wparam.0 == ids::TRAY_TIMER => Some(Event::TrayRetryDue),
+        WM_TIMER if wparam.0 == ids::TURN_TIMER => Some(Event::TurnDue),
+        WM_TIMER if wparam.0 == ids::AWAKE_TIMER => Some(Event::Awake),
+        WM_WTSSESSION_CHANGE => Place::after(wparam.0).map(Event::SessionMoved),
+        WM_POWERBROADCAST if wparam.0 == PBT_APMSUSPEND as usize => Some(Event::FallsAsleep),
+        WM_POWERBROADCAST if wparam.0 == PBT_APMRESUMEAUTOMATIC as usize => Some(Event::Awake),
         WM_CLOSE => Some(Event::Quit),
         // With 0, another program has refused, and the session continues.
         WM_ENDSESSION if wparam.0 != 0 => Some(Event::SessionEnds),

@@ -1,6 +1,7 @@
 //! The client behind the user interface: started, muted, restarted with other settings.
 //!
-//! Always: a client that cannot be started is shown with its trouble, and the user interface continues.
+//! Always: a client that cannot be started is shown with its trouble, and the user interface continues;
+//! while it is paused, nothing is captured, and the server has been told goodbye.
 
 use super::results::{Outcome, ResultSender};
 use crate::settings::{Settings, Ssrc};
@@ -15,6 +16,7 @@ pub(super) struct Sending {
     results: ResultSender,
     settings: Settings,
     muted: bool,
+    is_paused: bool,
     client: Option<Client>,
     /// Earlier clients whose capture may not have ended yet.
     stopped: Vec<Stopped>,
@@ -22,8 +24,9 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// Starts the client; changes of its status are posted to `window`, and a new SSRC to `results`.
-    pub(super) fn start(
+    /// Prepares a client, paused; changes of its status are posted to `window`, and a new SSRC to
+    /// `results`.
+    pub(super) fn new(
         settings: Settings,
         muted: bool,
         window: Window,
@@ -34,11 +37,12 @@ impl Sending {
             results,
             settings,
             muted,
+            is_paused: true,
             client: None,
             stopped: Vec::new(),
             status: SharedStatus::unwatched(),
         };
-        sending.begin();
+        sending.mute(muted);
         sending
     }
 
@@ -54,6 +58,20 @@ impl Sending {
     /// Takes note of the SSRC that the client has chosen.
     pub(super) fn note_ssrc(&mut self, ssrc: Ssrc) {
         self.settings.ssrc = ssrc;
+    }
+
+    /// Ends the client, or starts it again; returns whether that changes anything.
+    pub(super) fn pause(&mut self, is_paused: bool) -> bool {
+        if is_paused == self.is_paused {
+            return false;
+        }
+        self.is_paused = is_paused;
+        if is_paused {
+            self.stop();
+        } else {
+            self.begin();
+        }
+        true
     }
 
     pub(super) fn mute(&mut self, muted: bool) {
@@ -84,6 +102,9 @@ impl Sending {
     fn begin(&mut self) {
         let window = self.window;
         self.status = SharedStatus::new(move || window.post(STATUS_CHANGED));
+        if self.is_paused {
+            return self.mute(self.muted);
+        }
         let results = self.results.clone();
         let keep = move |ssrc| results.send(Outcome::NewSsrc(ssrc));
         match Client::start(&self.settings, self.status.clone(), keep) {
