@@ -463,6 +463,39 @@ fn diagnose_names_every_problem() {
 }
 
 #[test]
+fn diagnose_asks_the_running_client() {
+    let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\nname = Ward 3\nmuted = yes\n");
+    let first = case.start(&["--silent"]);
+    let other = case.folder.path().join("other");
+    let mut elsewhere = Command::new(EXE);
+    elsewhere.args(["--diagnose", "--settings-dir"]).arg(&other);
+    for output in [
+        case.command_of(Path::new(EXE), &["--diagnose"]).output(),
+        elsewhere.stdin(Stdio::null()).output(),
+    ] {
+        let run = Run::of(&output.unwrap());
+        assert_eq!(run.code, 1, "{run:?}");
+        let settings = case.settings_dir().join("raa-client.ini");
+        for words in [
+            &format!(
+                "with the settings in {}, reports:",
+                case.settings_dir().display()
+            ) as &str,
+            "name            Ward 3",
+            "sending to      127.0.0.1:9",
+            "muted           yes",
+            "addresses       127.0.0.1:9",
+            &format!("settings        {}", settings.display()),
+            "Does not work: the server's page: ",
+        ] {
+            assert!(run.out.contains(words), "{words}: {}", run.out);
+        }
+    }
+    assert_eq!(case.uninstall().code, 0);
+    assert_eq!(exit_code(first), 0);
+}
+
+#[test]
 fn defaults_next_to_the_program_apply_to_every_user() {
     let case = Case::new();
     let exe = case.folder.path().join("raa-client.exe");

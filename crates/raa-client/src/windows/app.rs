@@ -146,6 +146,7 @@ impl App {
             Event::TurnDue => self.take_turn(),
             Event::FallsAsleep => self.fall_asleep(),
             Event::Awake => self.wake(),
+            Event::Asked(by) => self.asked(by),
             Event::Quit | Event::SessionEnds => self.quit(),
         }
         Effect::Nothing
@@ -223,6 +224,10 @@ impl App {
                 Effect::Nothing
             }
             Some(Outcome::Diagnosed(tested)) => self.copy(Some(&tested)),
+            Some(Outcome::Asked { by, tested }) => {
+                self.answer(by, Some(&tested));
+                Effect::Nothing
+            }
             Some(Outcome::NewSsrc(ssrc)) => {
                 self.keep_ssrc(ssrc);
                 Effect::Nothing

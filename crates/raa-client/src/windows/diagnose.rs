@@ -1,9 +1,10 @@
 //! `--diagnose`: tests capture and the server, and prints the results.
 //!
 //! If no client is running, this process is one for some seconds and sends, so that the server can
-//! report whether packets arrive. Otherwise it only captures.
+//! report whether packets arrive. Otherwise it asks the running one.
 //! Always: ends within about 20 s, with 0 if everything works, otherwise with 1.
 
+use std::io;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,11 +13,12 @@ use super::console::Console;
 use super::failure::{CANNOT_WORK, Failure};
 use super::instance::{self, Claim};
 use super::paths::Files;
+use super::question::{self, Answer};
 use super::registry::Key;
 use raa_core::packetizer::Reception;
 
 use crate::Client;
-use crate::settings::{Fault, Loaded, Settings, Stored};
+use crate::settings::{Fault, Loaded, Stored};
 use crate::status::{SharedStatus, Status};
 use crate::ui::diagnostics::Diagnostics;
 use crate::ui::server_test::{self, ClientState, RaaServer, TestResult};
@@ -55,51 +57,57 @@ pub(super) fn run(files: &Files, console: &Console) -> ExitCode {
 }
 
 fn try_all(loaded: &Loaded, files: &Files, console: &Console) -> ExitCode {
-    let Loaded { stored, faults } = loaded;
-    let claim = instance::claim();
-    let runs_already = matches!(claim, Claim::Another);
-    let (status, tested) = match try_out(stored, runs_already) {
-        Ok(result) => result,
-        Err(failure) => return failure.report(console),
+    let answer = match instance::claim() {
+        Claim::First(_guard) => try_alone(loaded, files),
+        Claim::Another => ask_running(),
     };
-    let mut page = text(stored, files, Some(&status), tested.as_ref());
-    if runs_already {
-        page += &running();
+    match answer {
+        Ok(Answer { mut page, troubles }) => {
+            for fault in &loaded.faults {
+                page += &format!("{fault}\n");
+            }
+            page += &verdict(&troubles);
+            console.say(&page);
+            ExitCode::from(u8::from(!troubles.is_empty()))
+        }
+        Err(failure) => failure.report(console),
     }
-    for fault in faults {
-        page += &format!("{fault}\n");
-    }
+}
+
+/// Tries everything in this process, in place of the client that is not running.
+fn try_alone(loaded: &Loaded, files: &Files) -> Result<Answer, Failure> {
+    let Loaded { stored, faults } = loaded;
+    let (status, tested) = try_out(stored)?;
     let no_server = Fault::no_server(&files.ini.user, faults);
-    let troubles = troubles(&status, tested.as_ref(), no_server);
-    page += &verdict(&troubles);
-    console.say(&page);
-    ExitCode::from(u8::from(!troubles.is_empty()))
+    Ok(Answer {
+        page: text(stored, files, Some(&status), tested.as_ref()),
+        troubles: troubles(&status, tested.as_ref(), no_server),
+    })
 }
 
-/// Returns the sentence about the client that is running already.
-fn running() -> String {
-    match instance::running_folder() {
-        Ok(folder) => format!(
-            "A client with the settings in {} is running in this session, so nothing was sent for this \
-             test.\n",
-            folder.display()
-        ),
-        Err(error) => format!(
-            "A client is running in this session, so nothing was sent for this test; it does not \
-             respond: {error}\n"
-        ),
-    }
+/// Asks the client that runs in this session: only it knows what it captures and sends.
+fn ask_running() -> Result<Answer, Failure> {
+    let failed = |error: &io::Error| {
+        let reason = format!("the client running in this session does not answer: {error}");
+        Failure::new(CANNOT_WORK, reason)
+    };
+    let folder = instance::running_folder().map_err(|error| failed(&error))?;
+    let Answer { page, troubles } = question::ask().map_err(|error| failed(&error))?;
+    let about = format!(
+        "The client that runs in this session, with the settings in {}, reports:\n",
+        folder.display()
+    );
+    Ok(Answer {
+        page: about + &page,
+        troubles,
+    })
 }
 
-/// Captures and tests the server; sends as well unless a client is running.
-fn try_out(stored: &Stored, runs_already: bool) -> Result<(Status, Option<TestResult>), Failure> {
+/// Captures, sends, and tests the server.
+fn try_out(stored: &Stored) -> Result<(Status, Option<TestResult>), Failure> {
     let settings = stored.settings();
     let shared = SharedStatus::unwatched();
-    let own = Settings {
-        server: settings.server.clone().filter(|_| !runs_already),
-        ..settings.clone()
-    };
-    let client = Client::start(&own, shared.clone(), |_| ())
+    let client = Client::start(&settings, shared.clone(), |_| ())
         .map_err(|error| Failure::new(CANNOT_WORK, format!("cannot capture or send: {error:#}")))?;
     client.mute(stored.muted.unwrap_or(false));
     wait_for_capture(&shared);
@@ -123,7 +131,11 @@ fn wait_for_capture(shared: &SharedStatus) {
 }
 
 /// Returns everything that does not work; `no_server` is the reason why the server was not tested.
-fn troubles(status: &Status, tested: Option<&TestResult>, no_server: String) -> Vec<String> {
+pub(super) fn troubles(
+    status: &Status,
+    tested: Option<&TestResult>,
+    no_server: String,
+) -> Vec<String> {
     let mut troubles = Vec::new();
     match (&status.capture.trouble, &status.capture.method) {
         (Some(trouble), _) => troubles.push(format!("nothing is captured: {trouble}")),

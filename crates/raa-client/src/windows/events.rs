@@ -46,6 +46,8 @@ pub(super) enum Event {
     FallsAsleep,
     /// The computer is awake again.
     Awake,
+    /// `--diagnose` of another process asks for the diagnostics; the answer goes to this window.
+    Asked(Window),
     /// The program must end.
     Quit,
     /// The Windows session ends, and the program with it.

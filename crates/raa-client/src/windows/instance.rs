@@ -3,7 +3,7 @@
 //! The first start holds a named mutex and has a hidden window of a known class, whose title is the
 //! folder of its settings. A later one compares that folder with its own, posts a message to the
 //! window and ends: [`SHOW_SETTINGS`] opens the settings dialog, [`RELOAD`] reads the settings
-//! again, and `WM_CLOSE` ends the client.
+//! again, [`DIAGNOSE`] asks for the diagnostics, and `WM_CLOSE` ends the client.
 //!
 //! The title can be read even if the client runs as administrator or does not respond, when it would
 //! accept no question.
@@ -42,6 +42,9 @@ pub(super) static SHOW_SETTINGS: LazyLock<u32> =
     LazyLock::new(|| register(w!("raa-client.settings")));
 /// Message to the hidden window: read the settings files again, which may have changed.
 pub(super) static RELOAD: LazyLock<u32> = LazyLock::new(|| register(w!("raa-client.reload")));
+
+/// Message to the hidden window: send the diagnostics to the window in `wparam`.
+pub(super) static DIAGNOSE: LazyLock<u32> = LazyLock::new(|| register(w!("raa-client.diagnose")));
 
 /// Time limit for a client that has just started to create its window.
 const WINDOW_LIMIT: Duration = Duration::from_secs(5);
@@ -102,6 +105,18 @@ pub(super) fn post_to_running(message: u32) -> io::Result<()> {
     let process_id = process_of(window);
     allow_foreground(process_id);
     post(window, message)
+}
+
+/// Posts [`DIAGNOSE`] to the running client, which answers to `asker`.
+///
+/// # Errors
+/// When it has no window, or accepts no message from this process.
+pub(super) fn ask_running(asker: HWND) -> io::Result<()> {
+    post_with(
+        find_window(WINDOW_LIMIT)?,
+        *DIAGNOSE,
+        WPARAM(asker.0 as usize),
+    )
 }
 
 /// Ends the running client: by a message, or by force if it has not ended after 5 s.
@@ -189,10 +204,14 @@ fn allow_foreground(process_id: u32) {
     let _ = unsafe { AllowSetForegroundWindow(process_id) };
 }
 
-#[allow(unsafe_code)]
 fn post(window: HWND, message: u32) -> io::Result<()> {
+    post_with(window, message, WPARAM(0))
+}
+
+#[allow(unsafe_code)]
+fn post_with(window: HWND, message: u32, wparam: WPARAM) -> io::Result<()> {
     // SAFETY: the message's parameters point nowhere; a window that is gone is an error.
-    unsafe { PostMessageW(Some(window), message, WPARAM(0), LPARAM(0)) }?;
+    unsafe { PostMessageW(Some(window), message, wparam, LPARAM(0)) }?;
     Ok(())
 }
 

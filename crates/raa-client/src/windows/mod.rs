@@ -21,6 +21,7 @@ mod instance;
 mod menu;
 mod message_box;
 mod paths;
+mod question;
 mod registry;
 mod session;
 mod shell;

@@ -113,6 +113,9 @@ fn event(message: u32, wparam: WPARAM, lparam: LPARAM) -> Option<Event> {
         WM_ENDSESSION if wparam.0 != 0 => Some(Event::SessionEnds),
         message if message == *TASKBAR_CREATED => Some(Event::TaskbarCreated),
         message if message == *instance::SHOW_SETTINGS => Some(Event::ShowSettings),
+        message if message == *instance::DIAGNOSE => {
+            Some(Event::Asked(Window::of(HWND(wparam.0 as *mut _))))
+        }
         message if message == *instance::RELOAD => Some(Event::Reload),
         _ => None,
     }

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::App;
 use super::results::Outcome;
-use crate::settings::Stored;
+use crate::settings::{Fault, Stored};
 use crate::ui::server_test::TestResult;
 use crate::ui::texts::Text;
 use crate::ui::view::MenuCommand;
 use crate::windows::events::Effect;
+use crate::windows::handle::Window;
 use crate::windows::message_box::Message;
+use crate::windows::question::{self, Answer};
 use crate::windows::tray::BalloonKind;
 use crate::windows::{autostart, clipboard, diagnose, shell};
 
@@ -82,17 +84,47 @@ impl App {
 
     /// Copies the diagnostics once the server has been tested.
     fn copy_diagnostics(&mut self) -> Effect {
+        if self.test_for(Outcome::Diagnosed) {
+            Effect::Nothing
+        } else {
+            self.copy(None)
+        }
+    }
+
+    /// Answers to another process once the server has been tested.
+    pub(super) fn asked(&mut self, by: Window) {
+        if !self.test_for(move |tested| Outcome::Asked { by, tested }) {
+            self.answer(by, None);
+        }
+    }
+
+    /// Tests the server in a thread for the diagnostics; returns false if there is none, or no thread.
+    fn test_for(&self, outcome: impl FnOnce(TestResult) -> Outcome + Send + 'static) -> bool {
         let Some(server) = self.stored.server.clone() else {
-            return self.copy(None);
+            return false;
         };
         let sender = self.results.sender();
         let test = self.server_test(server);
-        let run = move || sender.send(Outcome::Diagnosed(test.run(DIAGNOSTICS_LIMIT)));
-        if let Err(error) = thread::Builder::new().name("test".into()).spawn(run) {
+        let run = move || sender.send(outcome(test.run(DIAGNOSTICS_LIMIT)));
+        let started = thread::Builder::new().name("test".into()).spawn(run);
+        if let Err(error) = &started {
             tracing::error!("cannot start the test thread: {error}");
-            return self.copy(None);
         }
-        Effect::Nothing
+        started.is_ok()
+    }
+
+    /// Sends the diagnostics to another process, in a thread, because that may not take them.
+    pub(super) fn answer(&self, to: Window, tested: Option<&TestResult>) {
+        let status = self.sending.status();
+        let no_server = Fault::no_server(&self.files.ini.user, &self.faults);
+        let answer = Answer {
+            page: diagnose::text(&self.stored, &self.files, Some(&status), tested),
+            troubles: diagnose::troubles(&status, tested, no_server),
+        };
+        let send = move || question::answer(to, &answer);
+        if let Err(error) = thread::Builder::new().name("answer".into()).spawn(send) {
+            tracing::error!("cannot start the thread of an answer: {error}");
+        }
     }
 
     pub(super) fn copy(&mut self, tested: Option<&TestResult>) -> Effect {

@@ -20,6 +20,8 @@ pub(super) enum Outcome {
     },
     /// The server test for the diagnostics has ended.
     Diagnosed(TestResult),
+    /// The server test for the diagnostics that this window has asked for has ended.
+    Asked { by: Window, tested: TestResult },
     /// The client goes on with another SSRC.
     NewSsrc(Ssrc),
     /// The browser could not be started.
