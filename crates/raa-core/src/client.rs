@@ -428,6 +428,7 @@ impl Client {
         let ago = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         let withheld = self.connected && self.probation.is_withheld();
         let stats = self.stats();
+        let sound = self.sounding.began();
         ClientView {
             ssrc,
             settings: self.settings.clone(),
@@ -443,6 +444,8 @@ impl Client {
             seen_before: self.seen_earlier || self.last_packet.is_some(),
             last_packet_ago: ago(self.last_packet),
             last_sound_ago: ago(self.sounding.last()),
+            sound_began_ago: ago(sound.map(|sound| sound.0)),
+            sound_peak_dbfs: sound.map(|sound| sound.1),
             sounding_from: self.sounding.from(),
             steady: self.sounding.is_steady(),
             stats,

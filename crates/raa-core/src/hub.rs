@@ -127,14 +127,10 @@ impl Hub {
     pub fn handle_command(&mut self, command: Command) -> Result<(), CommandError> {
         self.admissions.forget_rows();
         match command {
-            Command::Configure { ssrc, settings } => {
-                let sounding_from = self.config.sounding_from;
-                match self.clients.get_mut(&ssrc) {
-                    Some(client) => client.configure(ssrc, settings, &self.mixes, sounding_from),
-                    None => {
-                        let client = self.new_client(ssrc, settings);
-                        self.clients.insert(ssrc, client);
-                    }
+            Command::Configure { ssrc, settings } => self.configure(ssrc, settings),
+            Command::ConfigureAll { settings } => {
+                for (ssrc, settings) in settings {
+                    self.configure(ssrc, settings);
                 }
             }
             Command::Forget { ssrc } => match self.clients.get(&ssrc) {
@@ -150,6 +146,17 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    fn configure(&mut self, ssrc: u32, settings: ClientSettings) {
+        let sounding_from = self.config.sounding_from;
+        match self.clients.get_mut(&ssrc) {
+            Some(client) => client.configure(ssrc, settings, &self.mixes, sounding_from),
+            None => {
+                let client = self.new_client(ssrc, settings);
+                self.clients.insert(ssrc, client);
+            }
+        }
     }
 
     /// Returns the instant at which to call [`Hub::handle_timeout`] next.

@@ -98,6 +98,8 @@ pub struct ClientSettings {
     pub muted: bool,
     /// Level from which the client counts as sounding, instead of the server's.
     pub sounding_from: Option<SoundingFrom>,
+    /// Whether an operator has given it a place in a group. The group itself means nothing here.
+    pub placed: bool,
 }
 
 impl ClientSettings {

@@ -1,11 +1,11 @@
-//! Whether a client sounds: its threshold, the end of its last sound, and whether it only hums.
+//! Whether a client sounds: its threshold, its last sound, and whether it only hums.
 //!
 //! Always: levels are those before volume and mute, so a muted client sounds like any other.
 
 use std::time::{Duration, Instant};
 
 use crate::SLOT;
-use crate::level::{SlotLevel, from_dbfs};
+use crate::level::{SlotLevel, dbfs, from_dbfs};
 use crate::settings::SoundingFrom;
 use crate::steady::Steadiness;
 
@@ -20,6 +20,10 @@ pub(crate) struct Sounding {
     least_peak: f32,
     /// End of the newest slot whose peak reached the threshold.
     last: Option<Instant>,
+    /// Begin of the present or the last sound; `None` if an earlier run heard it.
+    began: Option<Instant>,
+    /// Largest magnitude since then.
+    peak: f32,
     steadiness: Steadiness,
 }
 
@@ -30,6 +34,8 @@ impl Sounding {
             from,
             least_peak: from_dbfs(from.dbfs() as f32),
             last: None,
+            began: None,
+            peak: 0.0,
             steadiness: Steadiness::default(),
         }
     }
@@ -44,6 +50,8 @@ impl Sounding {
         if from != self.from {
             *self = Self {
                 last: self.last,
+                began: self.began,
+                peak: self.peak,
                 ..Self::new(from)
             };
         }
@@ -52,6 +60,15 @@ impl Sounding {
     /// Adds a slot that begins at `due`.
     pub(crate) fn push(&mut self, due: Instant, level: SlotLevel) {
         if level.peak >= self.least_peak {
+            let goes_on = self.began.is_some() && self.is_sounding(due);
+            if !goes_on {
+                (self.began, self.peak) = (Some(due), 0.0);
+            }
+            self.peak = if level.peak > self.peak {
+                level.peak
+            } else {
+                self.peak
+            };
             self.last = Some(due + SLOT);
         }
         self.steadiness.push(level, self.least_peak);
@@ -72,6 +89,12 @@ impl Sounding {
         self.last
     }
 
+    /// Returns the begin of the present or the last sound, and its peak in dBFS; `None` if there was none
+    /// in this run. Two sounds are a second apart, or they are one.
+    pub(crate) fn began(&self) -> Option<(Instant, f32)> {
+        Some((self.began?, dbfs(self.peak)))
+    }
+
     /// Returns whether it has sounded within the last second.
     pub(crate) fn is_sounding(&self, now: Instant) -> bool {
         self.last
@@ -81,5 +104,53 @@ impl Sounding {
     /// Returns whether its sound is a hum.
     pub(crate) fn is_steady(&self) -> bool {
         self.steadiness.is_steady()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays slots of this peak and returns the end of the last one.
+    fn play(sounding: &mut Sounding, mut at: Instant, peaks: &[f32]) -> Instant {
+        for &peak in peaks {
+            let mean_square = peak * peak / 2.0;
+            sounding.push(at, SlotLevel { mean_square, peak });
+            at += SLOT;
+        }
+        at
+    }
+
+    #[test]
+    fn a_sound_has_begin_end_and_peak() {
+        let start = crate::any_instant();
+        let mut sounding = Sounding::new(SoundingFrom::default());
+        assert_eq!(sounding.began(), None);
+        let began = play(&mut sounding, start, &[0.0; 7]);
+        let ended = play(&mut sounding, began, &[0.1, 0.5, 0.2]);
+        let silence = play(&mut sounding, ended, &[0.0; 49]);
+        let (at, peak) = sounding.began().unwrap();
+        assert_eq!((at, sounding.last()), (began, Some(ended)));
+        assert!((peak - -6.02).abs() < 0.01, "{peak}");
+
+        // Less than a second later it is the same sound.
+        let ended = play(&mut sounding, silence, &[0.1]);
+        assert_eq!(sounding.began().map(|began| began.0), Some(began));
+        let next = play(&mut sounding, ended, &[0.0; 50]);
+        play(&mut sounding, next, &[0.1]);
+        let (at, peak) = sounding.began().unwrap();
+        assert_eq!(at, next);
+        assert!((peak - -20.0).abs() < 0.01, "{peak}");
+    }
+
+    #[test]
+    fn a_sound_of_an_earlier_run_has_no_begin() {
+        let start = crate::any_instant();
+        let mut sounding = Sounding::new(SoundingFrom::default());
+        sounding.restore(Some(start));
+        assert_eq!(sounding.began(), None);
+        play(&mut sounding, start + SLOT, &[0.1]);
+        let began = sounding.began().map(|began| began.0);
+        assert_eq!(began, Some(start + SLOT), "it does not go on");
     }
 }

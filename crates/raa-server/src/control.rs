@@ -4,50 +4,58 @@
 //! change that the disk refused is not applied either. Always: store and engine agree between two
 //! commands; a command that has begun is finished even if the client that sent it has gone.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use raa_core::client::{ClientView, Status};
 use raa_core::hub::{Command, CommandError};
-use raa_core::settings::{ClientSettings, Name, SoundingFrom, Volume};
+use raa_core::settings::Name;
+use tokio::sync::Mutex;
 use tracing::error;
 
 use crate::change_log::ChangeLog;
+use crate::connection::Requester;
 use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
-use crate::store::{LastSeen, Store, StoreError};
+use crate::store::{LastSeen, Saved, Store, StoreError};
+use crate::watch::entry::{By, Entry, Kind};
+use crate::watch::{Watch, unix_now_ms};
 
 mod bulk;
+mod plan;
+mod room;
 mod turns;
 
 pub(crate) use bulk::{Forgotten, Kept};
+pub(crate) use plan::{Change, MuteEnd};
+use plan::{Fact, Plan};
 use turns::Turns;
 
 /// Longest wait for the engine, which normally applies a command within a slot.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
 
-/// A change to a client's settings; a field that is `None` stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Change {
-    /// New name; `Some(None)` restores the name that the sender reports.
-    pub(crate) name: Option<Option<Name>>,
-    /// New volume.
-    pub(crate) volume: Option<Volume>,
-    /// New mute state.
-    pub(crate) muted: Option<bool>,
-    /// New level from which it counts as sounding; `Some(None)` restores the server's setting.
-    pub(crate) sounding_from: Option<Option<SoundingFrom>>,
+/// Who gives a command.
+#[derive(Debug, Clone)]
+pub(crate) struct Author {
+    /// Address of the host.
+    pub(crate) peer: SocketAddr,
+    /// Name of the desk, if it gave one.
+    pub(crate) desk: Option<Name>,
 }
 
-impl Change {
-    fn applied_to(self, old: &ClientSettings) -> ClientSettings {
-        ClientSettings {
-            name: self.name.unwrap_or_else(|| old.name.clone()),
-            volume: self.volume.unwrap_or(old.volume),
-            muted: self.muted.unwrap_or(old.muted),
-            sounding_from: self.sounding_from.unwrap_or(old.sounding_from),
+impl Author {
+    /// Whoever sends a request.
+    pub(crate) fn of(requester: &Requester) -> Self {
+        Self {
+            peer: requester.address,
+            desk: requester.desk.clone(),
         }
+    }
+
+    fn by(&self) -> By {
+        By::host(self.peer.ip(), self.desk.as_ref().map(Name::as_str))
     }
 }
 
@@ -66,6 +74,21 @@ pub(crate) enum ControlError {
          delete some that are offline, or raise it"
     )]
     TooManyConfigured(usize),
+    /// There is no such entry in the log.
+    #[error("there is no entry with the id {0} in the log")]
+    NoEntry(u64),
+    /// The entry is about something that has no former value.
+    #[error("entry {0} is of the kind {1}, which can't be undone")]
+    NotUndoable(u64, &'static str),
+    /// The entry has been undone.
+    #[error("entry {0} has been undone already")]
+    Undone(u64),
+    /// Somebody has changed the same again.
+    #[error("{0} was changed again since; read it and try again")]
+    ChangedSince(&'static str),
+    /// A client that does not exist can't get a place.
+    #[error("clients has {0}, which is no client; it must have ids of known clients")]
+    NoPlace(ClientId),
     /// The disk, or another program that holds the file, refused the change.
     #[error("the change was not made because it cannot be stored: {0}")]
     NotStored(#[from] StoreError),
@@ -81,8 +104,11 @@ pub(crate) struct Control(Arc<Inner>);
 struct Inner {
     engine: EngineHandle,
     store: Store,
+    watch: Watch,
     changes: ChangeLog,
     max_configured: usize,
+    /// Held while entries of the log are on their way to the disk.
+    flushing: Mutex<()>,
     /// Held from reading the old state until the new one is applied.
     turns: Turns,
 }
@@ -90,12 +116,19 @@ struct Inner {
 impl Control {
     /// Controls `engine` and `store`, which nothing else may change.
     /// At most `max_configured` clients can have settings.
-    pub(crate) fn new(engine: EngineHandle, store: Store, max_configured: usize) -> Self {
+    pub(crate) fn new(
+        engine: EngineHandle,
+        store: Store,
+        watch: Watch,
+        max_configured: usize,
+    ) -> Self {
         Self(Arc::new(Inner {
             engine,
             store,
+            watch,
             changes: ChangeLog::default(),
             max_configured,
+            flushing: Mutex::default(),
             turns: Turns::default(),
         }))
     }
@@ -105,8 +138,7 @@ impl Control {
         &self.0.changes
     }
 
-    /// Changes a client's settings for the host at `peer` and returns a snapshot that shows the
-    /// change.
+    /// Changes a client's settings and returns a snapshot that shows the change.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -114,19 +146,34 @@ impl Control {
         &self,
         id: ClientId,
         change: Change,
-        peer: SocketAddr,
+        author: Author,
     ) -> Result<Arc<Snapshot>, ControlError> {
         let inner = self.0.clone();
-        finish(async move { inner.change(id, change, peer).await }).await
+        finish(async move { inner.change(id, &change, &author).await }).await
+    }
+
+    /// Changes the settings of those of these clients that exist, all of them or none, and returns a
+    /// snapshot that shows the change.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub(crate) async fn change_all(
+        &self,
+        ids: Vec<ClientId>,
+        change: Change,
+        author: Author,
+    ) -> Result<Arc<Snapshot>, ControlError> {
+        let inner = self.0.clone();
+        finish(async move { inner.change_all(&ids, &change, &author).await }).await
     }
 
     /// Deletes an offline client.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub(crate) async fn forget(&self, id: ClientId, peer: SocketAddr) -> Result<(), ControlError> {
+    pub(crate) async fn forget(&self, id: ClientId, author: Author) -> Result<(), ControlError> {
         let inner = self.0.clone();
-        finish(async move { inner.forget(id, peer).await }).await
+        finish(async move { inner.forget(id, &author).await }).await
     }
 
     /// Deletes those of these clients that are offline, all of them at once.
@@ -136,10 +183,10 @@ impl Control {
     pub(crate) async fn forget_offline(
         &self,
         ids: Vec<ClientId>,
-        peer: SocketAddr,
+        author: Author,
     ) -> Result<Forgotten, ControlError> {
         let inner = self.0.clone();
-        finish(async move { inner.forget_offline(ids, peer).await }).await
+        finish(async move { inner.forget_offline(ids, &author).await }).await
     }
 
     /// Stores when clients were last seen, for those seen within the last `window`, and deletes the
@@ -165,30 +212,87 @@ impl Inner {
     async fn change(
         &self,
         id: ClientId,
-        change: Change,
-        peer: SocketAddr,
+        change: &Change,
+        author: &Author,
     ) -> Result<Arc<Snapshot>, ControlError> {
-        let _turn = self.turns.of(peer.ip()).await;
+        let _turn = self.turns.of(author.peer.ip()).await;
         let old = self.client(id)?;
-        let new = change.applied_to(&old.settings);
-        if new != old.settings {
-            if new.is_configured() && !old.settings.is_configured() {
-                self.require_room()?;
-            }
-            self.require_engine()?;
-            self.store.save_settings(id.0, new.clone()).await?;
-            self.command(Command::Configure {
-                ssrc: id.0,
-                settings: new.clone(),
-            })
-            .await?;
-            self.changes.note_change(Instant::now(), peer, &old, &new);
-        }
+        self.apply(vec![old], change, author, Vec::new()).await?;
         Ok(self.engine.snapshot())
     }
 
-    async fn forget(&self, id: ClientId, peer: SocketAddr) -> Result<(), ControlError> {
-        let _turn = self.turns.of(peer.ip()).await;
+    async fn change_all(
+        &self,
+        ids: &[ClientId],
+        change: &Change,
+        author: &Author,
+    ) -> Result<Arc<Snapshot>, ControlError> {
+        let _turn = self.turns.of(author.peer.ip()).await;
+        let snapshot = self.engine.snapshot();
+        let ssrcs: BTreeSet<u32> = ids.iter().map(|id| id.0).collect();
+        let known = ssrcs
+            .iter()
+            .filter_map(|&ssrc| snapshot.client(ssrc).cloned());
+        self.apply(known.collect(), change, author, Vec::new())
+            .await?;
+        Ok(self.engine.snapshot())
+    }
+
+    /// Makes a change to these clients: stores it with its entries and further ones, and applies it then.
+    async fn apply(
+        &self,
+        clients: Vec<ClientView>,
+        change: &Change,
+        author: &Author,
+        more: Vec<Entry>,
+    ) -> Result<(), ControlError> {
+        let (by, now_ms) = (author.by(), unix_now_ms());
+        let planned = |client: ClientView| {
+            let plan = plan::plan(&client, &self.watch.marks(client.ssrc), change, &by, now_ms);
+            (client, plan)
+        };
+        let mut plans: Vec<(ClientView, Plan)> = clients.into_iter().map(planned).collect();
+        plans.retain(|(_, plan)| !plan.facts.is_empty());
+        if plans.is_empty() && more.is_empty() {
+            return Ok(());
+        }
+        let is_new = |(old, plan): &&(ClientView, Plan)| {
+            plan.settings.is_configured() && !old.settings.is_configured()
+        };
+        self.require_room(plans.iter().filter(is_new).count())?;
+        self.require_engine()?;
+        let mut entries = more;
+        for (client, plan) in &plans {
+            let act = |fact: &Fact| {
+                self.watch
+                    .act(fact.kind, by.clone(), Some(client), fact.change.clone())
+            };
+            entries.extend(plan.facts.iter().map(act));
+        }
+        let saved = plans.iter().map(|(client, plan)| Saved {
+            ssrc: client.ssrc,
+            settings: plan.settings.clone(),
+            marks: plan.marks.clone(),
+        });
+        self.store.save(saved.collect(), entries.clone()).await?;
+        for (client, plan) in &plans {
+            self.watch.set_marks(client.ssrc, plan.marks.clone());
+        }
+        let settings = plans
+            .iter()
+            .map(|(client, plan)| (client.ssrc, plan.settings.clone()));
+        let settings = settings.collect();
+        self.command(Command::ConfigureAll { settings }).await?;
+        self.watch.stored(entries);
+        for (client, plan) in &plans {
+            self.changes
+                .note_change(Instant::now(), author.peer, client, &plan.settings);
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, id: ClientId, author: &Author) -> Result<(), ControlError> {
+        let _turn = self.turns.of(author.peer.ip()).await;
         let client = self.client(id)?;
         if client.status != Status::Offline {
             return Err(ControlError::Connected(id));
@@ -198,19 +302,21 @@ impl Inner {
         let forgotten = self.command(Command::Forget { ssrc: id.0 }).await;
         if forgotten.is_err() {
             // The client has just come back, so it keeps its settings.
-            self.store.save_settings(id.0, client.settings).await?;
+            self.store
+                .save(vec![self.saved(&client)], Vec::new())
+                .await?;
         }
         forgotten?;
-        self.changes.note_deletion(Instant::now(), peer, &[id]);
+        self.note_deletion(author, &[&client]).await;
         Ok(())
     }
 
     async fn forget_offline(
         &self,
         ids: Vec<ClientId>,
-        peer: SocketAddr,
+        author: &Author,
     ) -> Result<Forgotten, ControlError> {
-        let _turn = self.turns.of(peer.ip()).await;
+        let _turn = self.turns.of(author.peer.ip()).await;
         let before = self.engine.snapshot();
         let (offline, mut done) = bulk::offline_of(&before, ids);
         if offline.is_empty() {
@@ -227,24 +333,58 @@ impl Inner {
             .filter(|client| after.client(client.ssrc).is_some());
         let back: Vec<&ClientView> = back.copied().collect();
         if !back.is_empty() {
-            let settings = back
-                .iter()
-                .map(|client| (client.ssrc, client.settings.clone()));
+            let saved = back.iter().map(|client| self.saved(client));
             let seen = bulk::seen_times(&before, back.iter().copied());
-            self.store.put_back(settings.collect(), seen).await?;
+            self.store.put_back(saved.collect(), seen).await?;
         }
         forgotten?;
         let is_back = |client: &&ClientView| back.iter().any(|back| back.ssrc == client.ssrc);
         let (kept, gone): (Vec<&ClientView>, Vec<_>) = offline.into_iter().partition(is_back);
         let connected = |client: &ClientView| (ClientId(client.ssrc), Kept::Connected);
         done.kept.extend(kept.into_iter().map(connected));
-        done.forgotten = gone
-            .into_iter()
-            .map(|client| ClientId(client.ssrc))
-            .collect();
-        let now = Instant::now();
-        self.changes.note_deletion(now, peer, &done.forgotten);
+        let ids = gone.iter().map(|client| ClientId(client.ssrc));
+        done.forgotten = ids.collect();
+        self.note_deletion(author, &gone).await;
         Ok(done)
+    }
+
+    fn saved(&self, client: &ClientView) -> Saved {
+        Saved {
+            ssrc: client.ssrc,
+            settings: client.settings.clone(),
+            marks: self.watch.marks(client.ssrc),
+        }
+    }
+
+    /// Notes that clients are deleted, and takes their places away.
+    async fn note_deletion(&self, author: &Author, clients: &[&ClientView]) {
+        if clients.is_empty() {
+            return;
+        }
+        let act = |client: &&ClientView| {
+            let nothing = [serde_json::Value::Null, serde_json::Value::Null];
+            self.watch
+                .act(Kind::Forgotten, author.by(), Some(client), nothing)
+        };
+        let entries: Vec<Entry> = clients.iter().map(act).collect();
+        let ssrcs: Vec<u32> = clients.iter().map(|client| client.ssrc).collect();
+        self.watch.forget(&ssrcs);
+        let groups = self.watch.groups();
+        let stored = if ssrcs.iter().any(|&ssrc| groups.place(ssrc).is_some()) {
+            let groups = groups.without(&ssrcs);
+            self.watch.set_groups(groups.clone());
+            self.store.save_groups(groups, entries.clone()).await
+        } else {
+            self.store.save(Vec::new(), entries.clone()).await
+        };
+        // The clients are deleted, whatever the disk says now.
+        match stored {
+            Ok(()) => self.watch.stored(entries),
+            Err(_refused) => entries.into_iter().for_each(|entry| self.watch.put(entry)),
+        }
+        let ids: Vec<ClientId> = ssrcs.into_iter().map(ClientId).collect();
+        self.changes
+            .note_deletion(Instant::now(), author.peer, &ids);
     }
 
     fn client(&self, id: ClientId) -> Result<ClientView, ControlError> {
@@ -253,13 +393,18 @@ impl Inner {
         client.ok_or(ControlError::Unknown(id))
     }
 
-    /// Checks that one more client can have settings.
-    fn require_room(&self) -> Result<(), ControlError> {
+    /// Checks that this many more clients can have settings.
+    fn require_room(&self, more: usize) -> Result<(), ControlError> {
+        if more == 0 {
+            return Ok(());
+        }
         let snapshot = self.engine.snapshot();
         let configured = snapshot.clients.iter();
         let configured = configured.filter(|client| client.settings.is_configured());
         match configured.count() {
-            count if count >= self.max_configured => Err(ControlError::TooManyConfigured(count)),
+            count if count + more > self.max_configured => {
+                Err(ControlError::TooManyConfigured(count))
+            }
             _ => Ok(()),
         }
     }
@@ -308,51 +453,4 @@ fn seen_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
     let clients = snapshot.clients.iter();
     let seen = clients.filter(|client| client.last_packet_ago.is_some_and(|ago| ago <= window));
     bulk::seen_times(snapshot, seen)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_keeps_the_other_fields() {
-        let old = ClientSettings {
-            name: Name::new("Ward 3").ok(),
-            volume: Volume::new(50).unwrap(),
-            muted: true,
-            sounding_from: SoundingFrom::new(-40.0).ok(),
-        };
-        assert_eq!(Change::default().applied_to(&old), old);
-        let change = Change {
-            volume: Volume::new(0).ok(),
-            ..Change::default()
-        };
-        let expected = ClientSettings {
-            volume: Volume::new(0).unwrap(),
-            ..old.clone()
-        };
-        assert_eq!(change.applied_to(&old), expected);
-        let change = Change {
-            name: Some(Name::new("b").ok()),
-            muted: Some(false),
-            volume: None,
-            sounding_from: Some(None),
-        };
-        let expected = ClientSettings {
-            name: Name::new("b").ok(),
-            muted: false,
-            sounding_from: None,
-            ..old.clone()
-        };
-        assert_eq!(change.applied_to(&old), expected);
-        let change = Change {
-            name: Some(None),
-            ..Change::default()
-        };
-        let expected = ClientSettings {
-            name: None,
-            ..old.clone()
-        };
-        assert_eq!(change.applied_to(&old), expected);
-    }
 }

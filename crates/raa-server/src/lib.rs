@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod http;
 mod id;
 mod journal;
+mod keeper;
 mod limits;
 mod live;
 mod log;
@@ -35,6 +36,7 @@ mod sockets;
 mod store;
 mod supervisor;
 mod testmusic;
+mod watch;
 mod websocket;
 
 use std::path::PathBuf;
@@ -55,6 +57,7 @@ use tracing::{info, warn};
 
 use access::Access;
 use api::clients::SharedList;
+use api::log::LogTexts;
 use api::status::ServerFigures;
 use config::Config;
 use connection::PlaceTable;
@@ -65,6 +68,7 @@ use http::accept::Gate;
 use http::guard::Guard;
 use http::page::Page;
 use id::TEST_MUSIC_SSRC;
+use keeper::Retention;
 use limits::changes::Changes;
 use limits::places::Limits;
 use live::Live;
@@ -78,6 +82,7 @@ use refused_requests::RefusedRequests;
 pub use sockets::Sockets;
 use store::StoreThread;
 use supervisor::Supervisor;
+use watch::Watch;
 
 /// Longest wait for the connections to close when the server stops.
 const CLOSE_LIMIT: Duration = Duration::from_millis(600);
@@ -134,6 +139,8 @@ struct Running {
     accepting: JoinHandle<()>,
     pushing: JoinHandle<()>,
     journal: JoinHandle<()>,
+    /// Keeps the watch.
+    keeper: JoinHandle<()>,
     reporting: Option<JoinHandle<()>>,
     fanout_threads: FanoutThreads,
     engine_thread: EngineThread,
@@ -148,19 +155,21 @@ impl Running {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let max_unconfigured = setup.config.max_unconfigured_clients.into();
-        let (store, store_thread, known) = store::open(&setup.state_dir, max_unconfigured)?;
+        let (store, store_thread, known, remembered) =
+            store::open(&setup.state_dir, max_unconfigured)?;
         let (udp, _) = sockets.addresses()?;
         let config = engine_config(&setup.config, sockets.udp, known);
         let (engine, engine_thread, client_events) = engine::start(config)?;
         let max_configured = setup.config.max_configured_clients as usize;
-        let control = Control::new(engine.clone(), store, max_configured);
         let listeners = Arc::<ListenerStats>::default();
         let mixes = [("main", MixId::MAIN)];
         let (fanout, fanout_threads) = ws::fanout::start(&engine, &listeners, &mixes, &stop)?;
         let refused = Arc::<RefusedRequests>::default();
         let figures = ServerFigures::new(listeners, refused.clone(), udp.port());
         let reported = figures.clone();
-        let live = Live::new(engine.clone(), figures.clone(), stop.clone());
+        let watch = Watch::new(remembered, figures.clock());
+        let control = Control::new(engine.clone(), store, watch.clone(), max_configured);
+        let live = Live::new(engine.clone(), figures.clone(), watch.clone(), stop.clone());
         let connections = TaskTracker::new();
         let access = Arc::new(access(&setup.config));
         let places = PlaceTable::new(http_limits(&setup.config));
@@ -170,13 +179,15 @@ impl Running {
         let app = App {
             engine: engine.clone(),
             control: control.clone(),
+            watch: watch.clone(),
             figures: figures.clone(),
             live: live.clone(),
             fanout: Arc::new(fanout),
             page: Arc::new(Page::new(setup.web_dir)),
             refused: refused.clone(),
-            list: SharedList::new(refused.clone()),
-            metrics: Metrics::new(figures.clone(), refused.clone()),
+            list: SharedList::new(refused.clone(), watch.clone()),
+            log_texts: LogTexts::new(refused.clone()),
+            metrics: Metrics::new(figures.clone(), refused.clone(), watch.clone()),
             connections: connections.clone(),
         };
         let router = http::router(app, guard, &access, &setup.config.base_path);
@@ -191,7 +202,14 @@ impl Running {
         let report = |supervisor: Supervisor| {
             tokio::spawn(supervisor.follow(engine.clone(), reported, stop.clone()))
         };
+        let retention = Retention {
+            days: setup.config.log_days,
+            count: setup.config.log_entries,
+        };
+        let (kept, keeping) = (engine.clone(), control.clone());
+        let keeper = keeper::run(kept, watch, keeping, retention, stop.clone());
         Ok(Self {
+            keeper: tokio::spawn(keeper),
             reporting: supervisor.map(report),
             accepting: tokio::spawn(accept),
             pushing: tokio::spawn(live.run()),
@@ -219,6 +237,9 @@ impl Running {
         }
         if timeout(DISK_LIMIT, self.journal).await.is_err() {
             warn!("the disk is too slow to store when clients were last seen");
+        }
+        if timeout(DISK_LIMIT, self.keeper).await.is_err() {
+            warn!("the disk is too slow to store what happened last");
         }
         self.engine.shutdown();
         let engine = spawn_blocking(move || self.engine_thread.join()).await?;

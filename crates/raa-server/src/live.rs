@@ -1,13 +1,18 @@
-//! `GET /api/events`: sends pages the state, then its changes and the levels, ten times a second.
+//! `GET /api/events`: sends pages the state and what happened, then the changes of both and the levels, ten
+//! times a second.
 //!
 //! [`pace`] decides which snapshots become messages, [`changes`] finds what differs, [`row`] says what
-//! is sent about a client. Always: each message is built once for all readers that keep up. No reader has
+//! is sent about a client, and [`news`] what is sent of the log and the peaks. [`report`] is what a page says
+//! of itself. Always: each message is built once for all readers that keep up. No reader has
 //! a queue: a slow one gets, in one message, all that has changed since the state it was last sent.
 
 mod changes;
+mod news;
 mod pace;
+mod report;
 mod row;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,10 +31,15 @@ use crate::api::listen::{Claimant, claim, valid};
 use crate::api::status::ServerFigures;
 use crate::connection::Connection;
 use crate::engine::{EngineHandle, Snapshot};
+use crate::watch::Watch;
 use crate::websocket::{self, End};
 pub(crate) use changes::{ChangesMessage, WholeMessage};
+use news::{AllPeaks, LogNews, Second};
+pub(crate) use news::{AllPeaksMessage, LogMessage, PeaksMessage};
 pub(crate) use pace::LevelsMessage;
 use pace::{Pace, Published};
+use report::Reporter;
+pub(crate) use report::{PageMessage, RefusedMessage};
 pub(crate) use row::{ClientRow, ServerRow};
 
 /// Turns the engine's snapshots into messages for all connected pages.
@@ -39,6 +49,9 @@ pub(crate) struct Live(Arc<Inner>);
 struct Inner {
     engine: EngineHandle,
     figures: ServerFigures,
+    watch: Watch,
+    log: LogNews,
+    all_peaks: AllPeaks,
     feed: Feed,
     stop: CancellationToken,
 }
@@ -48,11 +61,15 @@ impl Live {
     pub(crate) fn new(
         engine: EngineHandle,
         figures: ServerFigures,
+        watch: Watch,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             engine,
             figures,
+            log: LogNews::new(watch.clone()),
+            all_peaks: AllPeaks::default(),
+            watch,
             feed: Feed::default(),
             stop,
         }))
@@ -82,10 +99,13 @@ impl Live {
 impl Inner {
     fn publish(&self, now: Instant, pace: &mut Pace, snapshot: &Snapshot) {
         if pace.is_state_due(now) {
-            let clock = self.figures.clock();
-            let rows = snapshot.clients.iter();
-            let rows = rows.map(|client| ClientRow::of(client, snapshot.taken, clock));
-            let server = ServerRow::of(&self.figures, snapshot);
+            let (clock, epoch_ms) = (self.figures.clock(), self.watch.epoch_ms());
+            let details = self.watch.details_of(&snapshot.clients);
+            let rows = snapshot.clients.iter().zip(details);
+            let rows = rows.map(|(client, details)| {
+                ClientRow::of(client, details, snapshot.taken, clock, epoch_ms)
+            });
+            let server = ServerRow::of(&self.figures, &self.watch, snapshot);
             let news = pace.state(now, clock.ms(snapshot.taken), rows.collect(), server);
             if news.is_some() {
                 self.feed.state.send_replace(news);
@@ -96,31 +116,90 @@ impl Inner {
         {
             self.feed.levels.send_replace(levels);
         }
+        if self.watch.second() - 1 != self.feed.seconds.borrow().at_s {
+            self.feed.seconds.send_replace(Second::newest(&self.watch));
+        }
     }
 
-    async fn push(&self, socket: &mut WebSocket) -> End {
+    async fn push(&self, socket: &mut WebSocket, reporter: &mut Reporter) -> End {
         let (mut states, mut levels) = self.feed.subscribe();
-        let mut shown = tokio::select! {
-            () = self.stop.cancelled() => return End::Stopping,
-            end = websocket::wait_for_close(socket) => return end,
-            first = first_state(&mut states) => first,
+        let (mut seconds, mut log_changes) = (self.feed.seconds.subscribe(), self.watch.changes());
+        let mut shown = loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return End::Stopping,
+                said = incoming(socket) => match said {
+                    Some(said) => reporter.take(said),
+                    None => return End::Gone,
+                },
+                first = first_state(&mut states) => break first,
+            }
         };
-        let mut message = shown.whole();
-        loop {
-            if let Err(end) = websocket::send(socket, Message::Text(message), &self.stop).await {
+        log_changes.mark_unchanged();
+        seconds.mark_unchanged();
+        let (log, mut log_number) = self.log.first();
+        let (peaks, mut next_second) = self.all_peaks.message(&self.watch);
+        for first in [shown.whole(), log, peaks] {
+            if let Err(end) = websocket::send(socket, Message::Text(first), &self.stop).await {
                 return end;
             }
-            message = tokio::select! {
+        }
+        loop {
+            let message = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return End::Stopping,
-                end = websocket::wait_for_close(socket) => return end,
+                said = incoming(socket) => match said {
+                    Some(said) => {
+                        reporter.take(said);
+                        None
+                    }
+                    None => return End::Gone,
+                },
+                () = reporter.is_due() => reporter.look(),
                 newest = next_state(&mut states) => {
                     let changes = newest.changes_since(&shown);
                     shown = newest;
-                    changes
+                    Some(changes)
                 }
-                Ok(()) = levels.changed() => levels.borrow_and_update().clone(),
+                Ok(()) = log_changes.changed() => self.log.since(log_number).map(|(message, number)| {
+                    log_number = number;
+                    message
+                }),
+                Ok(()) = seconds.changed() => {
+                    let second = seconds.borrow_and_update().clone();
+                    self.peaks(&second, &mut next_second)
+                }
+                Ok(()) = levels.changed() => Some(levels.borrow_and_update().clone()),
             };
+            if let Some(message) = message
+                && let Err(end) = websocket::send(socket, Message::Text(message), &self.stop).await
+            {
+                return end;
+            }
+        }
+    }
+
+    /// Returns the message about a second, or about all if the page lacks the one before.
+    fn peaks(&self, second: &Second, next: &mut i64) -> Option<Utf8Bytes> {
+        if second.at_s < *next {
+            return None;
+        }
+        if second.at_s > *next {
+            let (message, to_s) = self.all_peaks.message(&self.watch);
+            *next = to_s;
+            return Some(message);
+        }
+        *next += 1;
+        (!second.message.is_empty()).then(|| second.message.clone())
+    }
+}
+
+/// Waits until the page says something about itself; `None` if it has closed the connection.
+async fn incoming(socket: &mut WebSocket) -> Option<Utf8Bytes> {
+    loop {
+        match socket.recv().await? {
+            Err(_) | Ok(Message::Close(_)) => return None,
+            Ok(Message::Text(text)) => return Some(text),
+            Ok(_) => {}
         }
     }
 }
@@ -153,6 +232,7 @@ async fn next_state(states: &mut States) -> Arc<Published> {
 struct Feed {
     state: watch::Sender<Option<Arc<Published>>>,
     levels: watch::Sender<Utf8Bytes>,
+    seconds: watch::Sender<Second>,
     opened: Notify,
 }
 
@@ -161,6 +241,7 @@ impl Default for Feed {
         Self {
             state: watch::Sender::new(None),
             levels: watch::Sender::new(Utf8Bytes::default()),
+            seconds: watch::Sender::new(Second::default()),
             opened: Notify::new(),
         }
     }
@@ -184,9 +265,12 @@ impl Feed {
 
 /// Follow the state and the levels of all clients (WebSocket).
 ///
-/// The server sends text messages of the types `WholeMessage` (first), `ChangesMessage` and
-/// `LevelsMessage`. A client that reads slowly gets fewer messages, each with all changes since the
-/// one before. The server disconnects a client that reads nothing for 10 s with code 1013; when the
+/// The server sends text messages: first a `WholeMessage`, a `LogMessage` and an `AllPeaksMessage`, and then
+/// `ChangesMessage`, `LevelsMessage`, `LogMessage` and `PeaksMessage` as they come. Messages of types that
+/// a client does not know must be ignored. A client that reads slowly gets fewer messages, each with all
+/// changes since the one before. A page may say by a `PageMessage` whether it is a wall that plays, when it
+/// connects and when that changes, at most four times a second; a wrong one is answered by a
+/// `RefusedMessage`. The server disconnects a client that reads nothing for 10 s with code 1013; when the
 /// server stops, the code is 1001.
 #[utoipa::path(
     get, path = "/api/events", tag = "clients",
@@ -205,12 +289,16 @@ pub(crate) async fn events(
 ) -> Result<Response, ApiError> {
     let upgrade = valid(websocket::prepare(upgrade), &connection, &requester)?;
     claim(&connection, &requester, &refused)?;
-    let serve = move |socket| connections.track_future(serve(live, connection, socket));
+    let address = requester.address.ip();
+    let serve = move |socket| connections.track_future(serve(live, connection, address, socket));
     Ok(upgrade.on_upgrade(serve))
 }
 
-async fn serve(live: Live, connection: Arc<Connection>, mut socket: WebSocket) {
-    let end = live.0.push(&mut socket).await;
+async fn serve(live: Live, connection: Arc<Connection>, address: IpAddr, mut socket: WebSocket) {
+    // When the connection ends, a wall is gone.
+    let mut reporter = Reporter::new(live.0.watch.clone(), address);
+    let end = live.0.push(&mut socket, &mut reporter).await;
+    drop(reporter);
     debug!(address = %connection.peer, ?end, "page disconnected");
     websocket::close(socket, end).await;
 }

@@ -322,7 +322,13 @@ async fn the_description_covers_the_responses() {
     let fields = described("ClientPatch");
     assert_eq!(
         keys(&fields),
-        ["muted", "name", "sounding_from_dbfs", "volume"]
+        [
+            "muted",
+            "muted_for_s",
+            "name",
+            "sounding_from_dbfs",
+            "volume"
+        ]
     );
     assert_eq!(
         (&fields["volume"]["maximum"], &fields["name"]["maxLength"]),

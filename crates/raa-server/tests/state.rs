@@ -46,9 +46,10 @@ async fn clients_are_listed_as_offline_after_a_restart() {
 }
 
 /// The states of released versions: the file, its schema, and the level that an operator gave to one client.
-const RELEASED: [(&[u8], u32, f64); 2] = [
+const RELEASED: [(&[u8], u32, f64); 3] = [
     (include_bytes!("fixtures/raa-schema-1.sqlite"), 1, -60.0),
     (include_bytes!("fixtures/raa-schema-2.sqlite"), 2, -42.5),
+    (include_bytes!("fixtures/raa-schema-3.sqlite"), 3, -42.5),
 ];
 
 /// Each fixture has four configured and three other clients.

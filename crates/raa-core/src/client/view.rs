@@ -65,6 +65,10 @@ pub struct ClientView {
     pub last_packet_ago: Option<Duration>,
     /// Time since the end of its last sound; `None` if it is unknown, too.
     pub last_sound_ago: Option<Duration>,
+    /// Time since the begin of the present or the last sound; `None` if it had none in this run.
+    pub sound_began_ago: Option<Duration>,
+    /// Peak of that sound in dBFS; `None` if there was none in this run.
+    pub sound_peak_dbfs: Option<f32>,
     /// Level from which it counts as sounding: its own setting, else the server's.
     pub sounding_from: SoundingFrom,
     /// Whether it has sounded for so long without a break or a change that it is taken for a hum.

@@ -138,6 +138,11 @@ pub enum Command {
         /// Its new settings.
         settings: ClientSettings,
     },
+    /// Sets all settings of these clients at once; unknown ones are added as offline.
+    ConfigureAll {
+        /// The clients with their new settings.
+        settings: Vec<(u32, ClientSettings)>,
+    },
     /// Removes an offline client.
     Forget {
         /// The client.

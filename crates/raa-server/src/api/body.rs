@@ -18,7 +18,7 @@ use super::error::{ApiError, quoted};
 const BODY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Parses a body as JSON.
-pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
+pub(crate) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(body).map_err(|error| {
         let message = format!("the body is not valid JSON: {error}");
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", message)
@@ -26,12 +26,12 @@ pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
 }
 
 /// Refuses a value of the wrong type.
-pub(super) fn wrong_type(field: &str, value: &Value, allowed: &str) -> ApiError {
+pub(crate) fn wrong_type(field: &str, value: &Value, allowed: &str) -> ApiError {
     unprocessable("wrong_type", sentence(field, value, allowed))
 }
 
 /// Returns the sentence that refuses a value.
-pub(super) fn sentence(field: &str, value: &Value, allowed: &str) -> String {
+pub(crate) fn sentence(field: &str, value: &Value, allowed: &str) -> String {
     format!(
         "{field} is {}; it must be {allowed}",
         quoted(&value.to_string())
@@ -39,12 +39,12 @@ pub(super) fn sentence(field: &str, value: &Value, allowed: &str) -> String {
 }
 
 /// Refuses a body whose JSON is valid and whose content is not.
-pub(super) fn unprocessable(code: &'static str, message: String) -> ApiError {
+pub(crate) fn unprocessable(code: &'static str, message: String) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
 }
 
 /// Refuses other content types, which pages of other origins could send.
-pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let value = headers
         .get(CONTENT_TYPE)
         .map_or("", |value| value.to_str().unwrap_or("?"));
@@ -64,7 +64,7 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// Reads a body of at most `max` bytes.
-pub(super) async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {
     let read = timeout(BODY_LIMIT, to_bytes(body, max))
         .await
         .map_err(|_elapsed| {

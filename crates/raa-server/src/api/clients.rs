@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
@@ -16,10 +18,11 @@ use super::patch::{self, ClientPatch};
 use super::shared_body::SharedBody;
 use super::status::ServerFigures;
 use crate::connection::Requester;
-use crate::control::Control;
+use crate::control::{Author, Control};
 use crate::engine::{EngineHandle, Snapshot};
 use crate::id::ClientId;
 use crate::refused_requests::RefusedRequests;
+use crate::watch::Watch;
 
 /// Longest body in bytes, many times the longest sensible one.
 const MAX_BODY: usize = 16 * 1024;
@@ -29,26 +32,55 @@ const MAX_BODY: usize = 16 * 1024;
 pub(crate) struct SharedList(Arc<SharedBody>);
 
 impl SharedList {
-    pub(crate) fn new(refused: Arc<RefusedRequests>) -> Self {
+    pub(crate) fn new(refused: Arc<RefusedRequests>, watch: Watch) -> Self {
         // Serialising plain structs with text keys does not fail.
-        let json = |snapshot: &Arc<Snapshot>| {
-            serde_json::to_vec(&ClientList::of(snapshot)).unwrap_or_default()
+        let json = move |snapshot: &Arc<Snapshot>| {
+            serde_json::to_vec(&ClientList::of(snapshot, &watch)).unwrap_or_default()
         };
         Self(Arc::new(SharedBody::new("application/json", refused, json)))
     }
 }
 
-/// List all clients: those that send, and those that are remembered.
+/// The choice of clients.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Clients with exactly this name; without it, all.
+    #[param(example = "Ward 3")]
+    name: Option<String>,
+}
+
+/// List the clients: those that send, and those that are remembered.
 #[utoipa::path(
-    get, path = "/api/clients", tag = "clients",
-    responses((status = 200, description = "All clients", body = ClientList))
+    get, path = "/api/clients", tag = "clients", params(ListQuery),
+    responses(
+        (status = 200, description = "All clients, or those with the name", body = ClientList),
+        (status = 422, description = "The parameter can't be read", body = ErrorBody),
+    )
 )]
 pub(crate) async fn list(
     State(engine): State<EngineHandle>,
     State(list): State<SharedList>,
+    State(watch): State<Watch>,
     Extension(requester): Extension<Requester>,
-) -> Response {
-    list.0.response(&engine.snapshot(), requester.address)
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let snapshot = engine.snapshot();
+    let Query(query) = query.map_err(|rejection| invalid_query(&rejection))?;
+    let Some(name) = query.name else {
+        return Ok(list.0.response(&snapshot, requester.address));
+    };
+    let named = ClientList::named(&name, &snapshot, &watch);
+    Ok(Json(named).into_response())
+}
+
+/// Refuses a query that can't be read.
+pub(super) fn invalid_query(rejection: &QueryRejection) -> ApiError {
+    let message = format!(
+        "the query is not understood: {}",
+        quoted(&rejection.body_text())
+    );
+    body::unprocessable("invalid_query", message)
 }
 
 /// Read one client.
@@ -62,10 +94,11 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn read(
     State(engine): State<EngineHandle>,
+    State(watch): State<Watch>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let (id, snapshot) = (client_id(id)?, engine.snapshot());
-    Ok(Json(body_of(id, &snapshot)?).into_response())
+    Ok(Json(body_of(id, &snapshot, &watch)?).into_response())
 }
 
 /// Set a client's name, volume, mute, or the level from which it counts as sounding.
@@ -95,6 +128,7 @@ pub(crate) async fn read(
 )]
 pub(crate) async fn change(
     State(control): State<Control>,
+    State(watch): State<Watch>,
     State(figures): State<ServerFigures>,
     Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
@@ -104,12 +138,8 @@ pub(crate) async fn change(
     let id = client_id(id)?;
     body::require_json(&headers)?;
     let change = patch::parse(&body::read(body, MAX_BODY).await?)?;
-    let snapshot = control.change(id, change, requester.address).await?;
-    let changed = ChangedClientBody {
-        client: body_of(id, &snapshot)?,
-        now_ms: figures.clock().ms(snapshot.taken),
-    };
-    Ok(Json(changed).into_response())
+    let snapshot = control.change(id, change, Author::of(&requester)).await?;
+    changed(id, &snapshot, &watch, &figures)
 }
 
 /// Delete an offline client and its settings.
@@ -131,15 +161,36 @@ pub(crate) async fn forget(
     Extension(requester): Extension<Requester>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    control.forget(client_id(id)?, requester.address).await?;
+    control
+        .forget(client_id(id)?, Author::of(&requester))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn body_of(id: ClientId, snapshot: &Snapshot) -> Result<ClientBody<'_>, ApiError> {
+/// Returns the response after a change.
+pub(super) fn changed(
+    id: ClientId,
+    snapshot: &Snapshot,
+    watch: &Watch,
+    figures: &ServerFigures,
+) -> Result<Response, ApiError> {
+    let changed = ChangedClientBody {
+        client: body_of(id, snapshot, watch)?,
+        now_ms: figures.clock().ms(snapshot.taken),
+    };
+    Ok(Json(changed).into_response())
+}
+
+fn body_of<'a>(
+    id: ClientId,
+    snapshot: &'a Snapshot,
+    watch: &Watch,
+) -> Result<ClientBody<'a>, ApiError> {
     let client = snapshot
         .client(id.0)
         .ok_or_else(|| unknown(&id.to_string()))?;
-    Ok(ClientBody::of(client, snapshot.taken.elapsed()))
+    let age = snapshot.taken.elapsed();
+    Ok(ClientBody::of(client, watch.details(client.ssrc), age))
 }
 
 pub(super) fn client_id(id: Result<Path<String>, PathRejection>) -> Result<ClientId, ApiError> {

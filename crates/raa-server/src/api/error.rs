@@ -138,6 +138,11 @@ impl From<ControlError> for ApiError {
             ControlError::TooManyConfigured(_) => {
                 (StatusCode::CONFLICT, "too_many_configured_clients")
             }
+            ControlError::NoEntry(_) => (StatusCode::NOT_FOUND, "not_found"),
+            ControlError::NotUndoable(..) => (StatusCode::UNPROCESSABLE_ENTITY, "not_undoable"),
+            ControlError::Undone(_) => (StatusCode::CONFLICT, "undone"),
+            ControlError::ChangedSince(_) => (StatusCode::CONFLICT, "changed_since"),
+            ControlError::NoPlace(_) => (StatusCode::UNPROCESSABLE_ENTITY, "value_out_of_range"),
             ControlError::NotStored(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_kept"),
             ControlError::Unavailable => return Self::engine_unavailable(),
         };

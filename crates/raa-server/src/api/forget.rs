@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::error::{ApiError, ErrorBody, quoted};
 use crate::connection::Requester;
-use crate::control::{Control, Kept};
+use crate::control::{Author, Control, Kept};
 use crate::id::ClientId;
 
 /// Longest body in bytes: more ids than clients can be known.
@@ -77,7 +77,7 @@ pub(crate) async fn forget(
 ) -> Result<Json<ForgottenBody>, ApiError> {
     body::require_json(&headers)?;
     let ids = parse(&body::read(body, MAX_BODY).await?)?;
-    let done = control.forget_offline(ids, requester.address).await?;
+    let done = control.forget_offline(ids, Author::of(&requester)).await?;
     let kept = done.kept.into_iter().map(|(id, why)| KeptBody {
         id,
         reason: match why {
@@ -107,16 +107,20 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<ClientId>, ApiError> {
     let ids = ids
         .as_array()
         .ok_or_else(|| body::wrong_type("ids", ids, ALLOWED))?;
-    ids.iter().map(client_id).collect()
+    ids.iter().map(|id| client_id("ids", id)).collect()
 }
 
-fn client_id(value: &Value) -> Result<ClientId, ApiError> {
-    let allowed = "8 hexadecimal digits, or bgmtest0";
+/// Reads an item of a list of client ids.
+pub(super) fn client_id(list: &str, value: &Value) -> Result<ClientId, ApiError> {
+    let (item, allowed) = (
+        format!("an item of {list}"),
+        "8 hexadecimal digits, or bgmtest0",
+    );
     let text = value
         .as_str()
-        .ok_or_else(|| body::wrong_type("an item of ids", value, allowed))?;
+        .ok_or_else(|| body::wrong_type(&item, value, allowed))?;
     text.parse().map_err(|_invalid| {
-        let message = body::sentence("an item of ids", value, allowed);
+        let message = body::sentence(&item, value, allowed);
         body::unprocessable("value_out_of_range", message)
     })
 }

@@ -6,7 +6,7 @@ mod client;
 mod server;
 mod words;
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) use client::{ChangedClientBody, ClientBody, ClientList};
 pub(crate) use server::{ProcessBody, StatusBody};
@@ -19,6 +19,13 @@ pub(crate) fn tenths(value: f64) -> f64 {
 
 fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
+}
+
+/// Writes a Unix time in ms as in RFC 3339.
+pub(crate) fn rfc_3339(unix_ms: i64) -> String {
+    // Later than the year 9999 can't be written.
+    let since_1970 = Duration::from_millis(unix_ms.clamp(0, 253_402_300_799_999).unsigned_abs());
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since_1970).to_string()
 }
 
 fn ms(time: Duration) -> f64 {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::body::{parse_json, sentence, unprocessable, wrong_type};
 use super::error::{ApiError, quoted};
-use crate::control::Change;
+use crate::control::{Change, MuteEnd};
 
 /// The change to a client: any of these fields. An empty object changes nothing.
 #[derive(Deserialize, ToSchema)]
@@ -25,16 +25,22 @@ pub(crate) struct ClientPatch {
     /// 200.
     #[schema(required = false, minimum = 0, maximum = 200, example = 100)]
     volume: u8,
-    /// Whether the client is left out of the mix.
+    /// Whether the client is left out of the mix, for everyone.
     #[schema(required = false)]
     muted: bool,
+    /// With `muted`: true: seconds after which the server ends the mute, a whole number from 1 to 604800
+    /// (a week). `null`, or without it: until somebody takes it back.
+    #[schema(required = false, minimum = 1, maximum = 604_800, example = 900)]
+    muted_for_s: Option<u32>,
     /// Peak level in dBFS from which the client counts as sounding, rounded to a tenth. `null`
     /// restores the server's setting.
     #[schema(required = false, minimum = -90, maximum = 0, example = -50)]
     sounding_from_dbfs: Option<f64>,
 }
 
-const FIELDS: &str = "name, volume, muted and sounding_from_dbfs";
+const FIELDS: &str = "name, volume, muted, muted_for_s and sounding_from_dbfs";
+/// A week.
+const MAX_MUTE_S: u32 = 604_800;
 
 /// Parses and checks the body.
 ///
@@ -49,7 +55,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Change, ApiError> {
     change(&fields)
 }
 
-fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
+/// Reads the fields of a change.
+pub(super) fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
     let mut change = Change::default();
     for (field, value) in fields {
         match field.as_str() {
@@ -60,6 +67,7 @@ fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
                 let muted = muted.ok_or_else(|| wrong_type("muted", value, "true or false"))?;
                 change.muted = Some(muted);
             }
+            "muted_for_s" => change.mute_end = mute_end(value)?,
             "sounding_from_dbfs" => change.sounding_from = Some(sounding_from(value)?),
             unknown => {
                 let unknown = quoted(unknown);
@@ -69,7 +77,32 @@ fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
             }
         }
     }
-    Ok(change)
+    match fields.get("muted_for_s") {
+        Some(value) if change.muted != Some(true) => {
+            let value = quoted(&value.to_string());
+            let message = format!(
+                "muted_for_s is {value}, but muted is not true; it must come with \"muted\": true"
+            );
+            Err(unprocessable("value_out_of_range", message))
+        }
+        _ => Ok(change),
+    }
+}
+
+fn mute_end(value: &Value) -> Result<MuteEnd, ApiError> {
+    if value.is_null() {
+        return Ok(MuteEnd::Never);
+    }
+    let (field, allowed) = ("muted_for_s", "a whole number from 1 to 604800, or null");
+    let number = value
+        .as_f64()
+        .ok_or_else(|| wrong_type(field, value, allowed))?;
+    // The conversion saturates.
+    let whole = (number.fract() == 0.0).then_some(number as u32);
+    let seconds = whole.filter(|seconds| (1..=MAX_MUTE_S).contains(seconds));
+    seconds
+        .map(MuteEnd::After)
+        .ok_or_else(|| unprocessable("value_out_of_range", sentence(field, value, allowed)))
 }
 
 fn name(value: &Value) -> Result<Option<Name>, ApiError> {
@@ -161,8 +194,16 @@ mod tests {
             name: Some(Name::new("監視 3").ok()),
             volume: Volume::new(7).ok(),
             muted: Some(true),
+            mute_end: MuteEnd::After(900),
             sounding_from: Some(SoundingFrom::new(-45.5).ok()),
         };
+        check(
+            r#"{"muted":true,"muted_for_s":null}"#,
+            Change {
+                muted: Some(true),
+                ..Change::default()
+            },
+        );
         check(
             r#"{"sounding_from_dbfs":null}"#,
             Change {
@@ -171,7 +212,7 @@ mod tests {
             },
         );
         check(
-            r#" {"sounding_from_dbfs":-45.5,"muted":true, "name":" 監視 3 ", "volume":7} "#,
+            r#" {"sounding_from_dbfs":-45.5,"muted_for_s":900,"muted":true, "name":" 監視 3 ", "volume":7} "#,
             all,
         );
     }
@@ -200,6 +241,10 @@ mod tests {
             (r#"{"volume":null}"#, "volume is null"),
             (r#"{"muted":1}"#, "muted is 1; it must be true or false"),
             (r#"{"name":7}"#, "name is 7; it must be a text"),
+            (
+                r#"{"muted":true,"muted_for_s":"1 h"}"#,
+                "muted_for_s is \"1 h\"; it must be a whole number",
+            ),
             (
                 r#"{"sounding_from_dbfs":"-60"}"#,
                 "sounding_from_dbfs is \"-60\"; it must be a number from -90 to 0, or null",
@@ -230,6 +275,17 @@ mod tests {
                 "sounding_from_dbfs is -90.1; it must be a number from -90 to 0, or null",
             ),
             (r#"{"sounding_from_dbfs":1}"#, "sounding_from_dbfs is 1;"),
+            (
+                r#"{"muted":true,"muted_for_s":0}"#,
+                "muted_for_s is 0; it must be a whole number from 1 to 604800, or null",
+            ),
+            (r#"{"muted":true,"muted_for_s":604801}"#, "is 604801; it"),
+            (r#"{"muted":true,"muted_for_s":1.5}"#, "is 1.5; it must be"),
+            (
+                r#"{"muted":false,"muted_for_s":60}"#,
+                "muted_for_s is 60, but muted is not true",
+            ),
+            (r#"{"muted_for_s":60}"#, "it must come with \"muted\": true"),
             (r#"{"name":"  "}"#, "name has 0 characters"),
             (r#"{"name":"a\nb"}"#, "control character (U+000A)"),
             (&long, "name has 65 characters"),

@@ -66,14 +66,39 @@ impl SharedBody {
     /// Returns the description of a snapshot as the response to `reader`.
     pub(crate) fn response(&self, snapshot: &Arc<Snapshot>, reader: SocketAddr) -> Response {
         let text = self.of(snapshot);
+        self.reading(&text, self.content_type, reader)
+    }
+
+    /// Returns a text of its own as the response to `reader`.
+    pub(crate) fn once(
+        &self,
+        text: &[u8],
+        content_type: &'static str,
+        reader: SocketAddr,
+    ) -> Response {
+        let text = Arc::new(Text::cut(text));
+        // A text that nobody reads is dropped by the next one.
+        let _is_read = Arc::downgrade(&text);
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.keep(text.clone());
+        drop(texts);
+        self.reading(&text, content_type, reader)
+    }
+
+    fn reading(
+        &self,
+        text: &Arc<Text>,
+        content_type: &'static str,
+        reader: SocketAddr,
+    ) -> Response {
         let mut response = Response::new(Body::new(Reading {
             left: text.len,
-            text: Arc::downgrade(&text),
+            text: Arc::downgrade(text),
             next: 0,
             reader,
             refused: self.refused.clone(),
         }));
-        let content_type = HeaderValue::from_static(self.content_type);
+        let content_type = HeaderValue::from_static(content_type);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         response
     }

@@ -201,6 +201,22 @@ pub(super) const KEYS: &[Key] = &[
         get: |config| i64::from(config.changes_burst).into(),
     },
     Key {
+        name: "log_days",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1 to 3650",
+        set: |config, value| put(&mut config.log_days, number(value, 1, 3650)),
+        get: |config| i64::from(config.log_days).into(),
+    },
+    Key {
+        name: "log_entries",
+        formerly: None,
+        variable: None,
+        allowed: "a whole number from 1000 to 10000000",
+        set: |config, value| put(&mut config.log_entries, number(value, 1000, 10_000_000)),
+        get: |config| i64::from(config.log_entries).into(),
+    },
+    Key {
         name: "test_music",
         formerly: None,
         variable: None,

@@ -47,6 +47,10 @@ pub struct Config {
     pub changes_per_second: u16,
     /// Changes that one address may make at once, 1 to 10,000.
     pub changes_burst: u16,
+    /// Days after which entries of the log are deleted, 1 to 3,650.
+    pub log_days: u16,
+    /// The most entries of the log, 1,000 to 10,000,000.
+    pub log_entries: u32,
     /// Whether the built-in test client plays.
     pub test_music: bool,
     /// Bit rate of the mix, 6,000 to 510,000 bit/s.
@@ -78,6 +82,8 @@ impl Default for Config {
             max_listeners_per_address: 128,
             changes_per_second: 5,
             changes_burst: 20,
+            log_days: 30,
+            log_entries: 200_000,
             test_music: true,
             bitrate: 64_000,
             complexity: 9,

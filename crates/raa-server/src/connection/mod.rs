@@ -9,6 +9,7 @@ mod stream;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 
+use raa_core::settings::Name;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use place::{Place, PlaceTable};
@@ -21,6 +22,8 @@ use crate::limits::places::Full;
 pub(crate) struct Requester {
     /// Without the port, if a proxy does not name it.
     pub(crate) address: SocketAddr,
+    /// Name of the desk that makes a change, by the header `X-Raa-Desk`.
+    pub(crate) desk: Option<Name>,
     /// The place of a request that a proxy forwards.
     pub(crate) place: Option<Place>,
 }

@@ -21,6 +21,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, Address, Refusal};
+use crate::api::desk;
 use crate::api::error::{ApiError, quoted};
 use crate::connection::{Connection, Place, PlaceTable, Requester};
 use crate::limits::changes::Changes;
@@ -57,6 +58,7 @@ impl Guard {
         if !self.access.is_proxy(peer.ip()) {
             return Ok(Requester {
                 address,
+                desk: None,
                 place: None,
             });
         }
@@ -64,6 +66,7 @@ impl Guard {
         match self.places.enter(address.ip(), Holder::Forwarded, &never) {
             Ok((place, _)) => Ok(Requester {
                 address,
+                desk: None,
                 place: Some(place),
             }),
             Err(_full) => {
@@ -122,8 +125,12 @@ pub(super) async fn check(
     {
         return error.into_response();
     }
+    let desk = match desk::of(method, headers) {
+        Ok(desk) => desk,
+        Err(error) => return error.into_response(),
+    };
     let requester = match guard.requester(peer, address) {
-        Ok(requester) => requester,
+        Ok(requester) => Requester { desk, ..requester },
         Err(error) => return error.into_response(),
     };
     let place = requester.place.clone();

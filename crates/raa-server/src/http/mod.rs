@@ -26,21 +26,25 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::{Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::Access;
 use crate::api::clients::SharedList;
 use crate::api::error::ApiError;
+use crate::api::log::LogTexts;
 use crate::api::status::ServerFigures;
-use crate::api::{clients, forget, listen, refused, sdp, status};
+use crate::api::{
+    clients, desk, forget, groups, listen, log, refused, sdp, several, status, walls,
+};
 use crate::control::Control;
 use crate::engine::EngineHandle;
 use crate::live::{self, Live};
 use crate::metrics::{self, Metrics};
 use crate::outputs::ws::fanout::Fanout;
 use crate::refused_requests::RefusedRequests;
+use crate::watch::Watch;
 use guard::Guard;
 use page::Page;
 
@@ -57,12 +61,14 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 pub(crate) struct App {
     pub(crate) engine: EngineHandle,
     pub(crate) control: Control,
+    pub(crate) watch: Watch,
     pub(crate) figures: ServerFigures,
     pub(crate) live: Live,
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) page: Arc<Page>,
     pub(crate) refused: Arc<RefusedRequests>,
     pub(crate) list: SharedList,
+    pub(crate) log_texts: LogTexts,
     pub(crate) metrics: Metrics,
     /// The tasks of all connections, which the server waits for when it stops.
     pub(crate) connections: TaskTracker,
@@ -82,12 +88,14 @@ macro_rules! parts {
 parts! {
     engine: EngineHandle,
     control: Control,
+    watch: Watch,
     figures: ServerFigures,
     live: Live,
     fanout: Arc<Fanout>,
     page: Arc<Page>,
     refused: Arc<RefusedRequests>,
     list: SharedList,
+    log_texts: LogTexts,
     metrics: Metrics,
     connections: TaskTracker,
 }
@@ -110,12 +118,17 @@ pub(crate) fn router(app: App, guard: Guard, access: &Arc<Access>, base_path: &s
 fn routes(app: App, guard: Guard, access: &Arc<Access>) -> Router {
     let content_security = content_security(access);
     Router::new()
-        .route("/api/clients", get(clients::list))
+        .route("/api/clients", get(clients::list).patch(several::change))
         .route("/api/clients/forget", post(forget::forget))
         .route(
             "/api/clients/{id}",
             get(client).patch(clients::change).delete(clients::forget),
         )
+        .route("/api/groups", get(groups::read).put(groups::arrange))
+        .route("/api/log", get(log::read))
+        .route("/api/log/seen", post(log::see))
+        .route("/api/log/{id}/undo", post(log::undo))
+        .route("/api/walls/{id}", delete(walls::forget))
         .route("/api/status", get(status::status))
         .route("/api/refused", get(refused::refused))
         .route("/api/events", get(live::events))
@@ -136,8 +149,14 @@ fn other_origins(access: Arc<Access>) -> CorsLayer {
     let may_read = move |origin: &HeaderValue, _: &Parts| access.may_read(origin);
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(may_read))
-        .allow_methods([Method::GET, Method::PATCH, Method::POST, Method::DELETE])
-        .allow_headers([CONTENT_TYPE])
+        .allow_methods([
+            Method::GET,
+            Method::PATCH,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+        ])
+        .allow_headers([CONTENT_TYPE, desk::HEADER])
         .expose_headers([RETRY_AFTER])
         .max_age(PREFLIGHT_AGE)
 }
@@ -145,12 +164,13 @@ fn other_origins(access: Arc<Access>) -> CorsLayer {
 /// Both paths end with what the router takes for the id.
 async fn client(
     engine: State<EngineHandle>,
+    watch: State<Watch>,
     uri: Uri,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     match id {
         Ok(Path(id)) if id.ends_with(sdp::SUFFIX) => sdp::describe(engine, uri, Path(id)).await,
-        id => clients::read(engine, id).await,
+        id => clients::read(engine, watch, id).await,
     }
 }
 

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::api::{clients, forget, listen, refused, sdp, status};
+use crate::api::{clients, forget, groups, listen, log, refused, sdp, several, status, walls};
 use crate::{live, metrics};
 
 /// RAA (Remote Audio Aggregation) mixes the audio of many computers.
@@ -22,7 +22,14 @@ use crate::{live, metrics};
         sdp::describe,
         clients::change,
         clients::forget,
+        several::change,
         forget::forget,
+        log::read,
+        log::see,
+        log::undo,
+        groups::read,
+        groups::arrange,
+        walls::forget,
         refused::refused,
         status::status,
         status::healthz,
@@ -35,11 +42,17 @@ use crate::{live, metrics};
         live::ChangesMessage,
         live::ClientRow,
         live::LevelsMessage,
+        live::LogMessage,
+        live::AllPeaksMessage,
+        live::PeaksMessage,
+        live::PageMessage,
+        live::RefusedMessage,
         live::ServerRow
     )),
     info(title = "RAA server", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     tags(
         (name = "clients", description = "The computers that send their audio"),
+        (name = "room", description = "What happened in the room, and how it is arranged"),
         (name = "listening", description = "The mix"),
         (name = "server", description = "The server itself"),
     )

@@ -217,7 +217,7 @@ fn is_due(last: Option<Instant>, every: Duration, now: Instant) -> bool {
     last.is_none_or(|last| now.saturating_duration_since(last) >= every)
 }
 
-fn text(message: &impl Serialize) -> Utf8Bytes {
+pub(super) fn text(message: &impl Serialize) -> Utf8Bytes {
     // Serialising plain structs with text keys does not fail.
     serde_json::to_string(message).unwrap_or_default().into()
 }

@@ -4,12 +4,13 @@
 //! Always: nothing here changes while nothing happens. Times are points in time and not ages, and
 //! counters of packets are left to `GET /api/clients/{id}`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use raa_core::client::{ClientView, Status};
 use raa_core::quality::{FAIR_FROM_PERCENT, Quality};
 use raa_core::refused_senders::RefusedSender;
+use raa_core::settings::Volume;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,6 +19,9 @@ use crate::api::status::ServerFigures;
 use crate::clock::ServerClock;
 use crate::engine::Snapshot;
 use crate::id::ClientId;
+use crate::watch::entry::{By, Entry};
+use crate::watch::walls::WallState;
+use crate::watch::{Details, Watch};
 
 /// One client in the events. Fields that `Client` has as well mean the same.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -35,6 +39,26 @@ pub(crate) struct ClientRow {
     pub(super) volume: u8,
     /// Whether it is left out of the mix.
     pub(super) muted: bool,
+    /// Who muted it; null if it is not muted, or if that is unknown.
+    pub(super) muted_by: Option<By>,
+    /// When it was muted, on the server's clock, in ms; null if it is not muted, or if that is unknown.
+    #[schema(example = 698_020)]
+    pub(super) muted_since_ms: Option<i64>,
+    /// When its mute ends, on the server's clock, in ms; null if it is not muted, or until somebody takes the
+    /// mute back.
+    #[schema(example = 1_598_020)]
+    pub(super) muted_until_ms: Option<i64>,
+    /// Who set its volume; null at 100 %, or if that is unknown.
+    pub(super) volume_by: Option<By>,
+    /// When its volume was set, on the server's clock, in ms; null at 100 %, or if that is unknown.
+    #[schema(example = 698_020)]
+    pub(super) volume_since_ms: Option<i64>,
+    /// Id of its group; null if it has none.
+    #[schema(example = 1)]
+    pub(super) group: Option<u32>,
+    /// Its place in its group, from 0 on; null if it has no group.
+    #[schema(example = 0)]
+    pub(super) place: Option<u32>,
     /// Address and port that its last packet came from; null if there is none.
     #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
     pub(super) address: Option<SocketAddr>,
@@ -47,6 +71,17 @@ pub(crate) struct ClientRow {
     /// End of its last sound on the server's clock, in ms; null while it sounds, or if none is known.
     #[schema(example = 698_020)]
     pub(super) last_sound_at_ms: Option<i64>,
+    /// Begin of its present or last sound on the server's clock, in ms; null if none is known.
+    #[schema(example = 695_020)]
+    pub(super) last_sound_began_at_ms: Option<i64>,
+    /// Peak of its last sound in dBFS; null while it sounds, or if none is known.
+    #[schema(example = -12.4)]
+    pub(super) last_sound_peak_dbfs: Option<f64>,
+    /// Id of the log's entry of its present or last sound; null if there is none.
+    #[schema(example = 812)]
+    pub(super) last_sound_id: Option<u64>,
+    /// Whether somebody has seen that entry.
+    pub(super) last_sound_seen: bool,
     /// Peak level in dBFS from which it counts as sounding.
     #[schema(minimum = -90, maximum = 0, example = -60)]
     pub(super) sounding_from_dbfs: f64,
@@ -76,7 +111,24 @@ pub(crate) struct ClientRow {
 
 impl ClientRow {
     /// Describes a client as it was at the moment `taken`.
-    pub(super) fn of(client: &ClientView, taken: Instant, clock: ServerClock) -> Self {
+    /// `epoch_ms` is the Unix time at which the server's clock was 0.
+    pub(super) fn of(
+        client: &ClientView,
+        details: Details,
+        taken: Instant,
+        clock: ServerClock,
+        epoch_ms: i64,
+    ) -> Self {
+        let Details {
+            marks,
+            place,
+            last_sound,
+        } = details;
+        let (group, place) = place.unzip();
+        let sound = SoundRow::of(client, last_sound, epoch_ms);
+        let is_muted = client.settings.muted;
+        let is_set = client.settings.volume != Volume::default();
+        let unix = |unix_ms: Option<i64>| unix_ms.map(|unix_ms| unix_ms - epoch_ms);
         let at = |ago| clock.ms_before(taken, ago);
         let is = |status| client.status == status;
         let (concealed_percent, delay_ms) = trouble(client).unzip();
@@ -85,7 +137,14 @@ impl ClientRow {
             name: client.name().to_owned(),
             status: client.status.into(),
             volume: client.settings.volume.percent(),
-            muted: client.settings.muted,
+            muted: is_muted,
+            muted_by: marks.muted_by.filter(|_| is_muted),
+            muted_since_ms: unix(marks.muted_since_ms).filter(|_| is_muted),
+            muted_until_ms: unix(marks.muted_until_ms).filter(|_| is_muted),
+            volume_by: marks.volume_by.filter(|_| is_set),
+            volume_since_ms: unix(marks.volume_since_ms).filter(|_| is_set),
+            group,
+            place,
             address: client.address,
             seen_before: client.seen_before,
             last_packet_at_ms: client
@@ -96,6 +155,10 @@ impl ClientRow {
                 .last_sound_ago
                 .filter(|_| !is(Status::Sounding))
                 .map(at),
+            last_sound_began_at_ms: client.sound_began_ago.map(at).or(sound.began_ms),
+            last_sound_peak_dbfs: sound.peak_dbfs.filter(|_| !is(Status::Sounding)),
+            last_sound_id: sound.id,
+            last_sound_seen: sound.is_seen,
             sounding_from_dbfs: client.sounding_from.dbfs(),
             steady: client.steady,
             configured: client.settings.is_configured(),
@@ -113,6 +176,33 @@ impl ClientRow {
         if self.quality == old.quality {
             self.concealed_percent = old.concealed_percent;
             self.delay_ms = old.delay_ms;
+        }
+    }
+}
+
+/// What the log says about a client's present or last sound.
+#[derive(Debug, Default)]
+struct SoundRow {
+    began_ms: Option<i64>,
+    peak_dbfs: Option<f64>,
+    id: Option<u64>,
+    is_seen: bool,
+}
+
+impl SoundRow {
+    fn of(client: &ClientView, entry: Option<Entry>, epoch_ms: i64) -> Self {
+        let peak = client.sound_peak_dbfs.map(|peak| tenths(peak.into()));
+        let Some(entry) = entry else {
+            return Self {
+                peak_dbfs: peak,
+                ..Self::default()
+            };
+        };
+        Self {
+            began_ms: Some(entry.at_ms - epoch_ms),
+            peak_dbfs: peak.or(entry.peak_dbfs),
+            id: Some(entry.id),
+            is_seen: entry.seen_by.is_some(),
         }
     }
 }
@@ -139,8 +229,51 @@ pub(crate) struct ServerRow {
     pub(super) udp_port: u16,
     /// Connections that listen to the mix.
     pub(super) listeners: usize,
+    /// Unix time in ms at which the server's clock was 0. It changes when the computer's clock is set.
+    #[schema(example = 1_795_919_515_211_i64)]
+    pub(super) epoch_ms: i64,
+    /// Number of the arrangement of the groups.
+    #[schema(example = 1_795_920_250_124_u64)]
+    pub(super) groups_revision: u64,
+    /// The groups in their order.
+    pub(super) groups: Vec<GroupRow>,
+    /// The walls, at most 64, by name.
+    pub(super) walls: Vec<WallRow>,
     /// Senders that are being refused, at most 32, the newest first.
     pub(super) refused_senders: Vec<RefusedRow>,
+}
+
+/// A group in the events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct GroupRow {
+    /// Its id.
+    #[schema(example = 1)]
+    id: u32,
+    /// Its name.
+    #[schema(example = "Floor 1", max_length = 64)]
+    name: String,
+}
+
+/// A wall: a page that nobody sits at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct WallRow {
+    /// Its id, which is another one after a reload.
+    #[schema(example = 7)]
+    id: u32,
+    /// Name that the wall gives itself.
+    #[schema(example = "Wall north", max_length = 64)]
+    name: String,
+    /// Address of its browser.
+    #[schema(value_type = String, example = "192.0.2.9")]
+    address: IpAddr,
+    /// Whether it plays.
+    state: WallState,
+    /// Since when, on the server's clock, in ms.
+    #[schema(example = 698_020)]
+    since_ms: i64,
+    /// Its delay in ms; null if it is not known.
+    #[schema(example = 84)]
+    delay_ms: Option<u32>,
 }
 
 /// A refused sender in the events. Fields that `RefusedSender` has as well mean the same.
@@ -168,13 +301,30 @@ pub(crate) struct RefusedRow {
 
 impl ServerRow {
     /// Describes the server at the moment of `snapshot`.
-    pub(super) fn of(figures: &ServerFigures, snapshot: &Snapshot) -> Self {
+    pub(super) fn of(figures: &ServerFigures, watch: &Watch, snapshot: &Snapshot) -> Self {
         let clock = figures.clock();
+        let arrangement = watch.groups();
+        let groups = arrangement.groups().iter().map(|group| GroupRow {
+            id: group.id,
+            name: group.name.as_str().to_owned(),
+        });
+        let walls = watch.walls().into_iter().map(|wall| WallRow {
+            id: wall.id,
+            name: wall.name.as_str().to_owned(),
+            address: wall.address,
+            state: wall.state,
+            since_ms: clock.ms(wall.since),
+            delay_ms: wall.delay_ms,
+        });
         let refused = snapshot.refused_senders.iter();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             udp_port: figures.udp_port(),
             listeners: figures.listeners(),
+            epoch_ms: watch.epoch_ms(),
+            groups_revision: arrangement.revision,
+            groups: groups.collect(),
+            walls: walls.collect(),
             refused_senders: refused
                 .map(|sender| RefusedRow::of(sender, clock))
                 .collect(),

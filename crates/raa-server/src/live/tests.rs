@@ -21,6 +21,7 @@ use super::row::{ClientRow, RefusedRow, ServerRow};
 use crate::api::model::StatusWord;
 use crate::clock::ServerClock;
 use crate::engine::{Histogram, Snapshot, Timing};
+use crate::watch::Details;
 
 /// What a page knows, in the words of the messages.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -83,6 +84,8 @@ fn view(ssrc: u32) -> ClientView {
         seen_before: true,
         last_packet_ago: Some(Duration::from_millis(7)),
         last_sound_ago: Some(Duration::from_millis(4000)),
+        sound_began_ago: None,
+        sound_peak_dbfs: None,
         sounding_from: SoundingFrom::default(),
         steady: false,
         stats: SourceStats::default(),
@@ -98,7 +101,13 @@ fn view(ssrc: u32) -> ClientView {
 fn row(ssrc: u32) -> ClientRow {
     let start = Instant::now();
     let at = start + Duration::from_secs(10);
-    ClientRow::of(&view(ssrc), at, ServerClock::new(start))
+    ClientRow::of(
+        &view(ssrc),
+        Details::default(),
+        at,
+        ServerClock::new(start),
+        0,
+    )
 }
 
 fn server(listeners: usize) -> ServerRow {
@@ -106,6 +115,10 @@ fn server(listeners: usize) -> ServerRow {
         version: "0.1.0",
         udp_port: 4010,
         listeners,
+        epoch_ms: 0,
+        groups_revision: 0,
+        groups: Vec::new(),
+        walls: Vec::new(),
         refused_senders: Vec::new(),
     }
 }
@@ -253,7 +266,13 @@ fn busy_figures_change_as_fast_as_people_read() {
     for i in 0..50_u32 {
         let mut client = view(1);
         client.quality = Some(report(f64::from(i)));
-        let row = ClientRow::of(&client, bench.now, ServerClock::new(bench.start));
+        let row = ClientRow::of(
+            &client,
+            Details::default(),
+            bench.now,
+            ServerClock::new(bench.start),
+            0,
+        );
         let row = ClientRow {
             last_sound_at_ms: None,
             ..row
@@ -296,7 +315,13 @@ fn a_change_of_quality_brings_its_measurement() {
             loss_percent: 9.0,
             concealed_percent,
         });
-        ClientRow::of(&client, start, ServerClock::new(start))
+        ClientRow::of(
+            &client,
+            Details::default(),
+            start,
+            ServerClock::new(start),
+            0,
+        )
     };
     let mut look = |row| {
         let published = bench.give(vec![row], server(0))?;
@@ -352,7 +377,7 @@ fn a_row_of_a_quiet_client_stays_the_same() {
             ("offline", offline),
             ("sounding", sounding),
         ] {
-            let row = ClientRow::of(&client, taken, clock);
+            let row = ClientRow::of(&client, Details::default(), taken, clock, 0);
             let first = before.entry(name).or_insert_with(|| row.clone());
             assert_eq!(&row, first, "{name}");
         }

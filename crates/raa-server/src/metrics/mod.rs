@@ -28,6 +28,7 @@ use crate::api::status::ServerFigures;
 use crate::connection::Requester;
 use crate::engine::{EngineHandle, Snapshot};
 use crate::refused_requests::RefusedRequests;
+use crate::watch::Watch;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -39,14 +40,16 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(figures: ServerFigures, refused: Arc<RefusedRequests>) -> Self {
+    pub(crate) fn new(figures: ServerFigures, refused: Arc<RefusedRequests>, watch: Watch) -> Self {
         let started = SystemTime::now();
         let body = |content_type, encode: Encode| {
             let (figures, refused) = (figures.clone(), refused.clone());
+            let watch = watch.clone();
             let render = move |snapshot: &Arc<Snapshot>| {
                 let scrape = Scrape {
                     started,
                     status: figures.with(snapshot),
+                    lost_log_entries: watch.lost(),
                     snapshot: snapshot.clone(),
                 };
                 scrape.exposition(encode)
@@ -101,6 +104,7 @@ fn wants_openmetrics(headers: &HeaderMap) -> bool {
 struct Scrape {
     started: SystemTime,
     status: StatusBody,
+    lost_log_entries: u64,
     snapshot: Arc<Snapshot>,
 }
 

@@ -21,6 +21,11 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, scrape: &Scrape) -> fm
     let mut encoder = Encoder(encoder);
     engine(&mut encoder, scrape)?;
     refusals(&mut encoder, scrape)?;
+    encoder.counter(
+        "raa_lost_log_entries",
+        "Entries of the log that were lost because the disk took none for too long.",
+        scrape.lost_log_entries,
+    )?;
     listeners(&mut encoder, scrape)?;
     process(&mut encoder, scrape)
 }

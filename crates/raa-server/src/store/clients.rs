@@ -5,17 +5,21 @@
 //! unconfigured client may be deleted to keep the table bounded; a configured one is deleted only
 //! when an operator asks for it.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use raa_core::client::KnownClient;
 use raa_core::settings::{ClientSettings, Name, SoundingFrom};
 use rusqlite::{Connection, Transaction, params};
 
+use super::room;
 use super::rows::{self, Faults};
 use super::times;
+use crate::watch::Remembered;
+use crate::watch::marks::Marks;
 
-const IS_UNCONFIGURED: &str =
-    "name IS NULL AND volume = 100 AND muted = 0 AND sounding_from_dbfs IS NULL";
+const IS_UNCONFIGURED: &str = "name IS NULL AND volume = 100 AND muted = 0 AND sounding_from_dbfs IS NULL \
+    AND ssrc NOT IN (SELECT ssrc FROM places)";
 const IS_SSRC: &str = "ssrc BETWEEN 0 AND 4294967295";
 /// The columns in the order in which [`rows`] reads them.
 const SELECT: &str = "SELECT ssrc, name, volume, muted, sender_name, last_heard_ms, \
@@ -62,6 +66,8 @@ pub(super) struct Loaded {
     pub(super) known: Vec<KnownClient>,
     /// What can't be, and was left out.
     pub(super) faults: Faults,
+    /// What the watch remembers.
+    pub(super) remembered: Remembered,
 }
 
 /// Returns all configured clients and the `max_unconfigured` others that were seen last, by SSRC,
@@ -87,7 +93,19 @@ pub(super) fn load(
         let known = rows::known_client(row, now, &mut loaded.faults)?;
         loaded.known.extend(known);
     }
+    mark_placed(connection, &mut loaded.known)?;
     Ok(loaded)
+}
+
+/// Marks the clients that have a place in a group.
+fn mark_placed(connection: &Connection, known: &mut [KnownClient]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT ssrc FROM places")?;
+    let placed = statement.query_map([], |row| row.get::<_, i64>(0))?;
+    let placed: BTreeSet<i64> = placed.flatten().collect();
+    for client in known {
+        client.settings.placed = placed.contains(&client.ssrc.into());
+    }
+    Ok(())
 }
 
 /// Fails if the table does not exist or lacks a column.
@@ -116,6 +134,21 @@ pub(super) fn save_settings(
     Ok(())
 }
 
+/// What is stored of a client that an operator has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Saved {
+    pub(crate) ssrc: u32,
+    pub(crate) settings: ClientSettings,
+    /// Who has set them, and until when.
+    pub(crate) marks: Marks,
+}
+
+/// Replaces a client's settings and their marks.
+pub(super) fn save(connection: &Connection, client: &Saved) -> rusqlite::Result<()> {
+    save_settings(connection, client.ssrc, &client.settings)?;
+    room::save_marks(connection, client.ssrc, &client.marks)
+}
+
 /// Deletes a client, configured or not.
 pub(super) fn delete(connection: &Connection, ssrc: u32) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM clients WHERE ssrc = ?1", [ssrc])?;
@@ -134,12 +167,12 @@ pub(super) fn delete_all(connection: &mut Connection, ssrcs: &[u32]) -> rusqlite
 /// Stores settings and times again, all or nothing.
 pub(super) fn put_back(
     connection: &mut Connection,
-    settings: &[(u32, ClientSettings)],
+    clients: &[Saved],
     seen: &[LastSeen],
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for (ssrc, settings) in settings {
-        save_settings(&transaction, *ssrc, settings)?;
+    for client in clients {
+        save(&transaction, client)?;
     }
     upsert_last_seen(&transaction, seen)?;
     transaction.commit()
@@ -208,6 +241,7 @@ mod tests {
             volume: Volume::new(volume).unwrap(),
             muted,
             sounding_from: None,
+            placed: false,
         }
     }
 

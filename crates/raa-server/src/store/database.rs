@@ -19,9 +19,12 @@ use super::clients::{self, Loaded};
 use super::copy::Copy;
 use super::error::StoreError;
 use super::former;
+use super::log::{self, Query};
 use super::look::{Found, look};
 use super::place::{self, Lock};
+use super::room;
 use super::schema::{self, MIGRATIONS, SchemaError};
+use crate::watch::{FIRST_ENTRIES, Remembered};
 
 /// How long the start waits for another program that holds the file.
 const START_PATIENCE: Duration = Duration::from_secs(1);
@@ -287,9 +290,28 @@ fn read(
 ) -> Result<(Connection, Loaded), Failure> {
     let connection = connect(target, START_PATIENCE)?;
     let path = target.path();
-    let loaded = clients::load(&connection, max_unconfigured, now);
-    let loaded = loaded.map_err(|error| Failure::of(path, &error))?;
+    let failure = |error: rusqlite::Error| Failure::of(path, &error);
+    let mut loaded = clients::load(&connection, max_unconfigured, now).map_err(failure)?;
+    loaded.remembered = remembered(&connection).map_err(failure)?;
     Ok((connection, loaded))
+}
+
+/// Reads what the watch remembers.
+fn remembered(connection: &Connection) -> rusqlite::Result<Remembered> {
+    // A full disk must not keep the server from reading.
+    let _ = log::end_open(connection);
+    let newest = Query {
+        limit: FIRST_ENTRIES,
+        ..Query::default()
+    };
+    Ok(Remembered {
+        last_id: log::last_id(connection)?,
+        recent: log::read(connection, &newest)?,
+        last_sounds: log::last_sounds(connection)?,
+        marks: room::marks(connection)?,
+        groups: room::groups(connection)?,
+        peaks: room::peaks(connection)?,
+    })
 }
 
 /// Opens the file, checks it, and brings its schema up to date.
@@ -320,7 +342,10 @@ fn connect(target: &Target<'_>, patience: Duration) -> Result<Connection, Failur
         SchemaError::Sqlite(error) => Failure::of(path, &error),
         SchemaError::Newer { found, .. } => Failure::Newer(found),
     })?;
-    clients::check_table(&connection).map_err(failure)?;
+    clients::check_table(&connection)
+        .and_then(|()| log::check_table(&connection))
+        .and_then(|()| room::check_tables(&connection))
+        .map_err(failure)?;
     Ok(connection)
 }
 

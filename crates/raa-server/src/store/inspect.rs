@@ -117,9 +117,10 @@ fn refused(path: &Path, failure: Failure) -> Inspected {
 mod tests {
     use super::*;
 
-    const RELEASED: [&[u8]; 2] = [
+    const RELEASED: [&[u8]; 3] = [
         include_bytes!("../../tests/fixtures/raa-schema-1.sqlite"),
         include_bytes!("../../tests/fixtures/raa-schema-2.sqlite"),
+        include_bytes!("../../tests/fixtures/raa-schema-3.sqlite"),
     ];
 
     fn folder(content: &[u8], sql: &str) -> tempfile::TempDir {
@@ -153,8 +154,11 @@ mod tests {
 
     #[test]
     fn healthy_states_are_recognised() {
-        let [old, new] = RELEASED.map(|content| folder(content, ""));
-        check(old.path(), |found| *found == Inspected::Old { schema: 1 });
+        let [oldest, old, new] = RELEASED.map(|content| folder(content, ""));
+        check(oldest.path(), |found| {
+            *found == Inspected::Old { schema: 1 }
+        });
+        check(old.path(), |found| *found == Inspected::Old { schema: 2 });
         check(new.path(), |found| {
             *found == Inspected::Healthy { clients: 7 }
         });
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_log_is_read_without_a_change() {
-        let busy = folder(RELEASED[1], "");
+        let busy = folder(RELEASED[2], "");
         let path = busy.path().join("raa.sqlite");
         let writer = Connection::open(&path).unwrap();
         writer
@@ -183,14 +187,14 @@ mod tests {
 
     #[test]
     fn states_of_no_use_are_named() {
-        let newer = folder(RELEASED[1], "PRAGMA user_version = 9");
+        let newer = folder(RELEASED[2], "PRAGMA user_version = 9");
         check(
             newer.path(),
             |found| matches!(found, Inspected::Newer(text) if text.contains("schema 9")),
         );
         let text = folder(&b"no database ".repeat(500), "");
         check(text.path(), |found| matches!(found, Inspected::NoUse(_)));
-        let mut bytes = RELEASED[1].to_vec();
+        let mut bytes = RELEASED[2].to_vec();
         bytes[4096..].fill(0xa5);
         let damaged = folder(&bytes, "");
         check(

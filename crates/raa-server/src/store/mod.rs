@@ -1,7 +1,7 @@
-//! What survives the process: what operators set, and when clients were last seen and heard.
+//! What survives the process: what operators set, when clients were last seen and heard, and what happened.
 //!
 //! One thread owns the database; the rest of the server asks it through a bounded queue. Each table
-//! has a file with its statements ([`clients`]); [`schema`] lists the steps that made the tables.
+//! has a file with its statements ([`clients`], [`log`], [`room`]); [`schema`] lists the steps that made the tables.
 //! Always: when a call has returned `Ok`, the change is on the disk and survives kill -9 and power
 //! loss; when it has returned an error, nothing has changed.
 
@@ -11,8 +11,10 @@ mod database;
 mod error;
 mod former;
 pub(crate) mod inspect;
+pub(crate) mod log;
 mod look;
 mod place;
+mod room;
 mod rows;
 mod schema;
 mod times;
@@ -24,14 +26,19 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use raa_core::client::KnownClient;
-use raa_core::settings::ClientSettings;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-pub(crate) use clients::LastSeen;
+use crate::watch::Remembered;
+use crate::watch::entry::{By, Entry};
+use crate::watch::groups::Arrangement;
+use crate::watch::peaks::Kept;
+
+pub(crate) use clients::{LastSeen, Saved};
 use database::Database;
 pub(crate) use error::StoreError;
+use log::{Limits, Query, Seen};
 
 /// Length of the queue of writes that wait for the disk.
 const QUEUE: usize = 16;
@@ -63,7 +70,7 @@ impl StoreThread {
 }
 
 /// Opens or creates the database in `dir`. Returns the clients it knows: all configured ones, and
-/// the `max_unconfigured` others that were seen last.
+/// the `max_unconfigured` others that were seen last; and what the watch remembers.
 ///
 /// # Errors
 /// When another server uses the folder, or a newer one has used it; the text is for the operator. All
@@ -71,7 +78,7 @@ impl StoreThread {
 pub(crate) fn open(
     dir: &Path,
     max_unconfigured: usize,
-) -> anyhow::Result<(Store, StoreThread, Vec<KnownClient>)> {
+) -> anyhow::Result<(Store, StoreThread, Vec<KnownClient>, Remembered)> {
     let path = path_in(dir);
     let (mut database, loaded) = Database::open(&path, max_unconfigured, SystemTime::now())
         .with_context(|| format!("cannot keep state in {} (--state-dir)", dir.display()))?;
@@ -97,21 +104,104 @@ pub(crate) fn open(
             }
         })
         .context("cannot start the store's thread")?;
-    Ok((Store { jobs }, StoreThread(thread), known))
+    Ok((
+        Store { jobs },
+        StoreThread(thread),
+        known,
+        loaded.remembered,
+    ))
 }
 
 impl Store {
-    /// Stores what an operator has set.
+    /// Stores what an operator has set for these clients, and the entries about it, all or nothing.
     ///
     /// # Errors
     /// [`StoreError`]; then the old settings are still stored.
-    pub(crate) async fn save_settings(
+    pub(crate) async fn save(
         &self,
-        ssrc: u32,
-        settings: ClientSettings,
+        clients: Vec<Saved>,
+        entries: Vec<Entry>,
     ) -> Result<(), StoreError> {
-        self.call(move |connection| clients::save_settings(connection, ssrc, &settings))
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            for client in &clients {
+                clients::save(&transaction, client)?;
+            }
+            log::put(&transaction, &entries)?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Stores the groups and the entries about their change, all or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the old groups are still stored.
+    pub(crate) async fn save_groups(
+        &self,
+        groups: Arrangement,
+        entries: Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            room::save_groups(&transaction, &groups)?;
+            log::put(&transaction, &entries)?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Stores entries of the log, and deletes those beyond the limits, all or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing of it is stored.
+    pub(crate) async fn append(
+        &self,
+        entries: Vec<Entry>,
+        limits: Option<Limits>,
+    ) -> Result<(), StoreError> {
+        let append = move |connection: &mut Connection| log::append(connection, &entries, limits);
+        self.call_within(ROUTINE_PATIENCE, append).await
+    }
+
+    /// Returns the entries that are asked for, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn read_log(&self, query: Query) -> Result<Vec<Entry>, StoreError> {
+        let read = move |connection: &mut Connection| log::read(connection, &query);
+        self.call_within(ROUTINE_PATIENCE, read).await
+    }
+
+    /// Returns one entry.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn entry(&self, id: u64) -> Result<Option<Entry>, StoreError> {
+        self.call(move |connection| log::one(connection, id)).await
+    }
+
+    /// Marks sounds as seen that nobody has seen, and returns them.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none is marked.
+    pub(crate) async fn see(
+        &self,
+        seen: Seen,
+        by: By,
+        at_ms: i64,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.call(move |connection| log::see(connection, &seen, &by, at_ms))
             .await
+    }
+
+    /// Replaces the kept peaks.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the old ones are still stored.
+    pub(crate) async fn save_peaks(&self, peaks: Vec<Kept>) -> Result<(), StoreError> {
+        let save = move |connection: &mut Connection| room::save_peaks(connection, &peaks);
+        self.call_within(ROUTINE_PATIENCE, save).await
     }
 
     /// Deletes all of these clients or none.
@@ -129,10 +219,10 @@ impl Store {
     /// [`StoreError`]; then none of them is stored.
     pub(crate) async fn put_back(
         &self,
-        settings: Vec<(u32, ClientSettings)>,
+        saved: Vec<Saved>,
         seen: Vec<LastSeen>,
     ) -> Result<(), StoreError> {
-        self.call(move |connection| clients::put_back(connection, &settings, &seen))
+        self.call(move |connection| clients::put_back(connection, &saved, &seen))
             .await
     }
 
@@ -200,7 +290,7 @@ mod tests {
     #[test]
     fn a_running_store_keeps_its_folder_locked() {
         let dir = tempfile::tempdir().unwrap();
-        let (store, thread, _) = open(dir.path(), 1000).unwrap();
+        let (store, thread, ..) = open(dir.path(), 1000).unwrap();
         let error = open(dir.path(), 1000).err().unwrap();
         assert!(format!("{error:#}").contains("in use"), "{error:#}");
         drop(store);

@@ -87,6 +87,8 @@ pub(super) fn known_client(
                 "a number from -90 to 0",
                 sounding_from,
             )?,
+            // Another table says this.
+            placed: false,
         },
         sender_name: fields.name(4, "sender_name")?,
         seen_before: last_seen_ms.is_some(),

@@ -10,14 +10,21 @@
 use rusqlite::{Connection, Transaction};
 use tracing::info;
 
-use super::clients;
 use super::error::StoreError;
+use super::{clients, log, room};
 
 /// Brings the schema from one version to the next.
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All migrations. The first one creates version 1, and so on.
-pub(super) const MIGRATIONS: &[Migration] = &[clients::create_table, clients::add_sounding];
+pub(super) const MIGRATIONS: &[Migration] =
+    &[clients::create_table, clients::add_sounding, add_watch];
+
+/// Adds the log and everything else that the watch keeps; the third version of the schema.
+fn add_watch(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    log::create_table(transaction)?;
+    room::create_tables(transaction)
+}
 
 /// Why a file's schema cannot be used.
 #[derive(Debug, thiserror::Error)]

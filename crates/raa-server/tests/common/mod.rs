@@ -271,6 +271,10 @@ pub struct Page {
     pub clients: BTreeMap<String, Value>,
     pub server: Value,
     pub levels: Value,
+    /// Entries of the log, by id.
+    pub log: BTreeMap<u64, Value>,
+    /// The first message about peaks, and the newest one.
+    pub peaks: [Value; 2],
     revision: u64,
     /// Messages of the types `whole` and `changes` so far.
     pub states: usize,
@@ -289,6 +293,8 @@ impl Page {
             clients: BTreeMap::new(),
             server: json!({}),
             levels: json!({}),
+            log: BTreeMap::new(),
+            peaks: [json!({}), json!({})],
             revision: 0,
             states: 0,
         };
@@ -319,6 +325,9 @@ impl Page {
         let message = next_json(&mut self.socket).await;
         match message["type"].as_str() {
             Some("levels") => self.levels = message["levels"].clone(),
+            Some("log") => self.take_log(&message),
+            Some("peaks") if message["first"] == true => self.peaks[0] = message,
+            Some("peaks") => self.peaks[1] = message,
             Some("whole") if self.states == 0 => self.merge(&message),
             Some("changes") => {
                 assert_eq!(message["from"], self.revision);
@@ -326,6 +335,22 @@ impl Page {
             }
             _ => panic!("{message}"),
         }
+    }
+
+    fn take_log(&mut self, message: &Value) {
+        if message["first"] == true {
+            self.log.clear();
+        }
+        for entry in message["entries"].as_array().unwrap() {
+            self.log
+                .insert(entry["id"].as_u64().unwrap(), entry.clone());
+        }
+    }
+
+    /// Returns the newest entry of a kind, or null.
+    pub fn entry(&self, kind: &str) -> &Value {
+        let of_kind = self.log.values().rev().find(|entry| entry["kind"] == kind);
+        of_kind.unwrap_or(&Value::Null)
     }
 
     fn merge(&mut self, message: &Value) {

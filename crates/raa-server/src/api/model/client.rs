@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use raa_core::client::ClientView;
+use raa_core::client::{ClientView, Status};
 use raa_core::quality::QualityReport;
+use raa_core::settings::Volume;
 use raa_core::source::SourceStats;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words::{CaptureTroubleWord, QualityWord, StatusWord, WithheldWord};
-use super::{hundredths, ms, tenths};
+use super::{hundredths, ms, rfc_3339, tenths};
 use crate::engine::Snapshot;
 use crate::id::ClientId;
+use crate::watch::entry::{By, Entry};
+use crate::watch::{Details, Watch, unix_now_ms};
 
 /// Audio in one packet, in ms. A packet is sent when all of it has been captured.
 const FRAME_MS: f64 = 20.0;
@@ -45,6 +48,25 @@ pub(crate) struct ClientBody<'a> {
     pub(crate) volume: u8,
     /// Whether it is left out of the mix. Its level is still measured.
     pub(crate) muted: bool,
+    /// Who muted it; null if it is not muted, or if that is unknown.
+    pub(crate) muted_by: Option<By>,
+    /// When it was muted (RFC 3339); null if it is not muted, or if that is unknown.
+    #[schema(example = "2026-11-29T02:44:10.123Z")]
+    pub(crate) muted_since: Option<String>,
+    /// When its mute ends (RFC 3339); null if it is not muted, or until somebody takes the mute back.
+    #[schema(example = "2026-11-29T02:59:10.123Z")]
+    pub(crate) muted_until: Option<String>,
+    /// Who set its volume; null at 100 %, or if that is unknown.
+    pub(crate) volume_by: Option<By>,
+    /// When its volume was set (RFC 3339); null at 100 %, or if that is unknown.
+    #[schema(example = "2026-11-29T02:44:10.123Z")]
+    pub(crate) volume_since: Option<String>,
+    /// Id of its group; null if it has none.
+    #[schema(example = 1)]
+    pub(crate) group: Option<u32>,
+    /// Its place in its group, from 0 on; null if it has no group.
+    #[schema(example = 0)]
+    pub(crate) place: Option<u32>,
     /// Address and port that its last packet came from; null if none has arrived since the server
     /// started, or if the client is built in.
     #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
@@ -61,6 +83,11 @@ pub(crate) struct ClientBody<'a> {
     /// null if none is known.
     #[schema(example = 0)]
     pub(crate) last_sound_ms_ago: Option<u64>,
+    /// End of its last sound (RFC 3339), and the present time while it sounds; null if none is known.
+    #[schema(example = "2026-11-29T02:44:13.123Z")]
+    pub(crate) last_sound_at: Option<String>,
+    /// Its present or last sound, as the log has it; null if the log has none.
+    pub(crate) last_sound: Option<LastSoundBody>,
     /// Peak level in dBFS from which it counts as sounding: its own setting, else the server's.
     #[schema(minimum = -90, maximum = 0, example = -60)]
     pub(crate) sounding_from_dbfs: f64,
@@ -92,6 +119,25 @@ pub(crate) struct ClientBody<'a> {
     pub(crate) capture_trouble: Option<CaptureTroubleWord>,
     /// Counters and measurements of its packets.
     pub(crate) stats: StatsBody,
+}
+
+/// The present or last sound of a client. A client that sounds again and again has several sounds in one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LastSoundBody {
+    /// Its entry in the log.
+    #[schema(example = 812)]
+    pub(crate) id: u64,
+    /// When it began (RFC 3339).
+    #[schema(example = "2026-11-29T02:44:10.123Z")]
+    pub(crate) began: String,
+    /// When it ended (RFC 3339); null while it goes on.
+    #[schema(example = "2026-11-29T02:44:13.123Z")]
+    pub(crate) ended: Option<String>,
+    /// Its peak in dBFS; null while it goes on.
+    #[schema(example = -12.4)]
+    pub(crate) peak_dbfs: Option<f64>,
+    /// Who has seen it; null if nobody has.
+    pub(crate) seen_by: Option<By>,
 }
 
 /// A client after a change.
@@ -161,12 +207,38 @@ pub(crate) struct StatsBody {
 }
 
 impl<'a> ClientList<'a> {
-    pub(crate) fn of(snapshot: &'a Snapshot) -> Self {
-        let age = snapshot.taken.elapsed();
-        let bodies = snapshot
+    pub(crate) fn of(snapshot: &'a Snapshot, watch: &Watch) -> Self {
+        let details = watch.details_of(&snapshot.clients);
+        Self::sorted(snapshot, snapshot.clients.iter().zip(details))
+    }
+
+    /// Those with this name.
+    pub(crate) fn named(name: &str, snapshot: &'a Snapshot, watch: &Watch) -> Self {
+        let named = snapshot
             .clients
             .iter()
-            .map(|client| ClientBody::of(client, age));
+            .filter(|client| client.name() == name);
+        Self::sorted(
+            snapshot,
+            named.map(|client| (client, watch.details(client.ssrc))),
+        )
+    }
+
+    /// Those with these ids.
+    pub(crate) fn with(ids: &[ClientId], snapshot: &'a Snapshot, watch: &Watch) -> Self {
+        let known = ids.iter().filter_map(|id| snapshot.client(id.0));
+        Self::sorted(
+            snapshot,
+            known.map(|client| (client, watch.details(client.ssrc))),
+        )
+    }
+
+    fn sorted(
+        snapshot: &Snapshot,
+        clients: impl Iterator<Item = (&'a ClientView, Details)>,
+    ) -> Self {
+        let age = snapshot.taken.elapsed();
+        let bodies = clients.map(|(client, details)| ClientBody::of(client, details, age));
         let mut clients: Vec<_> = bodies.collect();
         clients.sort_by_key(|client| client.id.sort_key());
         Self { clients }
@@ -175,7 +247,11 @@ impl<'a> ClientList<'a> {
 
 impl<'a> ClientBody<'a> {
     /// Describes a client; `age` is the age of its view.
-    pub(crate) fn of(client: &'a ClientView, age: Duration) -> Self {
+    pub(crate) fn of(client: &'a ClientView, details: Details, age: Duration) -> Self {
+        let marks = details.marks;
+        let (group, place) = details.place.unzip();
+        let is_muted = client.settings.muted;
+        let is_set = client.settings.volume != Volume::default();
         let ms_ago = |ago: Option<Duration>| ago.map(|ago| (ago + age).as_millis() as u64);
         Self {
             id: ClientId(client.ssrc),
@@ -183,7 +259,14 @@ impl<'a> ClientBody<'a> {
             name: client.name(),
             status: client.status.into(),
             volume: client.settings.volume.percent(),
-            muted: client.settings.muted,
+            muted: is_muted,
+            muted_by: marks.muted_by.filter(|_| is_muted),
+            muted_since: marks.muted_since_ms.filter(|_| is_muted).map(rfc_3339),
+            muted_until: marks.muted_until_ms.filter(|_| is_muted).map(rfc_3339),
+            volume_by: marks.volume_by.filter(|_| is_set),
+            volume_since: marks.volume_since_ms.filter(|_| is_set).map(rfc_3339),
+            group,
+            place,
             address: client.address,
             level: LevelBody {
                 rms_dbfs: tenths(client.level.rms_dbfs.into()),
@@ -192,6 +275,8 @@ impl<'a> ClientBody<'a> {
             seen_before: client.seen_before,
             last_packet_ms_ago: ms_ago(client.last_packet_ago),
             last_sound_ms_ago: ms_ago(client.last_sound_ago),
+            last_sound_at: last_sound_at(client, age),
+            last_sound: details.last_sound.map(LastSoundBody::from),
             sounding_from_dbfs: client.sounding_from.dbfs(),
             steady: client.steady,
             configured: client.settings.is_configured(),
@@ -204,6 +289,28 @@ impl<'a> ClientBody<'a> {
             withheld: client.withheld.map(WithheldWord::from),
             capture_trouble: client.capture_trouble.map(CaptureTroubleWord::from),
             stats: StatsBody::of(&client.stats, client.quality),
+        }
+    }
+}
+
+/// Returns the end of a client's last sound, and the present time while it sounds.
+fn last_sound_at(client: &ClientView, age: Duration) -> Option<String> {
+    let ago = match client.status {
+        Status::Sounding => Duration::ZERO,
+        _ => client.last_sound_ago? + age,
+    };
+    let ago_ms = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+    Some(rfc_3339(unix_now_ms().saturating_sub(ago_ms)))
+}
+
+impl From<Entry> for LastSoundBody {
+    fn from(sound: Entry) -> Self {
+        Self {
+            id: sound.id,
+            began: rfc_3339(sound.at_ms),
+            ended: sound.ended_ms.map(rfc_3339),
+            peak_dbfs: sound.peak_dbfs.filter(|_| sound.ended_ms.is_some()),
+            seen_by: sound.seen_by,
         }
     }
 }
@@ -231,7 +338,7 @@ impl StatsBody {
 
 #[cfg(test)]
 mod tests {
-    use raa_core::client::{Status, Withheld};
+    use raa_core::client::Withheld;
     use raa_core::level::Level;
     use raa_core::quality::Quality;
     use raa_core::rtcp::CaptureTrouble;
@@ -251,6 +358,8 @@ mod tests {
             seen_before: false,
             last_packet_ago: None,
             last_sound_ago: None,
+            sound_began_ago: None,
+            sound_peak_dbfs: None,
             sounding_from: SoundingFrom::default(),
             steady: false,
             stats: SourceStats {
@@ -278,7 +387,7 @@ mod tests {
             concealed_percent: 1.0 / 3.0,
         };
         let view = view(Some(quality), Some(Duration::from_micros(12_440)));
-        let body = json!(ClientBody::of(&view, Duration::ZERO));
+        let body = json!(ClientBody::of(&view, Details::default(), Duration::ZERO));
         assert_eq!(body["quality"], "fair");
         assert_eq!(body["conflict"], "192.0.2.8:51234");
         assert_eq!(body["withheld"], "not_opus");
@@ -310,14 +419,18 @@ mod tests {
                 capture_trouble: Some(trouble),
                 ..view(None, None)
             };
-            let body = json!(ClientBody::of(&view, Duration::ZERO));
+            let body = json!(ClientBody::of(&view, Details::default(), Duration::ZERO));
             assert_eq!(body["capture_trouble"], word);
         }
     }
 
     #[test]
     fn unknown_measurements_are_null() {
-        let body = json!(ClientBody::of(&view(None, None), Duration::ZERO));
+        let body = json!(ClientBody::of(
+            &view(None, None),
+            Details::default(),
+            Duration::ZERO
+        ));
         for field in [
             "quality",
             "round_trip_ms",

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 const RELEASED: &[&[u8]] = &[
     SCHEMA_1,
     include_bytes!("../../../tests/fixtures/raa-schema-2.sqlite"),
+    include_bytes!("../../../tests/fixtures/raa-schema-3.sqlite"),
 ];
 const SCHEMA_1: &[u8] = include_bytes!("../../../tests/fixtures/raa-schema-1.sqlite");
 
@@ -177,7 +178,15 @@ fn an_old_file_and_a_new_one_get_the_same_columns() {
     let (_dir, new) = file(&[]);
     let [old, new] = [released, new].map(|path| open(&path, MIGRATIONS).unwrap());
     assert_eq!(texts(&old, columns), texts(&new, columns));
-    let added = ["sounding_from_dbfs REAL", "last_sounded_ms INTEGER"];
+    let added = [
+        "sounding_from_dbfs REAL",
+        "last_sounded_ms INTEGER",
+        "muted_by TEXT",
+        "muted_since_ms INTEGER",
+        "muted_until_ms INTEGER",
+        "volume_by TEXT",
+        "volume_since_ms INTEGER",
+    ];
     assert!(texts(&old, columns).ends_with(&added.map(str::to_owned)));
     assert_eq!(texts(&old, NAMES), ["第三病棟", "試験音楽"]);
     assert_eq!(version(&old), MIGRATIONS.len());
