@@ -1,20 +1,24 @@
-// The mixer page: puts the player's bar and the mixer together, in the person's language.
+// Starts the page in the person's language: as a desk, or as a wall with `?view=wall` or on a very wide screen.
 
-import { byId } from './dom.js';
+import { byId, label } from './dom.js';
 import { Memory } from './memory.js';
-import { Mixer } from './mixer.js';
-import { Notes } from './notes.js';
-import { PlayerBar } from './player-bar.js';
 import { pickLanguage, texts } from './texts.js';
+import { Wall } from './wall.js';
+import { Watch } from './watch.js';
 
-const language = pickLanguage(navigator.languages ?? ['en']);
-const text = texts(language);
+/** From this width on, in CSS pixels, a page is a wall. */
+const WALL_PX = 2600;
+
 const memory = new Memory();
-const notes = new Notes(byId('notes'));
+const query = new URLSearchParams(location.search);
+const language = pickLanguage([query.get('lang'), memory.language, ...(navigator.languages ?? ['en'])].filter(Boolean));
+const text = texts(language);
+const view = query.get('view') ?? (innerWidth >= WALL_PX ? 'wall' : 'desk');
 
 document.documentElement.lang = language;
 document.title = text('title');
-for (const element of document.querySelectorAll('[data-text]')) element.textContent = text(element.dataset.text);
-new PlayerBar(text, memory, notes);
-new Mixer(text, memory, notes);
+label(document.body, text);
+byId('search').placeholder = text('search');
+byId('search').setAttribute('aria-label', text('search'));
+new Watch({ text, memory, isWall: view === 'wall', wallName: query.get('name') ?? '', WallView: view === 'wall' ? Wall : null });
 byId('not-started').remove();

@@ -1,7 +1,7 @@
 // A slider that a swipe cannot move by accident.
 //
 // A browser's own slider jumps to the finger as soon as it is touched, also when the finger only wants to scroll. Here a
-// finger must move sideways first, and then moves the value from where it is. A mouse works as on any slider, and the
+// finger must begin on the thumb and move sideways first, and then moves the value from where it is. A mouse works as on any slider, and the
 // keyboard belongs to the input itself. The element around the input has `touch-action: pan-y`, so that the browser takes
 // over whatever begins upwards or downwards.
 // Always: a touch that ends as scrolling, or without a sideways move, changes nothing.
@@ -23,6 +23,16 @@ export function moved({ from, min, max, share }) {
   return Math.round(Math.min(max, Math.max(min, from + (max - min) * share)));
 }
 
+/** A finger this near to the thumb, in CSS pixels, has gripped it. */
+const GRIP_PX = 28;
+
+/** Shows a value on a slider. */
+export function showValue(input, value) {
+  if (Number(input.value) !== value) input.value = value;
+  const share = `${((value - Number(input.min)) / (Number(input.max) - Number(input.min))) * 100}%`;
+  if (input.style.getPropertyValue('--v') !== share) input.style.setProperty('--v', share);
+}
+
 export class Fader {
   #input;
   #press = null; // { id, x, y, from, isDragging }
@@ -30,6 +40,7 @@ export class Fader {
   /** @param {HTMLElement} element contains the input @param {HTMLInputElement} input */
   constructor(element, input) {
     this.#input = input;
+    input.addEventListener('input', () => showValue(input, Number(input.value)));
     element.addEventListener('pointerdown', (event) => this.#begin(event));
     element.addEventListener('pointermove', (event) => this.#move(event));
     element.addEventListener('pointerup', (event) => this.#end(event));
@@ -45,6 +56,7 @@ export class Fader {
   #begin(event) {
     if (event.button !== 0 || !event.isPrimary || this.#press) return;
     const isMouse = event.pointerType === 'mouse';
+    if (!isMouse && !this.#isNearThumb(event.clientX)) return;
     this.#press = { id: event.pointerId, x: event.clientX, y: event.clientY, from: Number(this.#input.value), isDragging: isMouse };
     if (!isMouse) return;
     event.preventDefault(); // no selection of text while it is dragged
@@ -54,6 +66,13 @@ export class Fader {
     const { min, max } = this.#range;
     this.#press.from = moved({ from: min, min, max, share: (event.clientX - left) / width });
     this.#set(this.#press.from);
+  }
+
+  /** A finger must grip the thumb: one that lands on the track may mean anything. */
+  #isNearThumb(x) {
+    const { left, width } = this.#input.getBoundingClientRect();
+    const { min, max } = this.#range;
+    return Math.abs(x - (left + (width * (Number(this.#input.value) - min)) / (max - min))) <= GRIP_PX;
   }
 
   #move(event) {

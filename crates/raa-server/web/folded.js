@@ -4,15 +4,13 @@
 // asks and the one that confirms are at different places, so a double click forgets nothing.
 
 import { ApiError, forgetClients } from './api.js';
-import { setHidden, setText } from './dom.js';
+import { instance, make, setHidden, setText } from './dom.js';
 import { refusal } from './refusal.js';
-
-const template = document.getElementById('folded-template');
 
 export class Folded {
   #text;
   #notes;
-  #parts = {};
+  #parts;
   #ids = [];
   #asked = []; // those that the question is about
 
@@ -20,11 +18,10 @@ export class Folded {
   constructor(section, text, notes, onToggle) {
     this.#text = text;
     this.#notes = notes;
-    this.line = template.content.firstElementChild.cloneNode(true);
-    for (const part of this.line.querySelectorAll('[data-part]')) this.#parts[part.dataset.part] = part;
-    for (const label of this.line.querySelectorAll('[data-text]')) label.textContent = text(label.dataset.text);
-    this.list = document.createElement('div');
-    this.list.className = 'list';
+    ({ element: this.line, parts: this.#parts } = instance('folded-template', text));
+    this.list = make('div', 'list');
+    this.list.setAttribute('role', 'list');
+    this.list.setAttribute('aria-label', text('offline'));
     section.append(this.line, this.list);
     this.isOpen = false;
     this.#parts.toggle.addEventListener('click', () => {
@@ -34,6 +31,10 @@ export class Folded {
     });
     this.#listenToForget();
     this.show([]);
+  }
+
+  get ids() {
+    return this.#ids;
   }
 
   /** Shows how many clients are folded. */

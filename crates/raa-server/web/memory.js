@@ -3,10 +3,12 @@
 // Always: a browser that keeps nothing, as a private window may, changes nothing else; a stored value
 // that is not understood counts as not stored.
 
-import { SORTS } from './order.js';
-
 const PREFIX = 'raa.';
 const DEFAULT_VOLUME = 80;
+export const LANGUAGES = ['en', 'ja'];
+export const THEMES = ['light', 'dark'];
+
+const oneOf = (values, value) => (values.includes(value) ? value : '');
 
 export class Memory {
   #storage;
@@ -36,14 +38,49 @@ export class Memory {
     this.#set('playing', isPlaying);
   }
 
-  /** The order of the computers: one of SORTS. */
-  get sort() {
-    const stored = this.#get('sort');
-    return SORTS.includes(stored) ? stored : SORTS[0];
+  /** The name of this desk, which others see beside its changes. */
+  get desk() {
+    return this.#get('desk') ?? '';
   }
 
-  set sort(sort) {
-    this.#set('sort', sort);
+  set desk(name) {
+    this.#set('desk', name);
+  }
+
+  /** Whether the person was asked for the name of this desk. */
+  get wasAsked() {
+    return this.#get('asked') === 'true';
+  }
+
+  set wasAsked(wasAsked) {
+    this.#set('asked', wasAsked);
+  }
+
+  /** The language that was chosen: one of LANGUAGES, or '' for the browser's. */
+  get language() {
+    return oneOf(LANGUAGES, this.#get('language'));
+  }
+
+  set language(language) {
+    this.#set('language', language);
+  }
+
+  /** The theme that was chosen: one of THEMES, or '' for the system's. */
+  get theme() {
+    return oneOf(THEMES, this.#get('theme'));
+  }
+
+  set theme(theme) {
+    this.#set('theme', theme);
+  }
+
+  /** Whether single keys, such as M, do something. */
+  get singleKeys() {
+    return this.#get('keys') !== 'false';
+  }
+
+  set singleKeys(isOn) {
+    this.#set('keys', isOn);
   }
 
   #get(key) {

@@ -1,4 +1,4 @@
-// The page's view of the clients, as pure functions: words, levels and widths.
+// Levels, meters and the words about a client's figures, as pure functions.
 // Always: no DOM, no clock, no language of its own (texts come in through `text`).
 
 /** The left end of the meters, in dBFS; the right end is 0. */
@@ -9,21 +9,56 @@ export function meterShare(dbfs) {
   return Math.min(1, Math.max(0, 1 - dbfs / METER_FLOOR_DBFS));
 }
 
+/** How fast a bar falls: 20 dB in 1.7 s, as on a studio's meter. */
+const FALL_DB_PER_MS = 20 / 1700;
 /** A peak is held for a moment before it falls, so that a person can see it. */
-const PEAK_HOLD_MS = 1000;
-const PEAK_FALL_DB_PER_MS = 0.02;
+const PEAK_HOLD_MS = 1200;
+const SILENCE_DBFS = -120;
 
-export class PeakHold {
-  #dbfs = -120;
-  #setAt = 0;
+/** What a meter shows between the levels, which come ten times a second: up at once, down slowly. */
+export class Ballistics {
+  #rms = SILENCE_DBFS;
+  #peak = SILENCE_DBFS;
+  #target = SILENCE_DBFS;
+  #peakAt = 0;
+  #at = 0;
 
-  /** Returns the peak to show at `nowMs`, given the newest one. */
-  next(nowMs, dbfs) {
-    const falling = this.#dbfs - Math.max(0, nowMs - this.#setAt - PEAK_HOLD_MS) * PEAK_FALL_DB_PER_MS;
-    if (dbfs < falling) return falling;
-    this.#dbfs = dbfs;
-    this.#setAt = nowMs;
-    return dbfs;
+  /** Takes a new level. */
+  take(nowMs, rmsDbfs, peakDbfs) {
+    this.next(nowMs);
+    this.#target = rmsDbfs;
+    this.#rms = Math.max(this.#rms, rmsDbfs);
+    if (peakDbfs >= this.#peak) [this.#peak, this.#peakAt] = [peakDbfs, nowMs];
+  }
+
+  /** Returns what to show at `nowMs`. */
+  next(nowMs) {
+    const passed = Math.max(0, nowMs - this.#at);
+    const heldMs = Math.max(0, Math.min(passed, this.#peakAt + PEAK_HOLD_MS - this.#at));
+    this.#rms = Math.max(this.#target, this.#rms - passed * FALL_DB_PER_MS);
+    this.#peak = Math.max(SILENCE_DBFS, this.#peak - (passed - heldMs) * FALL_DB_PER_MS);
+    this.#at = Math.max(this.#at, nowMs);
+    return { rms: this.#rms, peak: this.#peak };
+  }
+
+  /** Whether the meter is empty and stays so until the next level. */
+  get isAtRest() {
+    return this.#rms <= METER_FLOOR_DBFS && this.#peak <= METER_FLOOR_DBFS;
+  }
+}
+
+/** From this peak on the sound is probably distorted. */
+const HOT_DBFS = -0.5;
+const LAMP_MS = 5000;
+
+/** A lamp that stays lit long enough to be seen. */
+export class Lamp {
+  #litAt = -Infinity;
+
+  /** Returns whether the lamp is lit at `nowMs`, given the newest peak. */
+  next(nowMs, peakDbfs) {
+    if (peakDbfs >= HOT_DBFS) this.#litAt = nowMs;
+    return nowMs - this.#litAt < LAMP_MS;
   }
 }
 
@@ -48,10 +83,10 @@ export class Interruptions {
 /** From this delay on a person notices that the sound comes later than what caused it. */
 const LONG_DELAY_MS = 150;
 
-/** Returns how the player's sound comes: its delay, and the interruptions in the last minute. */
+/** Returns how the player's sound comes: its delay, and what was wrong with it in the last minute; nothing if nothing was. */
 export function soundWords({ delayMs, interrupted }, text) {
   const delay = text(delayMs < LONG_DELAY_MS ? 'delay' : 'longDelay', Math.round(delayMs));
-  return `${delay} · ${interrupted ? text('interrupted', interrupted) : text('noGaps')}`;
+  return interrupted ? `${delay} · ${text('interrupted', interrupted)}` : delay;
 }
 
 /** Returns whether there is no client but the test music, so that the page explains how to add one. */
@@ -67,23 +102,10 @@ export function ago(msAgo, text) {
   if (msAgo === null || msAgo === undefined) return text('never');
   if (!(msAgo >= 0 && msAgo < INCREDIBLE_MS)) return text('timeUnknown');
   const seconds = Math.floor(msAgo / 1000);
-  if (seconds < 2) return text('now');
+  if (seconds < 2) return text('justNow');
   const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
   const [unit, length] = units.find(([, unitLength]) => seconds >= unitLength);
   return text(`${unit}sAgo`, Math.floor(seconds / length));
-}
-
-/**
- * Returns the text next to the level: that sound is missing or slow, else when the client last sounded.
- * @returns {{text: string, quality: 'good' | 'fair' | 'bad'}}
- */
-export function condition(client, text) {
-  if (client.withheld && client.status !== 'offline') return { text: text('notInMix'), quality: 'bad' };
-  const quality = client.quality ?? 'good';
-  if (quality !== 'good') return { text: `${text(quality)} · ${complaint(client, text)}`, quality };
-  if (client.status === 'offline') return { text: lastPacket(client, text), quality };
-  if (client.status === 'sounding' && client.steady) return { text: text('hum'), quality };
-  return { text: ago(client.last_sound_ms_ago, text), quality };
 }
 
 /** Returns when a client's last packet arrived; after a restart of the server with a wrong clock that is not known. */
@@ -91,10 +113,6 @@ function lastPacket(client, text) {
   const { last_packet_ms_ago: msAgo, seen_before: isSeen } = client;
   if ((msAgo ?? null) !== null || isSeen === undefined) return ago(msAgo, text);
   return text(isSeen ? 'timeUnknown' : 'neverSeen');
-}
-
-function complaint({ concealed_percent: missing, delay_ms: delay }, text) {
-  return missing === null ? text('slow', delay) : text('missing', percent(missing));
 }
 
 /** Returns the problems that a person must solve, in one line; empty if there are none. */

@@ -1,11 +1,11 @@
-// Messages at the bottom edge of the window: what is wrong, and what helps.
+// Messages at the bottom edge of the window: what was just done, with a way back, and what was refused.
 //
-// Always: they lie over the page and move nothing in it, since a message that pushes the list down would put another
-// computer's button under the pointer; one key has one message, and the same words are shown once; a screen reader reads each aloud.
+// Always: they lie over the page and move nothing in it; one key has one message; a screen reader reads them, since they are
+// in the page's second live region.
 
-import { setHidden } from './dom.js';
+import { make } from './dom.js';
 
-/** How long a message about something that a person just did stays. */
+/** How long a refusal stays. */
 const PASSING_MS = 12_000;
 
 export class Notes {
@@ -16,14 +16,31 @@ export class Notes {
     this.#element = element;
   }
 
-  /** Shows a message until it is cleared. */
-  show(key, text) {
-    this.#put(key, text, 0);
+  /** Says what was refused, for a while, or until it is clicked. */
+  pass(key, text) {
+    const note = this.#put(key, PASSING_MS, make('span', '', text));
+    note.classList.add('bad');
+    note.addEventListener('click', () => this.clear(key));
   }
 
-  /** Shows a message for a while, or until it is clicked. */
-  pass(key, text) {
-    this.#put(key, text, PASSING_MS);
+  /** Says what was done. @param {{ms: number, label?: string, act?: () => void}} options a button with a way back */
+  tell(key, text, { ms, label, act }) {
+    const content = [make('span', '', text)];
+    if (act) {
+      const button = make('button', '', label);
+      button.dataset.testid = 'note-undo';
+      button.addEventListener('click', () => {
+        this.clear(key);
+        act();
+      });
+      content.push(button);
+    }
+    this.#put(key, ms, ...content);
+  }
+
+  /** Asks something, until it is answered. */
+  ask(key, ...content) {
+    this.#put(key, 0, ...content);
   }
 
   clear(key) {
@@ -32,29 +49,14 @@ export class Notes {
     clearTimeout(note.timer);
     note.element.remove();
     this.#notes.delete(key);
-    this.#hideRepetitions();
   }
 
-  #put(key, text, ms) {
-    const shown = this.#notes.get(key);
-    if (ms === 0 && shown?.element.textContent === text) return;
+  #put(key, ms, ...content) {
     this.clear(key);
-    const element = document.createElement('p');
-    element.setAttribute('role', 'alert');
+    const element = make('p', '', ...content);
     element.dataset.note = key;
-    element.textContent = text;
-    if (ms) element.addEventListener('click', () => this.clear(key));
     this.#element.append(element);
     this.#notes.set(key, { element, timer: ms ? setTimeout(() => this.clear(key), ms) : 0 });
-    this.#hideRepetitions();
-  }
-
-  /** The list and the player may have the same trouble. */
-  #hideRepetitions() {
-    const shown = new Set();
-    for (const { element } of this.#notes.values()) {
-      setHidden(element, shown.has(element.textContent));
-      shown.add(element.textContent);
-    }
+    return element;
   }
 }

@@ -1,12 +1,10 @@
-// The order of the clients: groups, order within them, and those that are folded into one line. Pure functions.
+// The places of the computers: groups in the room's order, and each computer in its own place.
 //
-// Always: no DOM and no clock; the order depends on when something happened and not on how long ago it was, so passing
-// time moves no row.
+// Always: pure; nothing that a computer does moves a row: a new one is added at the end, one that is gone leaves its place
+// empty, until a person sorts, searches or changes the groups.
 
 import { cleanName, title } from './names.js';
 
-export const GROUPS = ['sounding', 'connected', 'offline'];
-export const SORTS = ['name', 'heard', 'loudest'];
 /** From this number on, offline clients without settings are folded. */
 const FOLD_FROM = 4;
 
@@ -20,69 +18,122 @@ export function matches(client, search) {
 }
 
 /**
- * Returns the matching clients in groups by status, each in order; `folded` has those of the offline group that nobody
- * has given settings, if they are many. A search folds nothing.
- * @returns {Record<'sounding' | 'connected' | 'offline' | 'folded', object[]>}
+ * @typedef {object} Section a group's rows, or those of no group (`id` null), or those that came later (`id` 'new')
+ * @property {number | null | 'new'} id
+ * @property {string} name
+ * @property {string[]} ids
  */
-export function arrange(clients, { search = '', sort = 'name' } = {}) {
-  const rank = RANKS[sort];
-  const titles = new Map(clients.map((client) => [client.id, title(client)]));
-  const order = (a, b) => isHum(a) - isHum(b) || compare(rank(a), rank(b))
-    || NAMES.compare(titles.get(a.id), titles.get(b.id)) || (a.id < b.id ? -1 : 1);
-  const found = clients.filter((client) => matches(client, search));
-  const groups = Object.fromEntries(GROUPS.map((group) => [
-    group, found.filter((client) => client.status === group).sort(order)]));
-  const left = search.trim() ? [] : groups.offline.filter(isLeftOver);
-  const folded = left.length < FOLD_FROM ? [] : left;
-  const rest = new Set(folded);
-  return { ...groups, offline: groups.offline.filter((client) => !rest.has(client)), folded };
+
+/**
+ * Returns the sections and the ids that are folded into one line: offline, without settings, and many. A search folds nothing.
+ * @param {import('./room.js').Computer[]} computers
+ * @param {{id: number, name: string}[]} groups
+ * @returns {{sections: Section[], folded: string[]}}
+ */
+export function arrange(computers, groups, search = '') {
+  const found = computers.filter(({ client }) => matches(client, search));
+  const left = search.trim() ? [] : found.filter(isLeftOver);
+  const folded = left.length < FOLD_FROM ? [] : left.sort(byName).map(({ id }) => id);
+  const rest = found.filter(({ id }) => !folded.includes(id));
+  const known = new Set(groups.map(({ id }) => id));
+  const sections = groups.map(({ id, name }) => ({ id, name, ids: idsOf(rest.filter(({ group }) => group === id).sort(byPlace)) }));
+  sections.push({ id: null, name: '', ids: idsOf(rest.filter(({ group }) => !known.has(group)).sort(byName)) });
+  return { sections: sections.filter(({ id, ids }) => ids.length > 0 || (id !== null && !search.trim())), folded };
 }
+
+const idsOf = (list) => list.map(({ id }) => id);
+const byName = (a, b) => NAMES.compare(a.title, b.title) || (a.id < b.id ? -1 : 1);
+const byPlace = (a, b) => (a.place ?? 0) - (b.place ?? 0) || byName(a, b);
 
 /** Returns whether nobody has given an offline client settings; servers before this field folded nothing. */
-function isLeftOver(client) {
-  return client.status === 'offline' && client.configured === false;
+function isLeftOver({ isOffline, client }) {
+  return isOffline && client.configured === false;
 }
 
-/** Returns whether a client has sounded so steadily that it is probably a hum; it does not outrank others. */
-function isHum(client) {
-  return client.status === 'sounding' && client.steady === true;
-}
+/** Keeps the places of all computers. */
+export class Places {
+  #key = null; // what a person decides: groups and search
+  #sections = [];
+  #folded = [];
 
-/** Numbers by which clients are ordered before their names, the largest first. */
-const RANKS = {
-  name: () => 0,
-  heard: (client) => (client.status === 'sounding' ? Infinity : heardAt(client)),
-  loudest: (client) => client.rms_dbfs,
-};
+  /**
+   * @param {import('./room.js').Computer[]} computers @param {{id: number, name: string}[]} groups
+   * @param {{search?: string, revision?: number, isAsked?: boolean}} [options] isAsked: a person wants them sorted
+   * @returns {{sections: Section[], folded: string[], isNew: boolean, isUntidy: boolean}} isNew: rows may move; isUntidy:
+   *   sorting would change something
+   */
+  next(computers, groups, { search = '', revision = 0, isAsked = false } = {}) {
+    const key = JSON.stringify([search, revision, groups.map(({ id, name }) => [id, name])]);
+    const isNew = isAsked || key !== this.#key || (this.#sections.length === 0 && this.#folded.length === 0);
+    if (isNew) {
+      this.#key = key;
+      ({ sections: this.#sections, folded: this.#folded } = arrange(computers, groups, search));
+    } else this.#add(computers, search);
+    const there = new Set(computers.map(({ id }) => id));
+    const isUntidy = this.#sections.some(({ id, ids }) => id === 'new' || ids.some((one) => !there.has(one)));
+    return { sections: this.#sections, folded: this.#folded, isNew, isUntidy };
+  }
 
-function compare(a, b) {
-  return a === b ? 0 : b - a;
-}
-
-/** Returns when a client last sounded, on the server's clock; for an offline one of an earlier run, its last packet. */
-function heardAt({ last_sound_at_ms: soundAt, last_packet_at_ms: packetAt }) {
-  return soundAt ?? packetAt ?? -Infinity;
-}
-
-/** Arranges clients, but only if something has changed that their order or the search depends on. */
-export class Arranger {
-  #key = '';
-  #groups = null;
-
-  /** As `arrange`; returns the same object as before if the groups have the same clients in the same order. */
-  next(clients, { search = '', sort = 'name' } = {}) {
-    const parts = clients.map((client) => [client.id, client.name, client.status, client.address, isHum(client), isLeftOver(client),
-      String(RANKS[sort](client))]);
-    const key = JSON.stringify([search, sort, parts]);
-    if (key === this.#key) return this.#groups;
-    this.#key = key;
-    const groups = arrange(clients, { search, sort });
-    if (!this.#groups || !hasSameOrder(groups, this.#groups)) this.#groups = groups;
-    return this.#groups;
+  /** Adds those that came, or came back, at the end. */
+  #add(computers, search) {
+    const placed = new Set(this.#sections.flatMap(({ ids }) => ids));
+    const hidden = new Set(this.#folded);
+    const added = computers.filter((one) => !placed.has(one.id) && !(hidden.has(one.id) && one.isOffline) && matches(one.client, search));
+    if (added.length === 0) return;
+    this.#folded = this.#folded.filter((id) => !added.some((one) => one.id === id));
+    const last = this.#sections.find(({ id }) => id === 'new');
+    const ids = idsOf(added.sort(byName));
+    if (last) last.ids = [...last.ids, ...ids];
+    else this.#sections = [...this.#sections, { id: 'new', name: '', ids }];
   }
 }
 
-function hasSameOrder(a, b) {
-  return [...GROUPS, 'folded'].every((group) => a[group].length === b[group].length
-    && a[group].every((client, i) => client.id === b[group][i].id));
+/**
+ * Returns the sections in columns of about the same length; a group may go on in the next column, without a heading.
+ * @param {Section[]} sections @param {number} columns
+ * @returns {(Section & {isContinued: boolean, of: number})[][]} `of`: the number of rows of the whole group
+ */
+export function inColumns(sections, columns) {
+  const lines = sections.reduce((sum, { ids }) => sum + ids.length + 1, 0);
+  const height = Math.ceil(lines / columns);
+  const result = Array.from({ length: columns }, () => []);
+  let [column, used] = [0, 0];
+  for (const section of sections) {
+    let rest = section.ids;
+    let isContinued = false;
+    do {
+      const isLast = column === columns - 1;
+      if (!isLast && used + 2 > height) [column, used] = [column + 1, 0];
+      const room = column === columns - 1 ? rest.length : Math.max(1, height - used - (isContinued ? 0 : 1));
+      result[column].push({ ...section, ids: rest.slice(0, room), isContinued, of: section.ids.length });
+      used += Math.min(room, rest.length) + (isContinued ? 0 : 1);
+      rest = rest.slice(room);
+      isContinued = true;
+    } while (rest.length > 0);
+  }
+  return result;
+}
+
+/**
+ * Returns the room's groups after a computer was moved: one place up or down, across the border of groups, or into a group.
+ * @param {{id: number, name: string, clients: string[]}[]} groups @param {string} id
+ * @param {{by?: -1 | 1, to?: number | null, before?: string | null}} move to: a group, null for none
+ */
+export function movedTo(groups, id, { by, to, before = null }) {
+  const from = groups.findIndex(({ clients }) => clients.includes(id));
+  const without = groups.map((group) => ({ ...group, clients: group.clients.filter((one) => one !== id) }));
+  const put = (index, at) => without.map((group, i) => (i === index ? { ...group, clients: [...group.clients.slice(0, at), id, ...group.clients.slice(at)] } : group));
+  if (by === undefined) {
+    const index = without.findIndex((group) => group.id === to);
+    if (index < 0) return without;
+    const at = without[index].clients.indexOf(before);
+    return put(index, at < 0 ? without[index].clients.length : at);
+  }
+  if (from < 0) return by < 0 && groups.length ? put(groups.length - 1, without.at(-1).clients.length) : groups;
+  const at = groups[from].clients.indexOf(id) + by;
+  if (at >= 0 && at <= without[from].clients.length) return put(from, at);
+  const next = from + by;
+  if (next < 0) return groups;
+  if (next >= groups.length) return without;
+  return put(next, by < 0 ? without[next].clients.length : 0);
 }

@@ -1,13 +1,13 @@
-// The player's bar: play button, state, volume and meter of the mix.
+// The player of the page: play button, state, volume, meter and lamp.
 //
-// Always: the space bar does what the button does; a wall display that reloads continues to play where
-// the browser allows it.
+// Always: the space bar does what the button does; a page that reloads continues to play where the browser allows it; what
+// keeps the player silent is said in words.
 
 import { folderOf } from './address.js';
-import { byId } from './dom.js';
-import { Fader } from './fader.js';
+import { byId, setAttribute, setText } from './dom.js';
+import { Fader, showValue } from './fader.js';
 import { Meter } from './meter.js';
-import { Interruptions, PeakHold, soundWords } from './model.js';
+import { Interruptions, Lamp, soundWords } from './model.js';
 import { Player } from './player.js';
 
 /** States in which the button starts the player. In 'needs-click' the browser waits for this very click. */
@@ -16,33 +16,63 @@ const STARTABLE = ['stopped', 'needs-click', 'failed'];
 export class PlayerBar {
   #text;
   #memory;
-  #notes;
   #player;
   #volume = byId('player-volume');
-  #meter = new Meter(byId('mix-rms'), byId('mix-peak'));
-  #peakHold = new PeakHold();
+  #meter;
+  #lamp = new Lamp();
   #interruptions = new Interruptions();
   #interrupted = 0; // interruptions in the last minute
   #reconnects = 0; // in addition to those that the player counts
+  #onChange;
+  #wallMeter = null;
 
   /**
-   * @param {(key: string, ...values: any[]) => string} text
-   * @param {import('./memory.js').Memory} memory
-   * @param {import('./notes.js').Notes} notes
+   * @param {{text: Function, memory: import('./memory.js').Memory, meters: import('./meter.js').Meters, isWall: boolean, onChange: () => void}} room
    */
-  constructor(text, memory, notes) {
+  constructor({ text, memory, meters, isWall, onChange }) {
     this.#text = text;
     this.#memory = memory;
-    this.#notes = notes;
+    this.#onChange = onChange;
+    this.#meter = new Meter(byId('mix-rms'), byId('mix-peak'), meters);
     new Fader(byId('player-fader'), this.#volume);
-    this.#volume.value = memory.volume;
-    this.#volume.setAttribute('aria-label', text('playerVolume'));
+    showValue(this.#volume, memory.volume);
     this.#player = new Player({ url: folderOf(document.baseURI), volume: this.#volume.value / 100 });
     this.#listenToPlayer();
     this.#listenToPerson();
+    this.relabel(text);
+    if (memory.isPlaying || isWall) this.#player.play();
+  }
+
+  get state() {
+    return this.#player.state;
+  }
+
+  get delayMs() {
+    return this.#player.delayMs;
+  }
+
+  /** What keeps the player silent and what helps, in words; empty if the state says it all. */
+  get trouble() {
+    return this.#text(`trouble_${this.#player.reason}`) ?? '';
+  }
+
+  /** Lets another meter show what is heard, too. */
+  showOn(meter) {
+    this.#wallMeter = meter;
+  }
+
+  /** Shows the texts of another language. */
+  relabel(text) {
+    this.#text = text;
+    this.#volume.setAttribute('aria-label', text('playerVolume'));
     this.#showVolume();
     this.#showState();
-    if (memory.isPlaying) this.#player.play();
+  }
+
+  toggle(state = this.#player.state) {
+    if (STARTABLE.includes(state)) this.#player.play();
+    else this.#player.stop();
+    this.#memory.isPlaying = this.#player.state !== 'stopped';
   }
 
   #listenToPlayer() {
@@ -70,45 +100,30 @@ export class PlayerBar {
     // The press itself may start the sound, so the state that counts is the one before it.
     let pressedIn = this.#player.state;
     for (const event of ['pointerdown', 'keydown']) button.addEventListener(event, () => { pressedIn = this.#player.state; });
-    button.addEventListener('click', () => this.#toggle(pressedIn));
-    this.#volume.addEventListener('input', () => this.#setVolume());
-    addEventListener('keydown', (event) => {
-      if (event.key !== ' ' || event.target.closest('input, select, button')) return;
-      event.preventDefault();
-      if (!event.repeat) this.#toggle(this.#player.state);
+    button.addEventListener('click', () => this.toggle(pressedIn));
+    this.#volume.addEventListener('input', () => {
+      this.#player.volume = this.#volume.value / 100;
+      this.#memory.volume = this.#volume.value;
+      this.#showVolume();
     });
   }
 
-  #toggle(state) {
-    if (STARTABLE.includes(state)) this.#player.play();
-    else this.#player.stop();
-    this.#memory.isPlaying = this.#player.state !== 'stopped';
-  }
-
-  #setVolume() {
-    this.#player.volume = this.#volume.value / 100;
-    this.#memory.volume = this.#volume.value;
-    this.#showVolume();
-  }
-
   #showVolume() {
-    byId('player-percent').textContent = `${this.#volume.value} %`;
+    setAttribute(this.#volume, 'aria-valuetext', this.#text('percent', Number(this.#volume.value)));
+    byId('player-fader').title = `${this.#text('playerVolume')}: ${this.#volume.value} %`;
   }
 
   #showState() {
     const { state, reason } = this.#player;
-    const words = this.#words(state, reason);
     const label = this.#text(STARTABLE.includes(state) ? 'play' : 'stop');
-    byId('player').dataset.state = state;
-    byId('player').dataset.reason = reason ?? '';
-    byId('player-title').textContent = words;
-    byId('player-detail').textContent = this.#detail(state);
+    setAttribute(byId('player'), 'data-state', state);
+    setAttribute(byId('player'), 'data-reason', reason ?? '');
+    setText(byId('player-title'), this.#words(state, reason));
+    setText(byId('player-detail'), this.#detail(state));
     byId('play').title = label;
-    byId('play').setAttribute('aria-label', label);
-    // A screen reader reads this aloud whenever it changes.
-    if (byId('player-live').textContent !== words) byId('player-live').textContent = words;
-    this.#explain(reason);
+    setAttribute(byId('play'), 'aria-label', `${label}: ${this.#words(state, reason)}`);
     if (state !== 'playing') this.#showLevel();
+    this.#onChange();
   }
 
   /** Returns the trouble in two or three words, if there is one that lasts, else the state. */
@@ -121,13 +136,6 @@ export class PlayerBar {
     return ['connecting', 'reconnecting', 'offline'].includes(state);
   }
 
-  /** Says what the trouble is and what helps. That the server is away is said by the list below. */
-  #explain(reason) {
-    const help = this.#text(`trouble_${reason}`);
-    if (help) this.#notes.show('player', help);
-    else this.#notes.clear('player');
-  }
-
   #detail(state) {
     if (state === 'playing') return soundWords({ delayMs: this.#player.delayMs, interrupted: this.#interrupted }, this.#text);
     return this.#text(this.#isTrying(state) && this.#player.reason ? 'offlineDetail' : DETAILS[state]);
@@ -137,7 +145,8 @@ export class PlayerBar {
   #showLevel() {
     const { rmsDbfs, peakDbfs } = this.#player.level;
     const volumeDb = 20 * Math.log10(Math.max(this.#player.volume, 1e-6));
-    this.#meter.show(rmsDbfs + volumeDb, this.#peakHold.next(performance.now(), peakDbfs + volumeDb));
+    for (const meter of [this.#meter, this.#wallMeter]) meter?.level(rmsDbfs + volumeDb, peakDbfs + volumeDb);
+    byId('lamp').classList.toggle('on', this.#lamp.next(performance.now(), peakDbfs));
   }
 }
 

@@ -6,13 +6,19 @@ import { ago, known } from './model.js';
 
 export class Refused {
   #text;
-  #section;
-  #list;
+  #section = document.createElement('section');
+  #list = document.createElement('div');
 
-  constructor(section, list, text) {
+  /** @param {HTMLElement} parent @param {(key: string, ...values: any[]) => string} text */
+  constructor(parent, text) {
     this.#text = text;
-    this.#section = section;
-    this.#list = list;
+    const heading = document.createElement('h2');
+    heading.className = 'refused-head';
+    heading.textContent = text('group_refused');
+    this.#section.dataset.section = 'refused';
+    this.#section.hidden = true;
+    this.#section.append(heading, this.#list);
+    parent.append(this.#section);
   }
 
   /** @param {object[] | undefined} senders as /api/status lists them; servers before this field list none */

@@ -1,0 +1,97 @@
+// A card of the band "now": who sounds, how long, how loud; or who sounded, when, and whether anybody has seen it.
+//
+// Always: made once for a slot and filled anew; names are text; nothing in it changes its size.
+
+import { instance, setAttribute, setClass, setHidden, setText } from './dom.js';
+import { Meter } from './meter.js';
+import { looks } from './row.js';
+import { age, clockTime, length, running } from './time.js';
+
+/** A number that changes ten times a second cannot be read. */
+const PEAK_EVERY_MS = 400;
+/** A new card calls for so long. */
+const ARRIVED_MS = 3000;
+
+export class CardView {
+  #text;
+  #parts;
+  #meter;
+  #peakAt = -Infinity;
+  #sound = null; // which sound the card stands for
+  /** @type {import('./room.js').Computer | null} */
+  computer = null;
+
+  /** @param {{text: Function, meters: import('./meter.js').Meters}} room @param {(computer: import('./room.js').Computer) => void} onSeen */
+  constructor({ text, meters }, onSeen) {
+    this.#text = text;
+    ({ element: this.element, parts: this.#parts } = instance('card-template', text));
+    this.#meter = new Meter(this.#parts.rms, this.#parts.peak, meters);
+    this.#parts.seen.addEventListener('click', () => { if (this.computer) onSeen(this.computer); });
+  }
+
+  /** @param {import('./room.js').Computer | null} computer null: the slot is empty */
+  show(computer, nowMs) {
+    const isNew = computer !== null && (this.computer?.id !== computer.id || this.#sound !== computer.began);
+    this.computer = computer;
+    setClass(this.element, 'empty', computer === null);
+    if (computer === null) {
+      this.#meter.clear();
+      this.element.removeAttribute('data-id');
+      this.element.classList.remove('arrived');
+      this.#sound = null;
+      return;
+    }
+    if (isNew) this.#arrive(computer, nowMs);
+    this.#fill(computer);
+    this.tick(nowMs);
+  }
+
+  level([rms, peak], nowMs) {
+    if (!this.computer?.isSounding) return;
+    this.#meter.level(rms, peak);
+    if (nowMs - this.#peakAt < PEAK_EVERY_MS) return;
+    this.#peakAt = nowMs;
+    setText(this.#parts.db, this.#text('decibels', Math.round(peak)));
+  }
+
+  silence() {
+    this.#meter.clear();
+  }
+
+  tick(nowMs) {
+    const { computer } = this;
+    if (!computer) return;
+    setText(this.#parts.time, computer.isSounding ? running(nowMs - (computer.began ?? nowMs)) : clockTime(computer.began));
+    if (!computer.isSounding) setText(this.#parts.was, endedWords(computer, nowMs, this.#text));
+    if (nowMs - (computer.began ?? 0) > ARRIVED_MS) this.element.classList.remove('arrived');
+  }
+
+  #arrive(computer, nowMs) {
+    this.#sound = computer.began;
+    this.#meter.clear();
+    this.element.dataset.id = computer.id;
+    this.element.classList.toggle('arrived', nowMs - (computer.began ?? 0) < ARRIVED_MS);
+    setText(this.#parts.db, '');
+  }
+
+  #fill(computer) {
+    const { name, warned, loss, seen, seenBy, muted } = this.#parts;
+    for (const [look, isOn] of Object.entries(looks(computer))) setClass(this.element, look, isOn);
+    setText(name, computer.title);
+    setHidden(warned, computer.trouble === '');
+    setText(loss, computer.loss === null ? '' : this.#text('percent', Math.round(computer.loss)));
+    const isSilenced = this.element.classList.contains('silenced');
+    setHidden(muted, !isSilenced);
+    setText(muted, isSilenced ? this.#text(computer.muted ? 'mutedBy' : 'turnedDownBy', computer.silencedBy) : '');
+    setHidden(seen, computer.isSeen);
+    setHidden(seenBy, !computer.isSeen);
+    setText(seenBy, this.#text('isSeen'));
+    setAttribute(seen, 'aria-label', `${this.#text('seen')}: ${computer.label}`);
+    if (!computer.isSounding) this.#meter.level(-120, -120);
+  }
+}
+
+/** Returns how long a sound was, how loud, and how long ago it ended. */
+export function endedWords({ began, ended, peak }, nowMs, text) {
+  return [length((ended ?? began) - began, text), peak === null ? '' : text('decibels', Math.round(peak)), text('endedAgo', age(nowMs - (ended ?? began), text))].filter(Boolean).join(' · ');
+}

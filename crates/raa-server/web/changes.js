@@ -1,0 +1,160 @@
+// What a person changes for the whole room: sends it, shows it at once, and offers the way back.
+//
+// Always: the newest wish of a person counts, even while an older one is being sent; every change can be undone for six
+// seconds here, and from the list of what happened for ever; a refused change is said in words, with the value that remains.
+
+import { ApiError, forgetClient, markSeen, patchClient, readLog, undoEntry } from './api.js';
+import { canUndo } from './history.js';
+import { withAnswer } from './feed.js';
+import { Latest } from './latest.js';
+import { isolated } from './names.js';
+import { refusal } from './refusal.js';
+
+/** A slider that is being dragged sends at most four times a second, fewer than the server permits (changes_per_second). */
+const VOLUME_INTERVAL_MS = 250;
+const UNDO_MS = 6000;
+/** A mute ends by itself after this time, unless the person says otherwise. */
+export const MUTE_S = 900;
+/** The clocks of server and page, as the page knows it, differ by less than this. */
+const CLOCKS_MS = 2000;
+
+export class Changes {
+  #text;
+  #notes;
+  #history;
+  #now;
+  #onNews;
+  #afterChange;
+  #answers = new Map(); // id -> the server's newest answer
+  #wishes = new Map(); // id -> what is being sent
+  #latest = new Map(); // id and field -> Latest
+  #clients = new Map();
+
+  /**
+   * @param {{text: Function, notes: import('./notes.js').Notes, history: import('./history.js').History, now: () => number,
+   *   onNews: () => void, afterChange: () => void}} options onNews: something looks different now
+   */
+  constructor({ text, notes, history, now, onNews, afterChange }) {
+    [this.#text, this.#notes, this.#history, this.#now, this.#onNews, this.#afterChange] = [text, notes, history, now, onNews, afterChange];
+  }
+
+  /** Returns the clients with what the person has just changed, if the events do not know it yet. */
+  applied(clients) {
+    this.#clients = new Map(clients.map((client) => [client.id, client]));
+    return clients.map((client) => {
+      const answer = this.#answers.get(client.id) ?? null;
+      const wish = this.#wishes.get(client.id);
+      const answered = answer ? withAnswer(client, answer) : client;
+      if (answer && answered === client) this.#answers.delete(client.id);
+      return wish ? { ...answered, ...wish } : answered;
+    });
+  }
+
+  /** Mutes a computer for everyone, or lets it be heard again. @param {number | null} seconds null: until it is undone */
+  mute(computer, muted, seconds = MUTE_S) {
+    this.#wish(computer, 'muted', muted, muted && seconds !== null ? { muted, muted_for_s: seconds } : { muted }, 0);
+  }
+
+  volume(computer, volume) {
+    this.#wish(computer, 'volume', Math.min(200, Math.max(0, volume)), undefined, VOLUME_INTERVAL_MS);
+  }
+
+  /** Lets a computer be heard again, whatever silenced it. */
+  hear(computer) {
+    if (computer.muted) this.mute(computer, false);
+    if (computer.volume < 100) this.volume(computer, 100);
+  }
+
+  /** Sends a change of another field; returns whether it was taken. */
+  async send(computer, change) {
+    return (await this.#attempt(computer, change)).isDone;
+  }
+
+  forget(computer) {
+    return this.#try(`client-${computer.id}`, () => forgetClient(computer.id), {}, computer.client);
+  }
+
+  /** Marks sounds as seen, for everyone. @param {{ids: number[]} | {until: number}} which */
+  seen(which) {
+    return this.#try('seen', () => markSeen(which), {}, null);
+  }
+
+  /** Does something else for the room; says in words why it was refused. Returns whether it was done. */
+  attempt(key, action) {
+    return this.#try(key, action, {}, null);
+  }
+
+  /** Undoes an entry of the list of what happened. */
+  undo(entry) {
+    return this.#try('undo', async () => {
+      const answer = await undoEntry(entry.id);
+      this.#answers.set(entry.client, answer);
+      this.#onNews();
+    }, {}, null);
+  }
+
+  #wish(computer, field, value, change, intervalMs) {
+    const { id } = computer;
+    this.#wishes.set(id, { ...this.#wishes.get(id), [field]: value });
+    this.#onNews();
+    const key = `${id} ${field}`;
+    if (!this.#latest.has(key)) this.#latest.set(key, new Latest((wanted) => this.#sendWish(id, field, wanted), intervalMs));
+    this.#latest.get(key).give(change ?? { [field]: value });
+  }
+
+  async #sendWish(id, field, change) {
+    const client = this.#clients.get(id) ?? { id, name: '' };
+    const { isDone, waitMs } = await this.#attempt({ id, client }, change);
+    if (waitMs > 0) return waitMs;
+    const wish = this.#wishes.get(id) ?? {};
+    // A newer wish is still to be sent.
+    if (!isDone || wish[field] === change[field]) {
+      delete wish[field];
+      if (Object.keys(wish).length === 0) this.#wishes.delete(id);
+    }
+    this.#onNews();
+    return 0;
+  }
+
+  /** Returns whether a change was taken, and how long the server asks to wait. */
+  async #attempt({ id, client }, change) {
+    const sentAt = this.#now();
+    let waitMs = 0;
+    const isDone = await this.#try(`client-${id}`, async () => {
+      this.#answers.set(id, await patchClient(id, change));
+      this.#onNews();
+      this.#offerUndo(client, change, sentAt);
+      this.#afterChange();
+    }, change, client, (error) => { waitMs = error.status === 429 ? error.retryAfterMs : 0; });
+    return { isDone, waitMs };
+  }
+
+  #offerUndo(client, change, sentAt) {
+    const [field] = Object.keys(change);
+    const words = this.#text(`did_${field}`, isolated(client), change[field], change.muted_for_s ? Math.round(change.muted_for_s / 60) : null);
+    this.#notes.tell('undo', words, { ms: UNDO_MS, label: this.#text('undo'), act: () => this.#undoNewest(client.id, sentAt - CLOCKS_MS) });
+  }
+
+  async #undoNewest(id, sinceMs) {
+    let entry = this.#history.undoable(id, sinceMs);
+    if (!entry) {
+      const answer = await readLog({ client: id, limit: 20 }).catch(() => ({ entries: [] }));
+      entry = answer.entries.find((one) => one.at_ms >= sinceMs && canUndo(one)) ?? null;
+    }
+    if (entry) await this.undo(entry);
+  }
+
+  async #try(key, action, change, client, onError = () => {}) {
+    try {
+      await action();
+      this.#notes.clear(key);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      onError(error);
+      const words = refusal(error, change, client, this.#text);
+      this.#notes.pass(key, client ? this.#text('refusedChange', isolated(client), words) : words);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// The band that says what this listener does not hear: a chip for each computer, or that everything is heard; and, in red,
+// when the page itself is silent or a wall of the room is.
+//
+// Always: has its place even if there is nothing to say; while a pointer or the focus is in it, a chip that is over leaves its
+// place empty, so that no button comes under the hand.
+
+import { byId, icon, instance, make, setClass, setHidden, setText } from './dom.js';
+import { Meter } from './meter.js';
+import { looks } from './row.js';
+import { silenced, silencedWords } from './silenced.js';
+import { silenceOf, silentWalls } from './room.js';
+import { clockTime } from './time.js';
+
+export class HeldBand {
+  #room;
+  #text;
+  #element = byId('held');
+  #title = make('b');
+  #words = make('span', 'cut');
+  #chips = make('span', 'chips');
+  #walls = make('span', 'dumb-pages cut');
+  #shown = new Map(); // id -> { element, parts, meter, computer }
+  #isHeld = false;
+
+  /** @param {object} room as Row's */
+  constructor(room) {
+    this.#room = room;
+    this.#text = room.text;
+    this.#walls.dataset.testid = 'silent-walls';
+    this.#chips.setAttribute('role', 'list');
+    this.#chips.setAttribute('aria-label', this.#text('notHeardBand'));
+    this.#title.append(icon('mute'), this.#words);
+    this.#element.append(this.#title, this.#chips, this.#walls);
+    for (const event of ['pointerenter', 'focusin']) this.#element.addEventListener(event, () => { this.#isHeld = true; });
+    for (const event of ['pointerleave', 'focusout']) this.#element.addEventListener(event, () => { this.#isHeld = false; });
+  }
+
+  /**
+   * @param {import('./room.js').Computer[]} computers
+   * @param {{state: string, trouble: string}} player @param {object[]} walls @param {number} nowMs
+   */
+  update(computers, player, walls, nowMs) {
+    const list = silenced(computers);
+    const silence = silenceOf(player.state);
+    setClass(this.#element, 'dumb', silence !== null);
+    setText(this.#words, silence ? this.#text(silence, player.trouble) : list.length ? this.#text('notHeard', list.length) : this.#text('everythingHeard'));
+    this.#title.title = silence ? player.trouble : '';
+    this.#title.dataset.note = silence && player.trouble ? 'player' : '';
+    setHidden(this.#title.firstElementChild, !silence && list.length === 0);
+    this.#update(list, nowMs);
+    this.#showWalls(walls);
+  }
+
+  level(id, [rms, peak]) {
+    this.#shown.get(id)?.meter.level(rms, peak);
+  }
+
+  #update(list, nowMs) {
+    const ids = new Set(list.map(({ id }) => id));
+    for (const [id, chip] of this.#shown) {
+      if (ids.has(id)) continue;
+      if (this.#isHeld && !chip.element.contains(document.activeElement)) chip.element.classList.add('gone');
+      else this.#remove(id);
+    }
+    for (const computer of list) this.#show(computer, nowMs);
+  }
+
+  #remove(id) {
+    this.#shown.get(id).element.remove();
+    this.#shown.delete(id);
+  }
+
+  #show(computer, nowMs) {
+    if (!this.#shown.has(computer.id)) this.#add(computer);
+    const { element, parts, meter } = this.#shown.get(computer.id);
+    this.#shown.get(computer.id).computer = computer;
+    element.classList.remove('gone');
+    setClass(element, 'live', looks(computer).live);
+    setText(parts.name, computer.title);
+    setText(parts.words, silencedWords(computer, nowMs, this.#text, (at) => clockTime(at).slice(0, 5)));
+    parts.hear.setAttribute('aria-label', `${this.#text('hear')}: ${computer.label}`);
+    if (!computer.isSounding) meter.level(-120, -120);
+  }
+
+  #add(computer) {
+    const { element, parts } = instance('chip-template', this.#text);
+    element.dataset.id = computer.id;
+    element.setAttribute('role', 'listitem');
+    element.classList.add('silenced');
+    parts.hear.addEventListener('click', () => this.#room.changes.hear(this.#shown.get(computer.id).computer));
+    this.#chips.append(element);
+    this.#shown.set(computer.id, { element, parts, meter: new Meter(parts.rms, parts.peak, this.#room.meters), computer });
+  }
+
+  #showWalls(walls) {
+    const silent = silentWalls(walls);
+    const words = silent.map(({ name, state }) => this.#text(`wall_${state}`, name)).join(' · ');
+    setText(this.#walls, words);
+    this.#walls.title = words;
+    setHidden(this.#walls, silent.length === 0);
+  }
+}
+

@@ -1,0 +1,98 @@
+// What happened, as the server keeps it: its newest entries, and what to say and do about each.
+//
+// Always: pure; newest first; at most KEPT entries; an entry that comes again replaces the older one, so a sound's line gets
+// its end without moving.
+
+import { dayAndTime, length } from './time.js';
+import { cleanName, title } from './names.js';
+
+const KEPT = 1000;
+const UNDOABLE = ['muted', 'unmuted', 'volume', 'name', 'sounding_from'];
+
+/** @typedef {{id: number, at_ms: number, kind: string, client: string | null, name: string, ended_ms: number | null, peak_dbfs: number | null,
+ *   count: number, by: {name: string, kind: string} | null, from: any, to: any, seen_by: {name: string} | null, undone: boolean}} Entry */
+
+export class History {
+  #entries = new Map();
+
+  /** Takes a message of the type 'log'. */
+  take({ first, entries }) {
+    if (first) this.#entries.clear();
+    for (const entry of entries) this.#entries.set(entry.id, entry);
+    const surplus = this.#entries.size - KEPT;
+    if (surplus > 0) for (const id of [...this.#entries.keys()].sort((a, b) => a - b).slice(0, surplus)) this.#entries.delete(id);
+  }
+
+  /** Adds older entries, as GET /api/log gives them. */
+  add(entries) {
+    for (const entry of entries) if (!this.#entries.has(entry.id)) this.#entries.set(entry.id, entry);
+  }
+
+  get(id) {
+    return this.#entries.get(id) ?? null;
+  }
+
+  /** Returns the entries, newest first. @returns {Entry[]} */
+  get newest() {
+    return [...this.#entries.values()].sort((a, b) => b.id - a.id);
+  }
+
+  /** Returns the newest change of a client that can be undone, made at or after this moment. */
+  undoable(client, sinceMs = -Infinity) {
+    return this.newest.find((entry) => entry.client === client && entry.at_ms >= sinceMs && canUndo(entry)) ?? null;
+  }
+}
+
+/** Returns whether a change can be undone. */
+export function canUndo({ kind, undone }) {
+  return UNDOABLE.includes(kind) && !undone;
+}
+
+/** Returns whether somebody may still mark a sound as seen. */
+export function canSee({ kind, seen_by: seenBy }) {
+  return kind === 'sound' && !seenBy;
+}
+
+/**
+ * Returns an entry in words.
+ * @param {Entry} entry @param {(key: string, ...values: any[]) => string} text @param {number} nowMs
+ * @returns {{time: string, title: string, detail: string, look: string}} look: 'sound', 'live', 'act' or 'system'
+ */
+export function describe(entry, text, nowMs) {
+  const isSound = entry.kind === 'sound';
+  const look = isSound ? (entry.ended_ms === null ? 'live' : 'sound') : entry.client === null ? 'system' : 'act';
+  const named = entry.client === null ? text(entry.kind === 'groups' ? 'log_groups' : `log_${entry.kind}`) ?? entry.kind : title({ id: entry.client, name: entry.name });
+  const parts = isSound ? soundParts(entry, text) : actParts(entry, text, nowMs);
+  return { time: dayAndTime(entry.at_ms, nowMs), title: named, detail: parts.filter(Boolean).join(' · '), look };
+}
+
+function soundParts({ at_ms: at, ended_ms: ended, peak_dbfs: peak, count, seen_by: seenBy }, text) {
+  return [
+    ended === null ? text('soundsNow') : length(ended - at, text),
+    peak === null ? '' : text('decibels', Math.round(peak)),
+    count > 1 ? text('times', count) : '',
+    seenBy ? `✓ ${seenBy.name}` : '',
+  ];
+}
+
+function actParts(entry, text, nowMs) {
+  const words = entry.client === null ? '' : change(entry, text, nowMs);
+  return [
+    words,
+    entry.kind === 'server_started' && entry.to ? String(entry.to) : '',
+    entry.count > 1 ? text(entry.kind === 'suppressed' ? 'entries' : 'times', entry.count) : '',
+    entry.by && entry.by.kind !== 'server' ? text('by', entry.by.name) : '',
+    entry.undone ? text('undone') : '',
+  ];
+}
+
+function change({ kind, from, to, at_ms: at, ended_ms: ended }, text, nowMs) {
+  if (kind === 'muted') return to?.until_ms ? text('mutedFor', Math.round((to.until_ms - at) / 60_000)) : text('mutedForEver');
+  if (kind === 'volume') return text('volumeFromTo', from, to);
+  if (kind === 'name') return text('nameFromTo', cleanName(from ?? '') || '–', cleanName(to ?? '') || '–');
+  if (kind === 'sounding_from') return text('countsFromTo', to ?? '–');
+  if (kind === 'network_bad') return [text('log_network_bad'), ended === null ? '' : length(ended - at, text)].filter(Boolean).join(' · ');
+  if (kind === 'capture') return text(`capture_${to ?? 'ended'}`) ?? text('capture_other');
+  if (kind === 'offline' && ended !== null && ended !== undefined) return `${text('log_offline')} – ${dayAndTime(ended, nowMs)}`;
+  return text(`log_${kind}`) ?? kind;
+}

@@ -1,0 +1,51 @@
+// Listens to keys, and does what keys.js says that they mean.
+// Always: what concerns one computer acts on the row that was chosen last.
+
+import { action } from './keys.js';
+
+const STEP = 5;
+
+export class Keyboard {
+  #memory;
+  #roster;
+  #changes;
+  #act;
+  #move;
+
+  /**
+   * @param {{memory: import('./memory.js').Memory, roster: import('./roster.js').Roster, changes: import('./changes.js').Changes,
+   *   act: (what: string) => void, move: (by: -1 | 1) => void}} options
+   */
+  constructor({ memory, roster, changes, act, move }) {
+    [this.#memory, this.#roster, this.#changes, this.#act, this.#move] = [memory, roster, changes, act, move];
+    addEventListener('keydown', (event) => this.#pressed(event));
+  }
+
+  #pressed(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.closest?.('dialog')) return;
+    const row = target.closest?.('.row') ?? null;
+    if (event.altKey && row && ['ArrowUp', 'ArrowDown'].includes(event.key)) {
+      event.preventDefault();
+      this.#move(event.key === 'ArrowUp' ? -1 : 1);
+      return;
+    }
+    const isField = target.matches?.('input:not([type=range], [type=checkbox]), select, textarea') ?? false;
+    const isControl = target.matches?.('button, input, a, .scroll') ?? false;
+    const wanted = action(event, { isField, isControl: isControl && !row, isInList: row !== null && !isField, singleKeys: this.#memory.singleKeys });
+    if (wanted === null || (row && isControl && ['play', 'details'].includes(wanted))) return;
+    event.preventDefault();
+    if (!event.repeat || ['up', 'down', 'louder', 'softer'].includes(wanted)) this.#do(wanted);
+  }
+
+  #do(wanted) {
+    const here = this.#roster.here;
+    if (['up', 'down', 'first', 'last', 'next'].includes(wanted)) this.#roster.go(wanted);
+    else if (wanted === 'intoList') this.#roster.go('here');
+    else if (wanted === 'mute') here && this.#changes.mute(here, !here.muted);
+    else if (wanted === 'louder') here && this.#changes.volume(here, here.volume + STEP);
+    else if (wanted === 'softer') here && this.#changes.volume(here, here.volume - STEP);
+    else if (wanted === 'full') here && this.#changes.volume(here, 100);
+    else this.#act(wanted);
+  }
+}

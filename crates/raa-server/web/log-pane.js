@@ -1,0 +1,127 @@
+// What happened: the server's list, newest on top, with the buttons to mark a sound as seen and to undo a change.
+//
+// Always: while a pointer, a focus or a scroll position below the top is in it, new entries wait behind their number, so that
+// no button moves; an entry that changes is updated in its place.
+
+import { readLog } from './api.js';
+import { byId, icon, instance, make, setClass, setHidden, setText } from './dom.js';
+import { canSee, canUndo, describe } from './history.js';
+
+/** Entries that are shown before "Older". */
+const SHOWN = 100;
+const PAGE = 100;
+
+export class LogPane {
+  #room;
+  #text;
+  #history;
+  #element = byId('log');
+  #list = make('ol', 'scroll');
+  #waiting = make('button', 'btn first');
+  #older = make('button', 'btn older');
+  #shown = new Map(); // id -> { element, parts, entry }
+  #newestShown = -Infinity;
+  #limit = SHOWN;
+  #isHand = false;
+
+  /** @param {object} room as Row's, with `history` */
+  constructor(room) {
+    this.#room = room;
+    this.#text = room.text;
+    this.#history = room.history;
+    const all = make('button', 'btn', icon('check'), this.#text('allSeen'));
+    all.dataset.testid = 'all-seen';
+    all.addEventListener('click', () => room.allSeen());
+    this.#waiting.dataset.testid = 'waiting';
+    this.#waiting.hidden = true;
+    this.#waiting.addEventListener('click', () => this.#show(true));
+    this.#older.textContent = this.#text('older');
+    this.#older.addEventListener('click', () => this.#readOlder());
+    const spacer = make('span', 'grow');
+    this.#element.append(make('h2', '', make('span', '', this.#text('happened')), spacer, this.#waiting, all), this.#list);
+    this.#list.tabIndex = 0;
+    this.#list.setAttribute('aria-label', this.#text('happened'));
+    this.#element.addEventListener('pointerenter', () => { this.#isHand = true; });
+    this.#element.addEventListener('pointerleave', () => { this.#isHand = false; this.#show(); });
+    this.#list.addEventListener('scroll', () => { if (this.#list.scrollTop === 0) this.#show(); }, { passive: true });
+    byId('open-log').addEventListener('click', () => this.toggle());
+  }
+
+  toggle(isOpen = !this.#element.classList.contains('open')) {
+    this.#element.classList.toggle('open', isOpen);
+    byId('open-log').setAttribute('aria-expanded', String(isOpen));
+  }
+
+  update() {
+    this.#show();
+  }
+
+  get #isHeld() {
+    return this.#isHand || this.#list.scrollTop > 0 || this.#list.contains(document.activeElement);
+  }
+
+  #show(isAsked = false) {
+    const all = this.#history.newest.slice(0, this.#limit);
+    const waiting = this.#isHeld && !isAsked && this.#shown.size > 0 ? all.filter(({ id }) => id > this.#newestShown) : [];
+    setHidden(this.#waiting, waiting.length === 0);
+    setText(this.#waiting, this.#text('newEntries', waiting.length));
+    const entries = waiting.length ? all.slice(waiting.length) : all;
+    if (isAsked) this.#list.scrollTop = 0;
+    const ids = new Set(entries.map(({ id }) => id));
+    for (const [id, { element }] of this.#shown) {
+      if (ids.has(id)) continue;
+      element.remove();
+      this.#shown.delete(id);
+    }
+    let next = this.#list.firstElementChild;
+    for (const entry of entries) {
+      const { element } = this.#lineOf(entry);
+      if (element !== next) this.#list.insertBefore(element, next);
+      else next = next.nextElementSibling;
+    }
+    this.#list.append(this.#older);
+    this.#newestShown = entries[0]?.id ?? -Infinity;
+  }
+
+  #lineOf(entry) {
+    const { id } = entry;
+    if (!this.#shown.has(id)) {
+      const { element, parts } = instance('entry-template', this.#text);
+      element.dataset.id = String(id);
+      parts.seen.addEventListener('click', () => this.#room.changes.seen({ ids: [id] }));
+      parts.undo.addEventListener('click', () => this.#room.changes.undo(this.#shown.get(id).entry));
+      this.#shown.set(id, { element, parts, entry: null });
+    }
+    const line = this.#shown.get(id);
+    if (line.entry !== entry) this.#fill(line, entry);
+    return line;
+  }
+
+  #fill(line, entry) {
+    line.entry = entry;
+    const { element, parts } = line;
+    const { time, title, detail, look } = describe(entry, this.#text, this.#room.now());
+    setText(parts.time, time);
+    setText(parts.name, title);
+    setText(parts.detail, detail);
+    parts.detail.title = detail;
+    element.dataset.kind = entry.kind;
+    for (const one of ['live', 'sound', 'act', 'system']) setClass(element, one, look === one);
+    setClass(element, 'fresh', look === 'sound' && canSee(entry));
+    setClass(element, 'done', look === 'sound' && !canSee(entry));
+    setHidden(parts.seen, !canSee(entry));
+    setHidden(parts.undo, !canUndo(entry));
+    for (const [part, key] of [['seen', 'seen'], ['undo', 'undo']]) parts[part].setAttribute('aria-label', `${this.#text(key)}: ${title}`);
+    parts.seen.title = this.#text('seen');
+  }
+
+  async #readOlder() {
+    const oldest = this.#history.newest.at(-1);
+    const answer = await readLog({ limit: PAGE, ...(oldest ? { before: oldest.id } : {}) }).catch(() => null);
+    if (!answer) return;
+    this.#history.add(answer.entries);
+    this.#limit += PAGE;
+    setHidden(this.#older, answer.next_before === null);
+    this.#show();
+  }
+}

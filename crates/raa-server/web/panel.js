@@ -1,0 +1,202 @@
+// The panel of one computer: its name, volume and mute for everyone, its group, its figures, and the button that forgets it.
+// It lies over the list at the right; on a phone it comes from below, with steps and a thumb to grip.
+//
+// Always: asks for the figures, which the events do not have, only while it is open and can be seen; what a person types or
+// drags is not overwritten; Escape closes it and gives the focus back.
+
+import { readClient } from './api.js';
+import { byId, instance, make, setAttribute, setHidden, setText } from './dom.js';
+import { Fader, showValue } from './fader.js';
+import { facts, notice } from './model.js';
+import { checkName, cleanName } from './names.js';
+import { clockTime } from './time.js';
+
+/** Time between two readings of the figures. */
+const READ_EVERY_MS = 1000;
+const STEP = 5;
+
+export class Panel {
+  #room;
+  #text;
+  #element = null;
+  #parts = {};
+  #fader;
+  #computer = null;
+  #server = {};
+  #figures = null;
+  #opening = null; // identifies the time from opening to closing
+  #cameFrom = null;
+
+  /** @param {object} room as Row's, with `regroup(id, move)` and `newGroup(id, name)` */
+  constructor(room) {
+    this.#room = room;
+    this.#text = room.text;
+  }
+
+  get isOpen() {
+    return this.#element !== null;
+  }
+
+  get id() {
+    return this.#computer?.id ?? null;
+  }
+
+  open(computer, server) {
+    this.close();
+    this.#cameFrom = document.activeElement;
+    [this.#computer, this.#server, this.#figures] = [computer, server, null];
+    const { element, parts } = instance('panel-template', this.#text);
+    this.#parts = parts;
+    this.#element = make('section', 'panel', element);
+    this.#element.dataset.testid = 'panel';
+    this.#element.dataset.id = computer.id;
+    this.#element.setAttribute('aria-label', computer.title);
+    this.#listen();
+    byId('roster').append(this.#element);
+    parts.input.value = cleanName(computer.client.name ?? '');
+    this.#fillGroups();
+    this.update(computer, server);
+    parts.close.focus();
+    this.#follow();
+  }
+
+  close() {
+    if (!this.#element) return;
+    const hadFocus = this.#element.contains(document.activeElement);
+    this.#element.remove();
+    this.#element = null;
+    this.#opening = null;
+    if (hadFocus && this.#cameFrom?.isConnected) this.#cameFrom.focus({ preventScroll: true });
+  }
+
+  /** @param {import('./room.js').Computer} computer */
+  update(computer, server) {
+    if (!this.#element) return;
+    const groupsBefore = JSON.stringify(this.#server.groups);
+    [this.#computer, this.#server] = [computer, server];
+    if (groupsBefore !== JSON.stringify(server.groups)) this.#fillGroups();
+    const { title, problem, volume, percent, unmute, muteState, group, threshold, from, offline, facts: list } = this.#parts;
+    const { client } = computer;
+    setText(title, computer.title);
+    setText(problem, notice(client, this.#text));
+    if (!this.#fader.isDragging) showValue(volume, computer.volume);
+    setAttribute(volume, 'aria-label', this.#text('volumeOf', computer.label));
+    setAttribute(volume, 'aria-valuetext', this.#text('percent', computer.volume));
+    setText(percent, this.#text('percent', computer.volume));
+    for (const part of ['mute15', 'mute60', 'muteEver']) setHidden(this.#parts[part], computer.muted);
+    setHidden(unmute, !computer.muted);
+    setText(muteState, this.#muteWords(computer));
+    if (document.activeElement !== group) group.value = String(computer.group ?? '');
+    setHidden(threshold, client.sounding_from_dbfs === undefined);
+    if (document.activeElement !== from) from.value = client.sounding_from_dbfs;
+    offline.classList.toggle('unused', !computer.isOffline);
+    this.#showFacts(list, client);
+  }
+
+  #muteWords({ muted, mutedUntil, silencedBy, silencedAt }) {
+    if (!muted) return '';
+    const words = [this.#text('mutedBy', silencedBy)];
+    if (silencedAt) words.push(this.#text('since', clockTime(silencedAt)));
+    words.push(mutedUntil ? this.#text('until', clockTime(mutedUntil)) : this.#text('mutedForEver'));
+    return words.join(' · ');
+  }
+
+  #showFacts(list, client) {
+    const pairs = [['ID', client.id], ...facts(this.#figures, this.#text)];
+    if (list.children.length === 0) for (const _ of pairs) list.append(document.createElement('dt'), document.createElement('dd'));
+    pairs.flat().forEach((words, i) => setText(list.children[i], words));
+  }
+
+  #fillGroups() {
+    const { group } = this.#parts;
+    group.setAttribute('aria-label', this.#text('group'));
+    group.replaceChildren(new Option(this.#text('noGroup'), ''), ...(this.#server.groups ?? []).map(({ id, name }) => new Option(name, String(id))), new Option(this.#text('newGroup'), 'new'));
+    group.value = String(this.#computer.group ?? '');
+  }
+
+  #listen() {
+    const { close, naming, input, fader, volume, less, plus, mute15, mute60, muteEver, unmute, from, common } = this.#parts;
+    const { changes } = this.#room;
+    this.#fader = new Fader(fader, volume);
+    close.addEventListener('click', () => this.close());
+    this.#element.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || event.isComposing) return;
+      event.stopPropagation();
+      this.close();
+    });
+    naming.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#saveName(input.value.trim());
+    });
+    input.placeholder = this.#text('ownName'); // an empty name restores it
+    volume.addEventListener('input', () => changes.volume(this.#computer, Number(volume.value)));
+    less.addEventListener('click', () => changes.volume(this.#computer, this.#computer.volume - STEP));
+    plus.addEventListener('click', () => changes.volume(this.#computer, this.#computer.volume + STEP));
+    less.setAttribute('aria-label', this.#text('softer'));
+    plus.setAttribute('aria-label', this.#text('louder'));
+    for (const [button, seconds] of [[mute15, 900], [mute60, 3600], [muteEver, null]]) button.addEventListener('click', () => changes.mute(this.#computer, true, seconds));
+    unmute.addEventListener('click', () => changes.mute(this.#computer, false));
+    from.addEventListener('change', async () => {
+      const isDone = from.value.trim() !== '' && (await changes.send(this.#computer, { sounding_from_dbfs: Number(from.value) }));
+      if (!isDone) from.value = this.#computer.client.sounding_from_dbfs;
+    });
+    common.addEventListener('click', () => changes.send(this.#computer, { sounding_from_dbfs: null }));
+    this.#listenToGroups();
+    this.#listenToForget();
+  }
+
+  #listenToGroups() {
+    const { group, grouping, groupName, up, down } = this.#parts;
+    groupName.setAttribute('aria-label', this.#text('groupName'));
+    groupName.placeholder = this.#text('groupName');
+    group.addEventListener('change', () => {
+      setHidden(grouping, group.value !== 'new');
+      if (group.value === 'new') groupName.focus();
+      else this.#room.regroup(this.id, { to: group.value === '' ? null : Number(group.value) });
+    });
+    grouping.addEventListener('submit', (event) => {
+      event.preventDefault();
+      if (!checkName(groupName.value)) return;
+      this.#room.newGroup(this.id, cleanName(groupName.value));
+      setHidden(grouping, true);
+    });
+    up.addEventListener('click', () => this.#room.regroup(this.id, { by: -1 }));
+    down.addEventListener('click', () => this.#room.regroup(this.id, { by: 1 }));
+  }
+
+  #listenToForget() {
+    const { forget: first, sure, yes, no } = this.#parts;
+    const ask = (isAsked) => {
+      first.hidden = isAsked;
+      sure.hidden = !isAsked;
+      (isAsked ? no : first).focus();
+    };
+    first.addEventListener('click', () => ask(true));
+    no.addEventListener('click', () => ask(false));
+    yes.addEventListener('click', async () => {
+      if (await this.#room.changes.forget(this.#computer)) this.close();
+      else ask(false);
+    });
+  }
+
+  async #saveName(typed) {
+    const name = cleanName(typed);
+    if (typed && !checkName(typed)) this.#room.notes.pass(`client-${this.id}`, this.#text('nameRule'));
+    else if (name !== cleanName(this.#computer.client.name ?? '')) await this.#room.changes.send(this.#computer, { name: name || null });
+  }
+
+  async #follow() {
+    const opening = {};
+    this.#opening = opening;
+    while (this.#opening === opening) {
+      if (!document.hidden) {
+        const figures = await readClient(this.id).catch(() => null);
+        if (figures !== null && this.#opening === opening) {
+          this.#figures = figures;
+          this.update(this.#computer, this.#server);
+        }
+      }
+      await new Promise((done) => setTimeout(done, READ_EVERY_MS));
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// What a person chooses for this browser: language, theme, the desk's name, single keys; and the keys explained.
+//
+// Always: a choice takes effect at once; another language reloads the page, which then plays on.
+
+import { byId, instance, make } from './dom.js';
+import { EXPLAINED } from './keys.js';
+import { THEMES } from './memory.js';
+import { checkName, cleanName } from './names.js';
+
+export class Settings {
+  #text;
+  #memory;
+  #dialog = byId('settings');
+  #onDesk;
+  #onTheme;
+
+  /** @param {{text: Function, memory: import('./memory.js').Memory, onDesk: (name: string) => void, onTheme: () => void}} options */
+  constructor({ text, memory, onDesk, onTheme }) {
+    this.#text = text;
+    this.#memory = memory;
+    [this.#onDesk, this.#onTheme] = [onDesk, onTheme];
+    byId('open-settings').addEventListener('click', () => this.open());
+    byId('close-settings').addEventListener('click', () => this.#dialog.close());
+    this.#fill();
+    this.#listen();
+    this.#applyTheme();
+  }
+
+  open() {
+    byId('desk').value = this.#memory.desk;
+    this.#dialog.showModal();
+  }
+
+  /** Asks once for the name of this desk, beside what was just done. */
+  askDesk(notes) {
+    if (this.#memory.desk || this.#memory.wasAsked) return;
+    this.#memory.wasAsked = true;
+    const { element, parts } = instance('desk-name-template', this.#text);
+    element.addEventListener('submit', (event) => {
+      event.preventDefault();
+      if (!this.#setDesk(parts.input.value)) return;
+      notes.clear('desk');
+    });
+    notes.ask('desk', element);
+  }
+
+  #fill() {
+    byId('theme').append(new Option(this.#text('theme_system'), ''), ...THEMES.map((theme) => new Option(this.#text(`theme_${theme}`), theme)));
+    byId('theme').value = this.#memory.theme;
+    byId('language').value = this.#memory.language;
+    byId('single-keys').checked = this.#memory.singleKeys;
+    for (const [key, what] of EXPLAINED) byId('key-list').append(make('dt', '', make('kbd', '', key)), make('dd', '', this.#text(`key_${what}`)));
+  }
+
+  #listen() {
+    byId('language').addEventListener('change', ({ target }) => {
+      this.#memory.language = target.value;
+      location.reload();
+    });
+    byId('theme').addEventListener('change', ({ target }) => {
+      this.#memory.theme = target.value;
+      this.#applyTheme();
+    });
+    byId('desk').addEventListener('change', ({ target }) => this.#setDesk(target.value));
+    byId('single-keys').addEventListener('change', ({ target }) => { this.#memory.singleKeys = target.checked; });
+  }
+
+  #setDesk(typed) {
+    const name = cleanName(typed);
+    if (name && !checkName(name)) return false;
+    this.#memory.desk = name;
+    this.#onDesk(name);
+    return true;
+  }
+
+  #applyTheme() {
+    if (this.#memory.theme) document.documentElement.dataset.theme = this.#memory.theme;
+    else delete document.documentElement.dataset.theme;
+    this.#onTheme();
+  }
+}

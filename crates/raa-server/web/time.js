@@ -1,0 +1,68 @@
+// Times as the page says them: the clock, running times, ages and lengths.
+//
+// Always: pure; every moment is in milliseconds of Unix time on the server's clock, so that all desks and walls show the
+// same second, whatever their own clocks say; an impossible time has words of its own and is never shown as a number.
+
+/** No computer that sends today did so this long ago: such a time comes from a wrong clock. */
+const INCREDIBLE_MS = 20 * 365 * 86400e3;
+
+const two = (number) => String(number).padStart(2, '0');
+
+/** Returns a moment as HH:MM:SS, in the time zone of this browser. */
+export function clockTime(atMs) {
+  const date = new Date(atMs);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+}
+
+/** Returns a moment for a list: the time of day, with the date before it if it is not of the same day as `nowMs`. */
+export function dayAndTime(atMs, nowMs) {
+  const [date, today] = [new Date(atMs), new Date(nowMs)];
+  const isToday = date.toDateString() === today.toDateString();
+  return isToday ? clockTime(atMs) : `${two(date.getMonth() + 1)}-${two(date.getDate())} ${clockTime(atMs).slice(0, 5)}`;
+}
+
+/** Returns a running time: 0:07, 12:03, 1:00:09. */
+export function running(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+const UNITS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+
+/** Returns a span in the largest unit that fits: '38 s', '7 min', '3 h'; a dash if there is none. */
+export function age(ms, text) {
+  if ((ms ?? null) === null) return '–';
+  if (!(ms > -5000 && ms < INCREDIBLE_MS)) return text('timeUnknown');
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [unit, length] = UNITS.find(([, unitLength]) => seconds >= unitLength) ?? UNITS.at(-1);
+  return text(`span_${unit}`, Math.floor(seconds / length));
+}
+
+/** Returns how long a sound was: tenths below a minute, since the shortest alarms are a tenth long. */
+export function length(ms, text) {
+  if (ms < 59_950) return text('span_second', (Math.max(100, ms) / 1000).toFixed(1));
+  return ms < 3600e3 ? text('span_minutes_seconds', Math.floor(ms / 60e3), Math.floor(ms / 1000) % 60) : age(ms, text);
+}
+
+/** Knows what the server's clock shows, from the newest message that said it. */
+export class ServerClock {
+  #offsetMs = null;
+  #fallback;
+
+  /** @param {() => number} fallback this computer's clock, which counts until the server has said its time */
+  constructor(fallback = Date.now) {
+    this.#fallback = fallback;
+  }
+
+  /** Takes the server's time at `monotonicMs` of this page. A step back of a few milliseconds is a slow message. */
+  set(unixMs, monotonicMs) {
+    const offset = unixMs - monotonicMs;
+    const isSlowMessage = this.#offsetMs !== null && offset < this.#offsetMs && this.#offsetMs - offset < 500;
+    if (!isSlowMessage) this.#offsetMs = offset;
+  }
+
+  now(monotonicMs) {
+    return this.#offsetMs === null ? this.#fallback() : this.#offsetMs + monotonicMs;
+  }
+}

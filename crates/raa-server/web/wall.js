@@ -1,0 +1,177 @@
+// The wall: read from three metres, with nothing to press. Left: who sounds and who sounded; right: a tile for each computer,
+// always in the same place.
+//
+// Always: every size follows the screen (wall.css); the newest card is on top, since nobody presses here.
+
+import { CardView } from './card-view.js';
+import { byRank, isDue } from './cards.js';
+import { byId, icon, make, setClass, setHidden, setText } from './dom.js';
+import { Meter } from './meter.js';
+import { calmWords } from './now-band.js';
+import { Places } from './order.js';
+import { lastSounded, silenceOf, silentWalls, sounds } from './room.js';
+import { lastWords, looks } from './row.js';
+import { isSilenced } from './silenced.js';
+import { dayAndTime, length } from './time.js';
+
+const CARDS = 3;
+const EARLIER = 8;
+/** Columns of tiles, by the largest number of computers that they are for. */
+const COLUMNS = [[6, 1], [20, 3], [48, 5], [100, 8], [200, 12], [350, 14], [600, 20], [Infinity, 28]];
+/** From this number on a tile is a place, and names are read on the left. */
+const MANY = 100;
+
+/** Returns how many columns and rows of tiles there are for a number of computers. */
+export function grid(count) {
+  const [, columns] = COLUMNS.find(([most]) => count <= most);
+  return { columns, rows: Math.max(4, Math.ceil(count / columns)) };
+}
+
+export class Wall {
+  #room;
+  #text;
+  #element = byId('wall');
+  #time = make('span', 'time');
+  #state = make('span', 'state');
+  #stateWords = make('span', 'cut');
+  #counts = make('span', 'counts');
+  #left = make('div', 'left');
+  #views;
+  #calm;
+  #calmParts = [make('span'), make('strong', 'cut', make('bdi')), make('span')];
+  #banner = make('div', 'banner');
+  #more = make('p', 'more cut', make('b'), make('span'));
+  #past = make('ol');
+  #tiles = make('div', 'tiles');
+  #places = new Places();
+  #byId = new Map(); // id -> { element, name, last, computer }
+
+  /** @param {object} room as Row's, with `history` */
+  constructor(room) {
+    this.#room = room;
+    this.#text = room.text;
+    this.#views = Array.from({ length: CARDS }, () => new CardView(room, () => {}));
+    this.#calm = make('p', 'calm', icon('calm'), make('span', '', ...this.#calmParts));
+    this.#calm.dataset.testid = 'calm';
+    this.#tiles.setAttribute('role', 'list');
+    this.#tiles.setAttribute('aria-label', this.#text('places'));
+    const [bar, mark] = [document.createElement('i'), document.createElement('u')];
+    this.#state.append(icon('ear'), this.#stateWords);
+    const top = make('div', 'top', this.#time, this.#state, make('span', 'meter', bar, mark), this.#counts);
+    this.#left.append(...this.#views.map(({ element }) => element), this.#calm, this.#banner, this.#more, make('div', 'past', make('h2', '', this.#text('earlier')), this.#past));
+    this.#element.append(top, this.#left, this.#tiles);
+    this.#banner.hidden = true;
+    this.#banner.setAttribute('role', 'alert');
+    this.meter = new Meter(bar, mark, room.meters);
+    this.#element.hidden = false;
+  }
+
+  /** Where the server's absence is said. */
+  get banner() {
+    return this.#banner;
+  }
+
+  /** @param {import('./room.js').Computer[]} computers @param {object} server @param {{state: string, trouble: string}} player */
+  update(computers, server, player, nowMs) {
+    this.#showTop(computers, server, player);
+    this.#showCards(computers, nowMs);
+    this.#showTiles(computers, server);
+    this.tick(nowMs);
+  }
+
+  showHistory(nowMs) {
+    const earlier = this.#room.history.newest.filter(({ kind, ended_ms: ended }) => kind === 'sound' && ended !== null).slice(0, EARLIER);
+    this.#past.replaceChildren(...earlier.map((entry) => make('li', '', make('time', '', dayAndTime(entry.at_ms, nowMs)),
+      make('b', 'cut', make('bdi', '', entry.name || entry.client)), make('span', '', length(entry.ended_ms - entry.at_ms, this.#text)))));
+  }
+
+  tick(nowMs) {
+    for (const view of this.#views) view.tick(nowMs);
+    for (const { last, computer } of this.#byId.values()) if (computer) setText(last, lastWords(computer, nowMs, this.#text));
+  }
+
+  clock(words) {
+    setText(this.#time, words);
+  }
+
+  level(id, level, nowMs) {
+    this.#views.find(({ computer }) => computer?.id === id)?.level(level, nowMs);
+  }
+
+  silence() {
+    for (const view of this.#views) view.silence();
+  }
+
+  #showTop(computers, server, player) {
+    const silence = silenceOf(player.state);
+    setClass(this.#element, 'dumb', silence !== null);
+    setText(this.#stateWords, silence ? this.#text(silence, player.trouble) : this.#text('playing'));
+    const [notHeard, offline] = [computers.filter(isSilenced).length, computers.filter(({ isOffline }) => isOffline).length];
+    const counts = [make('span', '', this.#text('computers', computers.length))];
+    if (offline) counts.push(make('span', '', this.#text('offlineCount', offline)));
+    if (notHeard) counts.unshift(make('span', 'not-heard', icon('mute'), this.#text('notHeard', notHeard)));
+    for (const { name, state } of silentWalls(server.walls).filter(({ name: one }) => one !== this.#room.pageName())) counts.unshift(make('span', 'not-heard', this.#text(`wall_${state}`, name)));
+    const words = counts.map(({ textContent }) => textContent).join('|');
+    if (this.#counts.dataset.words === words) return;
+    this.#counts.dataset.words = words;
+    this.#counts.replaceChildren(...counts);
+  }
+
+  #showCards(computers, nowMs) {
+    const due = sounds(computers).filter((sound) => isDue(sound, nowMs)).sort(byRank);
+    const found = new Map(computers.map((computer) => [computer.id, computer]));
+    this.#views.forEach((view, i) => view.show(found.get(due[i]?.id) ?? null, nowMs));
+    for (const { element } of this.#views) setHidden(element, due.length === 0);
+    setHidden(this.#calm, due.length > 0);
+    this.#showCalm(computers, nowMs);
+    const rest = due.slice(CARDS).map(({ id }) => found.get(id));
+    const sounding = rest.filter(({ isSounding }) => isSounding).length;
+    setText(this.#more.firstElementChild, rest.length ? this.#text(sounding ? 'alsoSounding' : 'alsoUnseen', sounding || rest.length) : '');
+    setText(this.#more.lastElementChild, rest.map(({ title }) => title).join(' · '));
+  }
+
+  #showCalm(computers, nowMs) {
+    const last = lastSounded(computers);
+    const [first, name, words] = this.#calmParts;
+    setText(first, this.#text('calm') + (last ? ` ${this.#text('lastWas')}` : ''));
+    setText(name.firstElementChild, last?.title ?? '');
+    setText(words, last ? calmWords(last, nowMs, this.#text) : '');
+  }
+
+  #showTiles(computers, server) {
+    const known = new Map(computers.map((computer) => [computer.id, computer]));
+    const { sections, folded } = this.#places.next(computers, server.groups ?? [], { revision: server.groups_revision });
+    const ids = [...sections.flatMap(({ ids: list }) => list), ...folded.filter((id) => known.has(id))];
+    if (ids.join() !== this.#tiles.dataset.ids) this.#placeTiles(ids);
+    for (const id of ids) this.#fillTile(this.#byId.get(id), known.get(id) ?? null);
+  }
+
+  #placeTiles(ids) {
+    this.#tiles.dataset.ids = ids.join();
+    const { columns, rows } = grid(ids.length);
+    this.#tiles.style.setProperty('--columns', columns);
+    this.#tiles.style.setProperty('--rows', rows);
+    this.#tiles.classList.toggle('many', ids.length > MANY);
+    this.#tiles.replaceChildren(...ids.map((id) => this.#tileOf(id).element));
+  }
+
+  #tileOf(id) {
+    if (!this.#byId.has(id)) {
+      const [name, last] = [make('bdi'), make('span')];
+      const element = make('div', 'tile', make('b', '', name), make('small', '', icon('mute', 'muted-icon'), icon('warn', 'warn-icon'), last));
+      element.dataset.testid = 'tile';
+      element.dataset.id = id;
+      element.setAttribute('role', 'listitem');
+      this.#byId.set(id, { element, name, last, computer: null });
+    }
+    return this.#byId.get(id);
+  }
+
+  #fillTile(tile, computer) {
+    tile.computer = computer;
+    setClass(tile.element, 'gone', computer === null);
+    if (!computer) return;
+    for (const [look, isOn] of Object.entries(looks(computer))) setClass(tile.element, look, isOn);
+    setText(tile.name, computer.title);
+  }
+}
