@@ -11,33 +11,34 @@ function memoryWith(values) {
   return { memory: new Memory(() => storage), stored };
 }
 
-const everything = ({ volume, isPlaying, sort }) => ({ volume, isPlaying, sort });
+const everything = ({ volume, isPlaying, desk, language, theme, singleKeys }) => ({ volume, isPlaying, desk, language, theme, singleKeys });
+const DEFAULTS = { volume: 80, isPlaying: false, desk: '', language: '', theme: '', singleKeys: true };
 
 test('an empty memory gives the defaults', () => {
-  assert.deepEqual(everything(memoryWith({}).memory), { volume: 80, isPlaying: false, sort: 'name' });
+  assert.deepEqual(everything(memoryWith({}).memory), DEFAULTS);
 });
 
 test('values of earlier versions are understood', () => {
-  const { memory } = memoryWith({ 'raa.volume': '35', 'raa.playing': 'true', 'raa.sort': 'heard' });
-  assert.deepEqual(everything(memory), { volume: 35, isPlaying: true, sort: 'heard' });
+  const { memory } = memoryWith({ 'raa.volume': '35', 'raa.playing': 'true', 'raa.sort': 'heard', 'raa.desk': 'Night shift' });
+  assert.deepEqual(everything(memory), { ...DEFAULTS, volume: 35, isPlaying: true, desk: 'Night shift' });
 });
 
 test('values that are not understood count as missing', () => {
   for (const volume of ['loud', '-1', '101', 'NaN']) {
-    const { memory } = memoryWith({ 'raa.volume': volume, 'raa.playing': 'yes', 'raa.sort': 'colour' });
-    assert.deepEqual(everything(memory), { volume: 80, isPlaying: false, sort: 'name' }, volume);
+    const { memory } = memoryWith({ 'raa.volume': volume, 'raa.playing': 'yes', 'raa.theme': 'pink', 'raa.language': 'fr' });
+    assert.deepEqual(everything(memory), DEFAULTS, volume);
   }
 });
 
 test('changes are stored as text', () => {
   const { memory, stored } = memoryWith({});
-  Object.assign(memory, { volume: '0', isPlaying: true, sort: 'loudest' });
-  assert.deepEqual([...stored], [['raa.volume', '0'], ['raa.playing', 'true'], ['raa.sort', 'loudest']]);
-  assert.deepEqual(everything(memory), { volume: 0, isPlaying: true, sort: 'loudest' });
+  Object.assign(memory, { volume: '0', isPlaying: true, language: 'ja', singleKeys: false });
+  assert.deepEqual([...stored], [['raa.volume', '0'], ['raa.playing', 'true'], ['raa.language', 'ja'], ['raa.keys', 'false']]);
+  assert.deepEqual(everything(memory), { ...DEFAULTS, volume: 0, isPlaying: true, language: 'ja', singleKeys: false });
 });
 
 test('a browser without storage remembers nothing', () => {
   const memory = new Memory(() => { throw new Error('access is denied'); });
-  Object.assign(memory, { volume: '10', isPlaying: true, sort: 'heard' });
-  assert.deepEqual(everything(memory), { volume: 80, isPlaying: false, sort: 'name' });
+  Object.assign(memory, { volume: '10', isPlaying: true, desk: 'Night shift' });
+  assert.deepEqual(everything(memory), DEFAULTS);
 });

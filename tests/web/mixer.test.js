@@ -1,12 +1,12 @@
-// The pure parts of the mixer page: groups and order, texts, slider requests, RTP, both languages.
+// The pure parts of the page that concern one computer and the player: figures, meters, texts, sliders, RTP, both languages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { oncePerFrame } from '../../crates/raa-server/web/dom.js';
 import { Latest } from '../../crates/raa-server/web/latest.js';
-import { Interruptions, PeakHold, ago, condition, facts, isUnused, meterShare, notice, soundWords } from '../../crates/raa-server/web/model.js';
-import { Arranger, arrange } from '../../crates/raa-server/web/order.js';
+import { Ballistics, Interruptions, Lamp, ago, facts, isUnused, meterShare, notice, soundWords } from '../../crates/raa-server/web/model.js';
+import { meaning, moved } from '../../crates/raa-server/web/fader.js';
 import { ApiError } from '../../crates/raa-server/web/api.js';
 import { advise } from '../../crates/raa-server/web/refused.js';
 import { refusal } from '../../crates/raa-server/web/refusal.js';
@@ -20,70 +20,6 @@ function client(id, change = {}) {
     last_packet_ms_ago: 10, last_packet_at_ms: null, last_sound_ms_ago: null, last_sound_at_ms: null, ...change };
 }
 
-const ids = (list) => list.map(({ id }) => id);
-
-test('clients are grouped by status and sorted naturally', () => {
-  const groups = arrange([client('c', { name: 'PC 10' }), client('a', { name: 'PC 9' }), client('b', { status: 'sounding' }),
-    client('d', { status: 'offline' })]);
-  assert.deepEqual([ids(groups.sounding), ids(groups.connected), ids(groups.offline)], [['b'], ['a', 'c'], ['d']]);
-});
-
-test('the latest sound comes first', () => {
-  const order = (...clients) => Object.values(arrange(clients, { sort: 'heard' })).map(ids);
-  const sounded = (id, at, change) => client(id, { last_sound_at_ms: at, ...change });
-  const groups = order(client('never'), sounded('earlier run', -60000), sounded('old', 0), sounded('new', 7),
-    client('gone', { status: 'offline', last_packet_at_ms: 3 }), sounded('heard and gone', 5, { status: 'offline', last_packet_at_ms: 9 }));
-  assert.deepEqual(groups, [[], ['new', 'old', 'earlier run', 'never'], ['heard and gone', 'gone'], []]);
-});
-
-test('passing time moves no row', () => {
-  const arranger = new Arranger();
-  const seen = new Set();
-  for (let now = 0; now < 20000; now += 500) {
-    const clients = [client('a', { last_sound_at_ms: -9000 }), client('b', { last_sound_at_ms: -9400 })];
-    seen.add(arranger.next(clients.map((one) => ({ ...one, last_sound_ms_ago: now - one.last_sound_at_ms })), { sort: 'heard' }));
-  }
-  assert.equal(seen.size, 1, 'the arrangement is the same object');
-});
-
-test('a hum does not outrank an alarm', () => {
-  const sounding = (id, change) => client(id, { status: 'sounding', last_sound_ms_ago: 0, ...change });
-  const clients = [sounding('a', { steady: true, rms_dbfs: -3 }), sounding('b'), sounding('c', { steady: false })];
-  for (const sort of ['name', 'heard', 'loudest']) assert.deepEqual(ids(arrange(clients, { sort }).sounding), ['b', 'c', 'a'], sort);
-  const hum = (change) => condition(client('a', { status: 'sounding', last_sound_ms_ago: 0, ...change }), en).text;
-  assert.deepEqual([hum({ steady: true }), hum({ steady: false }), hum({})], ['steady sound', 'now', 'now']);
-});
-
-test('many left-over clients fold into one line', () => {
-  const away = (id, change) => client(id, { status: 'offline', configured: false, ...change });
-  const many = ['a', 'b', 'c', 'd'].map((id) => away(id));
-  const { offline, folded } = arrange([...many, away('e', { configured: true }), client('f', { configured: false })]);
-  assert.deepEqual([ids(offline), ids(folded)], [['e'], ['a', 'b', 'c', 'd']]);
-  assert.deepEqual(ids(arrange(many.slice(1)).offline), ['b', 'c', 'd'], 'a few stay as they are');
-  assert.deepEqual(ids(arrange(many, { search: 'c' }).offline), ['c'], 'a search finds them');
-  assert.deepEqual(ids(arrange(many.map((one) => ({ ...one, configured: undefined }))).offline), ['a', 'b', 'c', 'd'], 'an older server folds nothing');
-});
-
-test('the loudest comes first', () => {
-  const loud = (id, rms_dbfs) => client(id, { rms_dbfs });
-  assert.deepEqual(ids(arrange([loud('a', -40), loud('b', -10)], { sort: 'loudest' }).connected), ['b', 'a']);
-});
-
-test('an unchanged order keeps the arrangement', () => {
-  const arranger = new Arranger();
-  const [a, b] = [client('a', { name: 'PC 1' }), client('b', { name: 'PC 2' })];
-  const first = arranger.next([a, b]);
-  assert.deepEqual(ids(first.connected), ['a', 'b']);
-  // A level, a passing second, or a name that sorts the same moves no row.
-  const same = [{ rms_dbfs: -3 }, { last_packet_ms_ago: 900 }, { last_sound_ms_ago: 5 }, { name: 'PC 1a' }];
-  for (const change of same) assert.equal(arranger.next([{ ...a, ...change }, b]), first);
-  assert.deepEqual(ids(arranger.next([{ ...a, name: 'PC 3' }, b]).connected), ['b', 'a']);
-  assert.deepEqual(ids(arranger.next([a, { ...b, status: 'sounding' }]).sounding), ['b']);
-  assert.deepEqual(ids(arranger.next([a, b], { search: 'pc 2' }).connected), ['b']);
-  const loud = { ...b, rms_dbfs: -10 };
-  assert.deepEqual(ids(arranger.next([a, loud], { sort: 'loudest' }).connected), ['b', 'a']);
-});
-
 test('many messages make one change with the latest', () => {
   const taken = [];
   const frames = [];
@@ -96,42 +32,19 @@ test('many messages make one change with the latest', () => {
   assert.deepEqual(taken, [3, 4]);
 });
 
-test('search covers name, ID and address', () => {
-  const all = [client('5f0a11c2', { name: 'Ward 3' }), client('00000001', { address: null })];
-  for (const search of ['ward', '5f0A', '192.0.2', ' ward 3 ']) assert.deepEqual(ids(arrange(all, { search }).connected), ['5f0a11c2']);
-  assert.deepEqual(ids(arrange(all, { search: 'x' }).connected), []);
-});
-
 test('time spans use the largest unit that fits', () => {
   const spans = [null, 0, 1999, 12000, 60000, 3 * 3600e3, 86400e3, 3 * 86400e3].map((ms) => ago(ms, en));
+  for (const wrong of [-5000, 56 * 365 * 86400e3, Number.NaN, Infinity]) assert.equal(ago(wrong, en), 'time unknown', String(wrong));
   assert.deepEqual(spans, ['no sound yet', 'now', 'now', '12 s ago', '1 min ago', '3 h ago', '1 day ago', '3 days ago']);
 });
 
 const STATS = { received: 500, lost: 60, late: 3, reordered: 2, duplicate: 1, concealed: 4, repaired: 57, loss_percent: 12.34,
   concealed_percent: 0, delay_ms: 61.4, target_delay_ms: 60.2, drift_ppm: -12.34, jitter_ms: 3.25 };
 
-test('a time that cannot be is unknown', () => {
-  const say = (change) => condition(client('a', { status: 'offline', ...change }), en).text;
-  assert.equal(say({ last_packet_ms_ago: null, seen_before: true }), 'time unknown');
-  assert.equal(say({ last_packet_ms_ago: null, seen_before: false }), 'not seen yet');
-  assert.equal(say({ last_packet_ms_ago: null }), 'no sound yet', 'an older server');
-  assert.equal(say({ last_packet_ms_ago: 60000, seen_before: true }), '1 min ago');
-  for (const wrong of [-5000, 56 * 365 * 86400e3, Number.NaN, Infinity]) assert.equal(ago(wrong, en), 'time unknown', String(wrong));
-});
-
 test('a long delay or gap is never called steady', () => {
   const say = (delayMs, interrupted) => soundWords({ delayMs, interrupted }, en);
   assert.deepEqual([say(84.4, 0), say(246, 0), say(246, 2), say(80, 1)],
-    ['delay 84 ms · no gaps', 'delay 246 ms, long · no gaps', 'delay 246 ms, long · 2 gaps/min', 'delay 80 ms · 1 gap/min']);
-});
-
-test('missing sound is shown before anything else', () => {
-  const say = (quality, trouble, change) => condition(client('a', { quality, concealed_percent: null, delay_ms: null, ...trouble, last_sound_ms_ago: 0, ...change }), en);
-  assert.deepEqual(say('good'), { text: 'now', quality: 'good' });
-  assert.deepEqual(say('fair', { concealed_percent: 0.7 }), { text: 'fair · 0.7 % lost', quality: 'fair' });
-  assert.deepEqual(say('bad', { concealed_percent: 12.3 }), { text: 'bad · 12 % lost', quality: 'bad' });
-  assert.deepEqual(say('fair', { delay_ms: 300 }), { text: 'fair · delay 300 ms', quality: 'fair' });
-  assert.deepEqual(say(null, {}, { status: 'offline', last_packet_ms_ago: 60000 }), { text: '1 min ago', quality: 'good' });
+    ['delay 84 ms', 'delay 246 ms, long', 'delay 246 ms, long · 2 gaps/min', 'delay 80 ms · 1 gap/min']);
 });
 
 test('trouble at the sender is shown in words', () => {
@@ -139,7 +52,6 @@ test('trouble at the sender is shown in words', () => {
   assert.equal(say({ withheld: null, capture_trouble: null }), '');
   assert.equal(say({}), '', 'an older server');
   assert.equal(say({ withheld: 'not_opus' }), 'Not Opus: check the sender’s codec');
-  assert.deepEqual(condition(client('a', { withheld: 'not_opus', quality: 'good', last_sound_ms_ago: 0 }), en), { text: 'not in the mix', quality: 'bad' });
   const capture = ['muted', 'turned_down', 'no_device', 'reopening', 'word_of_a_newer_server'].map((capture_trouble) => say({ capture_trouble }));
   assert.equal(new Set(capture).size, 5);
   assert.ok(capture.every((words) => words.length > 10), capture.join());
@@ -216,10 +128,32 @@ test('the meter ranges from -60 to 0 dBFS', () => {
   assert.deepEqual([-120, -60, -30, 0, 6].map(meterShare), [0, 0, 0.5, 1, 1]);
 });
 
-test('a peak holds for a second, then falls', () => {
-  const hold = new PeakHold();
-  const shown = [[0, -6], [500, -30], [1000, -30], [1500, -30], [1500, -3], [10000, -50]].map(([at, dbfs]) => hold.next(at, dbfs));
-  assert.deepEqual(shown, [-6, -6, -6, -16, -3, -50]);
+test('a meter rises at once and falls 20 dB in 1.7 s', () => {
+  const meter = new Ballistics();
+  meter.take(0, -10, -4);
+  meter.take(100, -120, -120);
+  assert.deepEqual([0, 1700].map((ms) => Math.round(meter.next(100 + ms).rms)), [-10, -30]);
+});
+
+test('a peak holds for 1.2 s, then falls', () => {
+  const meter = new Ballistics();
+  meter.take(0, -10, -4);
+  meter.take(100, -120, -120);
+  assert.deepEqual([500, 1200, 2900].map((ms) => Math.round(meter.next(ms).peak)), [-4, -4, -24]);
+  assert.equal(meter.isAtRest, false);
+  meter.next(20_000);
+  assert.equal(meter.isAtRest, true);
+});
+
+test('the lamp of a distorted sound burns for five seconds', () => {
+  const lamp = new Lamp();
+  assert.deepEqual([[0, -0.6], [1000, -0.5], [5900, -20], [6100, -20]].map(([at, peak]) => lamp.next(at, peak)), [false, true, true, false]);
+});
+
+test('a finger moves a fader only sideways', () => {
+  assert.deepEqual([[5, 3], [13, 4], [13, 10], [2, 60], [-40, 5]].map(([dx, dy]) => meaning(dx, dy)), ['unknown', 'drag', 'other', 'other', 'drag']);
+  assert.equal(moved({ from: 100, min: 0, max: 200, share: 0.25 }), 150);
+  assert.equal(moved({ from: 100, min: 0, max: 200, share: -2 }), 0);
 });
 
 test('interruptions count for one minute', () => {

@@ -78,6 +78,7 @@ export class HeldBand {
     setClass(element, 'live', looks(computer).live);
     setText(parts.name, computer.title);
     setText(parts.words, silencedWords(computer, nowMs, this.#text, (at) => clockTime(at).slice(0, 5)));
+    element.title = `${computer.title}: ${parts.words.textContent}`;
     parts.hear.setAttribute('aria-label', `${this.#text('hear')}: ${computer.label}`);
     if (!computer.isSounding) meter.level(-120, -120);
   }

@@ -14,9 +14,12 @@ const UNDOABLE = ['muted', 'unmuted', 'volume', 'name', 'sounding_from'];
 
 export class History {
   #entries = new Map();
+  /** Changes with every news. */
+  version = 0;
 
   /** Takes a message of the type 'log'. */
   take({ first, entries }) {
+    this.version += 1;
     if (first) this.#entries.clear();
     for (const entry of entries) this.#entries.set(entry.id, entry);
     const surplus = this.#entries.size - KEPT;
@@ -25,6 +28,7 @@ export class History {
 
   /** Adds older entries, as GET /api/log gives them. */
   add(entries) {
+    this.version += 1;
     for (const entry of entries) if (!this.#entries.has(entry.id)) this.#entries.set(entry.id, entry);
   }
 

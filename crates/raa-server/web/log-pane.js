@@ -23,6 +23,7 @@ export class LogPane {
   #newestShown = -Infinity;
   #limit = SHOWN;
   #isHand = false;
+  #version = -1; // of the history that is shown
 
   /** @param {object} room as Row's, with `history` */
   constructor(room) {
@@ -53,7 +54,7 @@ export class LogPane {
   }
 
   update() {
-    this.#show();
+    if (this.#history.version !== this.#version) this.#show();
   }
 
   get #isHeld() {
@@ -61,6 +62,7 @@ export class LogPane {
   }
 
   #show(isAsked = false) {
+    this.#version = this.#history.version;
     const all = this.#history.newest.slice(0, this.#limit);
     const waiting = this.#isHeld && !isAsked && this.#shown.size > 0 ? all.filter(({ id }) => id > this.#newestShown) : [];
     setHidden(this.#waiting, waiting.length === 0);

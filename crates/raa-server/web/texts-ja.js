@@ -90,7 +90,7 @@ export const JA = {
   stateSounding: '鳴っています',
   stateSilent: '無音',
   badNetwork: 'ネットワーク不良',
-  sounds: (names, others) => (others > 0 ? `${names} ほか ${others} 台が鳴っています` : `${names} が鳴っています`),
+  sounds: (names, others, _all) => (others > 0 ? `${names} ほか ${others} 台が鳴っています` : `${names} が鳴っています`),
   soundsNow: '鳴っています',
   undo: '元に戻す',
   undone: '取り消し済み',

@@ -9,7 +9,7 @@ import { byId, icon, make, setClass, setHidden, setText } from './dom.js';
 import { Meter } from './meter.js';
 import { calmWords } from './now-band.js';
 import { Places } from './order.js';
-import { lastSounded, silenceOf, silentWalls, sounds } from './room.js';
+import { lastSounded, silenceOf, sounds } from './room.js';
 import { lastWords, looks } from './row.js';
 import { isSilenced } from './silenced.js';
 import { dayAndTime, length } from './time.js';
@@ -44,6 +44,7 @@ export class Wall {
   #past = make('ol');
   #tiles = make('div', 'tiles');
   #places = new Places();
+  #version = -1; // of the history that is shown
   #byId = new Map(); // id -> { element, name, last, computer }
 
   /** @param {object} room as Row's, with `history` */
@@ -56,7 +57,7 @@ export class Wall {
     this.#tiles.setAttribute('role', 'list');
     this.#tiles.setAttribute('aria-label', this.#text('places'));
     const [bar, mark] = [document.createElement('i'), document.createElement('u')];
-    this.#state.append(icon('ear'), this.#stateWords);
+    this.#state.append(icon('ear', 'ear-icon'), icon('mute', 'muted-icon'), this.#stateWords);
     const top = make('div', 'top', this.#time, this.#state, make('span', 'meter', bar, mark), this.#counts);
     this.#left.append(...this.#views.map(({ element }) => element), this.#calm, this.#banner, this.#more, make('div', 'past', make('h2', '', this.#text('earlier')), this.#past));
     this.#element.append(top, this.#left, this.#tiles);
@@ -73,13 +74,15 @@ export class Wall {
 
   /** @param {import('./room.js').Computer[]} computers @param {object} server @param {{state: string, trouble: string}} player */
   update(computers, server, player, nowMs) {
-    this.#showTop(computers, server, player);
+    this.#showTop(computers, player);
     this.#showCards(computers, nowMs);
     this.#showTiles(computers, server);
     this.tick(nowMs);
   }
 
   showHistory(nowMs) {
+    if (this.#room.history.version === this.#version) return;
+    this.#version = this.#room.history.version;
     const earlier = this.#room.history.newest.filter(({ kind, ended_ms: ended }) => kind === 'sound' && ended !== null).slice(0, EARLIER);
     this.#past.replaceChildren(...earlier.map((entry) => make('li', '', make('time', '', dayAndTime(entry.at_ms, nowMs)),
       make('b', 'cut', make('bdi', '', entry.name || entry.client)), make('span', '', length(entry.ended_ms - entry.at_ms, this.#text)))));
@@ -102,7 +105,7 @@ export class Wall {
     for (const view of this.#views) view.silence();
   }
 
-  #showTop(computers, server, player) {
+  #showTop(computers, player) {
     const silence = silenceOf(player.state);
     setClass(this.#element, 'dumb', silence !== null);
     setText(this.#stateWords, silence ? this.#text(silence, player.trouble) : this.#text('playing'));
@@ -110,7 +113,6 @@ export class Wall {
     const counts = [make('span', '', this.#text('computers', computers.length))];
     if (offline) counts.push(make('span', '', this.#text('offlineCount', offline)));
     if (notHeard) counts.unshift(make('span', 'not-heard', icon('mute'), this.#text('notHeard', notHeard)));
-    for (const { name, state } of silentWalls(server.walls).filter(({ name: one }) => one !== this.#room.pageName())) counts.unshift(make('span', 'not-heard', this.#text(`wall_${state}`, name)));
     const words = counts.map(({ textContent }) => textContent).join('|');
     if (this.#counts.dataset.words === words) return;
     this.#counts.dataset.words = words;

@@ -124,7 +124,6 @@ export class Watch {
       refresh: this.#soon,
       regroup: (id, move) => this.#regroup((groups) => movedTo(groups, id, move)),
       newGroup: (id, name) => this.#regroup((groups) => [...movedTo(groups, id, { to: null }), { name, clients: [id] }]),
-      pageName: this.#pageName,
     };
   }
 
@@ -341,7 +340,6 @@ export class Watch {
     const now = performance.now();
     const isDelayDue = this.#isWall && now - this.#told.at > DELAY_EVERY_MS;
     if (words === this.#told.words && !isDelayDue) return;
-    if (!this.#isWall && this.#told.words === '' && now < 0) return;
     this.#told = { words, at: now };
     this.#send(message);
   }
