@@ -118,7 +118,6 @@ test('a proxy without WebSockets is told from a server that is away', async () =
       const list = await note(mixer, 'server');
       await mixer.playButton.click();
       await eventually('the player has the same cause', async () => (await mixer.page.getByTestId('player').getAttribute('data-reason')) === 'no-upgrade');
-      assert.equal(await mixer.page.locator('[data-note]:visible').count(), 1, 'the same words are shown once');
       return list;
     },
   });
@@ -153,7 +152,7 @@ test('a mix that does not exist ends the attempts', async () => {
 
 test('rows do not look alive while the server is away', async () => {
   await inBothLanguages('away', {
-    words: [/does not respond/, /応答しません/],
+    words: [/has not answered since \d\d:\d\d:\d\d/, /\d\d:\d\d:\d\d からサーバーが応答しません/],
     see: async (mixer) => {
       const meter = mixer.row(ID).locator('[data-part=rms]');
       const width = () => meter.evaluate((bar) => bar.getBoundingClientRect().width);
@@ -163,10 +162,10 @@ test('rows do not look alive while the server is away', async () => {
       await server.kill();
       const words = await note(mixer, 'server');
       await eventually('the meter is empty', async () => (await width()) < 1);
-      assert.match(await mixer.page.locator('.list').first().evaluate((list) => getComputedStyle(list).filter), /grayscale/);
+      assert.match(await mixer.page.locator('#roster').evaluate((list) => getComputedStyle(list).filter), /grayscale/);
       await server.start();
       await eventually('the row is alive again', async () => (await width()) > 10, 15_000);
-      assert.equal(await mixer.page.locator('[data-note=server]').count(), 0);
+      assert.equal(await mixer.page.locator('[data-note=server]').isVisible(), false);
       await mixer.becomes('playing', 15_000);
       await eventually('the outage counts as a gap', async () => /1 gap\/min|途切れ 1 回/.test(await mixer.page.locator('#player-detail').textContent()));
       return words;
@@ -189,13 +188,12 @@ test('the page works at every address, with a command that works', async () => {
   for (const [url, address] of table) {
     const mixer = await MixerPage.open(browser, url);
     await eventually(`${url} shows the row`, () => mixer.row(ID).isVisible());
-    await sleep(1000); // a press on a row that has just come or moved would not count
     for (const muted of [true, false]) {
       await mixer.row(ID).getByTestId('mute').click();
       await server.client(ID, (client) => client.muted === muted);
     }
     await mixer.play();
-    const command = await mixer.page.getByTestId('command').textContent();
+    const command = await mixer.page.getByTestId('command').evaluate((command) => command.textContent);
     assert.deepEqual(mixer.complaints, [], url);
     await mixer.close();
     // As a shell understands it; the name is only known to the browser.

@@ -114,7 +114,7 @@ export const EN = {
   volumeFromTo: (from, to) => `volume ${from} → ${to} %`,
   nameFromTo: (from, to) => `name ${from} → ${to}`,
   countsFromTo: (to) => `counts as sounding from ${to} dBFS`,
-  downTitle: (time) => `The server does not respond since ${time}.`,
+  downTitle: (time) => `The server has not answered since ${time}.`,
   downDetail: 'What you see is from then. Sound and page come back by themselves.',
   deskName: 'Name of this desk, for others',
   theme: 'Colours',

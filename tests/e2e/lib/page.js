@@ -55,9 +55,14 @@ export class MixerPage {
     await this.page.mouse.up();
   }
 
+  /** The panel of the computer that was opened last. */
+  get panel() {
+    return this.page.getByTestId('panel');
+  }
+
   async rename(id, name) {
-    await this.row(id).getByTestId('edit-name').click();
-    const input = this.row(id).getByTestId('name-input');
+    await this.showDetails(id);
+    const input = this.panel.getByTestId('name-input');
     await input.fill('');
     await input.pressSequentially(name);
     await input.press('Enter');
@@ -65,7 +70,8 @@ export class MixerPage {
 
   /** Moves a volume slider to a value with the keyboard. */
   async setVolume(id, percent) {
-    const slider = this.row(id).getByTestId('volume');
+    await this.showDetails(id);
+    const slider = this.panel.getByTestId('panel-volume');
     await slider.focus();
     if (percent === 200) await slider.press('End');
     if (percent === 0) await slider.press('Home');
@@ -77,8 +83,18 @@ export class MixerPage {
     throw new Error(`the slider cannot be moved to ${percent}: it stays at ${await slider.inputValue()}`);
   }
 
+  /** Opens the panel of a computer, if it is not open. */
   async showDetails(id) {
-    await this.row(id).locator('[data-part=more]').click();
+    if ((await this.panel.count()) && (await this.panel.getAttribute('data-id')) === id) return;
+    await this.row(id).getByTestId('more').focus();
+    await this.row(id).getByTestId('more').press('Enter');
+    await this.panel.waitFor();
+  }
+
+  /** Closes the panel. */
+  async hideDetails() {
+    await this.page.keyboard.press('Escape');
+    await this.panel.waitFor({ state: 'detached' });
   }
 
   /** Presses Tab until an element with this test ID has the focus, and returns the number of presses. */
