@@ -22,6 +22,7 @@ before(async () => {
   await world.sender(server, { ssrc: Number(`0x${ID}`), packets: (await encodeOpus(tone(440, 3))).slice(10, 110), name: 'Reception', repeat: true });
   const browser = await world.firefox(sound);
   page = await browser.newPage();
+  await page.setViewport({ width: 1300, height: 800 }); // wide enough for the fader of a row
   await page.goto(server.pageUrl);
 });
 after(() => world.close());
@@ -55,6 +56,7 @@ test('a click on mute silences the tone', async (t) => {
 });
 
 test('a mouse moves the fader', async () => {
+  await page.hover(`[data-testid=row][data-id="${ID}"]`);
   const fader = await page.$(inRow('volume'));
   const { x, y, width, height } = await fader.boundingBox();
   await page.mouse.move(x + width / 2, y + height / 2);

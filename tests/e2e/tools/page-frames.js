@@ -50,7 +50,7 @@ async function rest(page, endMs) {
 async function scroll(page, endMs) {
   await page.mouse.move(VIEWPORT.width / 2, VIEWPORT.height / 2);
   for (let step = SCROLL_STEP_PX; Date.now() < endMs; await sleep(SCROLL_EVERY_MS)) {
-    const place = await page.evaluate(() => [scrollY, document.documentElement.scrollHeight - innerHeight]);
+    const place = await page.locator('#places').evaluate((box) => [box.scrollTop, box.scrollHeight - box.clientHeight]);
     if (place[0] >= place[1] - 1) step = -SCROLL_STEP_PX;
     else if (place[0] <= 0) step = SCROLL_STEP_PX;
     await page.mouse.wheel(0, step);
@@ -58,8 +58,8 @@ async function scroll(page, endMs) {
 }
 
 async function type(page, endMs) {
-  await page.evaluate(() => scrollTo(0, 0));
-  await page.getByTestId('edit-name').first().click();
+  await page.getByTestId('more').first().press('Enter');
+  await page.getByTestId('name-input').click();
   for (let typed = 1; Date.now() < endMs; typed++) {
     await page.keyboard.press(typed % 20 ? 'a' : 'Control+A');
     await sleep(KEY_EVERY_MS);

@@ -1,0 +1,275 @@
+// The watch: what sounded is still there for whoever comes later; who did what is said; nothing moves under a hand; and a
+// page that is silent or cut off says so. In Chromium with real senders.
+
+import { before, after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { World } from './lib/world.js';
+import { MixerPage } from './lib/page.js';
+import { eventually, sleep } from './lib/processes.js';
+import { encodeOpus } from './lib/opus.js';
+import { bandNoise } from './lib/generate.js';
+
+const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
+const world = new World('page-watch');
+const [FIRE, GATE, PUMP] = ['00000b01', '00000b02', '00000b03'];
+const senders = {};
+let server, browser, loud;
+
+before(async () => {
+  server = await world.server();
+  browser = await world.chromium({ env: {} });
+  loud = await encodeOpus(bandNoise(3, 0.1));
+  for (const [id, name] of [[FIRE, 'Fire panel PC'], [GATE, 'Gate 2 intercom'], [PUMP, 'Pumping station']]) {
+    senders[id] = await world.sender(server, { ssrc: parseInt(id, 16), name, packets: SILENCE, repeat: true });
+    await server.client(id, (client) => client.name === name);
+  }
+});
+after(() => world.close());
+
+/** Lets a computer sound, for a while or until the returned function is called. */
+async function sound(id, ms = Infinity) {
+  senders[id].packets = loud;
+  if (ms < Infinity) setTimeout(() => { senders[id].packets = SILENCE; }, ms);
+  await server.client(id, ({ status }) => status === 'sounding');
+  return () => { senders[id].packets = SILENCE; };
+}
+
+const quiet = (id) => server.client(id, ({ status }) => status === 'connected', 10_000);
+const allSeen = async () => {
+  const { entries } = await server.get('/api/log?limit=1');
+  await fetch(`${server.url}/api/log/seen`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ until: entries[0].id }) });
+};
+
+async function open(query = '', options = {}) {
+  const mixer = await MixerPage.open(browser, server.pageUrl + query, { viewport: { width: 1440, height: 900 }, ...options });
+  if (!query.includes('wall')) await eventually('all are listed', async () => (await mixer.page.getByTestId('row').count()) >= 3);
+  return mixer;
+}
+
+const card = (mixer, id) => mixer.page.locator(`[data-testid=card][data-id="${id}"]`);
+const chip = (mixer, id) => mixer.page.locator(`[data-testid=chip][data-id="${id}"]`);
+const entries = (mixer) => mixer.page.getByTestId('entry');
+
+test('a short beep stays on screen with its time, length and peak', async () => {
+  const mixer = await open();
+  await sound(GATE, 120);
+  await eventually('it has a card', () => card(mixer, GATE).isVisible());
+  await quiet(GATE);
+  await eventually('the card says how long and how loud', async () => /^\d\.\d s · −\d+ dB · ended \d+ s ago$/.test(await card(mixer, GATE).locator('.was').textContent()));
+  await sleep(4000);
+  assert.match(await card(mixer, GATE).locator('time').textContent(), /^\d\d:\d\d:\d\d$/);
+  assert.match(await card(mixer, GATE).getAttribute('class'), /fresh/);
+  assert.ok(await mixer.row(GATE).evaluate((row) => row.classList.contains('fresh')));
+  assert.deepEqual(mixer.complaints, []);
+  await mixer.close();
+});
+
+test('seen in one browser is seen in all, with the name of the desk', async () => {
+  await allSeen();
+  const [mine, other] = [await open(), await open()];
+  await mine.page.getByTestId('open-settings').click();
+  await mine.page.getByTestId('desk').fill('Night shift');
+  await mine.page.keyboard.press('Tab');
+  await mine.page.keyboard.press('Escape');
+  await sound(FIRE, 300);
+  await quiet(FIRE);
+  await eventually('both have the card', async () => (await card(mine, FIRE).isVisible()) && (await card(other, FIRE).isVisible()));
+  await card(mine, FIRE).getByTestId('seen').click();
+  await eventually('the card is gone in the other browser', async () => (await card(other, FIRE).count()) === 0, 1000);
+  await eventually('the list says who', async () => (await entries(other).first().textContent()).includes('✓ Night shift'), 1000);
+  await mine.close();
+  await other.close();
+});
+
+test('a mute is signed, shown to everyone, ends, and can be undone', async () => {
+  const [mine, other] = [await open(), await open()];
+  await mine.page.evaluate(() => localStorage.setItem('raa.desk', 'Desk 2'));
+  await mine.page.reload();
+  await mine.row(PUMP).getByTestId('mute').waitFor();
+  const pressed = Date.now();
+  await mine.row(PUMP).getByTestId('mute').click();
+  await chip(other, PUMP).waitFor();
+  const shownAfter = Date.now() - pressed;
+  assert.match(await chip(other, PUMP).textContent(), /Pumping station.*everyone.*15 min left · by Desk 2/s);
+  assert.ok(shownAfter < 1000, `shown after ${shownAfter} ms`);
+  const { muted_until: until } = await server.client(PUMP, ({ muted }) => muted);
+  assert.ok(Math.abs(new Date(until) - Date.now() - 900_000) < 10_000, `muted until ${until}`);
+  await mine.page.getByTestId('note-undo').click();
+  await server.client(PUMP, ({ muted }) => !muted);
+  await eventually('everything is heard', async () => /Everything is heard|You hear nothing/.test(await other.page.getByTestId('held').textContent()) && (await chip(other, PUMP).count()) === 0);
+  await mine.page.getByTestId('open-settings').waitFor();
+  await eventually('the list has both', async () => /undone/.test((await entries(other).allTextContents()).join(' ')));
+  await mine.close();
+  await other.close();
+});
+
+test('an undo gives the exact former volume back', async () => {
+  await server.patch(PUMP, { volume: 37 });
+  await server.patch(PUMP, { volume: 0 });
+  const mixer = await open();
+  await chip(mixer, PUMP).waitFor();
+  const newest = entries(mixer).filter({ hasText: 'Pumping station' }).first();
+  await newest.getByTestId('undo').click();
+  await server.client(PUMP, ({ volume }) => volume !== 0);
+  const { volume } = await server.client(PUMP);
+  assert.ok([37, 100].includes(volume), `${volume}: changes of one fader may be one entry`);
+  await server.patch(PUMP, { volume: 100 });
+  await mixer.close();
+});
+
+test('a muted computer that sounds is shouted', async () => {
+  const mixer = await open();
+  await server.patch(PUMP, { muted: true });
+  await sound(PUMP);
+  await eventually('it has a card with a hatch', async () => (await card(mixer, PUMP).count()) === 1 && (await card(mixer, PUMP).evaluate((one) => getComputedStyle(one).backgroundImage.includes('repeating'))), 1000);
+  const contrast = await card(mixer, PUMP).locator('bdi').evaluate((name) => {
+    const parse = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map((one) => { const v = one / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    const light = (colour) => { const [r, g, b] = parse(colour); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    const [a, b] = [light(getComputedStyle(name).color), light(getComputedStyle(name.closest('.card')).backgroundColor)];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  });
+  assert.ok(contrast >= 7, `contrast ${contrast}`);
+  assert.match(await card(mixer, PUMP).textContent(), /Muted/);
+  await mixer.page.screenshot({ path: join(world.artifacts, 'shouted.png') });
+  senders[PUMP].packets = SILENCE;
+  await server.patch(PUMP, { muted: false });
+  await quiet(PUMP);
+  await mixer.close();
+});
+
+test('the room is remembered after kill -9 and a reload', async () => {
+  await sound(GATE, 400);
+  await quiet(GATE);
+  await sleep(1500); // at most the last second may be lost
+  await server.kill();
+  await server.start();
+  const mixer = await open();
+  await eventually('the beep is there without a click', async () => (await card(mixer, GATE).count()) === 1 && /Gate 2 intercom/.test((await entries(mixer).allTextContents()).join(' ')), 10_000);
+  await allSeen();
+  await eventually('then the room is calm, and the line names it', async () => /All quiet\. Last: Gate 2 intercom \d\d:\d\d:\d\d · \d+ s ago · \d\.\d s/.test((await mixer.page.getByTestId('calm').textContent()).replace(/\s+/g, ' ')), 10_000);
+  await mixer.close();
+});
+
+test('the strip shows a beep from before the page was opened', async () => {
+  await sound(FIRE, 500);
+  await quiet(FIRE);
+  await sleep(2500);
+  const mixer = await open();
+  const columns = () => mixer.row(FIRE).locator('canvas').evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 20, canvas.width, 1);
+    return Array.from({ length: canvas.width }, (_, x) => x).filter((x) => data[x * 4 + 3] > 0);
+  });
+  await eventually('the strip has it', async () => (await columns()).length > 0);
+  const [first] = await columns();
+  assert.ok(first > 570, `column ${first} of 600, for a beep some seconds ago`);
+  await mixer.close();
+});
+
+test('a wall that waits for a click is seen at every desk', async () => {
+  const desk = await open();
+  const wall = await open('?view=wall&name=Wall%20north');
+  await eventually('the wall itself says it', async () => /You hear nothing/.test(await wall.page.getByTestId('wall').textContent()), 2000);
+  assert.match(await wall.page.getByTestId('wall').getAttribute('class'), /dumb/);
+  await eventually('the desk says it', async () => /Wall north: not playing/.test(await desk.page.getByTestId('silent-walls').textContent()), 5000);
+  await wall.page.mouse.click(700, 500);
+  await eventually('the desk is content', async () => !(await desk.page.getByTestId('silent-walls').isVisible()), 10_000);
+  await wall.close();
+  await eventually('a wall that was switched off is named', async () => /Wall north: switched off/.test(await desk.page.getByTestId('silent-walls').textContent()), 10_000);
+  await desk.close();
+});
+
+test('names of what sounds are large enough on a wall of any size', async () => {
+  await sound(FIRE);
+  const shares = [];
+  for (const viewport of [{ width: 1920, height: 1080 }, { width: 3840, height: 2160 }]) {
+    const wall = await open('?view=wall', { viewport });
+    await eventually('the card is there', () => card(wall, FIRE).isVisible());
+    const size = await card(wall, FIRE).locator('h3').evaluate((name) => parseFloat(getComputedStyle(name).fontSize));
+    shares.push(size / viewport.width);
+    assert.equal(await wall.page.evaluate(() => document.documentElement.scrollHeight <= innerHeight && document.querySelector('.tiles').scrollHeight <= document.querySelector('.tiles').clientHeight), true, 'nothing is to be scrolled');
+    await wall.page.screenshot({ path: join(world.artifacts, `wall-${viewport.width}.png`) });
+    assert.deepEqual(wall.complaints, []);
+    await wall.close();
+  }
+  assert.ok(shares.every((share) => share >= 0.021), shares.join());
+  assert.ok(Math.abs(shares[0] - shares[1]) < 1e-4, shares.join());
+  senders[FIRE].packets = SILENCE;
+  await quiet(FIRE);
+});
+
+test('a hidden tab names what sounds', async () => {
+  const mixer = await open();
+  await mixer.page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { get: () => true });
+    globalThis.requestAnimationFrame = () => 0; // as in a hidden page
+  });
+  await sound(FIRE);
+  await eventually('the title names it', async () => (await mixer.page.title()) === '● Fire panel PC', 1500);
+  assert.match(await mixer.page.locator('#icon').getAttribute('href'), /12a150/);
+  senders[FIRE].packets = SILENCE;
+  await quiet(FIRE);
+  await mixer.close();
+});
+
+test('with the server gone nothing looks as if it sounded', async () => {
+  await sound(FIRE);
+  const mixer = await open();
+  await eventually('it sounds', () => card(mixer, FIRE).isVisible());
+  const places = () => mixer.page.getByTestId('row').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().top));
+  const before = await places();
+  await server.kill();
+  await eventually('the page says since when', () => mixer.page.locator('[data-note=server]').isVisible(), 2500);
+  const coloured = await mixer.page.evaluate(() => {
+    const probe = document.createElement('i');
+    probe.style.color = 'var(--sound)';
+    document.body.append(probe);
+    const sounds = [getComputedStyle(probe).color];
+    probe.style.color = 'var(--sound-name)';
+    sounds.push(getComputedStyle(probe).color);
+    probe.remove();
+    const isGrey = (element) => element.closest('#roster, #log') !== null; // greyed as a whole
+    return [...document.querySelectorAll('.app *')].filter((element) => element.checkVisibility() && !isGrey(element)
+      && [getComputedStyle(element).color, getComputedStyle(element).backgroundColor].some((colour) => sounds.includes(colour))).map((element) => element.className || element.localName);
+  });
+  assert.deepEqual(coloured.filter((name) => !/^(i|play)$/.test(name)), []);
+  assert.match(await mixer.page.locator('#roster').evaluate((one) => getComputedStyle(one).filter), /grayscale/);
+  assert.deepEqual(await places(), before);
+  await mixer.page.screenshot({ path: join(world.artifacts, 'stale.png') });
+  await server.start();
+  await eventually('it is back', async () => !(await mixer.page.locator('[data-note=server]').isVisible()), 10_000);
+  senders[FIRE].packets = SILENCE;
+  await quiet(FIRE);
+  await mixer.close();
+});
+
+test('groups keep their order, by keys and for everyone', async () => {
+  const [mine, other] = [await open(), await open()];
+  await mine.showDetails(FIRE);
+  await mine.panel.getByTestId('group').selectOption('new');
+  await mine.panel.getByTestId('group-name').fill('Control');
+  await mine.panel.getByTestId('group-name').press('Enter');
+  await eventually('the other page has the group', async () => (await other.page.locator('.group').first().textContent()).includes('Control'));
+  await mine.hideDetails();
+  await mine.row(PUMP).focus();
+  await mine.page.keyboard.press('Alt+ArrowUp');
+  await eventually('it is in the group', async () => (await server.get('/api/groups')).groups[0].clients.join() === [FIRE, PUMP].join());
+  await mine.page.keyboard.press('Alt+ArrowUp');
+  await eventually('it is the first', async () => (await server.get('/api/groups')).groups[0].clients.join() === [PUMP, FIRE].join());
+  await eventually('the other page follows', async () => (await other.page.getByTestId('row').first().getAttribute('data-id')) === PUMP);
+  assert.equal(await mine.page.evaluate(() => document.activeElement.dataset.id), PUMP, 'the focus stays');
+  await mine.close();
+  await other.close();
+});
+
+test('a screen reader has two live regions and one alert', async () => {
+  const mixer = await open();
+  const devtools = await mixer.page.context().newCDPSession(mixer.page);
+  await mixer.page.evaluate(() => { document.getElementById('banner').hidden = false; });
+  const { nodes } = await devtools.send('Accessibility.getFullAXTree');
+  const live = nodes.filter(({ properties }) => properties?.some(({ name, value }) => name === 'live' && value.value === 'polite')).filter(({ role }) => role.value === 'status');
+  assert.deepEqual([live.length, nodes.filter(({ role }) => role?.value === 'alert').length, nodes.filter(({ role }) => role?.value === 'status').length], [2, 1, 2]);
+  const row = nodes.find(({ role, name }) => role?.value === 'listitem' && /^Fire panel PC, silent/.test(name?.value ?? ''));
+  assert.ok(row, 'a row is named by its computer and state');
+  await mixer.close();
+});
