@@ -9,7 +9,7 @@ class CWidgetRaaPlayer extends CWidget {
 
 	// All files of the player. A browser may keep old ones for weeks after an upgrade unless it is made to ask.
 	static FILES = ['player/address.js', 'player/api.js', 'player/feed.js', 'player/names.js', 'player/player.js',
-		'player/playout.js', 'player/probe.js', 'player/rtp.js', 'player/sound.js',
+		'player/playout.js', 'player/probe.js', 'player/rtp.js', 'player/sound.js', 'player/sounding.js',
 		'player/vendor/opus-decoder/opus-decoder.min.js', 'raa/list.js', 'raa/policy.js', 'raa/session.js', 'raa/view.js',
 		'raa/words.js'];
 

@@ -22,12 +22,26 @@ export class ApiError extends Error {
 
 const home = () => folderOf(document.baseURI);
 
+let desk = '';
+
+/** Sets the name that the server keeps with the changes of this browser: a label, not an identity. */
+export function setDesk(name) {
+  desk = name;
+}
+
+function headersFor(method, body) {
+  const headers = {};
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (desk && method !== 'GET') headers['X-Raa-Desk'] = encodeURIComponent(desk);
+  return headers;
+}
+
 async function request(method, path, body) {
   let response;
   try {
     response = await fetch(new URL(path, home()), {
       method,
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      headers: headersFor(method, body),
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
@@ -42,12 +56,22 @@ async function request(method, path, body) {
 
 /** Returns one client with all its figures. */
 export const readClient = (id) => request('GET', `api/clients/${id}`);
-/** Sets name, volume, muted or sounding_from_dbfs, and returns the client as it is after the change. */
+/** Sets name, volume, muted (with muted_for_s) or sounding_from_dbfs, and returns the client as it is after the change. */
 export const patchClient = (id, change) => request('PATCH', `api/clients/${id}`, change);
 /** Forgets an offline client. */
 export const forgetClient = (id) => request('DELETE', `api/clients/${id}`);
 /** Forgets the offline ones of these clients. @returns {Promise<{forgotten: string[], kept: {id: string, reason: string}[]}>} */
 export const forgetClients = (ids) => request('POST', 'api/clients/forget', { ids });
+/** Marks sounds as seen, for everyone. @param {{ids: number[]} | {until: number}} which entries of the log */
+export const markSeen = (which) => request('POST', 'api/log/seen', which);
+/** Undoes a change of the log, and returns the client as it is then. */
+export const undoEntry = (id) => request('POST', `api/log/${id}/undo`, {});
+/** Returns entries of the log. @param {Record<string, string | number>} query */
+export const readLog = (query) => request('GET', `api/log?${new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]))}`);
+/** Returns the groups with their clients, and the revision that a change must name. */
+export const readGroups = () => request('GET', 'api/groups');
+/** Sets all groups. @param {{revision: number, groups: object[]}} arrangement */
+export const writeGroups = (arrangement) => request('PUT', 'api/groups', arrangement);
 
 const RETRY_MS = 1000;
 /** A message comes every second; a connection without messages for this long is dead. */
@@ -56,13 +80,15 @@ const DEAD_AFTER_MS = 3000;
 /**
  * Follows /api/events and reconnects until it is ended.
  * @param {import('./feed.js').Feed} feed takes all messages
- * @param {{onState: () => void, onLevels: () => void, onConnection: (isUp: boolean, reason?: string) => void}} handlers
+ * @param {{onState: () => void, onLevels: () => void, onConnection: (isUp: boolean, reason?: string) => void,
+ *   onMessage?: (message: any) => void, onOpen?: (send: (message: object) => void) => void}} handlers
  *   the reason is one of probe's, known a moment after the first attempt that fails; 'other-version' if the server's
- *   messages mean nothing to this page
+ *   messages mean nothing to this page. `onMessage` gets the messages that are no news of clients or levels; `onOpen` gets a
+ *   function that sends a message to the server, after the first state of each connection
  * @param {URL} folder of the server, by default the page's own
  * @returns {() => void} ends it
  */
-export function followEvents(feed, { onState, onLevels, onConnection }, folder = home()) {
+export function followEvents(feed, { onState, onLevels, onConnection, onMessage = () => {}, onOpen = () => {} }, folder = home()) {
   const url = new URL('api/events', folder);
   url.protocol = url.protocol.replace('http', 'ws');
   let isClosed = false;
@@ -97,14 +123,17 @@ export function followEvents(feed, { onState, onLevels, onConnection }, folder =
     socket.onmessage = ({ data }) => {
       if (isOver) return;
       isAlive();
-      const news = feed.take(JSON.parse(data));
+      const message = JSON.parse(data);
+      const news = feed.take(message);
       if (news === 'lost') end();
       else if (news === 'levels') onLevels();
       else if (news === 'state') {
+        if (!isUnderstood) onOpen((reply) => { if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(reply)); });
         isUnderstood = true;
         onConnection(true);
         onState();
-      } else if (!isUnderstood) onConnection(false, 'other-version');
+      } else if (isUnderstood) onMessage(message);
+      else onConnection(false, 'other-version');
     };
     socket.onclose = end;
   };

@@ -39,6 +39,11 @@ export class Feed {
     this.#revision = null;
   }
 
+  /** The time of the state, on the server's clock. */
+  get nowMs() {
+    return this.#nowMs;
+  }
+
   /** Returns the clients and the server, with ages instead of times, and each client's level. */
   get state() {
     const { refused_senders: refused, ...server } = this.#server;

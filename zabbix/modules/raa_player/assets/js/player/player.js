@@ -23,6 +23,9 @@
 //   'access-denied', 'not-raa', 'audio-device', 'decoder-missing'
 //   in the state 'failed': 'no-such-mix', 'no-webassembly', 'no-web-audio', 'decoder-blocked', 'insecure-address'
 //
+// An 'error' event with a `reason` comes when the state becomes 'failed'. 'sounding' events say who sounds: read `sounding`,
+// a list of { id, name }. They come from the first listener for them on, whether the mix plays or not, until close().
+//
 // While the mix plays, 'stats' events come once a second (read delayMs and stats) and 'level' events
 // ten times a second (read level).
 //
@@ -33,6 +36,7 @@ import { socketUrl } from './address.js';
 import { probe } from './probe.js';
 import { parseRtp } from './rtp.js';
 import { Sound } from './sound.js';
+import { followSounding } from './sounding.js';
 
 /** The server sends every 20 ms; a connection without messages for this long is dead. */
 const DEAD_AFTER_MS = 2000;
@@ -73,6 +77,8 @@ export class Player extends EventTarget {
   #lastMessage = 0;
   #delayMs = 0;
   #received = 0;
+  #sounding = [];
+  #unfollow = null;
   #wake = () => this.#retryNow();
   #gesture = () => this.#resumeByHand();
 
@@ -126,6 +132,20 @@ export class Player extends EventTarget {
     return this.#state === 'playing' ? this.#sound.level : { rmsDbfs: -120, peakDbfs: -120 };
   }
 
+  /** Who sounds now, as { id, name }; known only while there is a listener for 'sounding' events. */
+  get sounding() {
+    return this.#sounding;
+  }
+
+  addEventListener(type, ...rest) {
+    super.addEventListener(type, ...rest);
+    if (type !== 'sounding' || this.#unfollow) return;
+    this.#unfollow = followSounding(new URL('./', this.#url), (sounding) => {
+      this.#sounding = sounding;
+      this.dispatchEvent(new Event('sounding'));
+    });
+  }
+
   /** Plays until stop(). Outside a click handler the state may become 'needs-click'. */
   play() {
     if (this.#wanted) {
@@ -153,6 +173,8 @@ export class Player extends EventTarget {
   /** Stops for good. */
   close() {
     this.stop();
+    this.#unfollow?.();
+    this.#unfollow = null;
     removeEventListener('online', this.#wake);
     document.removeEventListener('visibilitychange', this.#wake);
   }
@@ -170,6 +192,7 @@ export class Player extends EventTarget {
   #fail(reason) {
     this.#release();
     this.#setState('failed', reason);
+    this.dispatchEvent(Object.assign(new Event('error'), { reason }));
   }
 
   /** Returns whether the browser has given a sound output. */
