@@ -19,10 +19,12 @@ export class LogPane {
   #list = make('ol', 'scroll');
   #waiting = make('button', 'btn first');
   #older = make('button', 'btn older');
+  #end = make('li', '', this.#older);
   #shown = new Map(); // id -> { element, parts, entry }
   #newestShown = -Infinity;
   #limit = SHOWN;
   #isHand = false;
+  #isComplete = false; // the server has no older entries
   #version = -1; // of the history that is shown
 
   /** @param {object} room as Row's, with `history` */
@@ -81,7 +83,8 @@ export class LogPane {
       if (element !== next) this.#list.insertBefore(element, next);
       else next = next.nextElementSibling;
     }
-    this.#list.append(this.#older);
+    if (this.#list.lastElementChild !== this.#end) this.#list.append(this.#end);
+    setHidden(this.#end, all.length === 0 || this.#isComplete);
     this.#newestShown = entries[0]?.id ?? -Infinity;
   }
 
@@ -123,7 +126,7 @@ export class LogPane {
     if (!answer) return;
     this.#history.add(answer.entries);
     this.#limit += PAGE;
-    setHidden(this.#older, answer.next_before === null);
+    this.#isComplete = answer.next_before === null;
     this.#show();
   }
 }

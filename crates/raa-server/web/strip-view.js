@@ -71,7 +71,9 @@ export class StripView {
   /** Draws other peaks from now on. */
   use(peaks) {
     this.#peaks = peaks;
-    this.redraw();
+    this.#context.clearRect(0, 0, STRIP_SECONDS, HEIGHT);
+    this.#isBlank = true;
+    this.#drawnTo = null;
   }
 
   /** Forgets the picture, as after a new connection or another theme. */

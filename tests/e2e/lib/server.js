@@ -14,6 +14,9 @@ const CONFIG = 'allowed_hosts = ["raa.test"]\n';
 /** A test is quicker than a person, and the pages, the listeners and the test itself share one address. */
 const ROOM = 'changes_per_second = 1000\nchanges_burst = 10000\n';
 
+/** For work on the page: its files come from this folder instead of the binary. */
+const WEB_DIR = process.env.RAA_WEB_DIR ? ['--web-dir', process.env.RAA_WEB_DIR] : [];
+
 export class Server {
   /** config: lines of raa-server.toml instead of those that give tests room */
   constructor(world, { args = [], env = {}, config = ROOM, stateDir = join(world.dir, 'state') }) {
@@ -21,7 +24,7 @@ export class Server {
     mkdirSync(stateDir, { recursive: true });
     const file = join(stateDir, 'raa-server.toml');
     writeFileSync(file, CONFIG + config);
-    this.args = ['--config', file, ...args];
+    this.args = ['--config', file, ...args, ...WEB_DIR];
     this.env = env;
     this.stateDir = stateDir;
     this.udpPort = 0;
