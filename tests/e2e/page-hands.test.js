@@ -155,13 +155,15 @@ test('a finger must grip the thumb of a fader', async () => {
   const { page } = mixer;
   await mixer.showDetails(IDS[0]);
   const slider = mixer.panel.getByTestId('panel-volume');
-  const { x, y, width, height } = await slider.boundingBox();
+  let { x, y, width, height } = await slider.boundingBox();
   const at = (share) => ({ x: x + width * share, y: y + height / 2 });
   await page.touchscreen.tap(at(0.1).x, at(0.1).y);
   await swipe(page, at(0.1), at(0.3));
   await swipe(page, at(0.5), { x: at(0.5).x + 4, y: at(0.5).y - 150 });
   await sleep(300);
   assert.equal(Number(await slider.inputValue()), 100, 'tap, drag of the track and swipe move nothing');
+  await sleep(700); // the swipe's momentum may still scroll
+  ({ x, y, width, height } = await slider.boundingBox());
   await swipe(page, at(0.5), at(0.75));
   await eventually('the fader has moved', async () => Number(await slider.inputValue()) > 120);
   const shown = Number(await slider.inputValue());

@@ -151,8 +151,8 @@ export class Wall {
   #placeTiles(ids) {
     this.#tiles.dataset.ids = ids.join();
     const { columns, rows } = grid(ids.length);
-    this.#tiles.style.setProperty('--columns', columns);
-    this.#tiles.style.setProperty('--rows', rows);
+    this.#tiles.style.setProperty('--columns', String(columns));
+    this.#tiles.style.setProperty('--rows', String(rows));
     this.#tiles.classList.toggle('many', ids.length > MANY);
     this.#tiles.replaceChildren(...ids.map((id) => this.#tileOf(id).element));
   }
