@@ -41,8 +41,8 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       test(`the page fits a ${size}, ${colorScheme}, ${language}`, async () => {
         const mixer = await MixerPage.open(browser, server.pageUrl, { viewport, colorScheme, locale, hasTouch: size === 'phone' });
         await eventually('all four are listed', async () => (await mixer.page.getByTestId('row').count()) === 4);
-        await mixer.showDetails('7d01b3f4');
         await mixer.play();
+        await mixer.showDetails('7d01b3f4');
         await eventually('the meter of the mix moves', () => mixer.page.evaluate(() => document.getElementById('mix-rms').style.transform !== ''));
         await mixer.page.screenshot({ path: join(world.artifacts, `${size}-${colorScheme}-${locale}.png`), fullPage: true });
         assert.equal(await mixer.scrollsSideways(), false, 'the page scrolls sideways');

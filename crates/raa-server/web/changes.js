@@ -55,6 +55,20 @@ export class Changes {
     this.#wish(computer, 'muted', muted, muted && seconds !== null ? { muted, muted_for_s: seconds } : { muted }, 0);
   }
 
+  /** Mutes or unmutes; what the person wished a moment ago counts, even before the page shows it. */
+  toggleMute(computer) {
+    this.mute(computer, !this.#newest(computer, 'muted'));
+  }
+
+  /** Makes a computer louder or softer by steps. */
+  step(computer, by) {
+    this.volume(computer, this.#newest(computer, 'volume') + by);
+  }
+
+  #newest(computer, field) {
+    return this.#wishes.get(computer.id)?.[field] ?? computer[field];
+  }
+
   volume(computer, volume) {
     this.#wish(computer, 'volume', Math.min(200, Math.max(0, volume)), undefined, VOLUME_INTERVAL_MS);
   }

@@ -42,9 +42,9 @@ export class Keyboard {
     const here = this.#roster.here;
     if (['up', 'down', 'first', 'last', 'next'].includes(wanted)) this.#roster.go(wanted);
     else if (wanted === 'intoList') this.#roster.go('here');
-    else if (wanted === 'mute') here && this.#changes.mute(here, !here.muted);
-    else if (wanted === 'louder') here && this.#changes.volume(here, here.volume + STEP);
-    else if (wanted === 'softer') here && this.#changes.volume(here, here.volume - STEP);
+    else if (wanted === 'mute') here && this.#changes.toggleMute(here);
+    else if (wanted === 'louder') here && this.#changes.step(here, STEP);
+    else if (wanted === 'softer') here && this.#changes.step(here, -STEP);
     else if (wanted === 'full') here && this.#changes.volume(here, 100);
     else this.#act(wanted);
   }

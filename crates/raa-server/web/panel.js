@@ -130,8 +130,8 @@ export class Panel {
     });
     input.placeholder = this.#text('ownName'); // an empty name restores it
     volume.addEventListener('input', () => changes.volume(this.#computer, Number(volume.value)));
-    less.addEventListener('click', () => changes.volume(this.#computer, this.#computer.volume - STEP));
-    plus.addEventListener('click', () => changes.volume(this.#computer, this.#computer.volume + STEP));
+    less.addEventListener('click', () => changes.step(this.#computer, -STEP));
+    plus.addEventListener('click', () => changes.step(this.#computer, STEP));
     less.setAttribute('aria-label', this.#text('softer'));
     plus.setAttribute('aria-label', this.#text('louder'));
     for (const [button, seconds] of [[mute15, 900], [mute60, 3600], [muteEver, null]]) button.addEventListener('click', () => changes.mute(this.#computer, true, seconds));

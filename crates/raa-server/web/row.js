@@ -40,7 +40,7 @@ export class Row {
     this.#fader = new Fader(fader, volume);
     volume.addEventListener('input', () => changes.volume(this.computer, Number(volume.value)));
     fader.addEventListener('dblclick', () => changes.volume(this.computer, 100));
-    mute.addEventListener('click', () => changes.mute(this.computer, !this.computer.muted));
+    mute.addEventListener('click', () => changes.toggleMute(this.computer));
     more.addEventListener('click', () => open(id));
   }
 
