@@ -173,7 +173,9 @@ async function observe(page, ms) {
   const devtools = await page.context().newCDPSession(page);
   const [feed, news] = [new Feed(), []];
   devtools.on('Network.webSocketFrameReceived', ({ response }) => {
-    const kind = feed.take(JSON.parse(response.payloadData));
+    const message = JSON.parse(response.payloadData);
+    const kind = feed.take(message);
+    if (kind === 'nothing' && ['log', 'peaks'].includes(message.type)) return;
     news.push({ kind, ...(kind === 'state' ? { clients: feed.state.clients } : { levels: feed.levels }) });
   });
   await devtools.send('Network.enable');

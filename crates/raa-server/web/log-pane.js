@@ -105,7 +105,7 @@ export class LogPane {
   #fill(line, entry) {
     line.entry = entry;
     const { element, parts } = line;
-    const { time, title, detail, look } = describe(entry, this.#text, this.#room.now());
+    const { time, title, detail, look } = describe(entry.name ? entry : { ...entry, name: this.#room.nameOf(entry.client) }, this.#text, this.#room.now());
     setText(parts.time, time);
     setText(parts.name, title);
     setText(parts.detail, detail);

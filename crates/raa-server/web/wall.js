@@ -8,6 +8,7 @@ import { byRank, isDue } from './cards.js';
 import { byId, icon, make, setClass, setHidden, setText } from './dom.js';
 import { Meter } from './meter.js';
 import { calmWords } from './now-band.js';
+import { title } from './names.js';
 import { Places } from './order.js';
 import { lastSounded, silenceOf, sounds } from './room.js';
 import { lastWords, looks } from './row.js';
@@ -85,7 +86,7 @@ export class Wall {
     this.#version = this.#room.history.version;
     const earlier = this.#room.history.newest.filter(({ kind, ended_ms: ended }) => kind === 'sound' && ended !== null).slice(0, EARLIER);
     this.#past.replaceChildren(...earlier.map((entry) => make('li', '', make('time', '', dayAndTime(entry.at_ms, nowMs)),
-      make('b', 'cut', make('bdi', '', entry.name || entry.client)), make('span', '', length(entry.ended_ms - entry.at_ms, this.#text)))));
+      make('b', 'cut', make('bdi', '', title({ id: entry.client, name: entry.name || this.#room.nameOf(entry.client) }))), make('span', '', length(entry.ended_ms - entry.at_ms, this.#text)))));
   }
 
   tick(nowMs) {

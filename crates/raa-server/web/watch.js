@@ -122,6 +122,7 @@ export class Watch {
       seen: (computer) => this.#seen(computer),
       allSeen: () => this.#allSeen(),
       refresh: this.#soon,
+      nameOf: (id) => this.#computers.find((computer) => computer.id === id)?.client.name ?? '',
       regroup: (id, move) => this.#regroup((groups) => movedTo(groups, id, move)),
       newGroup: (id, name) => this.#regroup((groups) => [...movedTo(groups, id, { to: null }), { name, clients: [id] }]),
     };
@@ -229,7 +230,6 @@ export class Watch {
   #showEmpty() {
     const isEmpty = isUnused(this.#computers.map(({ client }) => client));
     setHidden(byId('empty'), !isEmpty);
-    if (!isEmpty) return;
     const command = clientCommand(location, this.#server.udp_port);
     setText(byId('command'), command);
     setText(byId('address'), command.split(' ').at(-1).replaceAll("'", ''));
