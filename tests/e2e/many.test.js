@@ -221,7 +221,7 @@ function watchRows() {
 
 /** Returns how many of a row's values differ from the previous state, each counted once per row. */
 function changesOf(states) {
-  const shown = (client) => [title(client), client.status, client.muted, client.volume, client.conflict, client.quality, client.last_sound_seen, client.steady];
+  const shown = (client) => [title(client), client.status, client.muted, client.volume, client.conflict, client.quality, Math.round(client.concealed_percent ?? 0), client.last_sound_seen, client.steady];
   let changes = 0;
   for (let i = 1; i < states.length; i++) {
     const before = new Map(states[i - 1].clients.map((client) => [client.id, shown(client)]));

@@ -95,6 +95,7 @@ export class Row {
 
   /** The server no longer knows the computer: its place stays empty until a person sorts. */
   retire() {
+    if (this.element.inert) return;
     this.element.inert = true;
     this.element.classList.add('gone');
     for (const look of ['live', 'fresh']) this.element.classList.remove(look);
@@ -102,6 +103,7 @@ export class Row {
   }
 
   revive() {
+    if (!this.element.inert) return;
     this.element.inert = false;
     this.element.classList.remove('gone');
   }
