@@ -185,7 +185,7 @@ test('names of what sounds are large enough on a wall of any size', async () => 
   for (const viewport of [{ width: 1920, height: 1080 }, { width: 3840, height: 2160 }]) {
     const wall = await open('?view=wall', { viewport });
     await eventually('the card is there', () => card(wall, FIRE).isVisible());
-    const size = await card(wall, FIRE).locator('h3').evaluate((name) => parseFloat(getComputedStyle(name).fontSize));
+    const size = await card(wall, FIRE).locator('h2').evaluate((name) => parseFloat(getComputedStyle(name).fontSize));
     shares.push(size / viewport.width);
     assert.deepEqual(await wall.page.evaluate(() => [document.documentElement.scrollHeight - innerHeight, document.querySelector('.tiles').scrollHeight - document.querySelector('.tiles').clientHeight].map((over) => Math.max(0, over))), [0, 0], 'nothing is to be scrolled');
     await wall.page.screenshot({ path: join(world.artifacts, `wall-${viewport.width}.png`) });

@@ -27,6 +27,7 @@ export class HeldBand {
     this.#room = room;
     this.#text = room.text;
     this.#walls.dataset.testid = 'silent-walls';
+    this.#chips.tabIndex = 0; // it may have to be scrolled
     this.#chips.setAttribute('role', 'list');
     this.#chips.setAttribute('aria-label', this.#text('notHeardBand'));
     this.#title.append(icon('mute'), this.#words);

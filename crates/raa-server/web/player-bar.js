@@ -121,7 +121,7 @@ export class PlayerBar {
     setText(byId('player-title'), this.#words(state, reason));
     setText(byId('player-detail'), this.#detail(state));
     byId('play').title = label;
-    setAttribute(byId('play'), 'aria-label', `${label}: ${this.#words(state, reason)}`);
+    setText(byId('play-label'), `${label}: `);
     if (state !== 'playing') this.#showLevel();
     this.#onChange();
   }

@@ -61,7 +61,7 @@ export class Wall {
     this.#state.append(icon('ear', 'ear-icon'), icon('mute', 'muted-icon'), this.#stateWords);
     const top = make('div', 'top', this.#time, this.#state, make('span', 'meter', bar, mark), this.#counts);
     this.#left.append(...this.#views.map(({ element }) => element), this.#calm, this.#banner, this.#more, make('div', 'past', make('h2', '', this.#text('earlier')), this.#past));
-    this.#element.append(top, this.#left, this.#tiles);
+    this.#element.append(make('h1', 'unseen', this.#text('title')), top, this.#left, this.#tiles);
     this.#banner.hidden = true;
     this.#banner.setAttribute('role', 'alert');
     this.meter = new Meter(bar, mark, room.meters);
