@@ -111,13 +111,20 @@ async fn a_slow_page_has_no_queue() {
     server.stop().await;
 }
 
-/// Opens a page and reads its first message, which describes all clients.
+/// Opens a page and reads its first messages, which describe all clients and what happened.
 async fn open(to: SocketAddr) -> Socket {
     let mut page = connect(to, "/api/events").await;
     let first = next_json(&mut page).await;
     let clients = first["clients"].as_array().unwrap();
     assert_eq!(clients.len(), CLIENTS as usize);
     assert!(clients.iter().all(|client| client["status"] == "connected"));
+    for kind in ["log", "peaks"] {
+        let first = next_json(&mut page).await;
+        assert_eq!(
+            (&first["type"], &first["first"]),
+            (&kind.into(), &true.into())
+        );
+    }
     page
 }
 

@@ -81,7 +81,8 @@ async fn a_sound_is_found_after_kill_9() {
     sleep(Duration::from_millis(1500)).await;
     program.end(Signal::SIGKILL).await;
     let program = Program::start(dir.path()).await;
-    let page = Page::open(program.http).await;
+    let mut page = Page::open(program.http).await;
+    page.when(|page| !page.log.is_empty()).await;
     let kept = page.entry("sound");
     for field in ["id", "at_ms", "ended_ms", "peak_dbfs", "client"] {
         assert_eq!(kept[field], sound[field], "{field}");

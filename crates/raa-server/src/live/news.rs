@@ -45,8 +45,8 @@ pub(crate) struct AllPeaksMessage {
     #[schema(example = 734)]
     to_s: i64,
     /// One byte for each second, in Base64, by client id. Clients without any byte but 0 are left out, and
-    /// zeros at the begin are cut. The lower seven bits are 0 if no packet came in that second, else
-    /// the peak in dBFS plus 121; the highest bit is set if sound was missing.
+    /// zeros at the begin are cut. The lower seven bits are 0 if no packet came in that second, 1 if it did
+    /// not sound, else the peak in dBFS plus 121; the highest bit is set if sound was missing.
     #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({"5f0a11c2": "AW0B"}))]
     clients: ById<String>,
 }

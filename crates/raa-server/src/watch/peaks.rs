@@ -9,7 +9,8 @@ use raa_core::client::{ClientView, Status};
 
 /// Seconds that are kept.
 pub(crate) const SECONDS: usize = 600;
-/// The byte of a second is its peak in dBFS plus this; 0 means that no packet came.
+/// The byte of a second is its peak in dBFS plus this; 1 means that the client did not sound, and 0 that no
+/// packet came.
 const OFFSET: f32 = 121.0;
 /// Set in the byte of a second in which sound was missing.
 const MISSING: u8 = 0x80;
@@ -92,7 +93,14 @@ impl Peaks {
                 ring.concealed = concealed;
                 continue;
             }
-            ring.raise(self.second, byte(client.level.peak_dbfs));
+            // What is below its sounding level is noise, and would reach every open page each second.
+            let is_loud = f64::from(client.level.peak_dbfs) >= client.sounding_from.dbfs();
+            let byte = if is_loud {
+                byte(client.level.peak_dbfs)
+            } else {
+                1
+            };
+            ring.raise(self.second, byte);
             if concealed > ring.concealed {
                 ring.bytes[place(self.second)] |= MISSING;
             }
@@ -223,7 +231,11 @@ mod tests {
     #[test]
     fn only_loud_clients_are_in_the_newest_second() {
         let mut peaks = Peaks::new(Vec::new(), 0);
-        second(&mut peaks, 0, &[client(1), sounding(2, -20.0)]);
+        let hissing = ClientView {
+            status: Status::Connected,
+            ..sounding(1, -75.0)
+        };
+        second(&mut peaks, 0, &[hissing, sounding(2, -20.0)]);
         assert!(peaks.observe(1100, &[client(1), client(2)]));
         assert_eq!(peaks.newest().collect::<Vec<_>>(), [(2, 101)]);
     }
