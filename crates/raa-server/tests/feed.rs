@@ -74,7 +74,8 @@ async fn an_idle_page_receives_next_to_nothing() {
     });
     let rate = bytes_per_second(&mut page, Duration::from_secs(2)).await;
     eprintln!("10 renames/s: {rate} bytes/s");
-    assert!(rate < idle + 4000, "{rate} bytes/s");
+    // Each one is a changed row and an entry of the log.
+    assert!(rate < idle + 8000, "{rate} bytes/s");
     renaming.join_next().await.unwrap().unwrap();
     server.stop().await;
 }

@@ -78,6 +78,11 @@ async fn a_sound_is_found_after_kill_9() {
     );
     assert_eq!(row["last_sound_seen"], false);
 
+    // A client without settings may be forgotten by kill -9 in its first minute, its sound is not.
+    assert_eq!(
+        patch(program.http, ID, r#"{"volume":90}"#).await.status,
+        200
+    );
     sleep(Duration::from_millis(1500)).await;
     program.end(Signal::SIGKILL).await;
     let program = Program::start(dir.path()).await;
@@ -89,6 +94,7 @@ async fn a_sound_is_found_after_kill_9() {
     }
     let known = client(program.http, ID).await;
     assert_eq!(known["last_sound"]["id"], sound["id"], "{known}");
+    assert!(known["last_sound_at"].is_string(), "{known}");
     assert_eq!(log(program.http, "?kind=server_started").await.len(), 2);
 }
 

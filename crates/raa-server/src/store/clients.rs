@@ -70,6 +70,23 @@ pub(super) struct Loaded {
     pub(super) remembered: Remembered,
 }
 
+impl Loaded {
+    /// Takes the ends of last sounds from the log, which is stored more often than the clients' times.
+    pub(super) fn learn_last_sounds(&mut self, now: SystemTime) {
+        for sound in &self.remembered.last_sounds {
+            let ago = sound.ended_ms.and_then(|ended| times::ago(ended, now));
+            let place = sound.client.map(|client| {
+                self.known
+                    .binary_search_by_key(&client.0, |known| known.ssrc)
+            });
+            if let (Some(ago), Some(Ok(place))) = (ago, place) {
+                let known = &mut self.known[place].last_sound_ago;
+                *known = Some(known.map_or(ago, |known| known.min(ago)));
+            }
+        }
+    }
+}
+
 /// Returns all configured clients and the `max_unconfigured` others that were seen last, by SSRC,
 /// and deletes the rest. Rows that can't be are left out, and stay in the table.
 pub(super) fn load(

@@ -293,6 +293,7 @@ fn read(
     let failure = |error: rusqlite::Error| Failure::of(path, &error);
     let mut loaded = clients::load(&connection, max_unconfigured, now).map_err(failure)?;
     loaded.remembered = remembered(&connection).map_err(failure)?;
+    loaded.learn_last_sounds(now);
     Ok((connection, loaded))
 }
 
