@@ -270,6 +270,55 @@ fn a_rollout_can_be_changed_and_removed() {
 }
 
 #[test]
+fn a_kiosk_sends_without_a_settings_file() {
+    let case = Case::new();
+    let file = case.folder.path().join("no folder");
+    fs::write(&file, "").unwrap();
+    let command = |options: &[&str]| {
+        let mut command = Command::new(EXE);
+        command
+            .args(options)
+            .arg("--settings-dir")
+            .arg(file.join("settings"));
+        command.stdin(Stdio::null());
+        command
+    };
+    let mut client = command(&["--server", "127.0.0.1:9", "--silent"]);
+    let client = client
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let asked = || Run::of(&command(&["--diagnose"]).output().unwrap()).out;
+    wait_until(|| asked().contains("sending to      127.0.0.1:9"), asked);
+    let ssrc = |text: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix("ssrc").map(str::to_owned))
+    };
+    let first = ssrc(&asked());
+    assert!(
+        first.as_ref().is_some_and(|ssrc| ssrc.trim().len() == 8),
+        "{first:?}"
+    );
+    // What cannot reach the running client is not swallowed.
+    let refused = Run::of(
+        &command(&["--server", "127.0.0.1:10", "--silent"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.error.contains("cannot save the settings"),
+        "{refused:?}"
+    );
+    assert_eq!(case.uninstall().code, 0);
+    assert_eq!(exit_code(client), 0);
+    let alone = asked();
+    assert_eq!(ssrc(&alone), first, "it is the same at every start");
+    assert!(alone.contains("cannot save settings in"), "{alone}");
+}
+
+#[test]
 fn a_path_too_long_for_autostart_changes_nothing() {
     let case = Case::new();
     let folder = case

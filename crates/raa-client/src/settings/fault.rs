@@ -79,6 +79,12 @@ pub(crate) enum Fault {
         variable: &'static str,
         option: &'static str,
     },
+    /// The user's ini file cannot be written; the client runs without it.
+    #[error(
+        "cannot save settings in {file}: {error}; changes are lost when this client ends",
+        file = .file.display()
+    )]
+    NotSaved { file: PathBuf, error: String },
     /// The SSRC could not be saved.
     #[error(
         "cannot save this client's SSRC in {file}: {error}; make the file writable, add {entry} \
@@ -184,6 +190,7 @@ impl Fault {
             | Self::Syntax { file, .. }
             | Self::Damaged { file, .. }
             | Self::NoServer { file, .. }
+            | Self::NotSaved { file, .. }
             | Self::SsrcNotSaved { file, .. } => vec![file],
             Self::Option { .. } | Self::NoFolder { .. } => Vec::new(),
         }

@@ -58,7 +58,8 @@ impl IniFiles {
     /// file is copied and repaired.
     ///
     /// # Errors
-    /// When the user's file cannot be read, or the SSRC cannot be saved.
+    /// When the user's file cannot be read, or the SSRC can neither be saved nor be made from this
+    /// computer.
     pub(crate) fn load(&self) -> Result<Loaded, Fault> {
         self.load_on(this_computer().as_ref())
     }
@@ -79,7 +80,7 @@ impl IniFiles {
         let mut stored = user.over(machine);
         match (stored.ssrc, stored.computer, computer) {
             (Some(_), Some(mark), Some(here)) if mark != here.mark => {
-                self.create_ssrc(computer, &mut stored)?;
+                self.create_ssrc(computer, &mut stored, &mut faults)?;
             }
             (Some(ssrc), None, Some(here)) => {
                 // A file of an earlier version; the next start tries again.
@@ -87,7 +88,7 @@ impl IniFiles {
                 stored.computer = Some(here.mark);
             }
             (Some(_), _, _) => {}
-            (None, _, _) => self.create_ssrc(computer, &mut stored)?,
+            (None, _, _) => self.create_ssrc(computer, &mut stored, &mut faults)?,
         }
         Ok(Loaded { stored, faults })
     }
@@ -186,18 +187,31 @@ impl IniFiles {
         Ok(copy)
     }
 
-    /// Gives the client an SSRC of this computer.
-    fn create_ssrc(&self, computer: Option<&Computer>, stored: &mut Stored) -> Result<(), Fault> {
+    /// Gives the client an SSRC of this computer. Where it cannot be saved, as in a kiosk, it is the same
+    /// at every start, because it is made from the computer and the user; so that is no more than a fault
+    /// to report.
+    fn create_ssrc(
+        &self,
+        computer: Option<&Computer>,
+        stored: &mut Stored,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Fault> {
         let ssrc = computer.map_or_else(Ssrc::random, |here| here.ssrc);
-        let saved = self.keep_ssrc_on(computer, ssrc);
-        saved.map_err(|error| Fault::SsrcNotSaved {
-            platform: Platform::Windows,
-            file: self.user.clone(),
-            ssrc,
-            error: error.to_string(),
-        })?;
         (stored.ssrc, stored.computer) = (Some(ssrc), computer.map(|here| here.mark));
-        Ok(())
+        let Err(error) = self.keep_ssrc_on(computer, ssrc) else {
+            return Ok(());
+        };
+        let (file, error) = (self.user.clone(), error.to_string());
+        if computer.is_some() {
+            faults.push(Fault::NotSaved { file, error });
+            return Ok(());
+        }
+        Err(Fault::SsrcNotSaved {
+            platform: Platform::Windows,
+            file,
+            ssrc,
+            error,
+        })
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct AppStart {
     pub(super) faults: Vec<Fault>,
     /// The settings files before they were read.
     pub(super) looked: Stamp,
+    /// Settings of the command line that could not be saved.
+    pub(super) unsaved: Stored,
 }
 
 /// Runs until the user, another start or the end of the session ends the program.
@@ -97,6 +99,7 @@ impl App {
             first_run,
             faults,
             looked,
+            unsaved,
         } = start;
         watch_files(files.ini.clone(), looked, window);
         let results = Results::new(window);
@@ -109,7 +112,7 @@ impl App {
             language,
             window,
             stored,
-            unsaved: Stored::default(),
+            unsaved,
             faults: Vec::new(),
             silent,
             files,

@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
-use super::failure::{Failure, WRONG};
+use super::failure::{CANNOT_WORK, Failure};
 use crate::logging::LogLevel;
 use crate::settings::{Allowed, Fault, INI_NAME, IniFiles, Loaded};
 use crate::ui::log_file::{LOG_NAME, LogFile, OLD_LOG_NAME};
@@ -93,7 +93,7 @@ impl Files {
             Err(_) => LogLevel::default(),
         };
         LogFile::new(&self.log).start(level);
-        let loaded = loaded.map_err(|fault| Failure::new(WRONG, fault))?;
+        let loaded = loaded.map_err(|fault| Failure::new(CANNOT_WORK, fault))?;
         for fault in &loaded.faults {
             tracing::warn!("{fault}");
         }

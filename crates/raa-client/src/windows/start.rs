@@ -44,7 +44,7 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
     if options.install_autostart {
         autostart::check().map_err(|error| no_autostart(&error))?;
     }
-    save(&given, &files)?;
+    let unsaved = save(&given, &files, &claim)?;
     if options.install_autostart {
         autostart::set(true).map_err(|error| no_autostart(&error))?;
     }
@@ -57,6 +57,7 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
             files,
             faults,
             looked,
+            unsaved,
         })),
     }
 }
@@ -144,17 +145,26 @@ fn choose(wanted: &str, devices: Vec<Device>) -> Result<Device, String> {
     }
 }
 
-fn save(given: &Stored, files: &Files) -> Result<(), Failure> {
-    let copy = files.ini.save(given).map_err(|error| {
-        let file = files.ini.user.display();
-        let reason = format!("cannot save the settings in {file}: {error}");
-        Failure::new(CANNOT_WORK, reason)
-    })?;
-    if let Some(copy) = copy {
-        let copy = copy.display();
-        tracing::warn!("invalid settings were replaced; the old file was kept as {copy}");
+/// Saves the settings of the command line. Returns those that could not be saved, which this process
+/// uses as long as it is the client.
+fn save(given: &Stored, files: &Files, claim: &Claim) -> Result<Stored, Failure> {
+    match files.ini.save(given) {
+        Ok(None) => Ok(Stored::default()),
+        Ok(Some(copy)) => {
+            let copy = copy.display();
+            tracing::warn!("invalid settings were replaced; the old file was kept as {copy}");
+            Ok(Stored::default())
+        }
+        Err(error) => {
+            let file = files.ini.user.display();
+            let reason = format!("cannot save the settings in {file}: {error}");
+            if matches!(claim, Claim::Another) {
+                return Err(Failure::new(CANNOT_WORK, reason));
+            }
+            tracing::warn!("{reason}; they are used until this client ends");
+            Ok(given.clone())
+        }
     }
-    Ok(())
 }
 
 /// Makes the running client read the settings again; without options that ask for silence or set

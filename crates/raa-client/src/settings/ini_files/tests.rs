@@ -429,11 +429,28 @@ fn an_ssrc_that_cannot_be_saved_is_a_fault() {
         user: "/proc/raa/raa-client.ini".into(),
         machine: None,
     };
-    let error = files.load().unwrap_err().to_string();
+    let error = files.load_on(None).unwrap_err().to_string();
     assert!(
         error.contains("/proc/raa") && error.contains("ssrc = "),
         "{error}"
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_computer_without_a_writable_folder_has_a_number() {
+    let files = IniFiles {
+        user: "/proc/raa/raa-client.ini".into(),
+        machine: None,
+    };
+    let here = Computer::new("id", "kiosk", "anna");
+    let Loaded { stored, faults } = files.load_on(Some(&here)).unwrap();
+    assert_eq!(stored.ssrc, Some(here.ssrc), "the same at every start");
+    let [fault @ Fault::NotSaved { .. }] = &faults[..] else {
+        panic!("{faults:?}");
+    };
+    let text = fault.to_string();
+    assert!(text.contains("cannot save settings in /proc/raa"), "{text}");
 }
 
 #[test]

@@ -56,6 +56,10 @@ fn fault(fault: &Fault) -> String {
             name(file)
         ),
         Fault::Unreadable { file, error } => format!("{} を読み取れません: {error}", name(file)),
+        Fault::NotSaved { file, error } => format!(
+            "{} に設定を保存できません: {error}。変更はこのクライアントの終了時に失われます",
+            name(file)
+        ),
         Fault::Damaged { file, reason, kept } => damaged(&name(file), *reason, kept.as_ref()),
         // These end the program before it has a user interface.
         Fault::Option { .. }
