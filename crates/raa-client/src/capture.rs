@@ -4,6 +4,8 @@
 //! a source that fails is reopened until it works; a full inbox costs a block and never waits.
 
 mod audibility;
+#[cfg(any(windows, test))]
+mod cutover;
 mod downmix;
 mod encoding;
 mod file;
@@ -11,6 +13,8 @@ mod file;
 pub(crate) mod fuzzing;
 mod mono;
 mod pacer;
+#[cfg(any(windows, test))]
+mod programs;
 #[cfg(target_os = "linux")]
 mod pulse;
 #[cfg(any(windows, test))]
@@ -30,7 +34,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 
 use crate::sender::Input;
-use crate::settings::Source;
+use crate::settings::{Settings, Source};
 #[cfg(target_os = "linux")]
 use crate::status::SoundServerTrouble;
 use crate::status::{ConversionError, SharedStatus};
@@ -127,14 +131,14 @@ impl PcmInbox {
 }
 
 /// Opens a source. A sound server or device that is not there yet is no error.
-pub(crate) fn open(source: &Source) -> Result<Box<dyn Capture>, CaptureError> {
-    match source {
+pub(crate) fn open(settings: &Settings) -> Result<Box<dyn Capture>, CaptureError> {
+    match &settings.source {
         Source::Tone => Ok(Box::new(tone::Tone)),
         Source::File(path) => Ok(Box::new(file::WavFile::open(path)?)),
         #[cfg(target_os = "linux")]
         Source::Pulse => Ok(Box::new(pulse::Pulse::open()?)),
         #[cfg(windows)]
-        Source::Automatic | Source::Device(_) => Ok(wasapi::open(source)),
+        Source::Automatic | Source::Device(_) => Ok(wasapi::open(settings)),
         other => Err(CaptureError::OtherSystem(other.clone())),
     }
 }

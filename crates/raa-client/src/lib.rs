@@ -77,7 +77,7 @@ impl Client {
         let (inbox, inputs) = sync_channel(INBOX);
         let alive = Arc::new(());
         let pcm = PcmInbox::new(inbox.clone(), status.clone(), Arc::downgrade(&alive));
-        let capture = capture::open(&settings.source)?;
+        let capture = capture::open(settings)?;
         let link = link(settings, &inbox, &status)?;
         let sender = Sender::new(settings, inputs, link, status, Box::new(keep), alive)
             .context("cannot create the encoder")?;

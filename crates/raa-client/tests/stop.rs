@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use raa_client::Client;
 use raa_client::logging::LogLevel;
-use raa_client::settings::{Settings, Source, Ssrc};
+use raa_client::settings::{Programs, Settings, Source, Ssrc};
 use raa_client::status::SharedStatus;
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
@@ -31,6 +31,8 @@ fn waiting_for_a_stopped_client_ends_its_capture() {
         redundancy: Redundancy::default(),
         ssrc: Ssrc(1),
         log_level: LogLevel::default(),
+        programs: Programs::default(),
+        buffer_ms: 200,
     };
     // The capture thread mostly sleeps; several attempts meet it asleep at least once.
     for _ in 0..5 {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use raa_client::Client;
 use raa_client::logging::LogLevel;
-use raa_client::settings::{Settings, Source, Ssrc};
+use raa_client::settings::{Programs, Settings, Source, Ssrc};
 use raa_client::status::{
     CaptureMethod, CaptureNote, CaptureStatus, CaptureTrouble, SharedStatus, Trouble,
 };
@@ -33,6 +33,10 @@ struct Bench {
 
 impl Bench {
     fn new(source: Source) -> Self {
+        Self::with(source, Programs::All)
+    }
+
+    fn with(source: Source, programs: Programs) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = Settings {
             server: None,
@@ -41,6 +45,8 @@ impl Bench {
             redundancy: Redundancy::default(),
             ssrc: Ssrc(1),
             log_level: LogLevel::default(),
+            programs,
+            buffer_ms: 200,
         };
         let status = SharedStatus::unwatched();
         Self {
@@ -124,4 +130,32 @@ fn a_missing_device_is_reported_and_awaited() {
     thread::sleep(Duration::from_secs(2));
     assert_eq!(bench.status.get().capture.trouble, capture.trouble);
     bench.end();
+}
+
+#[test]
+fn chosen_programs_never_fall_back_to_everything() {
+    let is_about_loopback = |capture: &CaptureStatus| match &capture.trouble {
+        Some(Trouble::Capture { method, .. }) => *method == CaptureMethod::ProcessLoopback,
+        Some(_) => false,
+        None => capture.method == Some(CaptureMethod::ProcessLoopback),
+    };
+    for programs in [
+        Programs::Only("no such program.exe".into()),
+        Programs::AllBut("explorer.exe".into()),
+    ] {
+        let bench = Bench::with(Source::Automatic, programs.clone());
+        let capture = bench.capture();
+        assert!(is_about_loopback(&capture), "{programs:?}: {capture:?}");
+        if let Programs::Only(name) = &programs {
+            let trouble = CaptureTrouble::NoProgram(name.clone());
+            let method = CaptureMethod::ProcessLoopback;
+            let reason = trouble;
+            assert_eq!(capture.trouble, Some(Trouble::Capture { method, reason }));
+        }
+        // Time for several attempts.
+        thread::sleep(Duration::from_secs(2));
+        let capture = bench.status.get().capture;
+        assert!(is_about_loopback(&capture), "{programs:?}: {capture:?}");
+        bench.end();
+    }
 }

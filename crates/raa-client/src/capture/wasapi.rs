@@ -27,6 +27,7 @@ mod activation;
 mod device_changes;
 mod devices;
 mod process_loopback;
+mod processes;
 mod report;
 mod session;
 mod stream;
@@ -42,33 +43,26 @@ use self::devices::Devices;
 pub(crate) use self::devices::devices;
 use self::process_loopback::ProcessLoopback;
 use self::report::Report;
-use self::session::{End, Session};
+use self::session::{End, Session, Successor};
 use self::stream::Stream;
 use self::thread::{Com, ProAudio};
 use super::audibility::Audibility;
 use super::retry::Backoff;
 use super::watchdog::Watchdog;
 use super::{Capture, PcmInbox, SenderEnded};
-use crate::settings::Source;
+use crate::settings::{Settings, Source};
 use crate::status::{CaptureMethod, Trouble};
 
 /// How often a waiting thread checks whether it is still needed: within a second, as
 /// [`Client::stop`](crate::Client::stop) expects.
 const CHECK_EVERY: Duration = Duration::from_millis(900);
 
-/// Captures what the computer plays, or the device that `source` names.
-pub(super) fn open(source: &Source) -> Box<dyn Capture> {
-    let device = match source {
-        Source::Device(id) => Some(id.clone()),
-        _ => None,
-    };
-    Box::new(Wasapi { device })
+/// Captures what the computer plays, or the device that the settings name.
+pub(super) fn open(settings: &Settings) -> Box<dyn Capture> {
+    Box::new(Wasapi(settings.clone()))
 }
 
-struct Wasapi {
-    /// The chosen device's id; `None` for what the computer plays.
-    device: Option<String>,
-}
+struct Wasapi(Settings);
 
 impl Capture for Wasapi {
     fn run(&mut self, pcm: &PcmInbox) -> SenderEnded {
@@ -77,7 +71,7 @@ impl Capture for Wasapi {
         loop {
             match Com::begin() {
                 // All COM objects are released before COM is.
-                Ok(_com) => return Capturing::new(self.device.clone(), pcm, report).run(),
+                Ok(_com) => return Capturing::new(&self.0, pcm, report).run(),
                 Err(trouble) => report.failing(Trouble::NoCapture(trouble)),
             }
             let wait = backoff.wait_after(Instant::now(), Duration::ZERO);
@@ -90,7 +84,9 @@ impl Capture for Wasapi {
 
 /// The state of the capturing thread.
 struct Capturing<'a> {
+    /// The chosen device's id; `None` for what the computer plays.
     device: Option<String>,
+    buffer_ms: u8,
     pcm: &'a PcmInbox,
     report: Report<'a>,
     watchdog: Watchdog,
@@ -103,16 +99,22 @@ struct Capturing<'a> {
 }
 
 impl<'a> Capturing<'a> {
-    fn new(device: Option<String>, pcm: &'a PcmInbox, mut report: Report<'a>) -> Self {
+    fn new(settings: &Settings, pcm: &'a PcmInbox, mut report: Report<'a>) -> Self {
+        let device = match &settings.source {
+            Source::Device(id) => Some(id.clone()),
+            _ => None,
+        };
+        let buffer_ms = settings.buffer_ms;
         let priority = ProAudio::begin().map_err(|trouble| report.note_priority(trouble));
         Self {
             device,
+            buffer_ms,
             pcm,
             report,
             watchdog: Watchdog::new(Instant::now()),
             backoff: Backoff::default(),
             device_changes: None,
-            process_loopback: ProcessLoopback::default(),
+            process_loopback: ProcessLoopback::new(settings.programs.clone(), buffer_ms),
             _priority: priority.ok(),
         }
     }
@@ -175,16 +177,19 @@ impl<'a> Capturing<'a> {
         };
         let unopened = |trouble| End::unopened(method, trouble);
         let devices = Devices::new().map_err(unopened)?;
-        if self.device.is_none()
-            && let Some(stream) = self.process_loopback.open(self.pcm, &mut self.report)?
-        {
-            return Ok((devices, stream));
+        if self.device.is_none() {
+            if let Some(stream) = self.process_loopback.open(self.pcm, &mut self.report)? {
+                return Ok((devices, stream));
+            }
+            if let Some(trouble) = self.process_loopback.only_method() {
+                return Err(End::unopened(CaptureMethod::ProcessLoopback, trouble));
+            }
         }
         let device = match &self.device {
             Some(id) => devices.by_id(id),
             None => devices.default_playback(),
         };
-        let stream = device.and_then(|device| Stream::device(&device));
+        let stream = device.and_then(|device| Stream::device(&device, self.buffer_ms));
         Ok((devices, stream.map_err(unopened)?))
     }
 
@@ -194,6 +199,7 @@ impl<'a> Capturing<'a> {
         self.watchdog.opened(opened, method);
         let session = Session {
             stream,
+            successor: Successor::default(),
             devices,
             pcm: self.pcm,
             watchdog: &mut self.watchdog,

@@ -47,6 +47,8 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// After this long without a fault, the patience starts again at [`FIRST_PATIENCE`].
 const FORGIVEN_AFTER: Duration = Duration::from_secs(3600);
+/// The age from which on process loopback is renewed whatever plays.
+const RENEW_AFTER: Duration = Duration::from_secs(3600);
 /// Age of process loopback, and length of silence in which it is reopened as a precaution: the older
 /// it is, the shorter the silence that suffices. Reopening takes a fraction of either.
 const REFRESH: [(Duration, Duration); 2] = [
@@ -180,7 +182,7 @@ impl Watchdog {
         if self.method.delivers_silence() && quiet_for > STOPPED_AFTER {
             self.patience.admit(now, CaptureFault::Stopped)?;
         }
-        let plays = device_peak.is_some_and(|peak| peak >= from_dbfs(PLAYING_DBFS));
+        let plays = device_peak.is_some_and(plays);
         self.deaf_ticks = if plays { self.deaf_ticks + 1 } else { 0 };
         if self.deaf_ticks < DEAF_TICKS {
             return Ok(());
@@ -201,6 +203,12 @@ impl Watchdog {
         self.method == CaptureMethod::ProcessLoopback && REFRESH.into_iter().any(is_due)
     }
 
+    /// Returns whether the capture is so old that its successor must be opened, even under music that
+    /// never pauses.
+    pub(super) fn is_renewal_due(&self, now: Instant) -> bool {
+        self.method == CaptureMethod::ProcessLoopback && self.age(now) >= RENEW_AFTER
+    }
+
     /// Returns the time since the capture was opened.
     pub(super) fn age(&self, now: Instant) -> Duration {
         now.duration_since(self.opened)
@@ -210,6 +218,11 @@ impl Watchdog {
     pub(super) fn silent_for(&self, now: Instant) -> Duration {
         now.duration_since(self.last_sound)
     }
+}
+
+/// Returns whether this linear peak on a device's meter shows that the device plays.
+pub(super) fn plays(peak: f32) -> bool {
+    peak >= from_dbfs(PLAYING_DBFS)
 }
 
 /// Limits faults that may be none: the pause between two of them doubles.

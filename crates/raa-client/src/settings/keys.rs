@@ -13,7 +13,7 @@ use raa_core::settings::Name;
 
 use super::computer::ComputerMark;
 use super::stored::{SourceKind, Stored};
-use super::values::Ssrc;
+use super::values::{Programs, Ssrc};
 use crate::logging::LogLevel;
 
 /// One key.
@@ -122,6 +122,26 @@ pub(super) const KEYS: &[Key] = &[
         default: None,
         read: |stored, text| put(&mut stored.device_name, Some(text.to_owned())),
         show: |stored| stored.device_name.clone(),
+        option: None,
+    },
+    Key {
+        name: "programs",
+        on: WINDOWS,
+        allowed: Allowed::Text(
+            "all, or all but NAME.exe, or only NAME.exe, with the file name of one program",
+        ),
+        default: Some("all"),
+        read: |stored, text| put(&mut stored.programs, programs(text)),
+        show: |stored| stored.programs.as_ref().map(show_programs),
+        option: None,
+    },
+    Key {
+        name: "buffer_ms",
+        on: WINDOWS,
+        allowed: Allowed::Number(u8::MAX),
+        default: Some("200"),
+        read: |stored, text| put(&mut stored.buffer_ms, text.parse().ok()),
+        show: |stored| stored.buffer_ms.map(|ms| ms.to_string()),
         option: None,
     },
     Key {
@@ -267,6 +287,31 @@ fn show_source(source: &SourceKind) -> Option<String> {
         SourceKind::File(_) => return None,
     };
     Some(word.to_owned())
+}
+
+fn programs(text: &str) -> Option<Programs> {
+    let text = text.trim();
+    if text == "all" {
+        return Some(Programs::All);
+    }
+    let program = |name: &str| {
+        let name = name.trim();
+        let is_file = !name.contains(['\\', '/', ':', '"']) && name.len() > ".exe".len();
+        let is_program = name.to_ascii_lowercase().ends_with(".exe");
+        (is_file && is_program).then(|| name.to_owned())
+    };
+    if let Some(name) = text.strip_prefix("all but ") {
+        return program(name).map(Programs::AllBut);
+    }
+    program(text.strip_prefix("only ")?).map(Programs::Only)
+}
+
+fn show_programs(programs: &Programs) -> String {
+    match programs {
+        Programs::All => "all".into(),
+        Programs::AllBut(name) => format!("all but {name}"),
+        Programs::Only(name) => format!("only {name}"),
+    }
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {

@@ -55,6 +55,6 @@ pub(crate) use self::stored::Stored;
 pub(crate) use self::stored::default_page;
 #[cfg(unix)]
 pub(crate) use self::toml_file::{Looked, SsrcFile, load, look};
-pub use self::values::{Settings, Source, Ssrc};
+pub use self::values::{Programs, Settings, Source, Ssrc};
 #[cfg(windows)]
 pub(crate) use self::windows_options::{Command, NotRun, SourceOption, WindowsOptions};

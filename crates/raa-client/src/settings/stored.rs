@@ -9,7 +9,7 @@ use raa_core::settings::Name;
 
 use super::computer::ComputerMark;
 use super::server_address::ServerAddress;
-use super::values::{Settings, Source, Ssrc, host_name};
+use super::values::{DEFAULT_BUFFER_MS, Programs, Settings, Source, Ssrc, host_name};
 use crate::logging::LogLevel;
 
 /// The HTTP port of a server, unless the settings name its page.
@@ -26,6 +26,10 @@ pub(crate) struct Stored {
     pub(crate) device: Option<String>,
     /// The name of the capture device, for people.
     pub(crate) device_name: Option<String>,
+    /// The programs whose sound is captured.
+    pub(crate) programs: Option<Programs>,
+    /// The length of Windows' buffer in milliseconds.
+    pub(crate) buffer_ms: Option<u8>,
     /// The name shown for this client until an operator sets another.
     pub(crate) name: Option<Name>,
     /// The URL of the server's page, unless it is at the default port. It belongs to `server`.
@@ -72,6 +76,8 @@ impl Stored {
             source: self.source.or(below.source),
             device: self.device.or(below.device),
             device_name: self.device_name.or(below.device_name),
+            programs: self.programs.or(below.programs),
+            buffer_ms: self.buffer_ms.or(below.buffer_ms),
             name: self.name.or(below.name),
             page: self.page.or(page),
             muted: self.muted.or(below.muted),
@@ -87,6 +93,8 @@ impl Stored {
         Settings {
             server: self.server.clone(),
             source: self.source(),
+            programs: self.programs.clone().unwrap_or_default(),
+            buffer_ms: self.buffer_ms.unwrap_or(DEFAULT_BUFFER_MS),
             name: self.name.clone().unwrap_or_else(host_name),
             redundancy: self.redundancy.unwrap_or_default(),
             ssrc: self.ssrc.unwrap_or_else(Ssrc::random),

@@ -18,6 +18,10 @@ pub struct Settings {
     pub server: Option<ServerAddress>,
     /// The sound to capture.
     pub source: Source,
+    /// The programs whose sound is captured, of everything that this computer plays.
+    pub programs: Programs,
+    /// The length of the buffer that Windows is asked for, in milliseconds.
+    pub buffer_ms: u8,
     /// The name shown for this client until an operator sets another.
     pub name: Name,
     /// Minimum number of earlier frames in a packet.
@@ -43,6 +47,21 @@ pub enum Source {
     Automatic,
     /// Windows: the capture device with this endpoint id.
     Device(String),
+}
+
+/// The length of Windows' buffer unless the settings name another.
+pub(crate) const DEFAULT_BUFFER_MS: u8 = 200;
+
+/// Windows: the programs whose sound is captured, by the file name of a program such as `alarm.exe`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Programs {
+    /// Every program.
+    #[default]
+    All,
+    /// Every program except this one.
+    AllBut(String),
+    /// This program only.
+    Only(String),
 }
 
 /// Identifies this client to the server across restarts; written as 8 hexadecimal digits.

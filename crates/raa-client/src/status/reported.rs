@@ -33,7 +33,8 @@ fn capture(trouble: &CaptureTrouble) -> rtcp::CaptureTrouble {
     match trouble {
         CaptureTrouble::UnknownDevice(_) => rtcp::CaptureTrouble::NoDevice,
         CaptureTrouble::Windows { error, .. } => windows(error),
-        CaptureTrouble::Fault(_)
+        CaptureTrouble::NoProgram(_)
+        | CaptureTrouble::Fault(_)
         | CaptureTrouble::Wasapi(_)
         | CaptureTrouble::NoAnswer(_)
         | CaptureTrouble::Format { .. }

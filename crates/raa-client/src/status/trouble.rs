@@ -132,6 +132,9 @@ pub enum CaptureTrouble {
     /// No device has this endpoint id.
     #[error("this computer has no device {0}")]
     UnknownDevice(String),
+    /// The only program whose sound is to be captured does not run.
+    #[error("{0} is not running")]
+    NoProgram(String),
     /// The device's sample format is not supported.
     #[error(
         "unsupported sample format: {}, {bits} bits, {frame_bytes} bytes per frame",

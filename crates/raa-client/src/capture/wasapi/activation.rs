@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use ::wasapi::AudioClient;
 
+use super::super::programs::Target;
 use super::super::question::{LIMIT, Question};
 use super::thread::Com;
 use crate::status::CaptureTrouble;
@@ -24,11 +25,11 @@ unsafe impl Send for InApartment {}
 
 impl Activation {
     /// Asks, unless a question is already open.
-    pub(super) fn ask(&mut self, now: Instant) -> Result<(), CaptureTrouble> {
-        let is_asked = self.0.ask(now, |answer| {
+    pub(super) fn ask(&mut self, now: Instant, target: Target) -> Result<(), CaptureTrouble> {
+        let is_asked = self.0.ask(now, move |answer| {
             // `deliver` drops an answer that is no longer wanted, before COM ends.
             match Com::begin() {
-                Ok(com) => answer.deliver(activate(&com)),
+                Ok(com) => answer.deliver(activate(&com, target)),
                 Err(trouble) => answer.deliver(Err(trouble)),
             }
         })?;
@@ -47,8 +48,9 @@ impl Activation {
     }
 }
 
-/// Activates the loopback of all programs except this one.
-fn activate(_: &Com) -> Answer {
-    let client = AudioClient::new_application_loopback_client(std::process::id(), false)?;
+/// Activates the loopback of all programs except the target, or of the target only.
+fn activate(_: &Com, target: Target) -> Answer {
+    let Target { id, is_included } = target;
+    let client = AudioClient::new_application_loopback_client(id, is_included)?;
     Ok(InApartment(client))
 }

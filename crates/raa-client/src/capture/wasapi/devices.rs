@@ -7,6 +7,7 @@ use windows::Win32::System::Com::CLSCTX_ALL;
 
 use super::super::Device;
 use super::super::audibility::DeviceVolume;
+use super::super::programs::SoundSession;
 use super::thread::Com;
 use crate::status::CaptureTrouble;
 
@@ -83,5 +84,23 @@ impl Devices {
             None => self.default_playback()?,
         };
         Ok(device.get_audiometerinformation()?.get_peak_value()?)
+    }
+
+    /// Returns the sessions of the default playback device that play now. That a session has a meter is
+    /// not documented, but Windows' own volume mixer shows it.
+    pub(super) fn sounding_sessions(&self) -> Result<Vec<SoundSession>, CaptureTrouble> {
+        let manager = self.default_playback()?.get_iaudiosessionmanager()?;
+        let sessions = manager.get_audiosessionenumerator()?;
+        let session = |index| {
+            let session = sessions.get_session(index).ok()?;
+            let peak = session.get_audiometerinformation().ok()?;
+            Some(SoundSession {
+                // The sounds of Windows itself have none.
+                process: session.get_process_id().unwrap_or(0),
+                peak: peak.get_peak_value().ok()?,
+            })
+        };
+        let sessions = (0..sessions.get_count()?).filter_map(session);
+        Ok(sessions.filter(|session| session.peak > 0.0).collect())
     }
 }

@@ -6,11 +6,16 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use tracing::{debug, warn};
+
 use super::super::audibility::{Audibility, DeviceVolume};
-use super::super::watchdog::Watchdog;
+use super::super::cutover::{Cutover, fade};
+use super::super::programs::outside;
+use super::super::watchdog::{self, Watchdog};
 use super::super::{PcmInbox, SenderEnded};
 use super::devices::Devices;
 use super::process_loopback::ProcessLoopback;
+use super::processes::processes;
 use super::report::Report;
 use super::stream::{Packet, Stream};
 use crate::status::{CaptureFault, CaptureMethod, CaptureTrouble, ConversionError, Trouble};
@@ -28,8 +33,12 @@ const POLL: Duration = Duration::from_millis(10);
 /// After packets without an event this many times in a row, there are no events.
 const MISSED_EVENTS: u32 = 3;
 
+/// The pause after a successor that could not be opened.
+const RENEW_AGAIN: Duration = Duration::from_secs(600);
+
 pub(super) struct Session<'a, 'b> {
     pub(super) stream: Stream,
+    pub(super) successor: Successor,
     pub(super) devices: &'a Devices,
     pub(super) pcm: &'a PcmInbox,
     pub(super) watchdog: &'a mut Watchdog,
@@ -37,6 +46,21 @@ pub(super) struct Session<'a, 'b> {
     pub(super) report: &'a mut Report<'b>,
     /// The better method to change to, unless a device was chosen.
     pub(super) process_loopback: Option<&'a mut ProcessLoopback>,
+}
+
+/// The stream that replaces one of process loopback that is too old.
+#[derive(Default)]
+pub(super) struct Successor {
+    next: Option<Next>,
+    /// It is not requested before.
+    not_before: Option<Instant>,
+}
+
+struct Next {
+    stream: Stream,
+    cutover: Cutover,
+    /// Its newest block.
+    block: Option<Vec<f32>>,
 }
 
 /// How a session ended, or why it did not begin.
@@ -192,21 +216,75 @@ impl Session<'_, '_> {
     /// Reads all waiting packets; returns whether there were any.
     fn read_packets(&mut self, times: &mut Times) -> Result<bool, Break> {
         let mut any = false;
-        while let Some(Packet { follows_gap }) = self.stream.read()? {
+        while let Some(packet) = self.stream.read()? {
+            let Packet {
+                follows_gap,
+                is_suspect,
+            } = packet;
             let now = Instant::now();
             // A gap after a pause has lost nothing.
             if follows_gap && now - times.last_packet < PAUSE {
                 self.flush(now)?;
                 self.watchdog.note_gap(now)?;
             }
+            if is_suspect && !follows_gap {
+                self.watchdog.note_gap(now)?;
+            }
             times.last_packet = now;
             any = true;
             self.stream.convert()?;
             while let Some(block) = self.stream.next_block() {
+                let block = self.cut_over(now, block)?;
                 self.deliver(now, block)?;
             }
         }
         Ok(any)
+    }
+
+    /// Changes to the successor if this block of the present stream is the moment; returns the block to
+    /// deliver.
+    fn cut_over(&mut self, now: Instant, old: Vec<f32>) -> Result<Vec<f32>, Break> {
+        let Some(next) = &mut self.successor.next else {
+            return Ok(old);
+        };
+        next.read()?;
+        if !next.cutover.is_due(now, &old) {
+            return Ok(old);
+        }
+        let Some(new) = next.block.take() else {
+            return Ok(old);
+        };
+        if let Some(next) = self.successor.next.take() {
+            self.stream = next.stream;
+        }
+        debug!("process loopback was renewed");
+        self.watchdog.opened(now, self.stream.method());
+        Ok(fade(&old, new))
+    }
+
+    /// Opens the successor of a stream that is too old.
+    fn renew(&mut self, now: Instant) {
+        let is_early = self.successor.not_before.is_some_and(|until| now < until);
+        if is_early || self.successor.next.is_some() || !self.watchdog.is_renewal_due(now) {
+            return;
+        }
+        let Some(process_loopback) = &mut self.process_loopback else {
+            return;
+        };
+        match process_loopback.successor() {
+            None => {}
+            Some(Ok(stream)) => {
+                self.successor.next = Some(Next {
+                    stream,
+                    cutover: Cutover::new(now),
+                    block: None,
+                });
+            }
+            Some(Err(trouble)) => {
+                debug!("process loopback cannot be renewed: {trouble}");
+                self.successor.not_before = Some(now + RENEW_AGAIN);
+            }
+        }
     }
 
     fn flush(&mut self, now: Instant) -> Result<(), Break> {
@@ -235,7 +313,14 @@ impl Session<'_, '_> {
         self.follow_default_device()?;
         self.check_volume(now);
         let peak = self.device_peak(now);
-        self.watchdog.tick(now, peak)?;
+        if let Err(fault) = self.watchdog.tick(now, peak) {
+            self.log_missing(fault);
+            return Err(fault.into());
+        }
+        self.renew(now);
+        if self.has_other_program() {
+            return Err(Break::Reopen("the program has been started or has ended"));
+        }
         if self.watchdog.is_refresh_due(now) {
             return Err(Break::Reopen("it is old, and nothing plays"));
         }
@@ -243,6 +328,11 @@ impl Session<'_, '_> {
             return Err(Break::Reopen("process loopback is available"));
         }
         Ok(())
+    }
+
+    fn has_other_program(&self) -> bool {
+        let loopback = self.process_loopback.as_deref();
+        loopback.is_some_and(ProcessLoopback::has_other_target)
     }
 
     fn is_process_loopback_ready(&mut self, now: Instant) -> bool {
@@ -287,8 +377,67 @@ impl Session<'_, '_> {
     /// meter lies before a mute that silences the capture; opening it again would not help.
     fn device_peak(&self, now: Instant) -> Option<f32> {
         let is_audible = self.audibility.trouble().is_none();
-        let wanted = is_audible && self.watchdog.wants_device_peak(now);
-        let peak = || self.devices.peak(self.stream.device_id()).ok();
-        wanted.then(peak).flatten()
+        if !is_audible || !self.watchdog.wants_device_peak(now) {
+            return None;
+        }
+        let peak = self.devices.peak(self.stream.device_id()).ok()?;
+        let is_process_loopback = self.stream.method() == CaptureMethod::ProcessLoopback;
+        if is_process_loopback && watchdog::plays(peak) {
+            self.missing_peak()
+        } else {
+            Some(peak)
+        }
+    }
+
+    /// Returns the peak of what process loopback must deliver: the meter of the device also shows this
+    /// program's own children, which it leaves out, and sound without a session, which it may not
+    /// contain. With chosen programs, silence may be intended.
+    fn missing_peak(&self) -> Option<f32> {
+        let loopback = self.process_loopback.as_deref()?;
+        if loopback.only_method().is_some() {
+            return None;
+        }
+        let sessions = self.devices.sounding_sessions().ok()?;
+        let outside = outside(std::process::id(), &sessions, &processes());
+        outside.first().map(|session| session.peak)
+    }
+
+    /// Logs which programs sound while process loopback is silent.
+    fn log_missing(&self, fault: CaptureFault) {
+        if fault != CaptureFault::Deaf || self.stream.method() != CaptureMethod::ProcessLoopback {
+            return;
+        }
+        let (sessions, processes) = (self.devices.sounding_sessions(), processes());
+        let sessions = outside(
+            std::process::id(),
+            &sessions.unwrap_or_default(),
+            &processes,
+        );
+        let name = |id| {
+            let process = processes.iter().find(|process| process.id == id);
+            process.map_or("Windows", |process| process.name.as_str())
+        };
+        let named = sessions.iter().take(5).map(|session| {
+            let (id, name) = (session.process, name(session.process));
+            format!("{name} ({id})")
+        });
+        let named: Vec<_> = named.collect();
+        warn!(
+            "process loopback is silent while these sound: {}",
+            named.join(", ")
+        );
+    }
+}
+
+impl Next {
+    /// Reads what has arrived and keeps the newest block.
+    fn read(&mut self) -> Result<(), Break> {
+        while self.stream.read()?.is_some() {
+            self.stream.convert()?;
+            while let Some(block) = self.stream.next_block() {
+                self.block = Some(block);
+            }
+        }
+        Ok(())
     }
 }

@@ -15,10 +15,13 @@ use super::super::encoding::Encoding;
 use super::super::mono::Mono;
 use crate::status::{CaptureMethod, CaptureTrouble, ConversionError};
 
-/// Windows' buffer for a late thread, in 100 ns: 200 ms. Packets are read as soon as they arrive, so
-/// it adds no delay. The documentation asks for 0 in event-driven mode, which gives about 20 ms and
-/// loses sound on a busy computer; Windows grants more anyway.
-const BUFFER_HNS: i64 = 2_000_000;
+/// A millisecond in the unit of Windows' buffer, 100 ns. The buffer is for a late thread: packets are
+/// read as soon as they arrive, so it adds no delay. The documentation asks for 0 in event-driven mode
+/// (learn.microsoft.com/windows/win32/api/audioclient/nf-audioclient-iaudioclient-initialize), which
+/// gives about 20 ms and loses sound on a busy computer; Windows grants more anyway. Whether 0 helps
+/// against the noise of long process loopback is not known (obsproject/obs-studio pull request 9807),
+/// so it is a setting.
+const HNS_PER_MS: i64 = 10_000;
 
 pub(super) struct Stream {
     method: CaptureMethod,
@@ -37,25 +40,34 @@ pub(super) struct Stream {
     bytes: Vec<u8>,
     samples: Vec<f32>,
     mono: Mono,
+    /// The device's position after the last packet, in frames.
+    next_position: u64,
 }
 
 /// A packet that was read but not converted yet.
 pub(super) struct Packet {
     /// It does not continue the one before.
     pub(super) follows_gap: bool,
+    /// Windows does not say so, but the device's position shows that frames are missing, or the time
+    /// stamp is wrong; OBS found that such a stream must be reopened (obsproject/obs-studio pull request
+    /// 9672). Some drivers always do this.
+    pub(super) is_suspect: bool,
 }
 
 impl Stream {
     /// Starts process loopback. It has no format of its own (`GetMixFormat` is not implemented) and
     /// converts to any.
-    pub(super) fn process_loopback(client: AudioClient) -> Result<Self, CaptureTrouble> {
+    pub(super) fn process_loopback(
+        client: AudioClient,
+        buffer_ms: u8,
+    ) -> Result<Self, CaptureTrouble> {
         let format = WaveFormat::new(32, 32, &SampleType::Float, SAMPLE_RATE as usize, 2, None);
-        Self::start(CaptureMethod::ProcessLoopback, client, &format)
+        Self::start(CaptureMethod::ProcessLoopback, client, &format, buffer_ms)
     }
 
     /// Starts the loopback of a playback device, or a capture device, in the device's own format:
     /// Windows' conversion delivers silence from some capture devices (RustAudio/cpal issue 1200).
-    pub(super) fn device(device: &::wasapi::Device) -> Result<Self, CaptureTrouble> {
+    pub(super) fn device(device: &::wasapi::Device, buffer_ms: u8) -> Result<Self, CaptureTrouble> {
         let method = match device.get_direction() {
             Direction::Render => CaptureMethod::EndpointLoopback,
             Direction::Capture => CaptureMethod::CaptureDevice,
@@ -66,7 +78,7 @@ impl Stream {
             id: Some(device.get_id()?),
             // A device without a name can be captured, too.
             name: device.get_friendlyname().unwrap_or_default(),
-            ..Self::start(method, client, &format)?
+            ..Self::start(method, client, &format, buffer_ms)?
         })
     }
 
@@ -74,10 +86,11 @@ impl Stream {
         method: CaptureMethod,
         mut client: AudioClient,
         format: &WaveFormat,
+        buffer_ms: u8,
     ) -> Result<Self, CaptureTrouble> {
         let mode = StreamMode::EventsShared {
             autoconvert: method == CaptureMethod::ProcessLoopback,
-            buffer_duration_hns: BUFFER_HNS,
+            buffer_duration_hns: i64::from(buffer_ms) * HNS_PER_MS,
         };
         let encoding = encoding(format)?;
         let (rate, channels) = (format.get_samplespersec(), format.get_nchannels());
@@ -100,6 +113,7 @@ impl Stream {
             bytes: Vec::new(),
             samples: Vec::new(),
             mono,
+            next_position: 0,
         })
     }
 
@@ -144,8 +158,11 @@ impl Stream {
         }
         self.samples.clear();
         self.encoding.decode(packet, &mut self.samples);
+        let is_missing_frames = self.next_position > 0 && info.index > self.next_position;
+        self.next_position = info.index + u64::from(frames);
         Ok(Some(Packet {
             follows_gap: info.flags.data_discontinuity,
+            is_suspect: is_missing_frames || info.flags.timestamp_error,
         }))
     }
 

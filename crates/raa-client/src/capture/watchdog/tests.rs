@@ -428,3 +428,17 @@ fn reopening_does_not_interrupt_silence() {
     assert_eq!(bench.watchdog.silent_for(bench.now), 20 * SECOND);
     assert_eq!(bench.watchdog.age(bench.now), Duration::ZERO);
 }
+
+#[test]
+fn music_without_pauses_is_renewed_after_an_hour() {
+    let mut bench = Bench::new(CaptureMethod::ProcessLoopback);
+    bench.play(SECOND, MUSIC).unwrap();
+    let at = |minutes: u32| bench.start + minutes * MINUTE;
+    assert!(!bench.watchdog.is_renewal_due(at(59)));
+    assert!(bench.watchdog.is_renewal_due(at(60)));
+    let (now, other) = (at(60), CaptureMethod::EndpointLoopback);
+    bench.watchdog.opened(now, CaptureMethod::ProcessLoopback);
+    assert!(!bench.watchdog.is_renewal_due(now + 59 * MINUTE));
+    bench.watchdog.opened(now, other);
+    assert!(!bench.watchdog.is_renewal_due(now + 60 * MINUTE));
+}

@@ -56,6 +56,7 @@ fn capture_troubles() -> Vec<CaptureTrouble> {
         CaptureTrouble::Wasapi(_) => CaptureTrouble::Wasapi("1234".into()),
         CaptureTrouble::NoAnswer(_) => CaptureTrouble::NoAnswer(Duration::from_secs(3)),
         CaptureTrouble::UnknownDevice(_) => CaptureTrouble::UnknownDevice("{0.0.1}".into()),
+        CaptureTrouble::NoProgram(_) => CaptureTrouble::NoProgram("1234.exe".into()),
         CaptureTrouble::Format { .. } => CaptureTrouble::Format { is_float: false, bits: 20, frame_bytes: 6 },
         CaptureTrouble::PacketLength(_) => CaptureTrouble::PacketLength(50_000),
         CaptureTrouble::Conversion(_) => CaptureTrouble::Conversion(ConversionError::Channels(0)),

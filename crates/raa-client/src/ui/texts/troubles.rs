@@ -74,6 +74,7 @@ fn capture(trouble: &CaptureTrouble) -> String {
         CaptureTrouble::UnknownDevice(id) => {
             format!("デバイス {id} はこのコンピューターにありません")
         }
+        CaptureTrouble::NoProgram(name) => format!("{name} が実行されていません"),
         CaptureTrouble::Format {
             is_float,
             bits,
