@@ -504,6 +504,13 @@ fn diagnose_names_every_problem() {
         "addresses       127.0.0.1:9",
         "server test     failed: ",
         "muted is \"7\"; it must be yes or no",
+        "autostart       no",
+        "set by user     server, name, ",
+        "set by machine  -",
+        "local address   127.0.0.1 to 127.0.0.1:9",
+        "playback        ",
+        "recording       ",
+        "architecture    AMD64",
         "Does not work: the server's page: ",
     ];
     for words in expected {

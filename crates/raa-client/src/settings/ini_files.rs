@@ -53,6 +53,14 @@ pub(crate) struct Loaded {
     pub(crate) faults: Vec<Fault>,
 }
 
+/// The keys that each file sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origins {
+    pub(crate) user: Vec<&'static str>,
+    /// Without those of the user's file, which wins.
+    pub(crate) machine: Vec<&'static str>,
+}
+
 impl IniFiles {
     /// Reads both files. The first call creates the user's file and its SSRC. A damaged user's
     /// file is copied and repaired.
@@ -151,6 +159,26 @@ impl IniFiles {
             ..Stored::default()
         };
         self.save(&new).map(drop)
+    }
+
+    /// Returns which keys each file sets, as far as they are valid and used.
+    pub(crate) fn origins(&self) -> Origins {
+        let (machine, _) = self.read_machine();
+        let user = match read(&self.user) {
+            Ok(Some(Ok(document))) => values(&document, &self.user, &mut Vec::new()),
+            Ok(Some(Err(damaged))) => values(&damaged.rest, &self.user, &mut Vec::new()),
+            Ok(None) | Err(_) => Stored::default(),
+        };
+        let names = |stored: &Stored| {
+            let keys = Platform::Windows.keys();
+            keys.filter(|key| (key.show)(stored).is_some())
+                .map(|key| key.name)
+                .collect::<Vec<_>>()
+        };
+        let user = names(&user);
+        let mut machine = names(&machine);
+        machine.retain(|key| !user.contains(key));
+        Origins { user, machine }
     }
 
     /// Reads the machine-wide layer without its SSRC, which would be the same for every user.

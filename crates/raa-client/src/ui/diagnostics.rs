@@ -35,6 +35,8 @@ pub(crate) struct Diagnostics<'a> {
     pub(crate) status: Option<&'a Status>,
     /// The result of a server test; `None` if the server was not tested.
     pub(crate) tested: Option<&'a TestResult>,
+    /// Names and values of everything else; a name may be repeated.
+    pub(crate) facts: &'a [(&'static str, String)],
 }
 
 impl Diagnostics<'_> {
@@ -52,6 +54,9 @@ impl Diagnostics<'_> {
         }
         page.line("settings", self.ini.display());
         page.line("log", self.log.display());
+        for (name, value) in self.facts {
+            page.line(name, value);
+        }
         page.0
     }
 

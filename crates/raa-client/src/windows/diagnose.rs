@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::console::Console;
+use super::facts;
 use super::failure::{CANNOT_WORK, Failure};
 use super::instance::{self, Claim};
 use super::paths::Files;
@@ -44,6 +45,7 @@ pub(super) fn text(
         log: &files.log,
         status,
         tested,
+        facts: &facts::all(files, tested),
     };
     diagnostics.text()
 }

@@ -13,6 +13,7 @@ mod console;
 mod diagnose;
 mod dialog;
 mod events;
+mod facts;
 mod failure;
 mod handle;
 mod icon;

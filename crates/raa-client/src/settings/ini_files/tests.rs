@@ -153,6 +153,14 @@ fn the_users_file_wins_over_the_machine_wide_one() {
 }
 
 #[test]
+fn the_file_of_each_setting_is_known() {
+    let machine = "[raa-client]\nserver = a\nname = m\nredundancy = 9\n";
+    let case = Case::new(Some(machine), Some("[raa-client]\nname = u\nmuted = no\n"));
+    let Origins { user, machine } = case.files.origins();
+    assert_eq!((user, machine), (vec!["name", "muted"], vec!["server"]));
+}
+
+#[test]
 fn an_empty_value_is_no_value() {
     let case = Case::new(
         Some("[raa-client]\nserver = a\n"),

@@ -28,6 +28,10 @@ fn text(stored: &Stored, status: Option<&Status>, tested: Option<&TestResult>) -
         log: Path::new("raa-client.log"),
         status,
         tested,
+        facts: &[
+            ("user", "WARD3\\anna".into()),
+            ("playback", "Speakers\r".into()),
+        ],
     };
     diagnostics.text()
 }
@@ -125,6 +129,8 @@ sending sound   yes
 level           -23.0 dBFS RMS, -12.0 dBFS peak
 settings        raa-client.ini
 log             raa-client.log
+user            WARD3\\anna
+playback        Speakers
 ",
         env!("CARGO_PKG_VERSION")
     );
