@@ -20,6 +20,9 @@ pub mod linux;
 pub mod logging;
 mod reception_log;
 mod resolver;
+// Used on Windows only, and tested everywhere.
+#[cfg_attr(not(windows), allow(dead_code))]
+mod restarts;
 mod sender;
 pub mod settings;
 pub mod status;

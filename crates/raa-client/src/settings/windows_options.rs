@@ -20,7 +20,7 @@ Without options the client runs with a tray icon. Starting it again opens its se
 A raa-client.ini next to the program holds defaults for all users of the computer.
 
 Exit codes:
-  0  ended by a person, or the task is done
+  0  ended by a person, or the task is done (with --install-autostart: the client runs)
   1  cannot work, or --diagnose found a problem
   2  the command line or the settings are wrong, or --silent is given and no server is set";
 
@@ -39,15 +39,31 @@ pub(crate) struct WindowsOptions {
     /// Never show a dialog, message box or notification
     #[arg(long)]
     pub(crate) silent: bool,
-    /// Start with Windows when this user signs in, and run now
+    /// Start with Windows when this user signs in, start the client now, and end once it runs
     #[arg(long)]
     pub(crate) install_autostart: bool,
+    /// With --install-autostart: for every user of this computer. Needs an administrator; settings go
+    /// into the file next to the program
+    #[arg(long, requires = "install_autostart")]
+    pub(crate) all_users: bool,
+    /// With --install-autostart: be the client instead of starting it as a process of its own
+    #[arg(long, requires = "install_autostart", conflicts_with = "all_users")]
+    pub(crate) foreground: bool,
+    /// End the running client of this session; it starts with Windows as before
+    #[arg(long, conflicts_with_all = ["server", "name", "source", "install_autostart", "uninstall", "diagnose"])]
+    pub(crate) quit: bool,
     /// End the running client and stop starting with Windows; settings and log are kept
     #[arg(long, conflicts_with_all = ["server", "name", "source", "install_autostart", "diagnose"])]
     pub(crate) uninstall: bool,
     /// Test capture and the server, print the results, and end
     #[arg(long, conflicts_with_all = ["server", "name", "source", "install_autostart"])]
     pub(crate) diagnose: bool,
+    /// Wait for the end of this client, and start it again if it has crashed
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(crate) guard: Option<u32>,
+    /// Crashes in a row before this start
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub(crate) after_crashes: u32,
     /// The folder for settings and log
     #[arg(long, value_name = "DIR")]
     pub(crate) settings_dir: Option<PathBuf>,
@@ -90,6 +106,10 @@ pub(crate) enum Command {
     Diagnose,
     /// End the running client and remove the start with Windows.
     Uninstall,
+    /// End the running client.
+    Quit,
+    /// Guard the client with this process id.
+    Guard(u32),
 }
 
 /// A command line after which the program ends with a text.
@@ -123,7 +143,12 @@ impl WindowsOptions {
     /// Returns the task.
     pub(crate) fn command(&self) -> Command {
         match self {
+            Self {
+                guard: Some(client),
+                ..
+            } => Command::Guard(*client),
             Self { diagnose: true, .. } => Command::Diagnose,
+            Self { quit: true, .. } => Command::Quit,
             Self {
                 uninstall: true, ..
             } => Command::Uninstall,
@@ -160,6 +185,7 @@ fn names() -> String {
     command.build();
     let names = command
         .get_arguments()
+        .filter(|option| !option.is_hide_set())
         .filter_map(|option| option.get_long());
     names
         .map(|name| format!("--{name}"))
@@ -215,6 +241,8 @@ mod tests {
         assert_eq!(command("--silent"), Command::Run);
         assert_eq!(command("--diagnose"), Command::Diagnose);
         assert_eq!(command("--uninstall --silent"), Command::Uninstall);
+        assert_eq!(command("--quit"), Command::Quit);
+        assert_eq!(command("--guard 7"), Command::Guard(7));
     }
 
     #[test]
@@ -243,6 +271,9 @@ mod tests {
             ("--uninstall --diagnose", &["--uninstall", "--diagnose"]),
             ("--diagnose --server a", &["--diagnose", "--server"]),
             ("--log-level debug", &["no option --log-level"]),
+            ("--quit --uninstall", &["--quit", "--uninstall"]),
+            ("--foreground", &["--install-autostart"]),
+            ("--all-users", &["--install-autostart"]),
         ] {
             check_refused(line, expected);
         }

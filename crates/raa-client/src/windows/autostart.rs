@@ -1,25 +1,45 @@
-//! "Start with Windows": a value of the user's `Run` key, which is the setting itself.
+//! "Start with Windows": a value of a `Run` key, and whether Windows heeds it.
 //!
-//! Windows runs the commands of this key when the user signs in
-//! (learn.microsoft.com/windows/win32/setupapi/run-and-runonce-registry-keys).
-//! Always: the user's own key; nothing needs an administrator.
+//! Windows runs the commands of the user's and the computer's key when a user signs in
+//! (learn.microsoft.com/windows/win32/setupapi/run-and-runonce-registry-keys). What was switched off in
+//! the Task Manager or in Settings stays in that key, and is marked below `StartupApproved`
+//! (superuser.com/questions/1766797, windowsir.blogspot.com/2022/07/startupapprovedrun-pt-ii.html): an
+//! odd first byte means that it is not run.
+//! Always: on means that this program will be run with these settings; setting it on mends all that keeps
+//! it from that.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use windows::Win32::Foundation::ERROR_ACCESS_DENIED;
+
 use super::paths;
+use super::process::quoted;
 use super::registry::Key;
 use crate::settings::WindowsOptions;
 
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
+const APPROVED: &str = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run";
 const VALUE: &str = "raa-client";
 /// Maximum length of a command, according to the page named above.
 const MAX_COMMAND_CHARS: usize = 260;
 
+/// Whom the client is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// This user.
+    User,
+    /// All users of the computer; only an administrator may change it.
+    Everybody,
+}
+
 /// Returns whether this client starts with Windows; false if the registry cannot be read.
 pub(super) fn is_on() -> bool {
-    matches!(Key::of_user(RUN).text(VALUE), Ok(Some(_)))
+    // A start for everybody knows nothing of this user's folder.
+    let everybody = command(None).ok();
+    let own = own_command().ok();
+    Scope::Everybody.runs(everybody.as_deref()) || Scope::User.runs(own.as_deref())
 }
 
 /// Checks whether the start with Windows can be set up at all, before anything is changed.
@@ -27,7 +47,7 @@ pub(super) fn is_on() -> bool {
 /// # Errors
 /// When the command would be longer than 260 characters.
 pub(super) fn check() -> io::Result<()> {
-    command().map(drop)
+    own_command().map(drop)
 }
 
 /// Adds or removes the start with Windows.
@@ -35,23 +55,78 @@ pub(super) fn check() -> io::Result<()> {
 /// # Errors
 /// When the registry refuses, or the command would be longer than 260 characters.
 pub(super) fn set(on: bool) -> io::Result<()> {
-    let run = Key::of_user(RUN);
     if on {
-        Ok(run.set_text(VALUE, &command()?)?)
-    } else {
-        Ok(run.remove(VALUE)?)
+        return Scope::User.add(&own_command()?);
+    }
+    Scope::User.remove()?;
+    Scope::Everybody.remove().map_err(|error| {
+        if error.raw_os_error() != Some(ERROR_ACCESS_DENIED.to_hresult().0) {
+            return error;
+        }
+        let reason =
+            "an administrator has set it up for all users, and only an administrator can remove it";
+        io::Error::new(error.kind(), reason)
+    })
+}
+
+/// Adds the start with Windows for all users.
+///
+/// # Errors
+/// As for [`set`]; without the rights of an administrator the registry refuses.
+pub(super) fn set_for_everybody() -> io::Result<()> {
+    Scope::Everybody.add(&command(None)?)
+}
+
+impl Scope {
+    fn key(self, path: &str) -> Key {
+        match self {
+            Self::User => Key::of_user(path),
+            Self::Everybody => Key::of_machine(path),
+        }
+    }
+
+    /// Whether Windows runs this command.
+    fn runs(self, command: Option<&str>) -> bool {
+        let set = self.key(RUN).text(VALUE).ok().flatten();
+        let is_own =
+            |set: &str| command.is_some_and(|own| own.to_lowercase() == set.to_lowercase());
+        set.is_some_and(|set| is_own(&set)) && !self.is_switched_off()
+    }
+
+    fn is_switched_off(self) -> bool {
+        let mark = self.key(APPROVED).binary(VALUE).ok().flatten();
+        mark.is_some_and(|mark| mark.first().is_some_and(|first| first % 2 == 1))
+    }
+
+    fn add(self, command: &str) -> io::Result<()> {
+        if self.is_switched_off() {
+            tracing::info!("the start with Windows was switched off in Windows, and is on again");
+        }
+        self.key(RUN).set_text(VALUE, command)?;
+        // Without a mark, Windows runs the command.
+        Ok(self.key(APPROVED).remove(VALUE)?)
+    }
+
+    fn remove(self) -> io::Result<()> {
+        self.key(RUN).remove(VALUE)?;
+        Ok(self.key(APPROVED).remove(VALUE)?)
     }
 }
 
-/// Returns the command for Windows: this program, silent, with the folder of its settings.
-fn command() -> io::Result<String> {
+/// Returns the command for Windows with the folder of this process's settings.
+fn own_command() -> io::Result<String> {
     let options = WindowsOptions::read(std::env::args_os()).ok();
     let settings_dir = options
         .and_then(|options| options.settings_dir)
         .map(|folder| paths::settings_dir(&folder))
         .transpose()
         .map_err(io::Error::other)?;
-    let command = command_of(&paths::exe()?, settings_dir.as_deref());
+    command(settings_dir.as_deref())
+}
+
+/// Returns the command for Windows: this program, silent, with the folder of its settings.
+fn command(settings_dir: Option<&Path>) -> io::Result<String> {
+    let command = command_of(&paths::exe()?, settings_dir);
     let command = command.into_string().map_err(|command| {
         io::Error::other(format!("{} is not valid Unicode", command.display()))
     })?;
@@ -73,18 +148,6 @@ fn command_of(exe: &Path, settings_dir: Option<&Path>) -> OsString {
         command.push(quoted(folder));
     }
     command
-}
-
-/// Quotes a path, which contains no quotes. A backslash at its end is doubled, because it would
-/// otherwise escape the closing quote.
-fn quoted(path: &Path) -> OsString {
-    let mut text = OsString::from("\"");
-    text.push(path);
-    if path.as_os_str().as_encoded_bytes().ends_with(b"\\") {
-        text.push("\\");
-    }
-    text.push("\"");
-    text
 }
 
 #[cfg(test)]

@@ -19,18 +19,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use windows::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS, GetLastError, HANDLE, HWND, LPARAM, WAIT_OBJECT_0,
-    WPARAM,
+    ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS, GetLastError, HANDLE, HWND, LPARAM, WPARAM,
 };
-use windows::Win32::System::Threading::{
-    CreateMutexW, OpenProcess, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
-    WaitForSingleObject,
-};
+use windows::Win32::System::Threading::{CreateMutexW, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE};
 use windows::Win32::UI::WindowsAndMessaging::{
-    AllowSetForegroundWindow, FindWindowW, GetWindowTextW, GetWindowThreadProcessId, PostMessageW,
-    RegisterWindowMessageW, WM_CLOSE,
+    AllowSetForegroundWindow, FindWindowW, GetPropW, GetWindowTextW, GetWindowThreadProcessId,
+    PostMessageW, RegisterWindowMessageW, SetPropW, WM_CLOSE,
 };
 use windows::core::{PCWSTR, w};
+
+use super::process::Process;
 
 /// The class of the running client's hidden window.
 pub(super) const WINDOW_CLASS: PCWSTR = w!("raa-client");
@@ -45,6 +43,13 @@ pub(super) static RELOAD: LazyLock<u32> = LazyLock::new(|| register(w!("raa-clie
 
 /// Message to the hidden window: send the diagnostics to the window in `wparam`.
 pub(super) static DIAGNOSE: LazyLock<u32> = LazyLock::new(|| register(w!("raa-client.diagnose")));
+
+/// The property of the hidden window that tells versions apart.
+const VERSION: PCWSTR = w!("raa-client.version");
+/// Time limit for a new client to show its window: its capture may need some seconds to be opened.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// Time limit for a window to get its version.
+const VERSION_LIMIT: Duration = Duration::from_millis(500);
 
 /// Time limit for a client that has just started to create its window.
 const WINDOW_LIMIT: Duration = Duration::from_secs(5);
@@ -96,6 +101,44 @@ pub(super) fn running_folder() -> io::Result<PathBuf> {
     find_window(WINDOW_LIMIT).map(title)
 }
 
+/// Returns whether the running client is of this version, after waiting for its window.
+///
+/// # Errors
+/// When it has no window.
+pub(super) fn runs_this_version() -> io::Result<bool> {
+    let window = find_window(WINDOW_LIMIT)?;
+    let start = Instant::now();
+    // A window is there a moment before its version; one of an early version never has it.
+    while version_of(window) == 0 && start.elapsed() < VERSION_LIMIT {
+        thread::sleep(CHECK_EVERY);
+    }
+    Ok(version_of(window) == own_version())
+}
+
+/// Marks this client's window with the version, for later starts.
+#[allow(unsafe_code)]
+pub(super) fn mark_version(window: HWND) {
+    let version = HANDLE(std::ptr::without_provenance_mut(own_version()));
+    // SAFETY: the name ends with zero; the value is a number that nobody uses as a handle.
+    if let Err(error) = unsafe { SetPropW(window, VERSION, Some(version)) } {
+        tracing::warn!("another version cannot recognize this client: {error}");
+    }
+}
+
+/// Waits until a client has its window, or until `starting` has ended; returns whether there is a window.
+pub(super) fn wait_for_window(starting: &Process) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < START_LIMIT {
+        if try_find_window().is_ok() {
+            return true;
+        }
+        if starting.has_ended(Some(CHECK_EVERY)) {
+            return try_find_window().is_ok();
+        }
+    }
+    false
+}
+
 /// Posts [`SHOW_SETTINGS`] or [`RELOAD`] to the running client, after waiting for its window.
 ///
 /// # Errors
@@ -125,14 +168,14 @@ pub(super) fn ask_running(asker: HWND) -> io::Result<()> {
 /// When it has no window, or this process is not allowed to end it.
 pub(super) fn end_running() -> io::Result<()> {
     let window = find_window(WINDOW_LIMIT)?;
-    let process = open_process(process_of(window))?;
+    let process = Process::open(process_of(window), PROCESS_SYNCHRONIZE | PROCESS_TERMINATE)?;
     // A window that accepts no messages is another reason to use force.
     let posted = post(window, WM_CLOSE);
-    if posted.is_ok() && has_ended(&process, END_LIMIT) {
+    if posted.is_ok() && process.has_ended(Some(END_LIMIT)) {
         return Ok(());
     }
-    terminate(&process)?;
-    if has_ended(&process, END_LIMIT) {
+    process.end(ENDED_BY_FORCE)?;
+    if process.has_ended(Some(END_LIMIT)) {
         Ok(())
     } else {
         Err(io::ErrorKind::TimedOut.into())
@@ -187,6 +230,22 @@ fn title(window: HWND) -> PathBuf {
     OsString::from_wide(title).into()
 }
 
+/// Returns a number for the version, which is never 0.
+fn own_version() -> usize {
+    // FNV-1a, cut to what fits into a handle of 32 bits, too.
+    let mut hash = 0x811c_9dc5_u32;
+    for byte in env!("CARGO_PKG_VERSION").bytes() {
+        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    }
+    (hash >> 1 | 1) as usize
+}
+
+#[allow(unsafe_code)]
+fn version_of(window: HWND) -> usize {
+    // SAFETY: the name ends with zero; a window that is gone has no property.
+    unsafe { GetPropW(window, VERSION) }.0.addr()
+}
+
 /// Returns the id of the window's process; 0, which is no process, if the window is gone.
 #[allow(unsafe_code)]
 fn process_of(window: HWND) -> u32 {
@@ -213,32 +272,4 @@ fn post_with(window: HWND, message: u32, wparam: WPARAM) -> io::Result<()> {
     // SAFETY: the message's parameters point nowhere; a window that is gone is an error.
     unsafe { PostMessageW(Some(window), message, wparam, LPARAM(0)) }?;
     Ok(())
-}
-
-#[allow(unsafe_code)]
-fn open_process(process_id: u32) -> io::Result<OwnedHandle> {
-    let rights = PROCESS_SYNCHRONIZE | PROCESS_TERMINATE;
-    // SAFETY: takes numbers.
-    let process = unsafe { OpenProcess(rights, false, process_id) }?;
-    // SAFETY: the handle is open and belongs to nobody else.
-    Ok(unsafe { OwnedHandle::from_raw_handle(process.0) })
-}
-
-#[allow(unsafe_code)]
-fn has_ended(process: &OwnedHandle, limit: Duration) -> bool {
-    let limit_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-    // SAFETY: the handle is open for as long as `process` lives.
-    unsafe { WaitForSingleObject(raw(process), limit_ms) == WAIT_OBJECT_0 }
-}
-
-#[allow(unsafe_code)]
-fn terminate(process: &OwnedHandle) -> io::Result<()> {
-    // SAFETY: the handle is open for as long as `process` lives, with the right to do this.
-    unsafe { TerminateProcess(raw(process), ENDED_BY_FORCE) }?;
-    Ok(())
-}
-
-fn raw(handle: &OwnedHandle) -> HANDLE {
-    use std::os::windows::io::AsRawHandle as _;
-    HANDLE(handle.as_raw_handle())
 }

@@ -15,6 +15,7 @@ mod dialog;
 mod events;
 mod facts;
 mod failure;
+mod guard;
 mod handle;
 mod icon;
 mod ids;
@@ -22,7 +23,9 @@ mod instance;
 mod menu;
 mod message_box;
 mod paths;
+mod process;
 mod question;
+mod quit;
 mod registry;
 mod session;
 mod shell;
@@ -78,5 +81,7 @@ fn run(options: &WindowsOptions, console: &Console) -> ExitCode {
         Command::Run => start::run(options, files, console),
         Command::Diagnose => diagnose::run(&files, console),
         Command::Uninstall => uninstall::run(&files, console),
+        Command::Quit => quit::run(console),
+        Command::Guard(client) => guard::run(client, options, &files),
     }
 }

@@ -9,12 +9,15 @@ use std::ffi::c_void;
 use windows::Win32::Foundation::ERROR_FILE_NOT_FOUND;
 use windows::Win32::System::Registry::{
     HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_ROUTINE_FLAGS, REG_SZ, RRF_RT_DWORD,
-    RRF_RT_REG_SZ, RegDeleteKeyValueW, RegGetValueW, RegSetKeyValueW,
+    RRF_RT_REG_BINARY, RRF_RT_REG_SZ, RegDeleteKeyValueW, RegGetValueW, RegSetKeyValueW,
 };
 use windows::core::{HSTRING, Result};
 
 /// Maximum length of a text in UTF-16 units; no text that this client reads is longer.
 const MAX_UNITS: usize = 1024;
+
+/// Maximum length of bytes; those that this client reads are 12.
+const MAX_BYTES: usize = 64;
 
 /// A key, which need not exist.
 pub(super) struct Key {
@@ -55,6 +58,13 @@ impl Key {
         optional(self.read_number(value))
     }
 
+    /// Returns the bytes of a value; one that is longer than any that Windows writes is an error.
+    pub(super) fn binary(&self, value: &str) -> Result<Option<Vec<u8>>> {
+        let mut bytes = [0; MAX_BYTES];
+        let read = optional(self.read_binary(value, &mut bytes))?;
+        Ok(read.map(|len| bytes[..len.min(MAX_BYTES)].to_vec()))
+    }
+
     /// Sets a text, and creates the key if needed.
     pub(super) fn set_text(&self, value: &str, text: &str) -> Result<()> {
         let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
@@ -72,6 +82,19 @@ impl Key {
         let room = size_of_val(units);
         // SAFETY: `units` has room for `room` bytes.
         unsafe { self.read(value, RRF_RT_REG_SZ, units.as_mut_ptr().cast(), room) }
+    }
+
+    #[allow(unsafe_code)]
+    fn read_binary(&self, value: &str, bytes: &mut [u8; MAX_BYTES]) -> Result<usize> {
+        // SAFETY: `bytes` has room for its length.
+        unsafe {
+            self.read(
+                value,
+                RRF_RT_REG_BINARY,
+                bytes.as_mut_ptr().cast(),
+                MAX_BYTES,
+            )
+        }
     }
 
     #[allow(unsafe_code)]

@@ -4,18 +4,22 @@
 //! with other settings files is running; options are saved before they are used, so that the next start
 //! has them too.
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use super::app::{self, AppStart};
 use super::autostart;
 use super::console::Console;
 use super::failure::{CANNOT_WORK, Failure, WRONG};
+use super::guard::{self, Guarded};
 use super::instance::{self, Claim};
 use super::paths::Files;
+use super::process::{self, Process};
 use crate::capture::{self, Device};
-use crate::settings::{Fault, Loaded, SourceKind, SourceOption, Stored, WindowsOptions};
+use crate::settings::{Fault, IniFiles, Loaded, SourceKind, SourceOption, Stored, WindowsOptions};
 
 /// The prefix of the ids of capture endpoints
 /// (learn.microsoft.com/windows/win32/coreaudio/endpoint-id-strings).
@@ -27,6 +31,14 @@ pub(super) fn run(options: &WindowsOptions, files: Files, console: &Console) -> 
 }
 
 fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
+    if options.install_autostart && (options.all_users || process::is_service_session()) {
+        install_for_everybody(options, &files)?;
+        if process::is_service_session() {
+            // SYSTEM, as software distribution uses it, has neither a user's key nor sound.
+            tracing::info!("set up for all users; the client starts when one signs in");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
     let claim = instance::claim();
     if matches!(claim, Claim::Another) {
         refuse_other_files(&files)?;
@@ -41,25 +53,99 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
             Fault::no_server(&files.ini.user, &faults),
         ));
     }
-    if options.install_autostart {
+    if options.install_autostart && !options.all_users {
         autostart::check().map_err(|error| no_autostart(&error))?;
     }
-    let unsaved = save(&given, &files, &claim)?;
-    if options.install_autostart {
+    let unsaved = if options.all_users && files.ini.machine.is_some() {
+        Stored::default()
+    } else {
+        save(&given, &files, &claim)?
+    };
+    if options.install_autostart && !options.all_users {
         autostart::set(true).map_err(|error| no_autostart(&error))?;
     }
+    let claim = take_over(claim)?;
     match claim {
         Claim::Another => notify_running(options),
-        Claim::First(_guard) => Ok(app::run(AppStart {
-            first_run: stored.server.is_none(),
-            silent: options.silent,
-            stored,
-            files,
-            faults,
-            looked,
-            unsaved,
-        })),
+        // What could not be saved, only this process knows.
+        Claim::First(claim)
+            if options.install_autostart && !options.foreground && unsaved == Stored::default() =>
+        {
+            drop(claim);
+            start_another(options, &files)
+        }
+        Claim::First(_claim) => {
+            let _guarded = Guarded::start(options, &files);
+            Ok(app::run(AppStart {
+                first_run: stored.server.is_none(),
+                silent: options.silent,
+                stored,
+                files,
+                faults,
+                looked,
+                unsaved,
+            }))
+        }
     }
+}
+
+/// Ends the running client if it is of another version, so that this one takes its place.
+fn take_over(claim: Claim) -> Result<Claim, Failure> {
+    let is_same = |claim: &Claim| match claim {
+        Claim::First(_) => Ok(true),
+        Claim::Another => instance::runs_this_version(),
+    };
+    if is_same(&claim).map_err(|error| does_not_respond(&error))? {
+        return Ok(claim);
+    }
+    instance::end_running().map_err(|error| {
+        let reason = format!("cannot end the client of another version that is running: {error}");
+        Failure::new(CANNOT_WORK, reason)
+    })?;
+    tracing::info!("this version takes the place of the one that was running");
+    Ok(instance::claim())
+}
+
+/// Starts the client as a process of its own, so that a script goes on, and waits until it runs.
+fn start_another(options: &WindowsOptions, files: &Files) -> Result<ExitCode, Failure> {
+    let mut arguments = OsString::from(if options.silent { "--silent" } else { "" });
+    arguments.push(guard::folder(options, files));
+    let failed = |reason: String| Failure::new(CANNOT_WORK, reason);
+    let client = Process::start(&arguments)
+        .map_err(|error| failed(format!("cannot start the client: {error}")))?;
+    if instance::wait_for_window(&client) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let log = files.log.display();
+    Err(failed(match client.exit_code() {
+        Ok(code) if client.has_ended(Some(Duration::ZERO)) => {
+            format!("the client has ended with exit code {code}; {log} says why")
+        }
+        _ => format!("the client does not come up; {log} may say why"),
+    }))
+}
+
+/// Sets up the start with Windows for all users of the computer.
+fn install_for_everybody(options: &WindowsOptions, files: &Files) -> Result<(), Failure> {
+    files.start_log();
+    // First, because it is what fails without the rights of an administrator.
+    autostart::set_for_everybody().map_err(|error| no_autostart(&error))?;
+    if let Some(machine) = &files.ini.machine {
+        // It has no SSRC, which would be the same for all.
+        let machine = IniFiles {
+            user: machine.clone(),
+            machine: None,
+        };
+        let given = given(options)?;
+        if given != Stored::default() {
+            machine.save(&given).map_err(|error| {
+                let file = machine.user.display();
+                let reason = format!("cannot save the settings in {file}: {error}");
+                Failure::new(CANNOT_WORK, reason)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Fails if the running client has its settings in another folder: it would not read what is saved here.

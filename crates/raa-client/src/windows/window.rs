@@ -29,6 +29,7 @@ pub(super) fn create_hidden(folder: &Path) -> Result<Window> {
     LazyLock::force(&TASKBAR_CREATED);
     let window = create(&HSTRING::from(folder))?;
     admit_taskbar(window);
+    instance::mark_version(window);
     let window = Window::of(window);
     session::announce_changes(window);
     Ok(window)
