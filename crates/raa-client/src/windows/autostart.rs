@@ -107,9 +107,17 @@ impl Scope {
         Ok(self.key(APPROVED).remove(VALUE)?)
     }
 
+    /// Removes what is there: without the rights of an administrator, even the attempt to remove a value
+    /// of the computer that does not exist is refused.
     fn remove(self) -> io::Result<()> {
-        self.key(RUN).remove(VALUE)?;
-        Ok(self.key(APPROVED).remove(VALUE)?)
+        let (run, approved) = (self.key(RUN), self.key(APPROVED));
+        if !matches!(run.text(VALUE), Ok(None)) {
+            run.remove(VALUE)?;
+        }
+        if !matches!(approved.binary(VALUE), Ok(None)) {
+            approved.remove(VALUE)?;
+        }
+        Ok(())
     }
 }
 
