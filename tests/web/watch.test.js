@@ -134,6 +134,7 @@ test('many left-over computers fold, and come back', () => {
   const { folded, sections } = places.next([computer('a', { configured: false }), ...four.slice(1)], []);
   assert.deepEqual([folded, sections.at(-1).ids], [['b', 'c', 'd'], ['a']]);
   assert.deepEqual(arrange(four.slice(1), []).folded, [], 'a few stay as they are');
+  assert.deepEqual(places.next(four.slice(0, 2), []).folded, ['b'], 'forgotten ones are not counted');
 });
 
 test('search covers name, ID and address', () => {

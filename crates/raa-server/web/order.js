@@ -70,6 +70,7 @@ export class Places {
       ({ sections: this.#sections, folded: this.#folded } = arrange(computers, groups, search));
     } else this.#add(computers, search);
     const there = new Set(computers.map(({ id }) => id));
+    this.#folded = this.#folded.filter((id) => there.has(id));
     const isUntidy = this.#sections.some(({ id, ids }) => id === 'new' || ids.some((one) => !there.has(one)));
     return { sections: this.#sections, folded: this.#folded, isNew, isUntidy };
   }
