@@ -17,9 +17,10 @@ use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+/// States of the oldest schema and of the newest one.
 const RELEASED: [&[u8]; 2] = [
     include_bytes!("fixtures/raa-schema-1.sqlite"),
-    include_bytes!("fixtures/raa-schema-2.sqlite"),
+    include_bytes!("fixtures/raa-schema-3.sqlite"),
 ];
 
 /// The ids of all checks, in their order. Programs may rely on them.
@@ -277,9 +278,9 @@ async fn states_that_a_server_cannot_use_are_wrong() {
         (RELEASED[0].to_vec(), "", "ok", "the next start upgrades"),
         (
             RELEASED[1].to_vec(),
-            "PRAGMA user_version = 3",
+            "PRAGMA user_version = 4",
             "wrong",
-            "schema 3; raa-server",
+            "schema 4; raa-server",
         ),
         (damaged, "", "wrong", "it is damaged"),
         (b"text".repeat(2000), "", "wrong", "no SQLite database"),
