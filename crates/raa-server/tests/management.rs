@@ -273,6 +273,9 @@ async fn times_of_a_wrong_clock_are_unknown() {
              last_sounded_ms = last_heard_ms + 86400000 WHERE ssrc = 1;
          UPDATE clients SET last_heard_ms = 35000, last_sounded_ms = 35000 WHERE ssrc = 2;
          UPDATE clients SET last_heard_ms = 9223372036854775807, last_sounded_ms = -1 WHERE ssrc = 3;
+         UPDATE log SET ended_ms = ended_ms + 86400000 WHERE ssrc = 1;
+         UPDATE log SET ended_ms = 35000 WHERE ssrc = 2;
+         UPDATE log SET ended_ms = -1 WHERE ssrc = 3;
          INSERT INTO clients (ssrc, volume) VALUES (5, 50);",
     );
     let server = Server::start_with(dir, |_| {}).await;

@@ -34,11 +34,11 @@ fn traces(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 
 #[tokio::test]
 async fn a_newer_state_is_not_touched() {
-    let in_wal = in_wal("PRAGMA user_version = 3; UPDATE clients SET volume = 33");
+    let in_wal = in_wal("PRAGMA user_version = 4; UPDATE clients SET volume = 33");
     let (in_file, path) = folder(SCHEMA_1);
     Connection::open(&path)
         .unwrap()
-        .execute_batch("PRAGMA user_version = 3; PRAGMA journal_mode = WAL;")
+        .execute_batch("PRAGMA user_version = 4; PRAGMA journal_mode = WAL;")
         .unwrap();
     let (without_lock, path) = folder(&fs::read(path).unwrap());
     fs::remove_file(path.with_extension("sqlite.lock")).unwrap();
@@ -61,10 +61,10 @@ async fn a_newer_state_is_not_touched() {
         let knows = concat!(
             "raa-server ",
             env!("CARGO_PKG_VERSION"),
-            " knows schemas up to 2"
+            " knows schemas up to 3"
         );
         for words in [
-            "newer raa-server (schema 3;",
+            "newer raa-server (schema 4;",
             knows,
             "was not touched",
             advice,

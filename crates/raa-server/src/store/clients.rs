@@ -125,6 +125,13 @@ fn mark_placed(connection: &Connection, known: &mut [KnownClient]) -> rusqlite::
     Ok(())
 }
 
+/// Fails if the table does not exist or lacks a column of its first version.
+pub(super) fn check_first_columns(connection: &Connection) -> rusqlite::Result<()> {
+    let columns = "ssrc, name, volume, muted, sender_name, last_heard_ms";
+    let sql = format!("SELECT {columns} FROM clients");
+    connection.prepare(&sql).map(drop)
+}
+
 /// Fails if the table does not exist or lacks a column.
 pub(super) fn check_table(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare(SELECT).map(drop)

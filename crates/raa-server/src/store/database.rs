@@ -370,8 +370,13 @@ pub(super) fn check_marks(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Fails if there are tables without a version: this server makes both in one transaction.
+/// Fails if another program made the tables: they have no version, which this server makes in the same transaction, or
+/// they are not those of any version. Otherwise an upgrade would change them.
 pub(super) fn refuse_foreign_tables(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version != 0 {
+        return clients::check_first_columns(connection);
+    }
     let sql = "SELECT count(*) FROM sqlite_schema WHERE 0 = (SELECT user_version FROM pragma_user_version)";
     match connection.query_row(sql, [], |row| row.get(0))? {
         0 => Ok(()),
