@@ -2,9 +2,9 @@
 //!
 //! A process loopback has one target, a process with its children, and captures either all but the
 //! target or nothing else (learn.microsoft.com/windows/win32/api/audioclientactivationparams/
-//! ns-audioclientactivationparams-audioclient_process_loopback_params). So one program can be left
-//! out, or chosen; several of them would need several captures, whose sums contain what should be left
-//! out. While the program to leave out does not run, the target is this client, which plays nothing.
+//! ns-audioclientactivationparams-audioclient_process_loopback_params). So exactly one program can be
+//! left out or chosen: with a capture for each of several programs, the sum would still contain every one
+//! of them. While the program to leave out does not run, the target is this client, which plays nothing.
 //!
 //! Always: pure; a list of processes may contain anything, even circles.
 

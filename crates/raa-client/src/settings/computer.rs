@@ -1,9 +1,9 @@
 //! The computer that an SSRC belongs to.
 //!
 //! A settings file goes to other computers: with a roaming profile, in a folder on the network, with a
-//! copied disk. So it says whose SSRC it holds, and on another computer the client takes one of its own.
-//! That one is made from what tells the computers of a network apart, so that a user who goes to and fro
-//! between two of them has the same two numbers every day.
+//! copied disk. So the file names the computer that its SSRC belongs to, and on another computer the
+//! client takes a different one. It is derived from what identifies the computer, so a user who works at
+//! two computers in turn has the same two SSRCs every day.
 //!
 //! Always: the same texts give the same numbers in every version.
 

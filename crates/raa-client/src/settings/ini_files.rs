@@ -4,7 +4,8 @@
 //! line or the settings dialog, are saved into the user's file.
 //! Always: a save writes only the keys that it is given, because another program or person may have
 //! changed the others; a fault in a file is reported and the rest of the file is used; nothing a
-//! person wrote is lost: a damaged file, or one whose invalid values are replaced, is copied first.
+//! person wrote is lost: a damaged file is copied before it is
+//! replaced, and a file with an invalid value before that value is replaced.
 
 mod reload;
 mod watch;

@@ -25,7 +25,7 @@ const CHECK_EVERY: Duration = Duration::from_millis(10);
 pub(super) struct ProcessLoopback {
     programs: Programs,
     buffer_ms: u8,
-    /// What the latest request was about.
+    /// The target of the latest request.
     target: Option<Target>,
     /// Why the latest request was refused.
     refusal: Option<CaptureTrouble>,

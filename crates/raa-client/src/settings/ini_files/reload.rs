@@ -48,7 +48,7 @@ fn keep_where(stored: &mut Stored, running: &Stored, is_lost: impl Fn(&str) -> b
         if (key.show)(stored).is_none()
             && let Some(text) = (key.show)(running)
         {
-            // What a key shows it can also read.
+            // Each key can read the text that it shows.
             let _ = (key.read)(stored, &text);
         }
     }
