@@ -47,12 +47,25 @@ need_e2e_packages() {
     esac
 }
 
-# After install_missing: fetches the npm packages exactly as package-lock.json names them, once for each lock file.
-ensure_drivers() {
+# ensure_npm FOLDER WHAT: after install_missing, fetches the npm packages exactly as the folder's package-lock.json names them,
+# once for each lock file. What is there already needs no network.
+ensure_npm() {
+    local folder=$1
     node_is_new_enough || { warn "error: Node.js is $(node --version 2>/dev/null || echo missing); it must be 18.19 or newer."; return 1; }
-    cmp -s "$E2E/package-lock.json" "$E2E/node_modules/.raa-lock" && return 0
-    say "Fetching the browsers' drivers from npm into tests/e2e/node_modules"
-    (cd "$E2E" && npm ci --ignore-scripts --no-audit --no-fund) && cp "$E2E/package-lock.json" "$E2E/node_modules/.raa-lock"
+    cmp -s "$folder/package-lock.json" "$folder/node_modules/.raa-lock" && return 0
+    say "Fetching $2 from npm into ${folder#"$ROOT/"}/node_modules"
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) && cp "$folder/package-lock.json" "$folder/node_modules/.raa-lock"
+}
+
+ensure_drivers() { ensure_npm "$E2E" "the browsers' drivers"; }
+
+need_page_checks() { need_command npm npm "fetches what checks the page's code"; }
+
+# Checks the JavaScript of the page, the Zabbix widget and the tests for mistakes.
+check_page() {
+    local checks="$ROOT/tests/web"
+    ensure_npm "$checks" "what checks the page's code" || { warn "error: the page's code was NOT CHECKED"; return 1; }
+    (cd "$ROOT" && "$checks/node_modules/.bin/eslint" --config "$checks/eslint.config.js" --max-warnings 0 crates/raa-server/web zabbix/modules tests)
 }
 
 # Exports the browsers to test with as RAA_CHROMIUM and RAA_FIREFOX.

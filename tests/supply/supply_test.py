@@ -191,12 +191,13 @@ class Contained(unittest.TestCase):
         self.assertEqual(loose, [])
 
     def test_npm_packages_are_pinned_by_hash(self):
-        packages = json.loads((ROOT / "tests/e2e/package-lock.json").read_text(encoding="utf-8"))["packages"]
-        packages = {name: package for name, package in packages.items() if name}
-        self.assertGreater(len(packages), 10)
-        for name, package in packages.items():
-            self.assertTrue(package.get("integrity", "").startswith("sha512-"), f"{name} has no hash")
-            self.assertNotIn("resolved", package, f"{name} names a source of its own instead of npm's registry")
+        for lock in ["tests/e2e/package-lock.json", "tests/web/package-lock.json"]:
+            packages = json.loads((ROOT / lock).read_text(encoding="utf-8"))["packages"]
+            packages = {name: package for name, package in packages.items() if name}
+            self.assertGreater(len(packages), 10, lock)
+            for name, package in packages.items():
+                self.assertTrue(package.get("integrity", "").startswith("sha512-"), f"{lock}: {name} has no hash")
+                self.assertNotIn("resolved", package, f"{lock}: {name} names a source of its own instead of npm's registry")
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ export class Player extends EventTarget {
     // stop() or another play() may have been called in between.
     if (sound !== this.#sound || this.#socket) return;
     sound.restart();
-    let socket = null;
+    let socket;
     try {
       socket = new WebSocket(this.#url);
     } catch {

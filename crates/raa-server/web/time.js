@@ -35,8 +35,8 @@ export function age(ms, text) {
   if ((ms ?? null) === null) return '–';
   if (!(ms > -5000 && ms < INCREDIBLE_MS)) return text('timeUnknown');
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  const [unit, length] = UNITS.find(([, unitLength]) => seconds >= unitLength) ?? UNITS.at(-1);
-  return text(`span_${unit}`, Math.floor(seconds / length));
+  const [unit, unitLength] = UNITS.find(([, one]) => seconds >= one) ?? UNITS.at(-1);
+  return text(`span_${unit}`, Math.floor(seconds / unitLength));
 }
 
 /** Returns how long a sound was: tenths below a minute, since the shortest alarms are a tenth long. */

@@ -130,7 +130,7 @@ export class Wall {
     const rest = due.slice(CARDS).map(({ id }) => found.get(id));
     const sounding = rest.filter(({ isSounding }) => isSounding).length;
     setText(this.#more.firstElementChild, rest.length ? this.#text(sounding ? 'alsoSounding' : 'alsoUnseen', sounding || rest.length) : '');
-    setText(this.#more.lastElementChild, rest.map(({ title }) => title).join(' · '));
+    setText(this.#more.lastElementChild, rest.map((one) => one.title).join(' · '));
   }
 
   #showCalm(computers, nowMs) {

@@ -129,6 +129,6 @@ function element(tag, className) {
   return made;
 }
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
 }
