@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import re
+import struct
 import subprocess
+import sys
 import tarfile
 import tempfile
 import unittest
@@ -22,6 +24,9 @@ TARBALL = DIST / f"{TOP}.tar.gz"
 FILES = {TARBALL.name, "raa-client.exe", f"raa-client_{VERSION}_amd64.deb", f"raa-server_{VERSION}_amd64.deb", "install.sh", f"raa-zabbix-{VERSION}.zip", "SHA256SUMS", f"raa-{VERSION}.cdx.json", "THIRD-PARTY-LICENSES.txt"}
 OLDEST_GLIBC = (2, 28)
 PROGRAMS = ("raa-server", "raa-client")
+sys.path.insert(0, str(ROOT / "scripts/lib"))
+import pe_image  # noqa: E402
+
 SCRATCH = tempfile.TemporaryDirectory(prefix="raa-artifacts-")
 
 
@@ -108,6 +113,13 @@ class Programs(unittest.TestCase):
             # A checkout in a folder such as /src can't be told from other paths.
             for folder in (Path.home(), Path("/tmp"), *([ROOT] if len(ROOT.parts) > 2 else [])):
                 self.assertFalse(f"{folder}/".encode() in content, f"{path.name} names {folder}")
+
+    def test_windows_client_survives_the_loss_of_its_share(self):
+        content = (DIST / "raa-client.exe").read_bytes()
+        header = struct.unpack_from("<I", content, 60)[0]
+        self.assertTrue(struct.unpack_from("<H", content, header + 22)[0] & 0x0800, "IMAGE_FILE_NET_RUN_FROM_SWAP")
+        image = pe_image.Image(content)
+        self.assertEqual(image.checksum, image.expected_checksum())
 
     def test_programs_are_hardened_and_name_their_functions(self):
         for program in PROGRAMS:
