@@ -42,3 +42,11 @@ test('a browser without storage remembers nothing', () => {
   Object.assign(memory, { volume: '10', isPlaying: true, desk: 'Night shift' });
   assert.deepEqual(everything(memory), DEFAULTS);
 });
+
+test('folded groups are remembered as numbers', () => {
+  const { memory, stored } = memoryWith({});
+  assert.deepEqual(memory.foldedGroups, []);
+  memory.foldedGroups = [3, 0];
+  assert.deepEqual([stored.get('raa.foldedGroups'), memory.foldedGroups], ['3 0', [3, 0]]);
+  for (const [value, ids] of [['', []], ['x -1 2.5 7', [7]], ['[1,2]', []]]) assert.deepEqual(memoryWith({ 'raa.foldedGroups': value }).memory.foldedGroups, ids, value);
+});

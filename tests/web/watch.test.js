@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Cards, isDue } from '../../crates/raa-server/web/cards.js';
 import { History, canSee, canUndo, describe } from '../../crates/raa-server/web/history.js';
 import { action } from '../../crates/raa-server/web/keys.js';
-import { Places, arrange, inColumns, matches, movedTo } from '../../crates/raa-server/web/order.js';
+import { Places, arrange, inColumns, matches } from '../../crates/raa-server/web/order.js';
 import { audible, computers, lastSounded, pageMessage, silenceOf, silentWalls, sounds } from '../../crates/raa-server/web/room.js';
 import { silenced, silencedWords } from '../../crates/raa-server/web/silenced.js';
 import { Spoken } from '../../crates/raa-server/web/spoken.js';
@@ -151,16 +151,10 @@ test('two columns have about the same height', () => {
   assert.deepEqual(inColumns([section(1, 3)], 1)[0].map(({ ids: list }) => list.length), [3]);
 });
 
-test('a computer moves up, down and into groups', () => {
-  const groups = [{ id: 1, name: '', clients: ['a', 'b'] }, { id: 2, name: '', clients: ['c'] }];
-  const moved = (id, move) => movedTo(groups, id, move).map(({ clients }) => clients.join(''));
-  assert.deepEqual(moved('b', { by: -1 }), ['ba', 'c']);
-  assert.deepEqual(moved('b', { by: 1 }), ['a', 'bc']);
-  assert.deepEqual(moved('a', { by: -1 }), ['ab', 'c']);
-  assert.deepEqual(moved('c', { by: 1 }), ['ab', ''], 'below the last group are the others');
-  assert.deepEqual(moved('z', { by: -1 }), ['ab', 'cz']);
-  assert.deepEqual(moved('c', { to: 1, before: 'b' }), ['acb', '']);
-  assert.deepEqual(moved('a', { to: null }), ['b', 'c']);
+test('a folded group takes one line and keeps its number', () => {
+  const section = (id, count) => ({ id, name: '', ids: Array.from({ length: count }, (_, i) => `${id}.${i}`) });
+  const [left, right] = inColumns([section(1, 30), section(2, 4), section(null, 4)], 2, (id) => id === 1);
+  assert.deepEqual([left, right].map((parts) => parts.map(({ id, ids: list, of }) => [id, list.length, of])), [[[1, 0, 30], [2, 4, 4]], [[null, 4, 4]]]);
 });
 
 const entry = (id, change = {}) => ({ id, at_ms: EPOCH + id * 1000, kind: 'sound', client: 'a', name: 'Gate 2', ended_ms: null, peak_dbfs: null, count: 1, by: null, from: null, to: null, seen_by: null, undone: false, ...change });

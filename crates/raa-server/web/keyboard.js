@@ -14,7 +14,7 @@ export class Keyboard {
 
   /**
    * @param {{memory: import('./memory.js').Memory, roster: import('./roster.js').Roster, changes: import('./changes.js').Changes,
-   *   act: (what: string) => void, move: (by: -1 | 1) => void}} options
+   *   act: (what: string) => void, move: (by: -1 | 1, isRepeated: boolean) => void}} options
    */
   constructor({ memory, roster, changes, act, move }) {
     [this.#memory, this.#roster, this.#changes, this.#act, this.#move] = [memory, roster, changes, act, move];
@@ -24,10 +24,10 @@ export class Keyboard {
   #pressed(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest?.('dialog')) return;
-    const row = target.closest?.('.row') ?? null;
+    const row = target.closest?.('.row, .group') ?? null;
     if (event.altKey && row && ['ArrowUp', 'ArrowDown'].includes(event.key)) {
       event.preventDefault();
-      this.#move(event.key === 'ArrowUp' ? -1 : 1);
+      this.#move(event.key === 'ArrowUp' ? -1 : 1, event.repeat);
       return;
     }
     const isField = target.matches?.('input:not([type=range], [type=checkbox]), select, textarea') ?? false;

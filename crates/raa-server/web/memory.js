@@ -83,6 +83,15 @@ export class Memory {
     this.#set('keys', isOn);
   }
 
+  /** The groups whose rows are hidden in this browser: ids, and 0 for the computers without a group. @returns {number[]} */
+  get foldedGroups() {
+    return (this.#get('foldedGroups') ?? '').split(' ').filter((id) => /^\d{1,10}$/.test(id)).map(Number);
+  }
+
+  set foldedGroups(ids) {
+    this.#set('foldedGroups', ids.join(' '));
+  }
+
   #get(key) {
     try {
       return this.#storage().getItem(PREFIX + key);

@@ -22,7 +22,12 @@ export function title(client) {
 
 /** Returns a client's title for the middle of a sentence. */
 export function isolated(client) {
-  return FIRST_STRONG_ISOLATE + title(client) + POP_ISOLATE;
+  return isolate(title(client));
+}
+
+/** Returns another name for the middle of a sentence. */
+export function isolate(name) {
+  return FIRST_STRONG_ISOLATE + cleanName(name) + POP_ISOLATE;
 }
 
 /** Returns whether a name has 1 to 64 characters (code points), not counting space around it, and one that can be seen. */

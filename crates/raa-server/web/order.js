@@ -42,7 +42,8 @@ export function arrange(computers, groups, search = '') {
 }
 
 const idsOf = (list) => list.map(({ id }) => id);
-const byName = (a, b) => NAMES.compare(a.title, b.title) || (a.id < b.id ? -1 : 1);
+/** Orders computers by name. */
+export const byName = (a, b) => NAMES.compare(a.title, b.title) || (a.id < b.id ? -1 : 1);
 const byPlace = (a, b) => (a.place ?? 0) - (b.place ?? 0) || byName(a, b);
 
 /** Returns whether nobody has given an offline client settings; servers before this field folded nothing. */
@@ -92,15 +93,17 @@ export class Places {
 /**
  * Returns the sections in columns of about the same length; a group may go on in the next column, without a heading.
  * @param {Section[]} sections @param {number} columns
+ * @param {(id: number | null | 'new') => boolean} [isFolded] of a folded group there is the heading only
  * @returns {(Section & {isContinued: boolean, of: number})[][]} `of`: the number of rows of the whole group
  */
-export function inColumns(sections, columns) {
-  const lines = sections.reduce((sum, { ids }) => sum + ids.length + 1, 0);
+export function inColumns(sections, columns, isFolded = () => false) {
+  const shown = ({ id, ids }) => (isFolded(id) ? [] : ids);
+  const lines = sections.reduce((sum, section) => sum + shown(section).length + 1, 0);
   const height = Math.ceil(lines / columns);
   const result = Array.from({ length: columns }, () => []);
   let [column, used] = [0, 0];
   for (const section of sections) {
-    let rest = section.ids;
+    let rest = shown(section);
     let isContinued = false;
     do {
       const isLast = column === columns - 1;
@@ -113,28 +116,4 @@ export function inColumns(sections, columns) {
     } while (rest.length > 0);
   }
   return result;
-}
-
-/**
- * Returns the room's groups after a computer was moved: one place up or down, across the border of groups, or into a group.
- * @param {{id: number, name: string, clients: string[]}[]} groups @param {string} id
- * @param {{by?: -1 | 1, to?: number | null, before?: string | null}} move to: a group, null for none
- */
-export function movedTo(groups, id, { by, to, before = null }) {
-  const from = groups.findIndex(({ clients }) => clients.includes(id));
-  const without = groups.map((group) => ({ ...group, clients: group.clients.filter((one) => one !== id) }));
-  const put = (index, at) => without.map((group, i) => (i === index ? { ...group, clients: [...group.clients.slice(0, at), id, ...group.clients.slice(at)] } : group));
-  if (by === undefined) {
-    const index = without.findIndex((group) => group.id === to);
-    if (index < 0) return without;
-    const at = without[index].clients.indexOf(before);
-    return put(index, at < 0 ? without[index].clients.length : at);
-  }
-  if (from < 0) return by < 0 && groups.length ? put(groups.length - 1, without.at(-1).clients.length) : groups;
-  const at = groups[from].clients.indexOf(id) + by;
-  if (at >= 0 && at <= without[from].clients.length) return put(from, at);
-  const next = from + by;
-  if (next < 0) return groups;
-  if (next >= groups.length) return without;
-  return put(next, by < 0 ? without[next].clients.length : 0);
 }

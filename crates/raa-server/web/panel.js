@@ -2,10 +2,11 @@
 // It lies over the list at the right; on a phone it comes from below, with steps and a thumb to grip.
 //
 // Always: asks for the figures, which the events do not have, only while it is open and can be seen; what a person types or
-// drags is not overwritten; Escape closes it and gives the focus back.
+// drags is not overwritten.
 
 import { readClient } from './api.js';
-import { byId, instance, make, setAttribute, setHidden, setText } from './dom.js';
+import { Drawer } from './drawer.js';
+import { setAttribute, setHidden, setText } from './dom.js';
 import { Fader, showValue } from './fader.js';
 import { facts, notice } from './model.js';
 import { checkName, cleanName } from './names.js';
@@ -18,23 +19,22 @@ const STEP = 5;
 export class Panel {
   #room;
   #text;
-  #element = null;
+  #drawer;
   #parts = {};
   #fader;
   #computer = null;
   #server = {};
   #figures = null;
-  #opening = null; // identifies the time from opening to closing
-  #cameFrom = null;
 
-  /** @param {object} room as Row's, with `regroup(id, move)` and `newGroup(id, name)` */
+  /** @param {object} room as Row's, with `groups`, an Arranging */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
+    this.#drawer = new Drawer(() => room.focusList());
   }
 
   get isOpen() {
-    return this.#element !== null;
+    return this.#drawer.isOpen;
   }
 
   get id() {
@@ -42,36 +42,24 @@ export class Panel {
   }
 
   open(computer, server) {
-    this.close();
-    this.#cameFrom = document.activeElement;
+    this.#parts = this.#drawer.open('panel-template', { text: this.#text, testId: 'panel', id: computer.id });
     [this.#computer, this.#server, this.#figures] = [computer, server, null];
-    const { element, parts } = instance('panel-template', this.#text);
-    this.#parts = parts;
-    this.#element = make('section', 'panel', element);
-    this.#element.dataset.testid = 'panel';
-    this.#element.dataset.id = computer.id;
-    this.#element.setAttribute('aria-label', computer.title);
+    this.#drawer.element.setAttribute('aria-label', computer.title);
     this.#listen();
-    byId('roster').append(this.#element);
-    parts.input.value = cleanName(computer.client.name ?? '');
+    this.#parts.input.value = cleanName(computer.client.name ?? '');
     this.#fillGroups();
     this.update(computer, server);
-    parts.close.focus();
+    this.#parts.close.focus();
     this.#follow();
   }
 
   close() {
-    if (!this.#element) return;
-    const hadFocus = this.#element.contains(document.activeElement);
-    this.#element.remove();
-    this.#element = null;
-    this.#opening = null;
-    if (hadFocus && this.#cameFrom?.isConnected) this.#cameFrom.focus({ preventScroll: true });
+    this.#drawer.close();
   }
 
   /** @param {import('./room.js').Computer} computer */
   update(computer, server) {
-    if (!this.#element) return;
+    if (!this.isOpen) return;
     const groupsBefore = JSON.stringify(this.#server.groups);
     [this.#computer, this.#server] = [computer, server];
     if (groupsBefore !== JSON.stringify(server.groups)) this.#fillGroups();
@@ -86,7 +74,7 @@ export class Panel {
     for (const part of ['mute15', 'mute60', 'muteEver']) setHidden(this.#parts[part], computer.muted);
     setHidden(unmute, !computer.muted);
     setText(muteState, this.#muteWords(computer));
-    if (document.activeElement !== group) group.value = String(computer.group ?? '');
+    this.#showGroup();
     setHidden(threshold, client.sounding_from_dbfs === undefined);
     if (document.activeElement !== from) from.value = client.sounding_from_dbfs;
     offline.classList.toggle('unused', !computer.isOffline);
@@ -107,23 +95,26 @@ export class Panel {
     pairs.flat().forEach((words, i) => setText(list.children[i], words));
   }
 
+  /** Shows the group, but not while a person chooses one. */
+  #showGroup() {
+    const { group, grouping, up, down } = this.#parts;
+    const isChoosing = !grouping.hidden || this.#room.groups.isBusy;
+    if (!isChoosing) group.value = String(this.#computer.group ?? '');
+    up.disabled = this.#computer.group === null && (this.#server.groups ?? []).length === 0;
+    down.disabled = this.#computer.group === null;
+  }
+
   #fillGroups() {
     const { group } = this.#parts;
     group.setAttribute('aria-label', this.#text('group'));
-    group.replaceChildren(new Option(this.#text('noGroup'), ''), ...(this.#server.groups ?? []).map(({ id, name }) => new Option(name, String(id))), new Option(this.#text('newGroup'), 'new'));
-    group.value = String(this.#computer.group ?? '');
+    group.replaceChildren(new Option(this.#text('noGroup'), ''), ...(this.#server.groups ?? []).map(({ id, name }) => new Option(cleanName(name), String(id))), new Option(this.#text('newGroup'), 'new'));
+    group.value = this.#parts.grouping.hidden ? String(this.#computer.group ?? '') : 'new';
   }
 
   #listen() {
-    const { close, naming, input, fader, volume, less, plus, mute15, mute60, muteEver, unmute, from, common } = this.#parts;
+    const { naming, input, fader, volume, less, plus, mute15, mute60, muteEver, unmute, from, common } = this.#parts;
     const { changes } = this.#room;
     this.#fader = new Fader(fader, volume);
-    close.addEventListener('click', () => this.close());
-    this.#element.addEventListener('keydown', (event) => {
-      if (event.key !== 'Escape' || event.isComposing) return;
-      event.stopPropagation();
-      this.close();
-    });
     naming.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#saveName(input.value.trim());
@@ -147,21 +138,33 @@ export class Panel {
 
   #listenToGroups() {
     const { group, grouping, groupName, up, down } = this.#parts;
+    const { groups } = this.#room;
     groupName.setAttribute('aria-label', this.#text('groupName'));
     groupName.placeholder = this.#text('groupName');
     group.addEventListener('change', () => {
       setHidden(grouping, group.value !== 'new');
       if (group.value === 'new') groupName.focus();
-      else this.#room.regroup(this.id, { to: group.value === '' ? null : Number(group.value) });
+      else groups.move(this.id, { to: group.value === '' ? null : Number(group.value) });
     });
     grouping.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!checkName(groupName.value)) return;
-      this.#room.newGroup(this.id, cleanName(groupName.value));
-      setHidden(grouping, true);
+      this.#makeGroup();
     });
-    up.addEventListener('click', () => this.#room.regroup(this.id, { by: -1 }));
-    down.addEventListener('click', () => this.#room.regroup(this.id, { by: 1 }));
+    up.addEventListener('click', () => groups.move(this.id, { by: -1 }));
+    down.addEventListener('click', () => groups.move(this.id, { by: 1 }));
+  }
+
+  #makeGroup() {
+    const { grouping, groupName } = this.#parts;
+    if (!checkName(groupName.value)) {
+      this.#room.notes.pass('groups', this.#text('nameRule'));
+      return;
+    }
+    if (grouping.hidden) return; // a second press of Enter
+    setHidden(grouping, true);
+    this.#parts.group.focus();
+    this.#room.groups.make(cleanName(groupName.value), [this.id]);
+    groupName.value = '';
   }
 
   #listenToForget() {
@@ -186,12 +189,11 @@ export class Panel {
   }
 
   async #follow() {
-    const opening = {};
-    this.#opening = opening;
-    while (this.#opening === opening) {
+    const { element } = this.#drawer;
+    while (this.#drawer.element === element) {
       if (!document.hidden) {
         const figures = await readClient(this.id).catch(() => null);
-        if (figures !== null && this.#opening === opening) {
+        if (figures !== null && this.#drawer.element === element) {
           this.#figures = figures;
           this.update(this.#computer, this.#server);
         }

@@ -5,10 +5,12 @@
 // true and draws nothing; with the events gone for 1.5 seconds nothing looks as if it sounded.
 
 import { clientCommand, commandDoubt } from './address.js';
-import { followEvents, readGroups, setDesk, writeGroups } from './api.js';
+import { followEvents, setDesk } from './api.js';
+import { Arranging } from './arranging.js';
 import { Changes } from './changes.js';
 import { byId, oncePerFrame, setClass, setHidden, setText } from './dom.js';
 import { Feed } from './feed.js';
+import { GroupPanel } from './group-panel.js';
 import { HeldBand } from './held-band.js';
 import { History } from './history.js';
 import { Keyboard } from './keyboard.js';
@@ -17,7 +19,6 @@ import { Meters } from './meter.js';
 import { isUnused } from './model.js';
 import { Notes } from './notes.js';
 import { NowBand } from './now-band.js';
-import { movedTo } from './order.js';
 import { Panel } from './panel.js';
 import { PlayerBar } from './player-bar.js';
 import { Presence } from './presence.js';
@@ -60,6 +61,8 @@ export class Watch {
   #roster;
   #log;
   #panel;
+  #groupPanel;
+  #groups;
   #wall = null;
   #presence;
   #send = () => {};
@@ -78,8 +81,9 @@ export class Watch {
     [this.#text, this.#memory, this.#isWall] = [text, memory, isWall];
     this.#pageName = () => wallName || memory.desk || text('wall');
     setDesk(memory.desk);
-    this.#changes = new Changes({ text, notes: this.#notes, history: this.#history, now: () => this.now(), onNews: this.#soon,
-      afterChange: () => this.#settings.askDesk(this.#notes) });
+    const afterChange = () => this.#settings.askDesk(this.#notes);
+    this.#changes = new Changes({ text, notes: this.#notes, history: this.#history, now: () => this.now(), onNews: this.#soon, afterChange });
+    this.#groups = new Arranging({ text, notes: this.#notes, changes: this.#changes, afterChange, computerOf: (id) => this.#computerOf(id) });
     const room = this.#room();
     this.#settings = new Settings({ text, memory, onDesk: (name) => this.#named(name), onTheme: () => this.#recolour() });
     this.#player = new PlayerBar({ text, memory, meters: room.meters, isWall, onChange: () => this.#playerChanged() });
@@ -122,9 +126,11 @@ export class Watch {
       seen: (computer) => this.#seen(computer),
       allSeen: () => this.#allSeen(),
       refresh: this.#soon,
-      nameOf: (id) => this.#computers.find((computer) => computer.id === id)?.client.name ?? '',
-      regroup: (id, move) => this.#regroup((groups) => movedTo(groups, id, move)),
-      newGroup: (id, name) => this.#regroup((groups) => [...movedTo(groups, id, { to: null }), { name, clients: [id] }]),
+      nameOf: (id) => this.#computerOf(id)?.client.name ?? '',
+      memory: this.#memory,
+      groups: this.#groups,
+      openGroup: (id) => this.#groupPanel.open(id, this.#computers, this.#server),
+      focusList: () => this.#roster.go('here'),
     };
   }
 
@@ -134,7 +140,8 @@ export class Watch {
     this.#now = new NowBand(room);
     this.#log = new LogPane(room);
     this.#panel = new Panel(room);
-    new Keyboard({ memory: this.#memory, roster: this.#roster, changes: this.#changes, act: (what) => this.#act(what), move: (by) => this.#move(by) });
+    this.#groupPanel = new GroupPanel(room);
+    new Keyboard({ memory: this.#memory, roster: this.#roster, changes: this.#changes, act: (what) => this.#act(what), move: (by, isRepeated) => this.#move(by, isRepeated) });
     byId('copy').addEventListener('click', () => this.#copy());
     byId('open-find').addEventListener('click', () => this.#find());
   }
@@ -216,13 +223,14 @@ export class Watch {
     this.#held.update(this.#computers, this.#playerState, this.#server.walls ?? [], now);
     this.#log.update();
     this.#updatePanel();
+    this.#groupPanel.update(this.#computers, this.#server);
     const counts = [this.#text('computers', this.#computers.length), this.#text('listening', this.#server.listeners ?? 0)];
     setText(byId('summary'), counts.join(' · '));
     this.#showEmpty();
   }
 
   #updatePanel() {
-    const computer = this.#computers.find(({ id }) => id === this.#panel.id);
+    const computer = this.#computerOf(this.#panel.id);
     if (this.#panel.isOpen && computer) this.#panel.update(computer, this.#server);
     else if (this.#panel.isOpen) this.#panel.close();
   }
@@ -354,8 +362,12 @@ export class Watch {
     for (const row of this.#roster?.rows.values() ?? []) row.redraw();
   }
 
+  #computerOf(id) {
+    return this.#computers.find((computer) => computer.id === id);
+  }
+
   #open(id) {
-    const computer = this.#computers.find((one) => one.id === id);
+    const computer = this.#computerOf(id);
     if (this.#panel.isOpen && this.#panel.id === id) this.#panel.close();
     else if (computer) this.#panel.open(computer, this.#server);
   }
@@ -393,6 +405,7 @@ export class Watch {
 
   #back() {
     if (this.#panel.isOpen) this.#panel.close();
+    else if (this.#groupPanel.isOpen) this.#groupPanel.close();
     else if (byId('search').value) {
       byId('search').value = '';
       byId('search').dispatchEvent(new Event('input'));
@@ -400,20 +413,12 @@ export class Watch {
     byId('search').parentElement.classList.remove('open');
   }
 
-  #move(by) {
-    const { here } = this.#roster;
-    if (here) this.#regroup((groups) => movedTo(groups, here.id, { by }));
-  }
-
-  /** Changes the room's groups; if somebody else has just changed them, once more with theirs. */
-  async #regroup(change) {
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const answer = await this.#changes.attempt('groups', async () => {
-        const { revision, groups } = await readGroups();
-        await writeGroups({ revision, groups: change(groups) });
-      });
-      if (answer) return;
-    }
+  /** Moves the chosen computer, or the group whose heading is chosen. */
+  #move(by, isRepeated) {
+    if (isRepeated && this.#groups.isBusy) return;
+    const { here, hereGroup } = this.#roster;
+    if (here) this.#groups.move(here.id, { by });
+    else if (hereGroup !== null) this.#groups.reorder(hereGroup, { by });
   }
 
   async #copy() {
@@ -421,9 +426,12 @@ export class Watch {
     try {
       await navigator.clipboard.writeText(words);
     } catch {
-      // Without https the clipboard is closed: the selection is what can be copied by hand.
+      // Without https the clipboard is closed: the selection can be copied by the older way, or by hand.
       getSelection().selectAllChildren(byId('address'));
-      document.execCommand('copy');
+      if (!document.execCommand('copy')) {
+        this.#notes.tell('copied', this.#text('copyByHand'), { ms: 6000 });
+        return;
+      }
     }
     this.#notes.tell('copied', this.#text('copied', words), { ms: 3000 });
   }

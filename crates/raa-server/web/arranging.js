@@ -1,0 +1,117 @@
+// Changes the room's groups at the server, one act after the other, and offers the way back.
+//
+// Always: an act is applied to the groups as the server has them now, and again if another desk was quicker, so nothing that
+// another desk did is lost; an act that no longer fits says so in words and changes nothing.
+
+import { readGroups, writeGroups } from './api.js';
+import { make, move, newIn, remove, rename, reorder } from './groups.js';
+import { isolate } from './names.js';
+
+const UNDO_MS = 6000;
+/** So often another desk may be quicker. */
+const ATTEMPTS = 6;
+const PAUSE_MS = 60;
+
+export class Arranging {
+  #text;
+  #notes;
+  #changes;
+  #computerOf;
+  #afterChange;
+  #last = Promise.resolve();
+  #waiting = 0;
+
+  /**
+   * @param {{text: Function, notes: import('./notes.js').Notes, changes: import('./changes.js').Changes, afterChange: () => void,
+   *   computerOf: (id: string) => import('./room.js').Computer | undefined}} options
+   */
+  constructor({ text, notes, changes, afterChange, computerOf }) {
+    [this.#text, this.#notes, this.#changes, this.#afterChange, this.#computerOf] = [text, notes, changes, afterChange, computerOf];
+  }
+
+  /** Whether an act has not reached the server yet. */
+  get isBusy() {
+    return this.#waiting > 0;
+  }
+
+  /** Moves a computer. @param {string} id @param {import('./groups.js').Where} where */
+  move(id, where) {
+    return this.#do(move(id, where, (one) => this.#computerOf(one) !== undefined), ({ after }) => {
+      const group = after.find(({ clients }) => clients.includes(id));
+      return this.#text('did_move', this.#label(id), group ? isolate(group.name) : null, group ? group.clients.indexOf(id) + 1 : 0);
+    });
+  }
+
+  /** Makes a group and returns its id, null if it could not be made. */
+  async make(name, clients = []) {
+    const done = await this.#do(make(name, clients), () => this.#text('did_make', isolate(name)));
+    return done ? newIn(done.after, done.before)?.id ?? null : null;
+  }
+
+  rename(id, name) {
+    return this.#do(rename(id, name), ({ before }) => this.#text('did_rename', isolate(nameIn(before, id)), isolate(name)));
+  }
+
+  remove(id) {
+    return this.#do(remove(id), ({ before }) => this.#text('did_remove', isolate(nameIn(before, id))));
+  }
+
+  /** Moves a group. @param {number} id @param {{by?: -1 | 1, to?: number | null}} where */
+  reorder(id, where) {
+    return this.#do(reorder(id, where), ({ after }) => this.#text('did_reorder', isolate(nameIn(after, id)), after.findIndex((group) => group.id === id) + 1));
+  }
+
+  #label(id) {
+    return this.#computerOf(id)?.label ?? id;
+  }
+
+  /** Returns the groups before and after an act, or null if it was not done. */
+  async #do(act, words) {
+    const done = await this.#inTurn(() => this.#write(act.change));
+    if (!done || same(done.before, done.after)) return done;
+    const undo = () => this.#inTurn(() => this.#write(act.back(done.before, done.after)));
+    this.#notes.tell('undo', words(done), { ms: UNDO_MS, label: this.#text('undo'), act: undo });
+    this.#afterChange();
+    return done;
+  }
+
+  #inTurn(action) {
+    this.#waiting += 1;
+    const turn = this.#last.then(action).finally(() => { this.#waiting -= 1; });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #write(change) {
+    let done = null;
+    await this.#changes.attempt('groups', async () => { done = await this.#applied(change); });
+    return done;
+  }
+
+  async #applied(change) {
+    for (let attempt = 1; ; attempt++) {
+      const { revision, groups } = await readGroups();
+      const wanted = change(groups);
+      if (wanted === null) {
+        this.#notes.pass('undo', this.#text('groupsChanged'));
+        return null;
+      }
+      try {
+        const { groups: after } = await writeGroups({ revision, groups: this.#known(wanted, groups) });
+        return { before: groups, after };
+      } catch (error) {
+        if (error.code !== 'changed_since' || attempt >= ATTEMPTS) throw error;
+        await new Promise((next) => setTimeout(next, Math.random() * PAUSE_MS));
+      }
+    }
+  }
+
+  /** The server gives no new place to a computer that it does not know. */
+  #known(wanted, now) {
+    const placed = new Set(now.flatMap(({ clients }) => clients));
+    return wanted.map((group) => ({ ...group, clients: group.clients.filter((id) => placed.has(id) || this.#computerOf(id)) }));
+  }
+}
+
+const nameIn = (groups, id) => groups.find((group) => group.id === id)?.name ?? '';
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,131 @@
+// The panel of one group: its name, its place among the groups, the computers in it, and the button that deletes it. With no
+// group yet it asks for the name of a new one.
+//
+// Always: a name that is being typed is not overwritten; a tick shows what the person wished until the server knows it.
+
+import { Drawer } from './drawer.js';
+import { make, setAttribute, setHidden, setText } from './dom.js';
+import { checkName, cleanName } from './names.js';
+import { byName } from './order.js';
+
+export class GroupPanel {
+  #room;
+  #text;
+  #drawer;
+  #parts = {};
+  #id = null; // of the group; null while a new one has no name yet
+  #group = null;
+  #ticks = new Map(); // id of a computer -> { label, box, name, where }
+  #listed = ''; // the computers that have a tick, in their order
+  #isMaking = false;
+
+  /** @param {object} room as Row's, with `groups`, an Arranging */
+  constructor(room) {
+    this.#room = room;
+    this.#text = room.text;
+    this.#drawer = new Drawer(() => room.focusList());
+  }
+
+  get isOpen() {
+    return this.#drawer.isOpen;
+  }
+
+  close() {
+    this.#drawer.close();
+  }
+
+  /** @param {number | null} id null: a new group @param {import('./room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
+  open(id, computers, server) {
+    this.#parts = this.#drawer.open('group-panel-template', { text: this.#text, testId: 'group-panel', id: String(id ?? '') });
+    [this.#id, this.#group, this.#listed] = [id, null, ''];
+    this.#ticks.clear();
+    this.#listen();
+    this.update(computers, server);
+    (id === null ? this.#parts.input : this.#parts.close).focus();
+  }
+
+  /** @param {import('./room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
+  update(computers, server) {
+    if (!this.isOpen) return;
+    const groups = server.groups ?? [];
+    const group = groups.find(({ id }) => id === this.#id) ?? null;
+    // Another desk has deleted it. Until the events know a new group, there is none.
+    if (!group && this.#group) return this.close();
+    const { title, input, actions, members, up, down } = this.#parts;
+    if (group && this.#group?.name !== group.name && document.activeElement !== input) input.value = cleanName(group.name);
+    this.#group = group;
+    const words = group ? cleanName(group.name) : this.#text('newGroup');
+    setText(title, words);
+    setAttribute(this.#drawer.element, 'aria-label', words);
+    setHidden(actions, !group);
+    setHidden(members, !group);
+    up.disabled = group === groups[0];
+    down.disabled = group === groups.at(-1);
+    if (group) this.#showMembers(computers, groups);
+  }
+
+  #showMembers(computers, groups) {
+    const list = [...computers].sort(byName);
+    const listed = list.map(({ id }) => id).join();
+    if (listed !== this.#listed) this.#list(list, listed);
+    for (const computer of list) {
+      const { box, name, where } = this.#ticks.get(computer.id);
+      setText(name, computer.title);
+      const other = computer.group === this.#id ? null : groups.find(({ id }) => id === computer.group);
+      setText(where, other ? cleanName(other.name) : '');
+      if (!this.#room.groups.isBusy) box.checked = computer.group === this.#id;
+    }
+  }
+
+  #list(list, listed) {
+    this.#listed = listed;
+    const focused = document.activeElement;
+    for (const { id } of list) if (!this.#ticks.has(id)) this.#ticks.set(id, this.#tick(id));
+    const { members } = this.#parts;
+    members.replaceChildren(members.firstElementChild, ...list.map(({ id }) => this.#ticks.get(id).label));
+    if (members.contains(focused)) focused.focus({ preventScroll: true });
+  }
+
+  #tick(id) {
+    const box = document.createElement('input');
+    box.type = 'checkbox';
+    box.dataset.id = id;
+    box.addEventListener('change', () => this.#room.groups.move(id, { to: box.checked ? this.#id : null }));
+    const [name, where] = [make('bdi', 'cut'), make('small', 'cut')];
+    return { label: make('label', 'line', box, name, where), box, name, where };
+  }
+
+  #listen() {
+    const { naming, input, up, down, remove } = this.#parts;
+    const { groups } = this.#room;
+    naming.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#keep(input.value);
+    });
+    up.addEventListener('click', () => groups.reorder(this.#id, { by: -1 }));
+    down.addEventListener('click', () => groups.reorder(this.#id, { by: 1 }));
+    remove.addEventListener('click', () => groups.remove(this.#id));
+  }
+
+  async #keep(typed) {
+    const { groups, notes } = this.#room;
+    if (!checkName(typed)) {
+      notes.pass('groups', this.#text('nameRule'));
+      return;
+    }
+    const name = cleanName(typed);
+    if (this.#id !== null) {
+      if (name !== cleanName(this.#group?.name ?? '')) await groups.rename(this.#id, name);
+      return;
+    }
+    if (this.#isMaking) return; // a second press of Enter
+    const { element } = this.#drawer;
+    this.#isMaking = true;
+    const id = await groups.make(name);
+    this.#isMaking = false;
+    if (this.#drawer.element !== element || id === null) return;
+    this.#id = id;
+    element.dataset.id = String(id);
+    this.#room.refresh();
+  }
+}

@@ -1,0 +1,74 @@
+// The heading of a group in the list: its name, how many computers it has, how many sound, a button that folds it, and one
+// that opens its panel.
+//
+// Always: made once for each group, so that it keeps the focus when rows move.
+
+import { instance, setAttribute, setClass, setHidden, setText } from './dom.js';
+
+/** How the browser remembers that a group is folded; 0 stands for the computers without a group. @param {number | null | 'new'} id */
+export const foldKey = (id) => Number(id ?? 0);
+
+export class Heading {
+  #text;
+  #parts;
+  #title = '';
+  #count = 0;
+  #sounding = 0;
+  /** The list of its rows; a group that goes on in the next column has another one there. @type {HTMLElement} */
+  list;
+
+  /** @param {number | null | 'new'} id of the section @param {{text: Function, fold: (isFolded: boolean) => void, open: () => void}} options */
+  constructor(id, { text, fold, open }) {
+    this.#text = text;
+    /** The id of the group; null for the computers without a group, and for new ones. */
+    this.group = typeof id === 'number' ? id : null;
+    ({ element: this.element, parts: this.#parts } = instance('group-template', text));
+    this.element.dataset.id = `group ${id}`;
+    this.element.dataset.group = String(id);
+    const { more } = this.#parts;
+    this.button.addEventListener('click', () => { if (id !== 'new') fold(this.button.getAttribute('aria-expanded') === 'true'); });
+    more.addEventListener('click', open);
+    setHidden(more, this.group === null);
+    if (id === 'new') this.button.removeAttribute('aria-expanded');
+  }
+
+  get button() {
+    return this.#parts.fold;
+  }
+
+  show(title, count, isFolded, list) {
+    this.list = list;
+    this.#title = title;
+    setText(this.#parts.name, title);
+    if (this.button.hasAttribute('aria-expanded')) setAttribute(this.button, 'aria-expanded', String(!isFolded));
+    setClass(this.element, 'is-folded', isFolded);
+    setAttribute(this.#parts.more, 'aria-label', this.#text('groupDetails', title));
+    this.#parts.more.title = this.#text('groupDetails', title);
+    this.count(count);
+  }
+
+  /** Shows the number of its computers. */
+  count(count) {
+    this.#count = count;
+    setText(this.#parts.count, String(count));
+    this.#label();
+  }
+
+  showCounts(sounding, unseen) {
+    this.#sounding = sounding;
+    const isFolded = this.element.classList.contains('is-folded');
+    const words = [sounding ? this.#text('soundingCount', sounding) : '', isFolded && unseen ? this.#text('unseenCount', unseen) : ''];
+    setText(this.#parts.sounding, words.filter(Boolean).join(' · '));
+    this.#label();
+  }
+
+  /** Makes it the list's stop for the Tab key, or not. */
+  setStop(isStop) {
+    for (const button of [this.button, this.#parts.more]) button.tabIndex = isStop ? 0 : -1;
+  }
+
+  #label() {
+    const words = [this.#title, this.#text('computers', this.#count), this.#sounding ? this.#text('soundingCount', this.#sounding) : ''];
+    setAttribute(this.button, 'aria-label', words.filter(Boolean).join(', '));
+  }
+}
