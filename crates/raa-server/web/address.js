@@ -7,10 +7,11 @@
 const DEFAULT_UDP_PORT = 4010;
 /** HTTP port of a server that was started without options. */
 const DEFAULT_HTTP_PORT = 4011;
+/** @type {Record<string, string>} */
 const SCHEMES = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };
 const FORMS = 'a URL (http, https, ws or wss) or HOST[:PORT], as in "http://raa.example:4011/"';
 
-/** Returns the folder of the page or module at this address, without user name, password, query and fragment. */
+/** Returns the folder of the page or module at this address, without user name, password, query and fragment. @param {string | URL} href */
 export function folderOf(href) {
   const url = new URL('./', href);
   url.username = '';
@@ -37,10 +38,10 @@ export function socketUrl(server, mix, { home, page }) {
   return url.href;
 }
 
-/** Returns the folder that an address means, or null if it is none. */
+/** Returns the folder that an address means, or null if it is none. @param {unknown} server @param {string} home @param {string} page */
 function folder(server, home, page) {
   if (server === undefined || server === null) return folderOf(home);
-  const text = typeof server === 'string' ? server.trim() : server instanceof URL || server?.href ? String(server.href) : null;
+  const text = typeof server === 'string' ? server.trim() : server instanceof URL || hasHref(server) ? String(server.href) : null;
   if (text === null) return null;
   if (text === '') return folderOf(home);
   const url = absolute(text, page);
@@ -49,6 +50,12 @@ function folder(server, home, page) {
   return url;
 }
 
+/** A URL of another window is no URL of this one's class. @param {unknown} value @returns {value is {href: unknown}} */
+function hasHref(value) {
+  return typeof value === 'object' && value !== null && 'href' in value && Boolean(value.href);
+}
+
+/** @param {string} text @param {string} page */
 function absolute(text, page) {
   try {
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return new URL(text);
@@ -59,9 +66,12 @@ function absolute(text, page) {
   }
 }
 
-/** Parses HOST[:PORT][/PATH]. Without a port it is the server's own, or that of the proxy which a page on https needs. */
+/**
+ * Parses HOST[:PORT][/PATH]. Without a port it is the server's own, or that of the proxy which a page on https needs.
+ * @param {string} text @param {string} page
+ */
 function hostOnly(text, page) {
-  const [, host, rest] = /^([^/?#]*)(.*)$/s.exec(text);
+  const [, host = '', rest = ''] = /^([^/?#]*)(.*)$/s.exec(text) ?? [];
   if (/[\s@\\]/.test(host)) return null;
   const isBareIpv6 = !host.startsWith('[') && host.split(':').length > 2;
   const authority = isBareIpv6 ? `[${host}]` : host;
@@ -72,6 +82,7 @@ function hostOnly(text, page) {
   return new URL(`${isSecure ? 'https' : 'http'}://${authority}${port}${rest}`);
 }
 
+/** @param {unknown} value */
 function shown(value) {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   return typeof value === 'symbol' || (typeof value === 'object' && value !== null) ? Object.prototype.toString.call(value) : String(value);
@@ -79,7 +90,7 @@ function shown(value) {
 
 /**
  * Returns the command that makes a computer send to the server of this page.
- * @param {{hostname: string}} location the page's
+ * @param {{hostname: string}} page where the page is
  * @param {number | undefined} udpPort the server's; older servers do not report it
  */
 export function clientCommand({ hostname }, udpPort) {
@@ -91,7 +102,10 @@ export function clientCommand({ hostname }, udpPort) {
   return `raa-client --server ${isIpv6 ? `'${server}'` : server}`;
 }
 
-/** Returns the reason why the host of the page may not be where senders must send to: 'loopback', 'proxy' or null. */
+/**
+ * Returns the reason why the host of the page may not be where senders must send to: 'loopback', 'proxy' or null.
+ * @param {{hostname: string, protocol: string, pathname: string}} page
+ */
 export function commandDoubt({ hostname, protocol, pathname }) {
   if (/^(localhost|127(\.\d+){3}|\[?::1\]?)$|\.localhost$/.test(hostname)) return 'loopback';
   return protocol === 'https:' || !/^\/(index\.html)?$/.test(pathname) ? 'proxy' : null;

@@ -20,6 +20,7 @@ const FORGOTTEN_MS = 24 * 3600e3;
  */
 
 export class Cards {
+  /** @type {(string | null)[]} */
   #slots;
 
   /** @param {number} count of slots */
@@ -27,7 +28,7 @@ export class Cards {
     this.#slots = new Array(count).fill(null);
   }
 
-  /** Changes the number of slots, as for another width of the window. */
+  /** Changes the number of slots, as for another width of the window. @param {number} count */
   resize(count) {
     const kept = this.#slots.slice(0, count);
     this.#slots = [...kept, ...new Array(Math.max(0, count - kept.length)).fill(null)];
@@ -39,17 +40,18 @@ export class Cards {
    */
   update(sounds, nowMs) {
     const due = new Map(sounds.filter((sound) => isDue(sound, nowMs)).map((sound) => [sound.id, sound]));
-    this.#slots = this.#slots.map((id) => (due.has(id) ? id : null));
+    this.#slots = this.#slots.map((id) => (id !== null && due.has(id) ? id : null));
     const waiting = [...due.values()].filter(({ id }) => !this.#slots.includes(id)).sort(byRank);
     for (const sound of waiting) this.#place(sound, due);
     const rest = [...due.values()].filter(({ id }) => !this.#slots.includes(id)).sort(byRank);
     return { slots: [...this.#slots], rest: rest.map(({ id }) => id) };
   }
 
+  /** @param {Sound} sound @param {Map<string, Sound>} due */
   #place(sound, due) {
     let slot = this.#slots.indexOf(null);
     if (slot < 0) {
-      const least = this.#slots.map((id) => due.get(id)).sort(byRank).at(-1);
+      const least = [...due.values()].filter(({ id }) => this.#slots.includes(id)).sort(byRank).at(-1);
       if (least === undefined || byRank(sound, least) >= 0) return;
       slot = this.#slots.indexOf(least.id);
     }
@@ -57,17 +59,18 @@ export class Cards {
   }
 }
 
-/** Returns whether a sound still concerns somebody. */
+/** Returns whether a sound still concerns somebody. @param {Sound} sound @param {number} nowMs */
 export function isDue({ beganAt, endedAt, isSeen, isSilenced, isSteady }, nowMs) {
   if (isSilenced) return endedAt === null && nowMs - beganAt < SILENCED_MS;
   return endedAt === null ? !(isSeen && isSteady) : !isSeen && nowMs - endedAt < FORGOTTEN_MS;
 }
 
-/** Orders sounds by how much they need a card: seen ones and hums last, then the newest first. */
+/** Orders sounds by how much they need a card: seen ones and hums last, then the newest first. @param {Sound} a @param {Sound} b */
 export function byRank(a, b) {
   return weight(a) - weight(b) || b.beganAt - a.beganAt || (a.id < b.id ? -1 : 1);
 }
 
+/** @param {Sound} sound */
 function weight({ isSeen, isSteady, endedAt }) {
   if (isSteady && endedAt === null) return isSeen ? 3 : 1;
   return isSeen ? 2 : 0;

@@ -7,15 +7,19 @@
 const BEGAN_AGAIN_MS = 5000;
 
 export class Feed {
-  #revision = null; // of the state; null before the first one
+  /** @type {number | null} of the state; null before the first one */
+  #revision = null;
   #nowMs = 0;
-  #rows = new Map(); // by id, as in the messages
+  /** @type {Map<string, Raa.ClientRow>} by id, as in the messages */
+  #rows = new Map();
+  /** @type {Raa.ServerRow} */
   #server = {};
-  /** The newest [RMS, peak] in dBFS of each sounding client, by id. */
+  /** The newest [RMS, peak] in dBFS of each sounding client, by id. @type {Raa.Levels} */
   levels = {};
 
   /**
    * Takes a message; those of an unknown type mean nothing.
+   * @param {Raa.Message} message
    * @returns {'state' | 'levels' | 'nothing' | 'lost'} the news; 'lost': a message is missing, only a new connection helps
    */
   take(message) {
@@ -28,8 +32,8 @@ export class Feed {
     else if (message.from !== this.#revision) return 'lost';
     this.#revision = message.revision;
     this.#nowMs = message.now_ms;
-    for (const row of message.clients ?? []) this.#rows.set(row.id, { ...this.#rows.get(row.id), ...row });
-    for (const id of message.gone ?? []) this.#rows.delete(id);
+    for (const row of message.clients ?? []) this.#rows.set(row.id, /** @type {Raa.ClientRow} */ ({ ...this.#rows.get(row.id), ...row }));
+    if (message.type === 'changes') for (const id of message.gone ?? []) this.#rows.delete(id);
     Object.assign(this.#server, message.server);
     return 'state';
   }
@@ -44,7 +48,7 @@ export class Feed {
     return this.#nowMs;
   }
 
-  /** Returns the clients and the server, with ages instead of times, and each client's level. */
+  /** Returns the clients and the server, with ages instead of times, and each client's level. @returns {Raa.State} */
   get state() {
     const { refused_senders: refused, ...server } = this.#server;
     return {
@@ -54,6 +58,7 @@ export class Feed {
     };
   }
 
+  /** @param {Raa.ClientRow} row @returns {Raa.Client} */
   #clientOf(row) {
     const isSounding = row.status === 'sounding';
     return {
@@ -65,17 +70,20 @@ export class Feed {
     };
   }
 
+  /** @param {number | null | undefined} atMs */
   #msAgo(atMs) {
-    return (atMs ?? null) === null ? null : this.#nowMs - atMs;
+    return atMs === null || atMs === undefined ? null : this.#nowMs - atMs;
   }
 }
 
 /**
  * Returns a client with the settings of the server's answer to a change, if the events do not know the change yet.
- * @param {object} client as in the events @param {object | null} answer to PATCH
+ * @param {Raa.Client} client as in the events @param {Raa.ChangedClient | null} answer to PATCH
+ * @returns {Raa.Client}
  */
 export function withAnswer(client, answer) {
-  const olderByMs = answer === null ? -1 : answer.now_ms - client.now_ms;
+  if (answer === null) return client;
+  const olderByMs = answer.now_ms - client.now_ms;
   if (!(olderByMs >= 0 && olderByMs < BEGAN_AGAIN_MS)) return client;
   const { name, volume, muted, sounding_from_dbfs, configured } = answer;
   return { ...client, name, volume, muted, sounding_from_dbfs, configured };

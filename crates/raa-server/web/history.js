@@ -9,15 +9,13 @@ import { cleanName, title } from './names.js';
 const KEPT = 1000;
 const UNDOABLE = ['muted', 'unmuted', 'volume', 'name', 'sounding_from'];
 
-/** @typedef {{id: number, at_ms: number, kind: string, client: string | null, name: string, ended_ms: number | null, peak_dbfs: number | null,
- *   count: number, by: {name: string, kind: string} | null, from: any, to: any, seen_by: {name: string} | null, undone: boolean}} Entry */
-
 export class History {
+  /** @type {Map<number, Raa.Entry>} */
   #entries = new Map();
   /** Changes with every news. */
   version = 0;
 
-  /** Takes a message of the type 'log'. */
+  /** Takes a message of the type 'log'. @param {{first?: boolean, entries: Raa.Entry[]}} message */
   take({ first, entries }) {
     this.version += 1;
     if (first) this.#entries.clear();
@@ -26,40 +24,41 @@ export class History {
     if (surplus > 0) for (const id of [...this.#entries.keys()].sort((a, b) => a - b).slice(0, surplus)) this.#entries.delete(id);
   }
 
-  /** Adds older entries, as GET /api/log gives them. */
+  /** Adds older entries, as GET /api/log gives them. @param {Raa.Entry[]} entries */
   add(entries) {
     this.version += 1;
     for (const entry of entries) if (!this.#entries.has(entry.id)) this.#entries.set(entry.id, entry);
   }
 
+  /** @param {number} id */
   get(id) {
     return this.#entries.get(id) ?? null;
   }
 
-  /** Returns the entries, newest first. @returns {Entry[]} */
+  /** Returns the entries, newest first. @returns {Raa.Entry[]} */
   get newest() {
     return [...this.#entries.values()].sort((a, b) => b.id - a.id);
   }
 
-  /** Returns the newest change of a client that can be undone, made at or after this moment. */
+  /** Returns the newest change of a client that can be undone, made at or after this moment. @param {string} client @param {number} [sinceMs] */
   undoable(client, sinceMs = -Infinity) {
     return this.newest.find((entry) => entry.client === client && entry.at_ms >= sinceMs && canUndo(entry)) ?? null;
   }
 }
 
-/** Returns whether a change can be undone. */
+/** Returns whether a change can be undone. @param {Pick<Raa.Entry, 'kind' | 'undone'>} entry */
 export function canUndo({ kind, undone }) {
   return UNDOABLE.includes(kind) && !undone;
 }
 
-/** Returns whether somebody may still mark a sound as seen. */
+/** Returns whether somebody may still mark a sound as seen. @param {Pick<Raa.Entry, 'kind' | 'seen_by'>} entry */
 export function canSee({ kind, seen_by: seenBy }) {
   return kind === 'sound' && !seenBy;
 }
 
 /**
  * Returns an entry in words.
- * @param {Entry} entry @param {(key: string, ...values: any[]) => string} text @param {number} nowMs
+ * @param {Raa.Entry} entry @param {Raa.Text} text @param {number} nowMs
  * @returns {{time: string, title: string, detail: string, look: string}} look: 'sound', 'live', 'act' or 'system'
  */
 export function describe(entry, text, nowMs) {
@@ -70,6 +69,7 @@ export function describe(entry, text, nowMs) {
   return { time: dayAndTime(entry.at_ms, nowMs), title: named, detail: parts.filter(Boolean).join(' · '), look };
 }
 
+/** @param {Raa.Entry} entry @param {Raa.Text} text */
 function soundParts({ at_ms: at, ended_ms: ended, peak_dbfs: peak, count, seen_by: seenBy }, text) {
   return [
     ended === null ? text('soundsNow') : length(ended - at, text),
@@ -79,6 +79,7 @@ function soundParts({ at_ms: at, ended_ms: ended, peak_dbfs: peak, count, seen_b
   ];
 }
 
+/** @param {Raa.Entry} entry @param {Raa.Text} text @param {number} nowMs */
 function actParts(entry, text, nowMs) {
   const words = entry.client === null ? '' : change(entry, text, nowMs);
   return [
@@ -90,6 +91,7 @@ function actParts(entry, text, nowMs) {
   ];
 }
 
+/** @param {Raa.Entry} entry @param {Raa.Text} text @param {number} nowMs */
 function change({ kind, from, to, at_ms: at, ended_ms: ended }, text, nowMs) {
   if (kind === 'muted') return to?.until_ms ? text('mutedFor', Math.round((to.until_ms - at) / 60_000)) : text('mutedForEver');
   if (kind === 'volume') return text('volumeFromTo', from, to);

@@ -3,6 +3,7 @@
 // Always: no key alone changes what others hear, except M, +, - and 0, which can be undone; a key that is typed into a field,
 // or together with Ctrl, Alt or Meta, means nothing here.
 
+/** @type {Record<string, string>} */
 const KEYS = {
   ' ': 'play', ArrowDown: 'down', ArrowUp: 'up', Home: 'first', End: 'last', Enter: 'details', n: 'next', a: 'seen', A: 'allSeen',
   M: 'mute', '+': 'louder', '=': 'louder', '-': 'softer', 0: 'full', '/': 'find', '?': 'help', Escape: 'back',
@@ -12,7 +13,10 @@ const IN_LIST = ['down', 'up', 'first', 'last', 'details'];
 /** They work even when single keys are switched off, since they need a focus or are no letters. */
 const ALWAYS = [...IN_LIST, 'play', 'back'];
 
-/** For the help: the keys, in the order in which they are explained. */
+/**
+ * For the help: the keys, in the order in which they are explained.
+ * @type {[key: string, what: 'play' | 'choose' | 'details' | 'next' | 'seen' | 'allSeen' | 'mute' | 'volume' | 'full' | 'find' | 'back' | 'help'][]}
+ */
 export const EXPLAINED = [['space', 'play'], ['↑ ↓', 'choose'], ['Enter', 'details'], ['n', 'next'], ['a', 'seen'], ['A', 'allSeen'], ['M', 'mute'],
   ['+ −', 'volume'], ['0', 'full'], ['/', 'find'], ['Esc', 'back'], ['?', 'help']];
 

@@ -2,15 +2,17 @@
 // dragged. The timer is an argument, so that tests need not wait.
 // Always: the last value is sent, again if the server asks to wait; there is one request at a time.
 
+/** @template Value */
 export class Latest {
   #send;
   #intervalMs;
   #later;
-  #next = null; // { value } that is waiting
+  /** @type {{value: Value} | null} that is waiting */
+  #next = null;
   #busy = false;
 
   /**
-   * @param {(value: any) => Promise<number | undefined>} send must not reject; gives the time in ms after which the newest
+   * @param {(value: Value) => Promise<number | undefined>} send must not reject; gives the time in ms after which the newest
    *   value must be sent again, if this one was not taken
    * @param {number} intervalMs the least time from the start of one request to the start of the next
    * @param {(run: () => void, ms: number) => void} later as setTimeout
@@ -26,22 +28,28 @@ export class Latest {
     return this.#busy;
   }
 
+  /** @param {Value} value */
   give(value) {
     this.#next = { value };
-    if (!this.#busy) this.#run();
+    if (!this.#busy) this.#run(this.#next);
   }
 
-  async #run() {
+  /** @param {{value: Value}} next */
+  async #run({ value }) {
     this.#busy = true;
-    const { value } = this.#next;
     this.#next = null;
-    const interval = new Promise((done) => this.#later(done, this.#intervalMs));
+    const interval = this.#pause(this.#intervalMs);
     const [waitMs] = await Promise.all([this.#send(value), interval]);
-    if (waitMs > 0) {
-      await new Promise((done) => this.#later(done, waitMs));
+    if (waitMs !== undefined && waitMs > 0) {
+      await this.#pause(waitMs);
       this.#next ??= { value };
     }
-    if (this.#next) this.#run();
+    if (this.#next) this.#run(this.#next);
     else this.#busy = false;
+  }
+
+  /** @param {number} ms @returns {Promise<void>} */
+  #pause(ms) {
+    return new Promise((done) => this.#later(done, ms));
   }
 }

@@ -8,7 +8,8 @@ const DEFAULT_VOLUME = 80;
 export const LANGUAGES = ['en', 'ja'];
 export const THEMES = ['light', 'dark'];
 
-const oneOf = (values, value) => (values.includes(value) ? value : '');
+/** @param {string[]} values @param {string | null} value */
+const oneOf = (values, value) => (value !== null && values.includes(value) ? value : '');
 
 export class Memory {
   #storage;
@@ -92,6 +93,7 @@ export class Memory {
     this.#set('foldedGroups', ids.join(' '));
   }
 
+  /** @param {string} key */
   #get(key) {
     try {
       return this.#storage().getItem(PREFIX + key);
@@ -100,6 +102,7 @@ export class Memory {
     }
   }
 
+  /** @param {string} key @param {string | number | boolean} value */
   #set(key, value) {
     try {
       this.#storage().setItem(PREFIX + key, String(value));

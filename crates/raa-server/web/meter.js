@@ -12,10 +12,12 @@ const MANY_EVERY_MS = 100;
 
 /** Moves all meters of a page. */
 export class Meters {
+  /** @type {Set<Meter>} */
   #moving = new Set();
   #isWaiting = false;
   #drawnAt = -Infinity;
 
+  /** @param {Meter} meter */
   add(meter) {
     this.#moving.add(meter);
     if (this.#isWaiting) return;
@@ -23,6 +25,7 @@ export class Meters {
     requestAnimationFrame((now) => this.#frame(now));
   }
 
+  /** @param {number} now */
   #frame(now) {
     this.#isWaiting = false;
     if (this.#moving.size > MANY && now - this.#drawnAt < MANY_EVERY_MS) {
@@ -54,7 +57,7 @@ export class Meter {
     this.#meters = meters;
   }
 
-  /** Takes a level in dBFS. */
+  /** Takes a level in dBFS. @param {number} rmsDbfs @param {number} peakDbfs */
   level(rmsDbfs, peakDbfs) {
     this.#ballistics.take(performance.now(), rmsDbfs, peakDbfs);
     if (!this.#ballistics.isAtRest || this.#shown.rms || this.#shown.peak) this.#meters.add(this);
@@ -66,13 +69,14 @@ export class Meter {
     this.#show(0, 0);
   }
 
-  /** Moves the meter; returns whether it must move again. */
+  /** Moves the meter; returns whether it must move again. @param {number} nowMs */
   frame(nowMs) {
     const { rms, peak } = this.#ballistics.next(nowMs);
     this.#show(Math.round(meterShare(rms) * STEPS), Math.round(meterShare(peak) * STEPS));
     return !this.#ballistics.isAtRest;
   }
 
+  /** @param {number} rms @param {number} peak */
   #show(rms, peak) {
     if (rms !== this.#shown.rms) this.#bar.style.transform = `scaleX(${rms / STEPS})`;
     if (peak !== this.#shown.peak) {

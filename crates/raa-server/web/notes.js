@@ -10,21 +10,28 @@ const PASSING_MS = 12_000;
 
 export class Notes {
   #element;
-  #notes = new Map(); // by key: { element, timer }
+  /** @type {Map<string, {element: HTMLElement, timer: ReturnType<typeof setTimeout> | undefined}>} by key */
+  #notes = new Map();
 
+  /** @param {HTMLElement} element */
   constructor(element) {
     this.#element = element;
   }
 
-  /** Says what was refused, for a while, or until it is clicked. */
+  /** Says what was refused, for a while, or until it is clicked. @param {string} key @param {string} text */
   pass(key, text) {
     const note = this.#put(key, PASSING_MS, make('span', '', text));
     note.classList.add('bad');
     note.addEventListener('click', () => this.clear(key));
   }
 
-  /** Says what was done. @param {{ms: number, label?: string, act?: () => void}} options a button with a way back */
-  tell(key, text, { ms, label, act }) {
+  /**
+   * Says what was done.
+   * @param {string} key @param {string} text
+   * @param {{ms: number, label?: string, act?: () => void}} options a button with a way back
+   */
+  tell(key, text, { ms, label = '', act }) {
+    /** @type {HTMLElement[]} */
     const content = [make('span', '', text)];
     if (act) {
       const button = make('button', '', label);
@@ -38,11 +45,12 @@ export class Notes {
     this.#put(key, ms, ...content);
   }
 
-  /** Asks something, until it is answered. */
+  /** Asks something, until it is answered. @param {string} key @param {Node[]} content */
   ask(key, ...content) {
     this.#put(key, 0, ...content);
   }
 
+  /** @param {string} key */
   clear(key) {
     const note = this.#notes.get(key);
     if (!note) return;
@@ -51,12 +59,13 @@ export class Notes {
     this.#notes.delete(key);
   }
 
+  /** @param {string} key @param {number} ms @param {Node[]} content */
   #put(key, ms, ...content) {
     this.clear(key);
     const element = make('p', '', ...content);
     element.dataset.note = key;
     this.#element.append(element);
-    this.#notes.set(key, { element, timer: ms ? setTimeout(() => this.clear(key), ms) : 0 });
+    this.#notes.set(key, { element, timer: ms ? setTimeout(() => this.clear(key), ms) : undefined });
     return element;
   }
 }

@@ -63,7 +63,7 @@ export class Panel {
     const groupsBefore = JSON.stringify(this.#server.groups);
     [this.#computer, this.#server] = [computer, server];
     if (groupsBefore !== JSON.stringify(server.groups)) this.#fillGroups();
-    const { title, problem, volume, percent, unmute, muteState, group, threshold, from, offline, facts: list } = this.#parts;
+    const { title, problem, volume, percent, unmute, muteState, threshold, from, offline, facts: list } = this.#parts;
     const { client } = computer;
     setText(title, computer.title);
     setText(problem, notice(client, this.#text));

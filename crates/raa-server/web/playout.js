@@ -12,6 +12,7 @@ export const SAMPLE_RATE = 48000;
 /** Samples of a frame: 20 ms. */
 export const FRAME = 960;
 
+/** => @param {number} value */
 const ms = (value) => (value * SAMPLE_RATE) / 1000;
 
 /** Target of the smallest lead over WINDOW. */
@@ -54,11 +55,14 @@ const MAX_CONCEALED = 3;
  */
 
 export class Playout {
-  #head = null; // position where the next frame begins
-  #sequence = null; // of the newest frame
+  /** @type {number | null} position where the next frame begins */
+  #head = null;
+  /** @type {number | null} of the newest frame */
+  #sequence = null;
   #aimMin;
   #aim;
-  #leads = []; // { now, lead }, the leads of the frames in the window, both in samples
+  /** @type {{now: number, lead: number}[]} the leads of the frames in the window, both in samples */
+  #leads = [];
   #since = 0; // start of the time for which leads are known
   #decayedAt = 0;
   #wait = 0;
@@ -105,75 +109,83 @@ export class Playout {
     this.#counters.frames += 1;
     this.#decayAim(now);
     const fresh = this.#head === null || this.#head < now;
-    if (fresh) this.#begin(now);
-    const lead = this.#head - now;
+    const head = this.#head === null || fresh ? this.#begin(now) : this.#head;
+    const lead = head - now;
     if (lead > this.#aim + BURST) {
       this.#counters.cut += 1;
-      return this.#plan('cut', this.#head, 0, fresh);
+      return this.#plan('cut', head, 0, fresh);
     }
     this.#note(now, lead);
     const off = this.#leadOff(now);
     if (!fresh && off > CUT) {
       this.#shiftLeads(-FRAME);
       this.#counters.cut += 1;
-      return this.#plan('cut', this.#head, 0, fresh);
+      return this.#plan('cut', head, 0, fresh);
     }
     const conceal = fresh || missing > MAX_CONCEALED ? 0 : missing;
     if (!fresh && missing > MAX_CONCEALED) this.#counters.skips += 1;
     const samples = FRAME - (Math.abs(off) > TOLERANCE ? Math.sign(off) : 0);
-    const plan = this.#plan('play', this.#head, conceal, fresh, samples);
+    const plan = this.#plan('play', head, conceal, fresh, samples);
     this.#wait = lead + conceal * FRAME;
-    this.#head += conceal * FRAME + samples;
+    this.#head = head + conceal * FRAME + samples;
     this.#shiftLeads(samples - FRAME);
     this.#counters.concealed += conceal;
     this.#counters.stretched += samples === FRAME ? 0 : 1;
     return plan;
   }
 
-  /** Returns the number of frames lost before this one; negative for a late or duplicate frame. */
+  /** Returns the number of frames lost before this one; negative for a late or duplicate frame. @param {number} sequence */
   #missingBefore(sequence) {
     if (this.#sequence === null) return 0;
     const step = (sequence - this.#sequence) & 0xffff;
     return step === 0 || step >= 0x8000 ? -1 : step - 1;
   }
 
+  /** Returns the position of the first frame. @param {number} now */
   #begin(now) {
     if (this.#head !== null) {
       this.#counters.underruns += 1;
       this.#aim = Math.min(AIM_MAX, this.#aim + AIM_STEP);
     }
-    this.#head = now + Math.round(this.#aim + START_MARGIN);
+    const head = now + Math.round(this.#aim + START_MARGIN);
+    this.#head = head;
     this.#leads = [];
     this.#since = now;
+    return head;
   }
 
+  /** @param {number} now */
   #decayAim(now) {
     const passed = Math.max(0, now - this.#decayedAt) / SAMPLE_RATE;
     this.#aim = Math.max(this.#aimMin, this.#aim - AIM_DECAY * passed);
     this.#decayedAt = now;
   }
 
+  /** @param {number} now @param {number} lead */
   #note(now, lead) {
     while (this.#leads.length > 0 && this.#leads[0].now < now - WINDOW) this.#leads.shift();
     // Only a lead that is smaller than all later ones can become the smallest; others are not kept.
-    while (this.#leads.length > 0 && this.#leads.at(-1).lead >= lead) this.#leads.pop();
+    while (this.#leads.length > 0 && (this.#leads.at(-1)?.lead ?? -Infinity) >= lead) this.#leads.pop();
     this.#leads.push({ now, lead });
   }
 
-  /** Returns the deviation of the smallest lead from the aim; 0 while too little is known. */
+  /** Returns the deviation of the smallest lead from the aim; 0 while too little is known. @param {number} now */
   #leadOff(now) {
     return now - this.#since < WINDOW_KNOWN ? 0 : this.#leads[0].lead - this.#aim;
   }
 
+  /** @param {number} samples */
   #shiftLeads(samples) {
     for (const entry of this.#leads) entry.lead += samples;
   }
 
+  /** @param {Plan['action']} action @param {number} at @param {number} conceal @param {boolean} fresh @returns {Plan} */
   #plan(action, at, conceal, fresh, samples = FRAME) {
     return { action, at, conceal, fresh, samples };
   }
 }
 
+/** @param {number} step */
 function beats(step) {
   if (step <= 0) return false;
   const ratio = Math.max(step / FRAME, FRAME / step);

@@ -8,18 +8,21 @@ const AWAY_AFTER_MS = 1500;
 export class Presence {
   #report;
   #isAway = false;
+  /** @type {string | undefined} */
   #reason;
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /** @param {(isThere: boolean, reason?: string) => void} report */
   constructor(report) {
     this.#report = report;
   }
 
+  /** @param {boolean} isUp @param {string} [reason] */
   note(isUp, reason) {
     if (isUp) {
       clearTimeout(this.#timer);
-      this.#timer = 0;
+      this.#timer = undefined;
       this.#reason = undefined;
       if (this.#isAway) this.#report(true);
       this.#isAway = false;

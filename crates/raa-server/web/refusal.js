@@ -6,19 +6,21 @@ import { cleanName, isolated } from './names.js';
 
 /**
  * @param {import('./api.js').ApiError} error
- * @param {object} change the fields that were to be changed; none for another action
- * @param {object} client as the server has it
+ * @param {Raa.ClientPatch} change the fields that were to be changed; none for another action
+ * @param {{id: string} & Partial<Raa.ClientSettings> | null} client as the server has it
+ * @param {Raa.Text} text
  */
 export function refusal(error, change, client, text) {
-  const [field] = Object.keys(change);
+  const [field] = /** @type {(keyof Raa.ClientSettings)[]} */ (Object.keys(change));
   const reason = reasonOf(error, REPEATED.includes(field), text);
-  const remains = field && text(`remains_${field}`, field === 'name' ? isolated(client) : client[field]);
+  const remains = field && client && text(`remains_${field}`, field === 'name' ? isolated(client) : client[field]);
   return [reason, remains].filter(Boolean).join(' ');
 }
 
-/** Fields whose newest value is sent again when the server has asked to wait (latest.js). */
+/** Fields whose newest value is sent again when the server has asked to wait (latest.js). @type {(string | undefined)[]} */
 const REPEATED = ['volume', 'muted'];
 
+/** @param {import('./api.js').ApiError} error @param {boolean} isRepeated @param {Raa.Text} text */
 function reasonOf({ message: raw, status, code, retryAfterMs }, isRepeated, text) {
   const message = cleanName(raw); // it may quote what somebody typed
   if (status === 0) return text('notReached');

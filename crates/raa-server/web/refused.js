@@ -9,7 +9,7 @@ export class Refused {
   #section = document.createElement('section');
   #list = document.createElement('div');
 
-  /** @param {HTMLElement} parent @param {(key: string, ...values: any[]) => string} text */
+  /** @param {HTMLElement} parent @param {Raa.Text} text */
   constructor(parent, text) {
     this.#text = text;
     const heading = document.createElement('h2');
@@ -21,10 +21,10 @@ export class Refused {
     parent.append(this.#section);
   }
 
-  /** @param {object[] | undefined} senders as /api/status lists them; servers before this field list none */
+  /** @param {Raa.RefusedSender[]} [senders] as /api/status lists them; servers before this field list none */
   show(senders = []) {
     setHidden(this.#section, senders.length === 0);
-    while (this.#list.children.length > senders.length) this.#list.lastChild.remove();
+    while (this.#list.children.length > senders.length) this.#list.lastElementChild?.remove();
     while (this.#list.children.length < senders.length) this.#list.append(newLine());
     senders.forEach((sender, i) => {
       const [address, facts, advice] = this.#list.children[i].children;
@@ -34,12 +34,16 @@ export class Refused {
     });
   }
 
+  /** @param {Raa.RefusedSender} sender */
   #facts({ packets, since_ms_ago: since, last_ms_ago: last }) {
     return [this.#text('refusedPackets', packets), this.#text('refusedSince', ago(since, this.#text)), this.#text('refusedLast', ago(last, this.#text))].join(' · ');
   }
 }
 
-/** Returns what is wrong with a refused sender and what helps. */
+/**
+ * Returns what is wrong with a refused sender and what helps.
+ * @param {Pick<Raa.RefusedSender, 'reason' | 'payload_type'>} sender @param {Raa.Text} text
+ */
 export function advise({ reason, payload_type: payloadType }, text) {
   return text(known(text, 'refused', reason), payloadType, reason);
 }

@@ -28,7 +28,7 @@ import { isSilenced } from './silenced.js';
  * @property {string} trouble 'bad' if the network is, else ''
  * @property {number | null} group
  * @property {number | null} place in the group
- * @property {object} client as in the events
+ * @property {Raa.Client} client as in the events
  */
 
 /** The server's own music, which has a fixed ID. */
@@ -36,14 +36,15 @@ const TEST_MUSIC = 'bgmtest0';
 
 /**
  * Returns the room's computers.
- * @param {object[]} clients as in feed.state @param {object} server as in feed.state
+ * @param {Raa.Client[]} clients as in feed.state @param {Raa.Server} server as in feed.state
  * @returns {Computer[]}
  */
 export function computers(clients, server) {
   const epoch = server.epoch_ms ?? 0;
-  return clients.map((client) => computer(client, (ms) => ((ms ?? null) === null ? null : epoch + ms)));
+  return clients.map((client) => computer(client, (ms) => (ms === null || ms === undefined ? null : epoch + ms)));
 }
 
+/** @param {Raa.Client} client @param {(ms: number | null | undefined) => number | null} unix @returns {Computer} */
 function computer(client, unix) {
   const isSounding = client.status === 'sounding';
   const by = client.muted ? client.muted_by : client.volume_by;
@@ -73,46 +74,62 @@ function computer(client, unix) {
   };
 }
 
-/** Returns the newest sounds, for cards.js. @returns {import('./cards.js').Sound[]} */
+/** Returns the newest sounds, for cards.js. @param {Computer[]} list @returns {import('./cards.js').Sound[]} */
 export function sounds(list) {
-  return list.filter(({ began }) => began !== null).map((one) => ({
+  return list.flatMap((one) => (one.began === null ? [] : [{
     id: one.id,
     beganAt: one.began,
     endedAt: one.isSounding ? null : one.ended ?? one.began,
     isSeen: one.isSeen,
     isSilenced: isSilenced(one),
     isSteady: one.isSteady,
-  }));
+  }]));
 }
 
-/** Returns the computer that sounded last, or null. */
+/** Returns the computer that sounded last, or null. @param {Computer[]} list @returns {Raa.Sounded | null} */
 export function lastSounded(list) {
-  const ended = list.filter((one) => one.began !== null && !one.isSounding && one.client.id !== TEST_MUSIC);
-  return ended.reduce((last, one) => (last === null || one.began > last.began ? one : last), null);
+  let last = null;
+  for (const one of list) {
+    if (hasSounded(one) && !one.isSounding && one.client.id !== TEST_MUSIC && (last === null || one.began > last.began)) last = one;
+  }
+  return last;
 }
 
-/** Returns what sounds and can be heard, newest first. */
+/** @param {Computer} one @returns {one is Raa.Sounded} */
+export function hasSounded(one) {
+  return one.began !== null;
+}
+
+/** Returns what sounds and can be heard, newest first. @param {Computer[]} list */
 export function audible(list) {
   return list.filter((one) => one.isSounding && !isSilenced(one)).sort((a, b) => Number(a.isSteady) - Number(b.isSteady) || (b.began ?? 0) - (a.began ?? 0));
 }
 
-/** Returns the walls that nobody hears, of those that the server knows. */
+/** Returns the walls that nobody hears, of those that the server knows. @param {Raa.WallRow[]} [walls] */
 export function silentWalls(walls = []) {
   return walls.filter(({ state }) => state !== 'playing');
 }
 
-/** What the server is told about this page's player. */
+/** What the server is told about this page's player. @type {Record<string, Raa.PageMessage['state']>} */
 const PAGE_STATES = { playing: 'playing', 'needs-click': 'needs_click', stopped: 'stopped' };
 
-/** Returns the message with which a page tells the server what it plays. */
+/**
+ * Returns the message with which a page tells the server what it plays.
+ * @param {{view: 'desk' | 'wall', name: string, state: string, delayMs: number}} page
+ * @returns {Raa.PageMessage}
+ */
 export function pageMessage({ view, name, state, delayMs }) {
   const playing = PAGE_STATES[state] ?? 'no_sound';
   return { type: 'page', view, name, state: playing, delay_ms: playing === 'playing' ? Math.round(delayMs) : null };
 }
 
+/** @type {Record<string, 'silent_click' | 'silent_stopped' | 'silent_failed' | null>} */
 const SILENCES = { playing: null, 'needs-click': 'silent_click', stopped: 'silent_stopped', failed: 'silent_failed' };
 
-/** Returns why this page is silent, as a key of the texts; null while it plays. */
+/**
+ * Returns why this page is silent, as a key of the texts; null while it plays.
+ * @param {string} state @returns {'silent_click' | 'silent_stopped' | 'silent_failed' | 'silent_connection' | null}
+ */
 export function silenceOf(state) {
   return state in SILENCES ? SILENCES[state] : 'silent_connection';
 }

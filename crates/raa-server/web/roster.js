@@ -3,7 +3,7 @@
 // Always: a computer keeps its place (order.js); rows that nobody can see are not drawn; the list is one stop of the Tab key,
 // with the arrow keys inside.
 
-import { byId, instance, label, make, setHidden, setText } from './dom.js';
+import { byId, instance, label, make, setHidden } from './dom.js';
 import { Dragging } from './dragging.js';
 import { Folded } from './folded.js';
 import { Heading, foldKey } from './heading.js';

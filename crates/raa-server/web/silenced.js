@@ -5,7 +5,7 @@
 /** Below this volume, in percent, a computer counts as not heard. */
 export const HARDLY_HEARD = 10;
 
-/** Returns whether a computer cannot be heard by anybody. */
+/** Returns whether a computer cannot be heard by anybody. @param {{muted: boolean, volume: number}} client */
 export function isSilenced({ muted, volume }) {
   return muted || volume < HARDLY_HEARD;
 }
@@ -18,7 +18,11 @@ export function silenced(computers) {
   return computers.filter(isSilenced).sort((a, b) => (a.silencedAt ?? 0) - (b.silencedAt ?? 0) || (a.id < b.id ? -1 : 1));
 }
 
-/** Returns in words how long a mute still lasts, or since when a computer is not heard. */
+/**
+ * Returns in words how long a mute still lasts, or since when a computer is not heard.
+ * @param {import('./room.js').Computer} computer @param {number} nowMs @param {Raa.Text} text
+ * @param {(atMs: number) => string} time
+ */
 export function silencedWords({ muted, volume, mutedUntil, silencedBy, silencedAt }, nowMs, text, time) {
   const words = [];
   if (!muted) words.push(text('volumeAt', volume));

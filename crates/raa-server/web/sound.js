@@ -28,15 +28,22 @@ const AUDIBLE_CONSTANT = 1 / 3000;
 /** TOC byte of a mono full-band frame of 20 ms without data: the decoder conceals one frame. */
 const CONCEAL = new Uint8Array([31 << 3]);
 
+/**
+ * What the page uses of the decoder's object.
+ * @typedef {{ready: Promise<void>, free(): void, decodeFrame(payload: Uint8Array): {channelData: Float32Array<ArrayBuffer>[], samplesDecoded: number}}} Decoder
+ */
+
+/** @type {Promise<new (options: object) => Decoder> | null} */
 let decoderModule = null;
 
 /** An empty WebAssembly module. */
 const NOTHING = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
+/** @returns {Promise<Decoder>} */
 async function newDecoder() {
   // The decoder itself would wait for ever on a page that may not run WebAssembly.
   await WebAssembly.compile(NOTHING);
-  decoderModule ??= import(DECODER).then(() => globalThis['opus-decoder'].OpusDecoder);
+  decoderModule ??= import(DECODER).then(() => /** @type {any} */ (globalThis)['opus-decoder'].OpusDecoder);
   try {
     const OpusDecoder = await decoderModule;
     const decoder = new OpusDecoder({ sampleRate: SAMPLE_RATE, channels: 1, streamCount: 1,
@@ -53,6 +60,7 @@ async function newDecoder() {
  * Returns the time from a context's clock to the loudspeaker, in seconds. Firefox is not asked. There the answer waits
  * for the sound server, which may wait for the page's audio callback, which in turn waits for the caller's lock; with
  * PulseAudio the page sometimes froze when the sound began.
+ * @param {AudioContext} context
  */
 function outputLatencyOf(context) {
   if (/\bFirefox\//.test(navigator.userAgent)) return FIREFOX_LATENCY_S;
@@ -61,6 +69,7 @@ function outputLatencyOf(context) {
 
 /** The sound card does not play. */
 class OutputError extends Error {
+  /** @override */
   name = 'OutputError';
 }
 
@@ -68,9 +77,12 @@ export class Sound {
   #context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: 'interactive' });
   #gain = this.#context.createGain();
   #playout = new Playout({ clockStepS: this.#context.baseLatency || USUAL_STEP_S });
+  /** @type {Decoder | null} */
   #decoder = null;
-  #cutFrame = null; // decoded but left out; the next frame is crossfaded from it
-  #playing = new Set(); // scheduled nodes
+  /** @type {Float32Array | null} decoded but left out; the next frame is crossfaded from it */
+  #cutFrame = null;
+  /** @type {Set<AudioBufferSourceNode>} the scheduled ones */
+  #playing = new Set();
   #clock = { time: 0, movedAt: performance.now() };
   #power = 0;
   #peak = 0;
@@ -119,6 +131,7 @@ export class Sound {
     }
   }
 
+  /** @param {number} volume */
   set volume(volume) {
     this.#gain.gain.setTargetAtTime(volume, this.#context.currentTime, 0.02);
   }
@@ -134,7 +147,7 @@ export class Sound {
 
   /** Level of the scheduled audio before the volume, in dBFS. */
   get level() {
-    const dbfs = (value) => Math.max(-120, 20 * Math.log10(value));
+    const dbfs = (/** @type {number} */ value) => Math.max(-120, 20 * Math.log10(value));
     return { rmsDbfs: dbfs(Math.sqrt(this.#power)), peakDbfs: dbfs(this.#peak) };
   }
 
@@ -178,6 +191,7 @@ export class Sound {
     if (time !== this.#clock.time) this.#clock = { time, movedAt: performance.now() };
   }
 
+  /** @param {Float32Array} pcm */
   #measure(pcm) {
     let power = 0;
     let peak = 0;
@@ -189,12 +203,14 @@ export class Sound {
     this.#peak = Math.max(peak, this.#peak * LEVEL_MEMORY);
   }
 
+  /** @param {Uint8Array} payload */
   #decode(payload) {
-    const { channelData, samplesDecoded } = this.#decoder.decodeFrame(payload);
+    const { channelData: [pcm] = [], samplesDecoded } = this.#decoder?.decodeFrame(payload) ?? { samplesDecoded: 0 };
     // A frame that the decoder refuses is replaced by silence, which keeps the timing.
-    return samplesDecoded === FRAME ? channelData[0] : new Float32Array(FRAME);
+    return pcm && samplesDecoded === FRAME ? pcm : new Float32Array(FRAME);
   }
 
+  /** @param {Float32Array<ArrayBuffer>} pcm @param {number} at */
   #schedule(pcm, at) {
     const buffer = this.#context.createBuffer(1, pcm.length, SAMPLE_RATE);
     buffer.copyToChannel(pcm, 0);
@@ -207,7 +223,10 @@ export class Sound {
   }
 }
 
-/** Resamples a frame to one sample more or less; for 0.1 % linear interpolation is good enough. */
+/**
+ * Resamples a frame to one sample more or less; for 0.1 % linear interpolation is good enough.
+ * @param {Float32Array<ArrayBuffer>} pcm @param {number} samples
+ */
 function stretch(pcm, samples) {
   if (samples === pcm.length) return pcm.slice();
   const out = new Float32Array(samples);
@@ -220,10 +239,12 @@ function stretch(pcm, samples) {
   return out;
 }
 
+/** @param {Float32Array} old @param {Float32Array} pcm */
 function crossfade(old, pcm) {
   for (let i = 0; i < FADE; i += 1) pcm[i] = (old[i] * (FADE - i) + pcm[i] * i) / FADE;
 }
 
+/** @param {Float32Array} pcm */
 function fadeIn(pcm) {
   for (let i = 0; i < FADE; i += 1) pcm[i] *= i / FADE;
 }

@@ -8,12 +8,14 @@ const NAMES = 3;
 
 export class Spoken {
   #saidAt = -Infinity;
+  /** @type {string[]} */
   #waiting = [];
-  #known = new Map(); // id -> beginning of the sound that was noticed
+  /** @type {Map<string, number | null>} the beginning of the sound that was noticed, by id */
+  #known = new Map();
 
   /**
    * Takes what sounds now and returns the sentence to say, or null.
-   * @param {{id: string, title: string, beganAt: number}[]} sounding @param {number} nowMs
+   * @param {{id: string, title: string, beganAt: number | null}[]} sounding @param {number} nowMs @param {Raa.Text} text
    */
   next(sounding, nowMs, text) {
     for (const { id, title, beganAt } of sounding) {

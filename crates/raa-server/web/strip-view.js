@@ -27,7 +27,7 @@ export class StripColours {
   }
 }
 
-/** Reads colours as the browser computes them: light-dark() means nothing to a canvas. */
+/** Reads colours as the browser computes them: light-dark() means nothing to a canvas. @param {string} name */
 export function computedColour(name) {
   const probe = document.createElement('i');
   probe.style.color = `var(${name})`;
@@ -41,19 +41,20 @@ export class StripView {
   #context;
   #peaks;
   #colours;
-  #drawnTo = null; // the newest second in the picture
+  /** @type {number | null} the newest second in the picture */
+  #drawnTo = null;
   #isBlank = true;
 
   /** @param {HTMLCanvasElement} canvas @param {import('./strip.js').Peaks} peaks @param {StripColours} colours */
   constructor(canvas, peaks, colours) {
     canvas.width = STRIP_SECONDS;
     canvas.height = HEIGHT;
-    this.#context = canvas.getContext('2d');
+    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
     this.#peaks = peaks;
     this.#colours = colours;
   }
 
-  /** Shows the seconds up to and with this one. */
+  /** Shows the seconds up to and with this one. @param {number} second */
   draw(second) {
     const passed = this.#drawnTo === null ? STRIP_SECONDS : second - this.#drawnTo;
     if (passed === 0) return;
@@ -68,7 +69,7 @@ export class StripView {
     if (this.#peaks.isEmpty) this.redraw();
   }
 
-  /** Draws other peaks from now on. */
+  /** Draws other peaks from now on. @param {import('./strip.js').Peaks} peaks */
   use(peaks) {
     this.#peaks = peaks;
     this.#context.clearRect(0, 0, STRIP_SECONDS, HEIGHT);
@@ -83,6 +84,7 @@ export class StripView {
     if (second !== null) this.#drawAll(second);
   }
 
+  /** @param {number} second */
   #drawAll(second) {
     this.#context.clearRect(0, 0, STRIP_SECONDS, HEIGHT);
     this.#drawnTo = second;
@@ -90,6 +92,7 @@ export class StripView {
     for (let one = second - STRIP_SECONDS + 1; one <= second; one++) this.#column(one, second);
   }
 
+  /** @param {number} seconds */
   #shift(seconds) {
     const context = this.#context;
     context.globalCompositeOperation = 'copy';
@@ -97,6 +100,7 @@ export class StripView {
     context.globalCompositeOperation = 'source-over';
   }
 
+  /** @param {number} second @param {number} newest */
   #column(second, newest) {
     const { share, marks } = this.#peaks.at(second);
     if (share === 0 && marks === 0) return;

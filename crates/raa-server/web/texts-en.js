@@ -1,5 +1,6 @@
 // The page's texts in English. Always: the same keys as in the other language (a test compares them).
 
+/** @satisfies {Record<string, string | ((...values: any[]) => string)>} */
 export const EN = {
   title: 'RAA mixer',
   stopped: 'Stopped',

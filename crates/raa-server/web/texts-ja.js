@@ -1,5 +1,6 @@
 // The page's texts in Japanese. Always: the same keys as in the other language (a test compares them).
 
+/** @type {Raa.Texts} */
 export const JA = {
   title: 'RAA ミキサー',
   stopped: '停止中',

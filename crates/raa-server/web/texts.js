@@ -3,17 +3,19 @@
 import { EN } from './texts-en.js';
 import { JA } from './texts-ja.js';
 
+/** @type {Record<string, Raa.Texts>} */
 export const TEXTS = { en: EN, ja: JA };
 
-/** Returns the first of a person's languages that has texts here, else English. */
+/** Returns the first of a person's languages that has texts here, else English. @param {readonly string[]} languages */
 export function pickLanguage(languages) {
   return languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag in TEXTS) ?? 'en';
 }
 
-/** Returns text(key, ...values), which gives the texts of a language. */
+/** Returns text(key, ...values), which gives the texts of a language. @param {string} language @returns {Raa.Text} */
 export function texts(language) {
-  return (key, ...values) => {
-    const entry = TEXTS[language][key];
-    return typeof entry === 'function' ? entry(...values) : entry;
+  const entries = /** @type {Record<string, string | ((...values: unknown[]) => string)>} */ (TEXTS[language]);
+  return (/** @type {string} */ key, /** @type {unknown[]} */ ...values) => {
+    const entry = entries[key];
+    return /** @type {string} */ (typeof entry === 'function' ? entry(...values) : entry);
   };
 }

@@ -9,23 +9,28 @@ const VISIBLE = /[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
 const FIRST_STRONG_ISOLATE = '\u2068';
 const POP_ISOLATE = '\u2069';
 
-/** Returns a name without controls and in Unicode's composed form (NFC). */
+/** Returns a name without controls and in Unicode's composed form (NFC). @param {string} name */
 export function cleanName(name) {
   return name.replace(DIRECTIONS, '').replace(/[\p{Cc}\u2028\u2029]/gu, ' ').normalize('NFC').trim();
 }
 
-/** Returns a client's name, else its ID. */
+/** Returns a client's name, else its ID. @param {{id: string, name?: string}} client */
 export function title(client) {
   const name = cleanName(client.name ?? '');
   return VISIBLE.test(name) ? name : client.id;
 }
 
-/** Returns a client's title for the middle of a sentence. */
+/** Returns a client's title for the middle of a sentence. @param {{id: string, name?: string}} client */
 export function isolated(client) {
-  return FIRST_STRONG_ISOLATE + title(client) + POP_ISOLATE;
+  return isolate(title(client));
 }
 
-/** Returns whether a name has 1 to 64 characters (code points), not counting space around it, and one that can be seen. */
+/** Returns another name for the middle of a sentence. */
+export function isolate(name) {
+  return FIRST_STRONG_ISOLATE + cleanName(name) + POP_ISOLATE;
+}
+
+/** Returns whether a name has 1 to 64 characters (code points), not counting space around it, and one that can be seen. @param {string} name */
 export function checkName(name) {
   const clean = cleanName(name);
   const characters = [...clean].length;

@@ -27,18 +27,22 @@ export async function probe(socketUrl, request = fetch, pageOrigin = globalThis.
   }
 }
 
-/** Browsers name the origin with every method but GET and HEAD, as with a WebSocket. */
+/** Browsers name the origin with every method but GET and HEAD, as with a WebSocket. @param {URL} url @param {typeof fetch} request */
 async function isOriginRefused(url, request) {
   const answer = await ask(url, request, 'OPTIONS').catch(() => null);
   const body = answer?.status === 403 ? await answer.json().catch(() => null) : null;
   return body?.error?.code === 'origin_not_allowed';
 }
 
+/** @param {URL} url @param {typeof fetch} request @param {string} [method] */
 function ask(url, request, method = 'GET') {
   return request(url, { method, cache: 'no-store', signal: AbortSignal.timeout?.(LIMIT_MS) });
 }
 
-/** The server answers a plain request to a WebSocket's path with 426 (Upgrade Required). */
+/**
+ * The server answers a plain request to a WebSocket's path with 426 (Upgrade Required).
+ * @param {Response} response @returns {Promise<'unreachable' | 'no-upgrade' | 'too-many' | 'no-such-mix' | 'access-denied' | 'not-raa'>}
+ */
 async function meaningOf(response) {
   if (response.status === 426) return 'no-upgrade';
   if (response.status === 429) return 'too-many';
@@ -49,7 +53,10 @@ async function meaningOf(response) {
   return answer?.error?.message?.startsWith('mix is ') ? 'no-such-mix' : 'not-raa';
 }
 
-/** Pages of origins that are not allowed can't read the answer above, but they can read the page's files. */
+/**
+ * Pages of origins that are not allowed can't read the answer above, but they can read the page's files.
+ * @param {URL} url @param {typeof fetch} request
+ */
 async function hasPage(url, request) {
   try {
     return (await ask(new URL('icon.svg', url), request)).ok;

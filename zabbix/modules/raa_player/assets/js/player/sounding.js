@@ -6,7 +6,7 @@ import { followEvents } from './api.js';
 import { Feed } from './feed.js';
 import { title } from './names.js';
 
-/** Returns who sounds and is in the mix, by name: { id, name }. */
+/** Returns who sounds and is in the mix, by name: { id, name }. @param {(Raa.ClientSettings & {id: string, status: Raa.Status})[]} clients */
 export function soundingNow(clients) {
   return clients.filter(({ status, muted, volume }) => status === 'sounding' && !muted && volume > 0)
     .map((client) => ({ id: client.id, name: title(client) }))
@@ -21,6 +21,7 @@ export function soundingNow(clients) {
 export function followSounding(folder, onChange) {
   const feed = new Feed();
   let shown = '[]';
+  /** { => @param {{id: string, name: string}[]} list */
   const show = (list) => {
     const words = JSON.stringify(list);
     if (words === shown) return;

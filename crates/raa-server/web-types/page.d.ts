@@ -1,0 +1,106 @@
+// The shapes that the page's files share: texts, the room, and the elements of index.html.
+//
+// Always: ids, templates and parts are those of index.html (a test compares them).
+
+declare namespace Raa {
+  type English = typeof import('../web/texts-en.js').EN;
+  /** The texts of a language: the same keys with the same values. */
+  type Texts = { [K in keyof English]: English[K] extends (...values: infer Values) => string ? (...values: Values) => string : string };
+  type Key = keyof Texts;
+  /** A text without values. */
+  type PlainKey = { [K in Key]: Texts[K] extends string ? K : never }[Key];
+  type ValuesOf<Entry> = Entry extends (...values: infer Values) => string ? Values : [];
+
+  /** Gives a text in the person's language; none for a key that is made of a word which this page does not know. */
+  interface Text {
+    <K extends Key>(key: K, ...values: ValuesOf<Texts[K]>): string;
+    (key: string, ...values: unknown[]): string | undefined;
+  }
+
+  /** The server's state as feed.js gives it: ages instead of times. */
+  interface Client extends ClientRow {
+    now_ms: number;
+    rms_dbfs: number;
+    last_packet_ms_ago: number | null;
+    last_sound_ms_ago: number | null;
+  }
+
+  interface RefusedSender extends RefusedRow {
+    since_ms_ago: number | null;
+    last_ms_ago: number | null;
+  }
+
+  interface Server extends Omit<ServerRow, 'refused_senders'> {
+    refused?: RefusedSender[];
+  }
+
+  interface State {
+    clients: Client[];
+    server: Omit<ServerRow, 'refused_senders'>;
+    refused: RefusedSender[];
+  }
+
+  type Computer = import('../web/room.js').Computer;
+  /** A computer that sounds or has sounded. */
+  type Sounded = Computer & { began: number };
+
+  /** Where a computer is moved to: a place up or down, or into a group (null: none) before another computer. */
+  type Move = { by: -1 | 1; to?: undefined; before?: undefined } | { by?: undefined; to: number | null; before?: string | null };
+
+  /** What the parts of the page share. */
+  interface Room {
+    text: Text;
+    notes: import('../web/notes.js').Notes;
+    changes: import('../web/changes.js').Changes;
+    history: import('../web/history.js').History;
+    meters: import('../web/meter.js').Meters;
+    colours: import('../web/strip-view.js').StripColours;
+    /** The time on the server's clock. */
+    now(): number;
+    /** The newest whole second on the server's clock. */
+    second(): number;
+    peaksOf(id: string): import('../web/strip.js').Peaks;
+    open(id: string): void;
+    seen(computer: Computer): void;
+    allSeen(): void;
+    refresh(): void;
+    nameOf(id: string | null): string;
+    regroup(id: string, move: Move): void;
+    newGroup(id: string, name: string): void;
+  }
+
+  /** The player as the bands show it. */
+  interface PlayerState {
+    state: string;
+    trouble: string;
+  }
+
+  /** The elements of index.html by id, where more than an HTMLElement is needed. */
+  interface Elements {
+    desk: HTMLInputElement;
+    icon: HTMLLinkElement;
+    language: HTMLSelectElement;
+    'player-volume': HTMLInputElement;
+    search: HTMLInputElement;
+    settings: HTMLDialogElement;
+    'single-keys': HTMLInputElement;
+    theme: HTMLSelectElement;
+  }
+
+  type Named<Names extends string, Others = {}> = Record<Names, HTMLElement> & Others;
+
+  /** The parts of the templates of index.html, by data-part. */
+  interface Parts {
+    'column-template': {};
+    'row-template': Named<'name' | 'warned' | 'loss' | 'meter' | 'rms' | 'peak' | 'last' | 'fader' | 'percent' | 'mute' | 'more', { strip: HTMLCanvasElement; volume: HTMLInputElement }>;
+    'card-template': Named<'name' | 'warned' | 'loss' | 'time' | 'rms' | 'peak' | 'db' | 'was' | 'seen' | 'seenBy' | 'muted'>;
+    'chip-template': Named<'rms' | 'peak' | 'name' | 'words' | 'hear'>;
+    'entry-template': Named<'time' | 'name' | 'detail' | 'seen' | 'undo'>;
+    'panel-template': Named<
+      'title' | 'close' | 'problem' | 'naming' | 'less' | 'fader' | 'plus' | 'percent' | 'mute15' | 'mute60' | 'muteEver' | 'unmute' | 'muteState' | 'up' | 'down' | 'grouping' | 'facts' | 'threshold' |
+      'common' | 'offline' | 'forget' | 'sure' | 'yes' | 'no',
+      { input: HTMLInputElement; volume: HTMLInputElement; group: HTMLSelectElement; groupName: HTMLInputElement; from: HTMLInputElement }>;
+    'folded-template': Named<'words' | 'toggle' | 'forget' | 'sure' | 'question' | 'no' | 'yes'>;
+    'desk-name-template': Named<never, { input: HTMLInputElement }>;
+  }
+}
