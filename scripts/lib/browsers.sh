@@ -61,11 +61,13 @@ ensure_drivers() { ensure_npm "$E2E" "the browsers' drivers"; }
 
 need_page_checks() { need_command npm npm "fetches what checks the page's code"; }
 
-# Checks the JavaScript of the page, the Zabbix widget and the tests for mistakes.
+# Checks the types of the page's code, which its comments name, and the JavaScript of page, Zabbix widget and tests for mistakes.
 check_page() {
-    local checks="$ROOT/tests/web"
+    local checks="$ROOT/tests/web" status=0
     ensure_npm "$checks" "what checks the page's code" || { warn "error: the page's code was NOT CHECKED"; return 1; }
-    (cd "$ROOT" && "$checks/node_modules/.bin/eslint" --config "$checks/eslint.config.js" --max-warnings 0 crates/raa-server/web zabbix/modules tests)
+    "$checks/node_modules/.bin/tsc" --project "$ROOT" || status=1
+    (cd "$ROOT" && "$checks/node_modules/.bin/eslint" --config "$checks/eslint.config.js" --max-warnings 0 crates/raa-server/web zabbix/modules tests) || status=1
+    return "$status"
 }
 
 # Exports the browsers to test with as RAA_CHROMIUM and RAA_FIREFOX.

@@ -11,7 +11,7 @@ const WALL_PX = 2600;
 
 const memory = new Memory();
 const query = new URLSearchParams(location.search);
-const language = pickLanguage([query.get('lang'), memory.language, ...(navigator.languages ?? ['en'])].filter(Boolean));
+const language = pickLanguage([query.get('lang'), memory.language, ...(navigator.languages ?? ['en'])].flatMap((tag) => tag || []));
 const text = texts(language);
 const view = query.get('view') ?? (innerWidth >= WALL_PX ? 'wall' : 'desk');
 

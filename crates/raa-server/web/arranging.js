@@ -1,3 +1,4 @@
+// @ts-nocheck
 // Changes the room's groups at the server, one act after the other, and offers the way back.
 //
 // Always: an act is applied to the groups as the server has them now, and again if another desk was quicker, so nothing that
@@ -26,7 +27,11 @@ export class Arranging {
    *   computerOf: (id: string) => import('./room.js').Computer | undefined}} options
    */
   constructor({ text, notes, changes, afterChange, computerOf }) {
-    [this.#text, this.#notes, this.#changes, this.#afterChange, this.#computerOf] = [text, notes, changes, afterChange, computerOf];
+    this.#text = text;
+    this.#notes = notes;
+    this.#changes = changes;
+    this.#afterChange = afterChange;
+    this.#computerOf = computerOf;
   }
 
   /** Whether an act has not reached the server yet. */

@@ -14,22 +14,26 @@ const ARRIVED_MS = 3000;
 
 export class CardView {
   #text;
+  /** @type {Raa.Parts['card-template']} */
   #parts;
   #meter;
   #peakAt = -Infinity;
-  #sound = null; // which sound the card stands for
+  /** @type {number | null} which sound the card stands for */
+  #sound = null;
   /** @type {import('./room.js').Computer | null} */
   computer = null;
 
-  /** @param {{text: Function, meters: import('./meter.js').Meters}} room @param {(computer: import('./room.js').Computer) => void} onSeen */
+  /** @param {{text: Raa.Text, meters: import('./meter.js').Meters}} room @param {(computer: import('./room.js').Computer) => void} onSeen */
   constructor({ text, meters }, onSeen) {
     this.#text = text;
-    ({ element: this.element, parts: this.#parts } = instance('card-template', text));
+    const { element, parts } = instance('card-template', text);
+    this.element = element;
+    this.#parts = parts;
     this.#meter = new Meter(this.#parts.rms, this.#parts.peak, meters);
     this.#parts.seen.addEventListener('click', () => { if (this.computer) onSeen(this.computer); });
   }
 
-  /** @param {import('./room.js').Computer | null} computer null: the slot is empty */
+  /** @param {import('./room.js').Computer | null} computer null: the slot is empty @param {number} nowMs */
   show(computer, nowMs) {
     const isNew = computer !== null && (this.computer?.id !== computer.id || this.#sound !== computer.began);
     this.computer = computer;
@@ -46,6 +50,7 @@ export class CardView {
     this.tick(nowMs);
   }
 
+  /** @param {Raa.Level} level @param {number} nowMs */
   level([rms, peak], nowMs) {
     if (!this.computer?.isSounding) return;
     this.#meter.level(rms, peak);
@@ -58,14 +63,16 @@ export class CardView {
     this.#meter.clear();
   }
 
+  /** @param {number} nowMs */
   tick(nowMs) {
     const { computer } = this;
     if (!computer) return;
-    setText(this.#parts.time, computer.isSounding ? running(nowMs - (computer.began ?? nowMs)) : clockTime(computer.began));
+    setText(this.#parts.time, computer.isSounding ? running(nowMs - (computer.began ?? nowMs)) : clockTime(computer.began ?? nowMs));
     if (!computer.isSounding) setText(this.#parts.was, endedWords(computer, nowMs, this.#text));
     if (nowMs - (computer.began ?? 0) > ARRIVED_MS) this.element.classList.remove('arrived');
   }
 
+  /** @param {import('./room.js').Computer} computer @param {number} nowMs */
   #arrive(computer, nowMs) {
     this.#sound = computer.began;
     this.#meter.clear();
@@ -74,6 +81,7 @@ export class CardView {
     setText(this.#parts.db, '');
   }
 
+  /** @param {import('./room.js').Computer} computer */
   #fill(computer) {
     const { name, warned, loss, seen, seenBy, muted } = this.#parts;
     for (const [look, isOn] of Object.entries(looks(computer))) setClass(this.element, look, isOn);
@@ -91,7 +99,12 @@ export class CardView {
   }
 }
 
-/** Returns how long a sound was, how loud, and how long ago it ended. */
+/**
+ * Returns how long a sound was, how loud, and how long ago it ended.
+ * @param {import('./room.js').Computer} computer @param {number} nowMs @param {Raa.Text} text
+ */
 export function endedWords({ began, ended, peak }, nowMs, text) {
-  return [length((ended ?? began) - began, text), peak === null ? '' : text('decibels', Math.round(peak)), text('endedAgo', age(nowMs - (ended ?? began), text))].filter(Boolean).join(' · ');
+  if (began === null) return '';
+  const end = ended ?? began;
+  return [length(end - began, text), peak === null ? '' : text('decibels', Math.round(peak)), text('endedAgo', age(nowMs - end, text))].filter(Boolean).join(' · ');
 }

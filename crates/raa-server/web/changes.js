@@ -18,6 +18,10 @@ export const MUTE_S = 900;
 /** The clocks of server and page, as the page knows it, differ by less than this. */
 const CLOCKS_MS = 2000;
 
+/** @typedef {import('./room.js').Computer} Computer */
+/** @typedef {{muted?: boolean, volume?: number}} Wish */
+/** @typedef {{id: string} & Partial<Raa.ClientSettings>} Named a client, of which the name is known, or only the id */
+
 export class Changes {
   #text;
   #notes;
@@ -25,20 +29,29 @@ export class Changes {
   #now;
   #onNews;
   #afterChange;
-  #answers = new Map(); // id -> the server's newest answer
-  #wishes = new Map(); // id -> what is being sent
-  #latest = new Map(); // id and field -> Latest
+  /** @type {Map<string, Raa.ChangedClient>} the server's newest answer, by id */
+  #answers = new Map();
+  /** @type {Map<string, Wish>} what is being sent, by id */
+  #wishes = new Map();
+  /** @type {Map<string, Latest<Raa.ClientPatch>>} by id and field */
+  #latest = new Map();
+  /** @type {Map<string, Raa.Client>} */
   #clients = new Map();
 
   /**
-   * @param {{text: Function, notes: import('./notes.js').Notes, history: import('./history.js').History, now: () => number,
+   * @param {{text: Raa.Text, notes: import('./notes.js').Notes, history: import('./history.js').History, now: () => number,
    *   onNews: () => void, afterChange: () => void}} options onNews: something looks different now
    */
   constructor({ text, notes, history, now, onNews, afterChange }) {
-    [this.#text, this.#notes, this.#history, this.#now, this.#onNews, this.#afterChange] = [text, notes, history, now, onNews, afterChange];
+    this.#text = text;
+    this.#notes = notes;
+    this.#history = history;
+    this.#now = now;
+    this.#onNews = onNews;
+    this.#afterChange = afterChange;
   }
 
-  /** Returns the clients with what the person has just changed, if the events do not know it yet. */
+  /** Returns the clients with what the person has just changed, if the events do not know it yet. @param {Raa.Client[]} clients */
   applied(clients) {
     this.#clients = new Map(clients.map((client) => [client.id, client]));
     return clients.map((client) => {
@@ -50,40 +63,46 @@ export class Changes {
     });
   }
 
-  /** Mutes a computer for everyone, or lets it be heard again. @param {number | null} seconds null: until it is undone */
+  /**
+   * Mutes a computer for everyone, or lets it be heard again.
+   * @param {Computer} computer @param {boolean} muted @param {number | null} seconds null: until it is undone
+   */
   mute(computer, muted, seconds = MUTE_S) {
     this.#wish(computer, 'muted', muted, muted && seconds !== null ? { muted, muted_for_s: seconds } : { muted }, 0);
   }
 
-  /** Mutes or unmutes; what the person wished a moment ago counts, even before the page shows it. */
+  /** Mutes or unmutes; what the person wished a moment ago counts, even before the page shows it. @param {Computer} computer */
   toggleMute(computer) {
     this.mute(computer, !this.#newest(computer, 'muted'));
   }
 
-  /** Makes a computer louder or softer by steps. */
+  /** Makes a computer louder or softer by steps. @param {Computer} computer @param {number} by */
   step(computer, by) {
     this.volume(computer, this.#newest(computer, 'volume') + by);
   }
 
+  /** @template {'muted' | 'volume'} Field @param {Computer} computer @param {Field} field @returns {Computer[Field]} */
   #newest(computer, field) {
-    return this.#wishes.get(computer.id)?.[field] ?? computer[field];
+    return /** @type {Computer[Field] | undefined} */ (this.#wishes.get(computer.id)?.[field]) ?? computer[field];
   }
 
+  /** @param {Computer} computer @param {number} volume */
   volume(computer, volume) {
     this.#wish(computer, 'volume', Math.min(200, Math.max(0, volume)), undefined, VOLUME_INTERVAL_MS);
   }
 
-  /** Lets a computer be heard again, whatever silenced it. */
+  /** Lets a computer be heard again, whatever silenced it. @param {Computer} computer */
   hear(computer) {
     if (computer.muted) this.mute(computer, false);
     if (computer.volume < 100) this.volume(computer, 100);
   }
 
-  /** Sends a change of another field; returns whether it was taken. */
+  /** Sends a change of another field; returns whether it was taken. @param {Computer} computer @param {Raa.ClientPatch} change */
   async send(computer, change) {
     return (await this.#attempt(computer, change)).isDone;
   }
 
+  /** @param {Computer} computer */
   forget(computer) {
     return this.#try(`client-${computer.id}`, () => forgetClient(computer.id), {}, computer.client);
   }
@@ -93,29 +112,35 @@ export class Changes {
     return this.#try('seen', () => markSeen(which), {}, null);
   }
 
-  /** Does something else for the room; says in words why it was refused. Returns whether it was done. */
+  /**
+   * Does something else for the room; says in words why it was refused. Returns whether it was done.
+   * @param {string} key @param {() => Promise<unknown>} action
+   */
   attempt(key, action) {
     return this.#try(key, action, {}, null);
   }
 
-  /** Undoes an entry of the list of what happened. */
+  /** Undoes an entry of the list of what happened. @param {Raa.Entry} entry */
   undo(entry) {
     return this.#try('undo', async () => {
       const answer = await undoEntry(entry.id);
-      this.#answers.set(entry.client, answer);
+      if (entry.client !== null) this.#answers.set(entry.client, answer);
       this.#onNews();
     }, {}, null);
   }
 
+  /** @param {Computer} computer @param {'muted' | 'volume'} field @param {boolean | number} value @param {Raa.ClientPatch | undefined} change @param {number} intervalMs */
   #wish(computer, field, value, change, intervalMs) {
     const { id } = computer;
     this.#wishes.set(id, { ...this.#wishes.get(id), [field]: value });
     this.#onNews();
     const key = `${id} ${field}`;
-    if (!this.#latest.has(key)) this.#latest.set(key, new Latest((wanted) => this.#sendWish(id, field, wanted), intervalMs));
-    this.#latest.get(key).give(change ?? { [field]: value });
+    const latest = this.#latest.get(key) ?? new Latest((wanted) => this.#sendWish(id, field, wanted), intervalMs);
+    this.#latest.set(key, latest);
+    latest.give(change ?? { [field]: value });
   }
 
+  /** @param {string} id @param {'muted' | 'volume'} field @param {Raa.ClientPatch} change */
   async #sendWish(id, field, change) {
     const client = this.#clients.get(id) ?? { id, name: '' };
     const { isDone, waitMs } = await this.#attempt({ id, client }, change);
@@ -130,7 +155,10 @@ export class Changes {
     return 0;
   }
 
-  /** Returns whether a change was taken, and how long the server asks to wait. */
+  /**
+   * Returns whether a change was taken, and how long the server asks to wait.
+   * @param {{id: string, client: Named}} computer @param {Raa.ClientPatch} change
+   */
   async #attempt({ id, client }, change) {
     const sentAt = this.#now();
     let waitMs = 0;
@@ -143,21 +171,25 @@ export class Changes {
     return { isDone, waitMs };
   }
 
+  /** @param {Named} client @param {Raa.ClientPatch} change @param {number} sentAt */
   #offerUndo(client, change, sentAt) {
-    const [field] = Object.keys(change);
+    const [field] = /** @type {('muted' | 'volume' | 'name' | 'sounding_from_dbfs')[]} */ (Object.keys(change));
+    if (!field) return;
     const words = this.#text(`did_${field}`, isolated(client), change[field], change.muted_for_s ? Math.round(change.muted_for_s / 60) : null);
     this.#notes.tell('undo', words, { ms: UNDO_MS, label: this.#text('undo'), act: () => this.#undoNewest(client.id, sentAt - CLOCKS_MS) });
   }
 
+  /** @param {string} id @param {number} sinceMs */
   async #undoNewest(id, sinceMs) {
     let entry = this.#history.undoable(id, sinceMs);
     if (!entry) {
-      const answer = await readLog({ client: id, limit: 20 }).catch(() => ({ entries: [] }));
-      entry = answer.entries.find((one) => one.at_ms >= sinceMs && canUndo(one)) ?? null;
+      const answer = await readLog({ client: id, limit: 20 }).catch(() => null);
+      entry = answer?.entries.find((one) => one.at_ms >= sinceMs && canUndo(one)) ?? null;
     }
     if (entry) await this.undo(entry);
   }
 
+  /** @param {string} key @param {() => Promise<unknown>} action @param {Raa.ClientPatch} change @param {Named | null} client @param {(error: ApiError) => void} [onError] */
   async #try(key, action, change, client, onError = () => {}) {
     try {
       await action();

@@ -64,6 +64,15 @@ function elementsWith(element, attribute) {
   return [...element.querySelectorAll(`[${attribute}]`)].map((one) => /** @type {HTMLElement} */ (one));
 }
 
+/**
+ * Returns the nearest element around an event's target, or the target itself, that matches.
+ * @param {EventTarget | null} target @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+export function around(target, selector) {
+  return target instanceof Element ? target.closest(selector) : null;
+}
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** Returns one of the icons of index.html. @param {string} name @param {string} [className] */

@@ -1,3 +1,4 @@
+// @ts-nocheck
 // Moves a computer to another place with the mouse, by its dot, and a group by its heading. The keyboard has Alt with the
 // arrow keys, and the panels have buttons and choices for it, also for a finger.
 //

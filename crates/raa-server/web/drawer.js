@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The panel that lies over the list at the right; on a phone it comes from below.
 //
 // Always: one is open at a time; Escape closes it and gives the focus back to where it was, or to the list if that is gone.

@@ -10,15 +10,23 @@ import { refusal } from './refusal.js';
 export class Folded {
   #text;
   #notes;
+  /** @type {Raa.Parts['folded-template']} */
   #parts;
+  /** @type {string[]} */
   #ids = [];
-  #asked = []; // those that the question is about
+  /** @type {string[]} those that the question is about */
+  #asked = [];
 
-  /** @param {HTMLElement} section gets the line and the list @param {() => void} onToggle */
+  /**
+   * @param {HTMLElement} section gets the line and the list
+   * @param {Raa.Text} text @param {import('./notes.js').Notes} notes @param {() => void} onToggle
+   */
   constructor(section, text, notes, onToggle) {
     this.#text = text;
     this.#notes = notes;
-    ({ element: this.line, parts: this.#parts } = instance('folded-template', text));
+    const { element, parts } = instance('folded-template', text);
+    this.line = element;
+    this.#parts = parts;
     this.list = make('div', 'list');
     this.list.setAttribute('role', 'list');
     this.list.setAttribute('aria-label', text('offline'));
@@ -37,7 +45,7 @@ export class Folded {
     return this.#ids;
   }
 
-  /** Shows how many clients are folded. */
+  /** Shows how many clients are folded. @param {string[]} ids */
   show(ids) {
     this.#ids = ids;
     setHidden(this.line, ids.length === 0);
@@ -59,6 +67,7 @@ export class Folded {
     yes.addEventListener('click', () => this.#forget());
   }
 
+  /** @param {boolean} isAsked */
   #ask(isAsked) {
     const { forget, toggle, sure, no } = this.#parts;
     for (const button of [forget, toggle]) button.hidden = isAsked;

@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The panel of one group: its name, its place among the groups, the computers in it, and the button that deletes it. With no
 // group yet it asks for the name of a new one.
 //

@@ -1,3 +1,4 @@
+// @ts-nocheck
 // What a person does to the room's groups, and the way back.
 //
 // Always: pure; an act is applied to the newest groups, whoever changed them last, so that no desk loses what another one

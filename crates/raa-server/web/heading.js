@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The heading of a group in the list: its name, how many computers it has, how many sound, a button that folds it, and one
 // that opens its panel.
 //

@@ -11,18 +11,22 @@ import { silenced, silencedWords } from './silenced.js';
 import { silenceOf, silentWalls } from './room.js';
 import { clockTime } from './time.js';
 
+/** @typedef {{element: HTMLElement, parts: Raa.Parts['chip-template'], meter: Meter, computer: import('./room.js').Computer}} Chip */
+
 export class HeldBand {
   #room;
   #text;
   #element = byId('held');
   #title = make('b');
+  #icon = icon('mute');
   #words = make('span', 'cut');
   #chips = make('span', 'chips');
   #walls = make('span', 'dumb-pages cut');
-  #shown = new Map(); // id -> { element, parts, meter, computer }
+  /** @type {Map<string, Chip>} by id */
+  #shown = new Map();
   #isHeld = false;
 
-  /** @param {object} room as Row's */
+  /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
@@ -30,7 +34,7 @@ export class HeldBand {
     this.#chips.tabIndex = 0; // it may have to be scrolled
     this.#chips.setAttribute('role', 'list');
     this.#chips.setAttribute('aria-label', this.#text('notHeardBand'));
-    this.#title.append(icon('mute'), this.#words);
+    this.#title.append(this.#icon, this.#words);
     this.#element.append(this.#title, this.#chips, this.#walls);
     for (const event of ['pointerenter', 'focusin']) this.#element.addEventListener(event, () => { this.#isHeld = true; });
     for (const event of ['pointerleave', 'focusout']) this.#element.addEventListener(event, () => { this.#isHeld = false; });
@@ -38,7 +42,7 @@ export class HeldBand {
 
   /**
    * @param {import('./room.js').Computer[]} computers
-   * @param {{state: string, trouble: string}} player @param {object[]} walls @param {number} nowMs
+   * @param {Raa.PlayerState} player @param {Raa.WallRow[]} walls @param {number} nowMs
    */
   update(computers, player, walls, nowMs) {
     const list = silenced(computers);
@@ -47,15 +51,17 @@ export class HeldBand {
     setText(this.#words, silence ? this.#text(silence, player.trouble) : list.length ? this.#text('notHeard', list.length) : this.#text('everythingHeard'));
     this.#title.title = silence ? player.trouble : '';
     this.#title.dataset.note = silence && player.trouble ? 'player' : '';
-    setHidden(this.#title.firstElementChild, !silence && list.length === 0);
+    this.#icon.toggleAttribute('hidden', !silence && list.length === 0);
     this.#update(list, nowMs);
     this.#showWalls(walls);
   }
 
+  /** @param {string} id @param {Raa.Level} level */
   level(id, [rms, peak]) {
     this.#shown.get(id)?.meter.level(rms, peak);
   }
 
+  /** @param {import('./room.js').Computer[]} list @param {number} nowMs */
   #update(list, nowMs) {
     const ids = new Set(list.map(({ id }) => id));
     for (const [id, chip] of this.#shown) {
@@ -66,15 +72,17 @@ export class HeldBand {
     for (const computer of list) this.#show(computer, nowMs);
   }
 
+  /** @param {string} id */
   #remove(id) {
-    this.#shown.get(id).element.remove();
+    this.#shown.get(id)?.element.remove();
     this.#shown.delete(id);
   }
 
+  /** @param {import('./room.js').Computer} computer @param {number} nowMs */
   #show(computer, nowMs) {
-    if (!this.#shown.has(computer.id)) this.#add(computer);
-    const { element, parts, meter } = this.#shown.get(computer.id);
-    this.#shown.get(computer.id).computer = computer;
+    const chip = this.#shown.get(computer.id) ?? this.#add(computer);
+    const { element, parts, meter } = chip;
+    chip.computer = computer;
     element.classList.remove('gone');
     setClass(element, 'live', looks(computer).live);
     setText(parts.name, computer.title);
@@ -84,19 +92,23 @@ export class HeldBand {
     if (!computer.isSounding) meter.level(-120, -120);
   }
 
+  /** @param {import('./room.js').Computer} computer */
   #add(computer) {
     const { element, parts } = instance('chip-template', this.#text);
     element.dataset.id = computer.id;
     element.setAttribute('role', 'listitem');
     element.classList.add('silenced');
-    parts.hear.addEventListener('click', () => this.#room.changes.hear(this.#shown.get(computer.id).computer));
+    const chip = { element, parts, meter: new Meter(parts.rms, parts.peak, this.#room.meters), computer };
+    parts.hear.addEventListener('click', () => this.#room.changes.hear(chip.computer));
     this.#chips.append(element);
-    this.#shown.set(computer.id, { element, parts, meter: new Meter(parts.rms, parts.peak, this.#room.meters), computer });
+    this.#shown.set(computer.id, chip);
+    return chip;
   }
 
+  /** @param {Raa.WallRow[]} walls */
   #showWalls(walls) {
     const silent = silentWalls(walls);
-    const words = silent.map(({ name, state }) => this.#text(`wall_${state}`, name)).join(' · ');
+    const words = silent.map(({ name, state }) => this.#text(/** @type {Exclude<`wall_${typeof state}`, 'wall_playing'>} */ (`wall_${state}`), name)).join(' · ');
     setText(this.#walls, words);
     this.#walls.title = words;
     setHidden(this.#walls, silent.length === 0);

@@ -17,10 +17,15 @@ export class Keyboard {
    *   act: (what: string) => void, move: (by: -1 | 1, isRepeated: boolean) => void}} options
    */
   constructor({ memory, roster, changes, act, move }) {
-    [this.#memory, this.#roster, this.#changes, this.#act, this.#move] = [memory, roster, changes, act, move];
+    this.#memory = memory;
+    this.#roster = roster;
+    this.#changes = changes;
+    this.#act = act;
+    this.#move = move;
     addEventListener('keydown', (event) => this.#pressed(event));
   }
 
+  /** @param {KeyboardEvent} event */
   #pressed(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest?.('dialog')) return;
@@ -38,6 +43,7 @@ export class Keyboard {
     if (!event.repeat || ['up', 'down', 'louder', 'softer'].includes(wanted)) this.#do(wanted);
   }
 
+  /** @param {string} wanted */
   #do(wanted) {
     const here = this.#roster.here;
     if (['up', 'down', 'first', 'last', 'next'].includes(wanted)) this.#roster.go(wanted);

@@ -11,6 +11,8 @@ import { canSee, canUndo, describe } from './history.js';
 const SHOWN = 100;
 const PAGE = 100;
 
+/** @typedef {{element: HTMLElement, parts: Raa.Parts['entry-template'], entry: Raa.Entry | null}} Line */
+
 export class LogPane {
   #room;
   #text;
@@ -20,14 +22,15 @@ export class LogPane {
   #waiting = make('button', 'btn first');
   #older = make('button', 'btn older');
   #end = make('li', '', this.#older);
-  #shown = new Map(); // id -> { element, parts, entry }
+  /** @type {Map<number, Line>} by id */
+  #shown = new Map();
   #newestShown = -Infinity;
   #limit = SHOWN;
   #isHand = false;
   #isComplete = false; // the server has no older entries
   #version = -1; // of the history that is shown
 
-  /** @param {object} room as Row's, with `history` */
+  /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
@@ -88,20 +91,26 @@ export class LogPane {
     this.#newestShown = entries[0]?.id ?? -Infinity;
   }
 
+  /** @param {Raa.Entry} entry */
   #lineOf(entry) {
     const { id } = entry;
-    if (!this.#shown.has(id)) {
-      const { element, parts } = instance('entry-template', this.#text);
-      element.dataset.id = String(id);
-      parts.seen.addEventListener('click', () => this.#room.changes.seen({ ids: [id] }));
-      parts.undo.addEventListener('click', () => this.#room.changes.undo(this.#shown.get(id).entry));
-      this.#shown.set(id, { element, parts, entry: null });
-    }
-    const line = this.#shown.get(id);
+    const line = this.#shown.get(id) ?? this.#newLine(id);
     if (line.entry !== entry) this.#fill(line, entry);
     return line;
   }
 
+  /** @param {number} id */
+  #newLine(id) {
+    /** @type {Line} */
+    const line = { ...instance('entry-template', this.#text), entry: null };
+    line.element.dataset.id = String(id);
+    line.parts.seen.addEventListener('click', () => this.#room.changes.seen({ ids: [id] }));
+    line.parts.undo.addEventListener('click', () => { if (line.entry) this.#room.changes.undo(line.entry); });
+    this.#shown.set(id, line);
+    return line;
+  }
+
+  /** @param {Line} line @param {Raa.Entry} entry */
   #fill(line, entry) {
     line.entry = entry;
     const { element, parts } = line;
@@ -116,7 +125,7 @@ export class LogPane {
     setClass(element, 'done', look === 'sound' && !canSee(entry));
     setHidden(parts.seen, !canSee(entry));
     setHidden(parts.undo, !canUndo(entry));
-    for (const [part, key] of [['seen', 'seen'], ['undo', 'undo']]) parts[part].setAttribute('aria-label', `${this.#text(key)}: ${title}`);
+    for (const key of /** @type {const} */ (['seen', 'undo'])) parts[key].setAttribute('aria-label', `${this.#text(key)}: ${title}`);
     parts.seen.title = this.#text('seen');
   }
 

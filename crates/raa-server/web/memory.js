@@ -6,6 +6,7 @@
 const PREFIX = 'raa.';
 const DEFAULT_VOLUME = 80;
 export const LANGUAGES = ['en', 'ja'];
+/** @type {('light' | 'dark')[]} */
 export const THEMES = ['light', 'dark'];
 
 /** @param {string[]} values @param {string | null} value */

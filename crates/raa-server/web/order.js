@@ -11,11 +11,16 @@ const FOLD_FROM = 4;
 /** Made once: creating a collator costs more than sorting a list. */
 const NAMES = new Intl.Collator(undefined, { numeric: true });
 
-/** Returns whether a client's name, ID or address contains the search. */
+/**
+ * Returns whether a client's name, ID or address contains the search.
+ * @param {{id: string, name?: string, address?: string | null}} client @param {string} search
+ */
 export function matches(client, search) {
   const wanted = cleanName(search).toLowerCase();
   return [title(client), client.id, client.address ?? ''].some((text) => text.toLowerCase().includes(wanted));
 }
+
+/** @typedef {import('./room.js').Computer} Computer */
 
 /**
  * @typedef {object} Section a group's rows, or those of no group (`id` null), or those that came later (`id` 'new')
@@ -36,25 +41,31 @@ export function arrange(computers, groups, search = '') {
   const folded = left.length < FOLD_FROM ? [] : left.sort(byName).map(({ id }) => id);
   const rest = found.filter(({ id }) => !folded.includes(id));
   const known = new Set(groups.map(({ id }) => id));
+  /** @type {Section[]} */
   const sections = groups.map(({ id, name }) => ({ id, name, ids: idsOf(rest.filter(({ group }) => group === id).sort(byPlace)) }));
-  sections.push({ id: null, name: '', ids: idsOf(rest.filter(({ group }) => !known.has(group)).sort(byName)) });
+  sections.push({ id: null, name: '', ids: idsOf(rest.filter(({ group }) => group === null || !known.has(group)).sort(byName)) });
   return { sections: sections.filter(({ id, ids }) => ids.length > 0 || (id !== null && !search.trim())), folded };
 }
 
+/** @param {Computer[]} list */
 const idsOf = (list) => list.map(({ id }) => id);
-/** Orders computers by name. */
+/** Orders computers by name. @param {Computer} a @param {Computer} b */
 export const byName = (a, b) => NAMES.compare(a.title, b.title) || (a.id < b.id ? -1 : 1);
+/** @param {Computer} a @param {Computer} b */
 const byPlace = (a, b) => (a.place ?? 0) - (b.place ?? 0) || byName(a, b);
 
-/** Returns whether nobody has given an offline client settings; servers before this field folded nothing. */
+/** Returns whether nobody has given an offline client settings; servers before this field folded nothing. @param {Computer} computer */
 function isLeftOver({ isOffline, client }) {
   return isOffline && client.configured === false;
 }
 
 /** Keeps the places of all computers. */
 export class Places {
-  #key = null; // what a person decides: groups and search
+  /** @type {string | null} what a person decides: groups and search */
+  #key = null;
+  /** @type {Section[]} */
   #sections = [];
+  /** @type {string[]} */
   #folded = [];
 
   /**
@@ -76,7 +87,7 @@ export class Places {
     return { sections: this.#sections, folded: this.#folded, isNew, isUntidy };
   }
 
-  /** Adds those that came, or came back, at the end. */
+  /** Adds those that came, or came back, at the end. @param {Computer[]} computers @param {string} search */
   #add(computers, search) {
     const placed = new Set(this.#sections.flatMap(({ ids }) => ids));
     const hidden = new Set(this.#folded);
@@ -97,10 +108,11 @@ export class Places {
  * @returns {(Section & {isContinued: boolean, of: number})[][]} `of`: the number of rows of the whole group
  */
 export function inColumns(sections, columns, isFolded = () => false) {
+  /** => @param {Section} section */
   const shown = ({ id, ids }) => (isFolded(id) ? [] : ids);
   const lines = sections.reduce((sum, section) => sum + shown(section).length + 1, 0);
   const height = Math.ceil(lines / columns);
-  const result = Array.from({ length: columns }, () => []);
+  const result = Array.from({ length: columns }, () => /** @type {(Section & {isContinued: boolean, of: number})[]} */ ([]));
   let [column, used] = [0, 0];
   for (const section of sections) {
     let rest = shown(section);
@@ -109,7 +121,7 @@ export function inColumns(sections, columns, isFolded = () => false) {
       const isLast = column === columns - 1;
       if (!isLast && used + 2 > height) [column, used] = [column + 1, 0];
       const room = column === columns - 1 ? rest.length : Math.max(1, height - used - (isContinued ? 0 : 1));
-      result[column].push({ ...section, ids: rest.slice(0, room), isContinued, of: section.ids.length });
+      result[column]?.push({ ...section, ids: rest.slice(0, room), isContinued, of: section.ids.length });
       used += Math.min(room, rest.length) + (isContinued ? 0 : 1);
       rest = rest.slice(room);
       isContinued = true;

@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The panel of one computer: its name, volume and mute for everyone, its group, its figures, and the button that forgets it.
 // It lies over the list at the right; on a phone it comes from below, with steps and a thumb to grip.
 //
@@ -61,7 +62,8 @@ export class Panel {
   update(computer, server) {
     if (!this.isOpen) return;
     const groupsBefore = JSON.stringify(this.#server.groups);
-    [this.#computer, this.#server] = [computer, server];
+    this.#computer = computer;
+    this.#server = server;
     if (groupsBefore !== JSON.stringify(server.groups)) this.#fillGroups();
     const { title, problem, volume, percent, unmute, muteState, threshold, from, offline, facts: list } = this.#parts;
     const { client } = computer;

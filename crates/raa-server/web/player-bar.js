@@ -10,7 +10,7 @@ import { Meter } from './meter.js';
 import { Interruptions, Lamp, soundWords } from './model.js';
 import { Player } from './player.js';
 
-/** States in which the button starts the player. In 'needs-click' the browser waits for this very click. */
+/** States in which the button starts the player. In 'needs-click' the browser waits for this very click. @type {string[]} */
 const STARTABLE = ['stopped', 'needs-click', 'failed'];
 
 export class PlayerBar {
@@ -24,10 +24,11 @@ export class PlayerBar {
   #interrupted = 0; // interruptions in the last minute
   #reconnects = 0; // in addition to those that the player counts
   #onChange;
+  /** @type {Meter | null} */
   #wallMeter = null;
 
   /**
-   * @param {{text: Function, memory: import('./memory.js').Memory, meters: import('./meter.js').Meters, isWall: boolean, onChange: () => void}} room
+   * @param {{text: Raa.Text, memory: import('./memory.js').Memory, meters: import('./meter.js').Meters, isWall: boolean, onChange: () => void}} room
    */
   constructor({ text, memory, meters, isWall, onChange }) {
     this.#text = text;
@@ -36,7 +37,7 @@ export class PlayerBar {
     this.#meter = new Meter(byId('mix-rms'), byId('mix-peak'), meters);
     new Fader(byId('player-fader'), this.#volume);
     showValue(this.#volume, memory.volume);
-    this.#player = new Player({ url: folderOf(document.baseURI), volume: this.#volume.value / 100 });
+    this.#player = new Player({ url: folderOf(document.baseURI), volume: Number(this.#volume.value) / 100 });
     this.#listenToPlayer();
     this.#listenToPerson();
     this.relabel(text);
@@ -56,12 +57,12 @@ export class PlayerBar {
     return this.#text(`trouble_${this.#player.reason}`) ?? '';
   }
 
-  /** Lets another meter show what is heard, too. */
+  /** Lets another meter show what is heard, too. @param {Meter} meter */
   showOn(meter) {
     this.#wallMeter = meter;
   }
 
-  /** Shows the texts of another language. */
+  /** Shows the texts of another language. @param {Raa.Text} text */
   relabel(text) {
     this.#text = text;
     this.#volume.setAttribute('aria-label', text('playerVolume'));
@@ -102,8 +103,8 @@ export class PlayerBar {
     for (const event of ['pointerdown', 'keydown']) button.addEventListener(event, () => { pressedIn = this.#player.state; });
     button.addEventListener('click', () => this.toggle(pressedIn));
     this.#volume.addEventListener('input', () => {
-      this.#player.volume = this.#volume.value / 100;
-      this.#memory.volume = this.#volume.value;
+      this.#player.volume = Number(this.#volume.value) / 100;
+      this.#memory.volume = Number(this.#volume.value);
       this.#showVolume();
     });
   }
@@ -126,16 +127,21 @@ export class PlayerBar {
     this.#onChange();
   }
 
-  /** Returns the trouble in two or three words, if there is one that lasts, else the state. */
+  /**
+   * Returns the trouble in two or three words, if there is one that lasts, else the state.
+   * @param {import('./player.js').State} state @param {string | null} reason
+   */
   #words(state, reason) {
     const short = (state === 'failed' || this.#isTrying(state)) && this.#text(`short_${reason}`);
     return short && !(reason === 'unreachable' && state !== 'offline') ? short : this.#text(state);
   }
 
+  /** @param {string} state */
   #isTrying(state) {
     return ['connecting', 'reconnecting', 'offline'].includes(state);
   }
 
+  /** @param {import('./player.js').State} state */
   #detail(state) {
     if (state === 'playing') return soundWords({ delayMs: this.#player.delayMs, interrupted: this.#interrupted }, this.#text);
     return this.#text(this.#isTrying(state) && this.#player.reason ? 'offlineDetail' : DETAILS[state]);
@@ -150,6 +156,7 @@ export class PlayerBar {
   }
 }
 
+/** @type {Record<Exclude<import('./player.js').State, 'playing'>, Raa.PlainKey>} */
 const DETAILS = {
   stopped: 'stoppedDetail',
   'needs-click': 'needsClickDetail',

@@ -48,7 +48,7 @@ const RETRY_MAX_MS = 5000;
 const OFFLINE_AFTER = 3;
 /** Failed attempts from one question for the cause to the next; the first one is asked for at once. */
 const PROBE_EVERY = 4;
-/** Codes with which a server closes a connection on purpose. */
+/** Codes with which a server closes a connection on purpose. @type {Record<number, string>} */
 const CLOSE_REASONS = { 1001: 'server-stopped', 1013: 'too-slow', 4404: 'no-such-mix' };
 /** If the sound has not started within this time, the browser waits for a click. */
 const ALLOWED_WITHIN_MS = 500;
@@ -61,23 +61,34 @@ const LEVEL_EVERY = 5;
 /** Share of the newest frame's delay in the shown one. */
 const DELAY_SMOOTHING = 0.05;
 
+/** @typedef {'stopped' | 'needs-click' | 'connecting' | 'playing' | 'reconnecting' | 'offline' | 'failed'} State */
+
 export class Player extends EventTarget {
   #url;
   #volume;
+  /** @type {State} */
   #state = 'stopped';
+  /** @type {string | null} */
   #reason = null;
   #wanted = false;
   #permitted = false; // sound has run on this page, so no click is needed
+  /** @type {Sound | null} */
   #sound = null;
+  /** @type {WebSocket | null} */
   #socket = null;
   #failures = 0;
-  #cause = null; // why no connection can be made, as far as it is known
-  #retryTimer = 0;
-  #watchTimer = 0;
+  /** @type {string | null} why no connection can be made, as far as it is known */
+  #cause = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #watchTimer;
   #lastMessage = 0;
   #delayMs = 0;
   #received = 0;
+  /** @type {{id: string, name: string}[]} */
   #sounding = [];
+  /** @type {(() => void) | null} */
   #unfollow = null;
   #wake = () => this.#retryNow();
   #gesture = () => this.#resumeByHand();
@@ -112,6 +123,7 @@ export class Player extends EventTarget {
     return this.#volume;
   }
 
+  /** @param {number} volume */
   set volume(volume) {
     this.#volume = clampVolume(volume);
     if (this.#sound) this.#sound.volume = this.#volume;
@@ -129,7 +141,7 @@ export class Player extends EventTarget {
 
   /** Level of the mix before this player's volume: { rmsDbfs, peakDbfs }, each -120 in silence. */
   get level() {
-    return this.#state === 'playing' ? this.#sound.level : { rmsDbfs: -120, peakDbfs: -120 };
+    return this.#state === 'playing' && this.#sound ? this.#sound.level : { rmsDbfs: -120, peakDbfs: -120 };
   }
 
   /** Who sounds now, as { id, name }; known only while there is a listener for 'sounding' events. */
@@ -137,8 +149,12 @@ export class Player extends EventTarget {
     return this.#sounding;
   }
 
-  addEventListener(type, ...rest) {
-    super.addEventListener(type, ...rest);
+  /**
+   * @override
+   * @param {string} type @param {EventListenerOrEventListenerObject | null} listener @param {boolean | AddEventListenerOptions} [options]
+   */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
     if (type !== 'sounding' || this.#unfollow) return;
     this.#unfollow = followSounding(new URL('./', this.#url), (sounding) => {
       this.#sounding = sounding;
@@ -188,7 +204,7 @@ export class Player extends EventTarget {
     this.#sound = null;
   }
 
-  /** Ends what cannot succeed here. */
+  /** Ends what cannot succeed here. @param {string} reason */
   #fail(reason) {
     this.#release();
     this.#setState('failed', reason);
@@ -197,8 +213,9 @@ export class Player extends EventTarget {
 
   /** Returns whether the browser has given a sound output. */
   #openSound() {
-    const changed = () => sound === this.#sound && this.#soundChanged();
+    /** @type {Sound | null} */
     let sound = null;
+    const changed = () => { if (sound !== null && sound === this.#sound) this.#soundChanged(sound); };
     try {
       sound = new Sound(this.#volume, changed);
     } catch {
@@ -213,10 +230,11 @@ export class Player extends EventTarget {
 
   async #connect() {
     const sound = this.#sound;
+    if (!sound) return;
     try {
       await sound.ready(this.#permitted);
     } catch (error) {
-      if (sound === this.#sound) this.#soundFailed(error);
+      if (sound === this.#sound) this.#soundFailed(/** @type {Error} */ (error));
       return;
     }
     // stop() or another play() may have been called in between.
@@ -246,42 +264,42 @@ export class Player extends EventTarget {
   #soundFailed(error) {
     if (error.name === 'CompileError') this.#fail('decoder-blocked');
     else if (error.name !== 'OutputError') this.#retryLater('decoder-missing');
-    else this.#replaceSound();
+    else if (this.#sound) this.#replaceSound(this.#sound);
   }
 
+  /** @param {number | undefined} code @param {boolean} wasOpen */
   #closed(code, wasOpen) {
-    const reason = CLOSE_REASONS[code];
+    const reason = CLOSE_REASONS[code ?? 0];
     if (reason === 'no-such-mix') this.#fail(reason);
     else this.#retryLater(reason ?? (wasOpen ? 'connection-lost' : 'unreachable'));
   }
 
+  /** @param {ArrayBuffer} data */
   #receive(data) {
     this.#lastMessage = performance.now();
     const packet = parseRtp(data);
-    if (!packet) return;
-    if (this.#isSoundLost) this.#replaceSound();
-    else if (this.#sound.isAllowed) this.#play(packet);
+    const sound = this.#sound;
+    if (!packet || !sound) return;
+    if (this.#permitted && sound.isDead) this.#replaceSound(sound);
+    else if (sound.isAllowed) this.#play(sound, packet);
   }
 
-  #play(packet) {
+  /** @param {Sound} sound @param {{sequence: number, payload: Uint8Array}} packet */
+  #play(sound, packet) {
     this.#failures = 0;
     this.#cause = null;
-    this.#sound.play(packet);
-    this.#follow(this.#sound.delayMs);
+    sound.play(packet);
+    this.#follow(sound.delayMs);
     this.#setState('playing');
     this.#received += 1;
     if (this.#received % LEVEL_EVERY === 0) this.dispatchEvent(new Event('level'));
     if (this.#received % STATS_EVERY === 0) this.dispatchEvent(new Event('stats'));
   }
 
-  get #isSoundLost() {
-    return this.#permitted && this.#sound.isDead;
-  }
-
-  /** Opens the sound output again after the sound card was lost: the computer slept, or it was unplugged, or its driver restarted. */
-  #replaceSound() {
+  /** Opens the sound output again after the sound card was lost: the computer slept, or it was unplugged, or its driver restarted. @param {Sound} sound */
+  #replaceSound(sound) {
     this.#dropSocket();
-    this.#sound.close();
+    sound.close();
     if (!this.#openSound()) {
       this.#fail('no-web-audio');
       return;
@@ -290,15 +308,18 @@ export class Player extends EventTarget {
     this.#connectIn(RETRY_MIN_MS);
   }
 
+  /** @param {number} delayMs */
   #follow(delayMs) {
     const fresh = this.#state !== 'playing';
     this.#delayMs = fresh ? delayMs : this.#delayMs + (delayMs - this.#delayMs) * DELAY_SMOOTHING;
   }
 
+  /** @param {boolean} isOpen */
   #watch(isOpen) {
     if (performance.now() - this.#lastMessage > DEAD_AFTER_MS) this.#retryLater(isOpen ? 'no-data' : 'unreachable');
   }
 
+  /** @param {string} reason */
   #retryLater(reason) {
     this.#dropSocket();
     if (reason === 'unreachable' && this.#failures % PROBE_EVERY === 0) this.#findCause();
@@ -323,6 +344,7 @@ export class Player extends EventTarget {
     else if (TRYING.includes(this.#state)) this.#setState(this.#state, cause);
   }
 
+  /** @param {number} ms */
   #connectIn(ms) {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#connect(), ms);
@@ -331,7 +353,7 @@ export class Player extends EventTarget {
   /** Tries again at once when the network or the page is back. */
   #retryNow() {
     if (!this.#wanted || document.visibilityState === 'hidden') return;
-    this.#sound.resume(); // a phone call or a sleep may have suspended it
+    this.#sound?.resume(); // a phone call or a sleep may have suspended it
     if (this.#socket) {
       this.#watch(true);
     } else {
@@ -345,12 +367,13 @@ export class Player extends EventTarget {
     const sound = this.#sound;
     sound?.resume();
     setTimeout(() => {
-      if (sound === this.#sound && this.#state === 'needs-click' && !sound.isAllowed) this.#setState('needs-click', 'audio-device');
+      if (sound && sound === this.#sound && this.#state === 'needs-click' && !sound.isAllowed) this.#setState('needs-click', 'audio-device');
     }, STARTS_WITHIN_MS);
   }
 
-  #soundChanged() {
-    if (this.#sound.isAllowed) {
+  /** @param {Sound} sound */
+  #soundChanged(sound) {
+    if (sound.isAllowed) {
       this.#permitted = true;
       if (this.#state === 'needs-click') this.#setState(this.#failures ? 'reconnecting' : 'connecting');
     } else if (!this.#permitted) {
@@ -369,6 +392,7 @@ export class Player extends EventTarget {
     this.#socket = null;
   }
 
+  /** @param {State} state @param {string | null} [reason] */
   #setState(state, reason = null) {
     const [oldState, oldReason] = [this.#state, this.#reason];
     this.#state = state;
@@ -378,6 +402,7 @@ export class Player extends EventTarget {
   }
 }
 
+/** @type {string[]} */
 const TRYING = ['connecting', 'reconnecting', 'offline'];
 
 /** Returns why this browser can't play at all, or null if it can. */
@@ -386,6 +411,7 @@ function missingInBrowser() {
   return typeof AudioContext === 'function' ? null : 'no-web-audio';
 }
 
+/** @param {number} volume */
 function clampVolume(volume) {
   return Number.isFinite(volume) ? Math.min(1, Math.max(0, volume)) : 1;
 }

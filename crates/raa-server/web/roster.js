@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The places of all computers: rows in groups, in one or two columns.
 //
 // Always: a computer keeps its place (order.js); rows that nobody can see are not drawn; the list is one stop of the Tab key,

@@ -13,6 +13,7 @@ import { age, running } from './time.js';
 
 export class Row {
   #text;
+  /** @type {Raa.Parts['row-template']} */
   #parts;
   #fader;
   #meter;
@@ -21,17 +22,18 @@ export class Row {
   #label = '';
   /** Whether the row can be seen, so that drawing it is worth the work. */
   isVisible = false;
-  /** @type {import('./room.js').Computer} */
-  computer = null;
+  /** @type {import('./room.js').Computer} set by the first update, which follows at once */
+  computer = /** @type {any} */ (null);
 
   /**
    * @param {string} id
-   * @param {{text: Function, changes: import('./changes.js').Changes, meters: import('./meter.js').Meters, peaksOf: (id: string) => import('./strip.js').Peaks,
-   *   colours: import('./strip-view.js').StripColours, open: (id: string) => void}} room
+   * @param {Raa.Room} room
    */
   constructor(id, { text, changes, meters, peaksOf, colours, open }) {
     this.#text = text;
-    ({ element: this.element, parts: this.#parts } = instance('row-template', text));
+    const { element, parts } = instance('row-template', text);
+    this.element = element;
+    this.#parts = parts;
     this.element.dataset.id = id;
     this.#peaksOf = () => peaksOf(id);
     const { rms, peak, strip, fader, volume, mute, more } = this.#parts;
@@ -44,6 +46,7 @@ export class Row {
     more.addEventListener('click', () => open(id));
   }
 
+  /** @param {import('./room.js').Computer} computer */
   update(computer) {
     this.computer = computer;
     const { name, warned, loss, mute, volume, percent } = this.#parts;
@@ -56,7 +59,7 @@ export class Row {
     setText(loss, computer.loss === null ? '' : this.#text('percent', Math.round(computer.loss)));
     setAttribute(warned, 'title', problem || (computer.loss === null ? this.#text('bad') : this.#text('missing', Math.round(computer.loss))));
     setAttribute(mute, 'aria-pressed', String(computer.muted));
-    setClass(mute.parentNode, 'off', computer.volume !== 100);
+    setClass(/** @type {HTMLElement} */ (mute.parentElement), 'off', computer.volume !== 100);
     if (!this.#fader.isDragging) showValue(volume, computer.volume);
     setAttribute(volume, 'aria-valuetext', this.#text('percent', computer.volume));
     setText(percent, this.#text('percent', computer.volume));
@@ -64,12 +67,12 @@ export class Row {
     if (!computer.isSounding) this.#meter.level(-120, -120);
   }
 
-  /** Says how long it sounds, or how long ago it sounded. */
+  /** Says how long it sounds, or how long ago it sounded. @param {number} nowMs */
   tick(nowMs) {
     setText(this.#parts.last, lastWords(this.computer, nowMs, this.#text));
   }
 
-  /** @param {[number, number]} level RMS and peak in dBFS */
+  /** @param {Raa.Level} level */
   level([rms, peak]) {
     this.#meter.level(rms, peak);
   }
@@ -108,30 +111,37 @@ export class Row {
     this.element.classList.remove('gone');
   }
 
+  /** @param {import('./room.js').Computer} computer */
   #nameControls(computer) {
     const state = stateWords(computer, this.#text);
     setAttribute(this.element, 'aria-label', [computer.title, ...state].join(', '));
     if (this.#label === computer.label) return;
     this.#label = computer.label;
-    const labels = { volume: 'volumeOf', mute: 'muteOf', more: 'details' };
-    for (const [part, key] of Object.entries(labels)) this.#parts[part].setAttribute('aria-label', this.#text(key, computer.label));
-    for (const part of ['mute', 'more']) this.#parts[part].title = this.#text(labels[part], computer.label);
+    const { volume, mute, more } = this.#parts;
+    setAttribute(volume, 'aria-label', this.#text('volumeOf', computer.label));
+    for (const [button, words] of /** @type {const} */ ([[mute, this.#text('muteOf', computer.label)], [more, this.#text('details', computer.label)]])) {
+      setAttribute(button, 'aria-label', words);
+      button.title = words;
+    }
   }
 }
 
-/** Returns the looks of a computer, for rows, cards, chips and tiles. */
+/** Returns the looks of a computer, for rows, cards, chips and tiles. @param {import('./room.js').Computer} computer */
 export function looks(computer) {
   const { isSounding, isOffline, isSeen, began, isSteady } = computer;
   return { live: isSounding, offline: isOffline, silenced: isSilenced(computer), fresh: !isSeen && began !== null && !isSounding && !isSteady, bad: computer.trouble !== '' };
 }
 
-/** Returns how long a computer sounds, or how long ago it sounded. */
+/**
+ * Returns how long a computer sounds, or how long ago it sounded.
+ * @param {import('./room.js').Computer} computer @param {number} nowMs @param {Raa.Text} text
+ */
 export function lastWords({ isSounding, isOffline, began, ended }, nowMs, text) {
   if (isSounding) return running(nowMs - (began ?? nowMs));
   return isOffline ? text('offline') : age(ended === null ? null : nowMs - ended, text);
 }
 
-/** Returns a computer's state in words, for a screen reader. */
+/** Returns a computer's state in words, for a screen reader. @param {import('./room.js').Computer} computer @param {Raa.Text} text */
 export function stateWords({ isSounding, isOffline, isSeen, began, muted, volume, trouble }, text) {
   const words = [text(isSounding ? 'stateSounding' : isOffline ? 'offline' : 'stateSilent')];
   if (!isSounding && !isSeen && began !== null) words.push(text('notSeen'));

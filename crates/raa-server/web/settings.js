@@ -14,11 +14,12 @@ export class Settings {
   #onDesk;
   #onTheme;
 
-  /** @param {{text: Function, memory: import('./memory.js').Memory, onDesk: (name: string) => void, onTheme: () => void}} options */
+  /** @param {{text: Raa.Text, memory: import('./memory.js').Memory, onDesk: (name: string) => void, onTheme: () => void}} options */
   constructor({ text, memory, onDesk, onTheme }) {
     this.#text = text;
     this.#memory = memory;
-    [this.#onDesk, this.#onTheme] = [onDesk, onTheme];
+    this.#onDesk = onDesk;
+    this.#onTheme = onTheme;
     byId('open-settings').addEventListener('click', () => this.open());
     byId('close-settings').addEventListener('click', () => this.#dialog.close());
     this.#fill();
@@ -31,7 +32,7 @@ export class Settings {
     this.#dialog.showModal();
   }
 
-  /** Asks once for the name of this desk, beside what was just done. */
+  /** Asks once for the name of this desk, beside what was just done. @param {import('./notes.js').Notes} notes */
   askDesk(notes) {
     if (this.#memory.desk || this.#memory.wasAsked) return;
     this.#memory.wasAsked = true;
@@ -53,18 +54,20 @@ export class Settings {
   }
 
   #listen() {
-    byId('language').addEventListener('change', ({ target }) => {
-      this.#memory.language = target.value;
+    const [language, theme, desk, singleKeys] = [byId('language'), byId('theme'), byId('desk'), byId('single-keys')];
+    language.addEventListener('change', () => {
+      this.#memory.language = language.value;
       location.reload();
     });
-    byId('theme').addEventListener('change', ({ target }) => {
-      this.#memory.theme = target.value;
+    theme.addEventListener('change', () => {
+      this.#memory.theme = theme.value;
       this.#applyTheme();
     });
-    byId('desk').addEventListener('change', ({ target }) => this.#setDesk(target.value));
-    byId('single-keys').addEventListener('change', ({ target }) => { this.#memory.singleKeys = target.checked; });
+    desk.addEventListener('change', () => this.#setDesk(desk.value));
+    singleKeys.addEventListener('change', () => { this.#memory.singleKeys = singleKeys.checked; });
   }
 
+  /** @param {string} typed */
   #setDesk(typed) {
     const name = cleanName(typed);
     if (name && !checkName(name)) return false;

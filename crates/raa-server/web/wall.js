@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The wall: read from three metres, with nothing to press. Left: who sounds and who sounded; right: a tile for each computer,
 // always in the same place.
 //

@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The page as a whole: takes the server's events, and shows them in the bands, the places, the list of what happened, or on
 // the wall.
 //
@@ -78,7 +79,9 @@ export class Watch {
    *   WallView: typeof import('./wall.js').Wall | null}} options
    */
   constructor({ text, memory, isWall, wallName, WallView }) {
-    [this.#text, this.#memory, this.#isWall] = [text, memory, isWall];
+    this.#text = text;
+    this.#memory = memory;
+    this.#isWall = isWall;
     this.#pageName = () => wallName || memory.desk || text('wall');
     setDesk(memory.desk);
     const afterChange = () => this.#settings.askDesk(this.#notes);

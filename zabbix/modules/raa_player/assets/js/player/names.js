@@ -25,7 +25,7 @@ export function isolated(client) {
   return isolate(title(client));
 }
 
-/** Returns another name for the middle of a sentence. */
+/** Returns another name for the middle of a sentence. @param {string} name */
 export function isolate(name) {
   return FIRST_STRONG_ISOLATE + cleanName(name) + POP_ISOLATE;
 }
