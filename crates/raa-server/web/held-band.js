@@ -1,8 +1,9 @@
 // The band that says what this listener does not hear: a chip for each computer, or that everything is heard; and, in red,
 // when the page itself is silent or a wall of the room is.
 //
-// Always: has its place even if there is nothing to say; while a pointer or the focus is in it, a chip that is over leaves its
-// place empty, so that no button comes under the hand.
+// Always: says that nothing is heard before the program has started (index.html); has its place even if there is nothing to
+// say; while a pointer or the focus is in it, a chip that is over leaves its place empty, so that no button comes under the
+// hand.
 
 import { byId, icon, instance, make, setClass, setHidden, setText } from './dom.js';
 import { Meter } from './meter.js';
@@ -35,7 +36,7 @@ export class HeldBand {
     this.#chips.setAttribute('role', 'list');
     this.#chips.setAttribute('aria-label', this.#text('notHeardBand'));
     this.#title.append(this.#icon, this.#words);
-    this.#element.append(this.#title, this.#chips, this.#walls);
+    this.#element.replaceChildren(this.#title, this.#chips, this.#walls);
     for (const event of ['pointerenter', 'focusin']) this.#element.addEventListener(event, () => { this.#isHeld = true; });
     for (const event of ['pointerleave', 'focusout']) this.#element.addEventListener(event, () => { this.#isHeld = false; });
   }

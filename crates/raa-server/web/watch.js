@@ -36,8 +36,8 @@ import { ServerClock, clockTime } from './time.js';
 const TICK_MS = 250;
 /** A hidden page has no frames. */
 const HIDDEN_FRAME_MS = 300;
-/** The server sends at least once a second. */
-const SILENT_MS = 2200;
+/** The server sends at least once a second; two seconds after its end nothing may look as if it sounded, ticks included. */
+const SILENT_MS = 1700;
 const DELAY_EVERY_MS = 5000;
 
 export class Watch {

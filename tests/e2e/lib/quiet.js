@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { nowMs } from './processes.js';
 
 /** Share of time in which tasks wait for a CPU, in percent, above which the measurement is repeated. */
-const BUSY_PERCENT = 8;
+export const BUSY_PERCENT = 8;
 export const ATTEMPTS = 3;
 
 /** Returns the result of `measure` and the share of time in which tasks waited for a CPU: { result, busyPercent }. */
@@ -23,8 +23,8 @@ export async function quietly(measure) {
   return quietest;
 }
 
-// Returns the microseconds in which at least one task waited for a CPU; NaN if the kernel does not report them.
-function cpuWaitUs() {
+/** Returns the microseconds in which at least one task waited for a CPU; NaN if the kernel does not report them. */
+export function cpuWaitUs() {
   try {
     return Number(/some .*total=(\d+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'))[1]);
   } catch {
