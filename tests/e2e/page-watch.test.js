@@ -118,26 +118,6 @@ test('an undo gives the exact former volume back', async () => {
   await mixer.close();
 });
 
-test('a muted computer that sounds is shouted', async () => {
-  const mixer = await open();
-  await server.patch(PUMP, { muted: true });
-  await sound(PUMP);
-  await eventually('it has a card with a hatch', async () => (await card(mixer, PUMP).count()) === 1 && (await card(mixer, PUMP).evaluate((one) => getComputedStyle(one).backgroundImage.includes('repeating'))), 1000);
-  const contrast = await card(mixer, PUMP).locator('bdi').evaluate((name) => {
-    const parse = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map((one) => { const v = one / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-    const light = (colour) => { const [r, g, b] = parse(colour); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-    const [a, b] = [light(getComputedStyle(name).color), light(getComputedStyle(name.closest('.card')).backgroundColor)];
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  });
-  assert.ok(contrast >= 7, `contrast ${contrast}`);
-  assert.match(await card(mixer, PUMP).textContent(), /Muted/);
-  await mixer.page.screenshot({ path: join(world.artifacts, 'shouted.png') });
-  senders[PUMP].packets = SILENCE;
-  await server.patch(PUMP, { muted: false });
-  await quiet(PUMP);
-  await mixer.close();
-});
-
 test('the room is remembered after kill -9 and a reload', async () => {
   await sound(GATE, 400);
   await quiet(GATE);
@@ -212,37 +192,6 @@ test('a hidden tab names what sounds', async () => {
   await mixer.close();
 });
 
-test('with the server gone nothing looks as if it sounded', async () => {
-  await sound(FIRE);
-  const mixer = await open();
-  await eventually('it sounds', () => card(mixer, FIRE).isVisible());
-  const places = () => mixer.page.getByTestId('row').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().top));
-  const before = await places();
-  await server.kill();
-  await eventually('the page says since when', () => mixer.page.locator('[data-note=server]').isVisible(), 2500);
-  const coloured = await mixer.page.evaluate(() => {
-    const probe = document.createElement('i');
-    probe.style.color = 'var(--sound)';
-    document.body.append(probe);
-    const sounds = [getComputedStyle(probe).color];
-    probe.style.color = 'var(--sound-name)';
-    sounds.push(getComputedStyle(probe).color);
-    probe.remove();
-    const isGrey = (element) => element.closest('#roster, #log') !== null; // greyed as a whole
-    return [...document.querySelectorAll('.app *')].filter((element) => element.checkVisibility() && !isGrey(element)
-      && [getComputedStyle(element).color, getComputedStyle(element).backgroundColor].some((colour) => sounds.includes(colour))).map((element) => element.className || element.localName);
-  });
-  assert.deepEqual(coloured.filter((name) => !/^(i|play)$/.test(name)), []);
-  assert.match(await mixer.page.locator('#roster').evaluate((one) => getComputedStyle(one).filter), /grayscale/);
-  assert.deepEqual(await places(), before);
-  await mixer.page.screenshot({ path: join(world.artifacts, 'stale.png') });
-  await server.start();
-  await eventually('it is back', async () => !(await mixer.page.locator('[data-note=server]').isVisible()), 10_000);
-  senders[FIRE].packets = SILENCE;
-  await quiet(FIRE);
-  await mixer.close();
-});
-
 test('groups keep their order, by keys and for everyone', async () => {
   const [mine, other] = [await open(), await open()];
   await mine.showDetails(FIRE);
@@ -262,14 +211,11 @@ test('groups keep their order, by keys and for everyone', async () => {
   await other.close();
 });
 
-test('a screen reader has two live regions and one alert', async () => {
+test('a row is named by its computer and state', async () => {
   const mixer = await open();
   const devtools = await mixer.page.context().newCDPSession(mixer.page);
-  await mixer.page.evaluate(() => { document.getElementById('banner').hidden = false; });
   const { nodes } = await devtools.send('Accessibility.getFullAXTree');
-  const live = nodes.filter(({ properties }) => properties?.some(({ name, value }) => name === 'live' && value.value === 'polite')).filter(({ role }) => role.value === 'status');
-  assert.deepEqual([live.length, nodes.filter(({ role }) => role?.value === 'alert').length, nodes.filter(({ role }) => role?.value === 'status').length], [2, 1, 2]);
-  const row = nodes.find(({ role, name }) => role?.value === 'listitem' && /^Fire panel PC, silent/.test(name?.value ?? ''));
-  assert.ok(row, 'a row is named by its computer and state');
+  assert.ok(nodes.find(({ role, name }) => role?.value === 'listitem' && /^Fire panel PC, silent/.test(name?.value ?? '')));
+  assert.equal(await mixer.page.locator('output').count(), 0, 'nothing in a row is a live region');
   await mixer.close();
 });

@@ -1,5 +1,6 @@
 // Whether the server is there.
-// Always: reports an absence only when it lasts, and then each news about its cause; reports the return at once.
+// Always: reports an absence only when it lasts, and then each news about its cause; reports the return at once, whether the
+// connection was lost or has only been silent.
 
 /** How long the server may be away before that is reported. */
 const AWAY_AFTER_MS = 1500;
@@ -16,6 +17,15 @@ export class Presence {
   /** @param {(isThere: boolean, reason?: string) => void} report */
   constructor(report) {
     this.#report = report;
+  }
+
+  /** Nothing has come for too long, although the connection is open. */
+  silence() {
+    if (this.#isAway) return;
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#isAway = true;
+    this.#report(false, this.#reason);
   }
 
   /** @param {boolean} isUp @param {string} [reason] */

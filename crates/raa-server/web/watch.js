@@ -37,7 +37,7 @@ const TICK_MS = 250;
 /** A hidden page has no frames. */
 const HIDDEN_FRAME_MS = 300;
 /** The server sends at least once a second; two seconds after its end nothing may look as if it sounded, ticks included. */
-const SILENT_MS = 1700;
+const SILENT_MS = 1500;
 const DELAY_EVERY_MS = 5000;
 
 export class Watch {
@@ -275,7 +275,7 @@ export class Watch {
     if (this.#wall) this.#wall.clock(words);
     else setText(byId('clock'), words);
     this.#speak(now);
-    if (this.#messageAt > -Infinity && performance.now() - this.#messageAt > SILENT_MS) this.#showPresence(false);
+    if (this.#messageAt > -Infinity && performance.now() - this.#messageAt > SILENT_MS) this.#presence.silence();
     this.#tellServer();
     if (document.hidden || this.#staleSince !== null) return;
     (this.#wall ?? this.#now).tick(now);
