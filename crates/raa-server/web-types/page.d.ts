@@ -44,9 +44,6 @@ declare namespace Raa {
   /** A computer that sounds or has sounded. */
   type Sounded = Computer & { began: number };
 
-  /** Where a computer is moved to: a place up or down, or into a group (null: none) before another computer. */
-  type Move = { by: -1 | 1; to?: undefined; before?: undefined } | { by?: undefined; to: number | null; before?: string | null };
-
   /** What the parts of the page share. */
   interface Room {
     text: Text;
@@ -65,9 +62,15 @@ declare namespace Raa {
     allSeen(): void;
     refresh(): void;
     nameOf(id: string | null): string;
-    regroup(id: string, move: Move): void;
-    newGroup(id: string, name: string): void;
+    memory: import('../web/memory.js').Memory;
+    groups: import('../web/arranging.js').Arranging;
+    /** Opens the panel of a group; null: of a new one. */
+    openGroup(id: number | null): void;
+    focusList(): void;
   }
+
+  /** A section of the places: a group, the computers without one (null), or those that came since. */
+  type SectionId = number | null | 'new';
 
   /** The player as the bands show it. */
   interface PlayerState {
@@ -92,14 +95,16 @@ declare namespace Raa {
   /** The parts of the templates of index.html, by data-part. */
   interface Parts {
     'column-template': {};
+    'group-template': Named<'name' | 'count' | 'sounding', { fold: HTMLButtonElement; more: HTMLButtonElement }>;
+    'group-panel-template': Named<'title' | 'close' | 'naming' | 'actions' | 'remove' | 'members', { input: HTMLInputElement; up: HTMLButtonElement; down: HTMLButtonElement }>;
     'row-template': Named<'name' | 'warned' | 'loss' | 'meter' | 'rms' | 'peak' | 'last' | 'fader' | 'percent' | 'mute' | 'more', { strip: HTMLCanvasElement; volume: HTMLInputElement }>;
     'card-template': Named<'name' | 'warned' | 'loss' | 'time' | 'rms' | 'peak' | 'db' | 'was' | 'seen' | 'seenBy' | 'muted'>;
     'chip-template': Named<'rms' | 'peak' | 'name' | 'words' | 'hear'>;
     'entry-template': Named<'time' | 'name' | 'detail' | 'seen' | 'undo'>;
     'panel-template': Named<
-      'title' | 'close' | 'problem' | 'naming' | 'less' | 'fader' | 'plus' | 'percent' | 'mute15' | 'mute60' | 'muteEver' | 'unmute' | 'muteState' | 'up' | 'down' | 'grouping' | 'facts' | 'threshold' |
+      'title' | 'close' | 'problem' | 'naming' | 'less' | 'fader' | 'plus' | 'percent' | 'mute15' | 'mute60' | 'muteEver' | 'unmute' | 'muteState' | 'grouping' | 'facts' | 'threshold' |
       'common' | 'offline' | 'forget' | 'sure' | 'yes' | 'no',
-      { input: HTMLInputElement; volume: HTMLInputElement; group: HTMLSelectElement; groupName: HTMLInputElement; from: HTMLInputElement }>;
+      { input: HTMLInputElement; volume: HTMLInputElement; group: HTMLSelectElement; groupName: HTMLInputElement; from: HTMLInputElement; up: HTMLButtonElement; down: HTMLButtonElement }>;
     'folded-template': Named<'words' | 'toggle' | 'forget' | 'sure' | 'question' | 'no' | 'yes'>;
     'desk-name-template': Named<never, { input: HTMLInputElement }>;
   }

@@ -1,10 +1,9 @@
-// @ts-nocheck
 // Changes the room's groups at the server, one act after the other, and offers the way back.
 //
 // Always: an act is applied to the groups as the server has them now, and again if another desk was quicker, so nothing that
 // another desk did is lost; an act that no longer fits says so in words and changes nothing.
 
-import { readGroups, writeGroups } from './api.js';
+import { ApiError, readGroups, writeGroups } from './api.js';
 import { make, move, newIn, remove, rename, reorder } from './groups.js';
 import { isolate } from './names.js';
 
@@ -13,17 +12,20 @@ const UNDO_MS = 6000;
 const ATTEMPTS = 6;
 const PAUSE_MS = 60;
 
+/** @typedef {{before: Raa.Group[], after: Raa.Group[]}} Done */
+
 export class Arranging {
   #text;
   #notes;
   #changes;
   #computerOf;
   #afterChange;
+  /** @type {Promise<unknown>} */
   #last = Promise.resolve();
   #waiting = 0;
 
   /**
-   * @param {{text: Function, notes: import('./notes.js').Notes, changes: import('./changes.js').Changes, afterChange: () => void,
+   * @param {{text: Raa.Text, notes: import('./notes.js').Notes, changes: import('./changes.js').Changes, afterChange: () => void,
    *   computerOf: (id: string) => import('./room.js').Computer | undefined}} options
    */
   constructor({ text, notes, changes, afterChange, computerOf }) {
@@ -47,16 +49,18 @@ export class Arranging {
     });
   }
 
-  /** Makes a group and returns its id, null if it could not be made. */
+  /** Makes a group and returns its id, null if it could not be made. @param {string} name @param {string[]} [clients] */
   async make(name, clients = []) {
     const done = await this.#do(make(name, clients), () => this.#text('did_make', isolate(name)));
     return done ? newIn(done.after, done.before)?.id ?? null : null;
   }
 
+  /** @param {number} id @param {string} name */
   rename(id, name) {
     return this.#do(rename(id, name), ({ before }) => this.#text('did_rename', isolate(nameIn(before, id)), isolate(name)));
   }
 
+  /** @param {number} id */
   remove(id) {
     return this.#do(remove(id), ({ before }) => this.#text('did_remove', isolate(nameIn(before, id))));
   }
@@ -66,20 +70,25 @@ export class Arranging {
     return this.#do(reorder(id, where), ({ after }) => this.#text('did_reorder', isolate(nameIn(after, id)), after.findIndex((group) => group.id === id) + 1));
   }
 
+  /** @param {string} id */
   #label(id) {
     return this.#computerOf(id)?.label ?? id;
   }
 
-  /** Returns the groups before and after an act, or null if it was not done. */
+  /**
+   * Returns the groups before and after an act, or null if it was not done.
+   * @param {import('./groups.js').Act} act @param {(done: Done) => string} words
+   */
   async #do(act, words) {
     const done = await this.#inTurn(() => this.#write(act.change));
     if (!done || same(done.before, done.after)) return done;
     const undo = () => this.#inTurn(() => this.#write(act.back(done.before, done.after)));
     this.#notes.tell('undo', words(done), { ms: UNDO_MS, label: this.#text('undo'), act: undo });
     this.#afterChange();
-    return done;
+    return /** @type {Done | null} */ (done);
   }
 
+  /** @param {() => Promise<Done | null>} action */
   #inTurn(action) {
     this.#waiting += 1;
     const turn = this.#last.then(action).finally(() => { this.#waiting -= 1; });
@@ -87,12 +96,15 @@ export class Arranging {
     return turn;
   }
 
+  /** @param {import('./groups.js').Change} change */
   async #write(change) {
+    /** @type {Done | null} */
     let done = null;
     await this.#changes.attempt('groups', async () => { done = await this.#applied(change); });
     return done;
   }
 
+  /** @param {import('./groups.js').Change} change */
   async #applied(change) {
     for (let attempt = 1; ; attempt++) {
       const { revision, groups } = await readGroups();
@@ -105,18 +117,23 @@ export class Arranging {
         const { groups: after } = await writeGroups({ revision, groups: this.#known(wanted, groups) });
         return { before: groups, after };
       } catch (error) {
-        if (error.code !== 'changed_since' || attempt >= ATTEMPTS) throw error;
+        if (!(error instanceof ApiError) || error.code !== 'changed_since' || attempt >= ATTEMPTS) throw error;
         await new Promise((next) => setTimeout(next, Math.random() * PAUSE_MS));
       }
     }
   }
 
-  /** The server gives no new place to a computer that it does not know. */
+  /**
+   * The server gives no new place to a computer that it does not know.
+   * @param {Raa.GroupPut[]} wanted @param {Raa.Group[]} now
+   */
   #known(wanted, now) {
     const placed = new Set(now.flatMap(({ clients }) => clients));
     return wanted.map((group) => ({ ...group, clients: group.clients.filter((id) => placed.has(id) || this.#computerOf(id)) }));
   }
 }
 
+/** @param {Raa.Group[]} groups @param {number} id */
 const nameIn = (groups, id) => groups.find((group) => group.id === id)?.name ?? '';
+/** @param {Raa.Group[]} a @param {Raa.Group[]} b */
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);

@@ -1,4 +1,3 @@
-// @ts-nocheck
 // The panel that lies over the list at the right; on a phone it comes from below.
 //
 // Always: one is open at a time; Escape closes it and gives the focus back to where it was, or to the list if that is gone.
@@ -9,7 +8,9 @@ import { byId, instance, make } from './dom.js';
 let current = null;
 
 export class Drawer {
+  /** @type {HTMLElement | null} */
   #element = null;
+  /** @type {Element | null} */
   #cameFrom = null;
   #focusList;
 
@@ -27,24 +28,30 @@ export class Drawer {
     return this.#element;
   }
 
-  /** Opens it with a template's content and returns its parts. @param {string} template @param {{text: Function, testId: string, id: string}} options */
+  /**
+   * Opens it with a template's content and returns its parts.
+   * @template {'panel-template' | 'group-panel-template'} Id
+   * @param {Id} template @param {{text: Raa.Text, testId: string, id: string}} options
+   * @returns {{element: HTMLElement, parts: Raa.Parts[Id]}}
+   */
   open(template, { text, testId, id }) {
     const cameFrom = document.activeElement;
     current?.close();
     current = this;
     this.#cameFrom = cameFrom?.isConnected && cameFrom !== document.body ? cameFrom : document.activeElement;
-    const { element, parts } = instance(template, text);
-    this.#element = make('section', 'panel', element);
-    this.#element.dataset.testid = testId;
-    this.#element.dataset.id = id;
-    this.#element.addEventListener('keydown', (event) => {
+    const { element: content, parts } = instance(template, text);
+    const element = make('section', 'panel', content);
+    this.#element = element;
+    element.dataset.testid = testId;
+    element.dataset.id = id;
+    element.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || event.isComposing) return;
       event.stopPropagation();
       this.close();
     });
     parts.close.addEventListener('click', () => this.close());
-    byId('roster').append(this.#element);
-    return parts;
+    byId('roster').append(element);
+    return { element, parts };
   }
 
   close() {
@@ -54,7 +61,7 @@ export class Drawer {
     this.#element = null;
     if (current === this) current = null;
     if (!hadFocus) return;
-    if (this.#cameFrom?.isConnected) this.#cameFrom.focus({ preventScroll: true });
+    if (this.#cameFrom instanceof HTMLElement && this.#cameFrom.isConnected) this.#cameFrom.focus({ preventScroll: true });
     else this.#focusList();
   }
 }

@@ -1,4 +1,3 @@
-// @ts-nocheck
 // The panel of one group: its name, its place among the groups, the computers in it, and the button that deletes it. With no
 // group yet it asks for the name of a new one.
 //
@@ -9,18 +8,24 @@ import { make, setAttribute, setHidden, setText } from './dom.js';
 import { checkName, cleanName } from './names.js';
 import { byName } from './order.js';
 
+/** @typedef {{label: HTMLElement, box: HTMLInputElement, name: HTMLElement, where: HTMLElement}} Tick */
+
 export class GroupPanel {
   #room;
   #text;
   #drawer;
-  #parts = {};
-  #id = null; // of the group; null while a new one has no name yet
+  /** @type {Raa.Parts['group-panel-template']} those of the open panel */
+  #parts = /** @type {any} */ ({});
+  /** @type {number | null} of the group; null while a new one has no name yet */
+  #id = null;
+  /** @type {Raa.GroupRow | null} */
   #group = null;
-  #ticks = new Map(); // id of a computer -> { label, box, name, where }
+  /** @type {Map<string, Tick>} by id of a computer */
+  #ticks = new Map();
   #listed = ''; // the computers that have a tick, in their order
   #isMaking = false;
 
-  /** @param {object} room as Row's, with `groups`, an Arranging */
+  /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
@@ -37,7 +42,7 @@ export class GroupPanel {
 
   /** @param {number | null} id null: a new group @param {import('./room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
   open(id, computers, server) {
-    this.#parts = this.#drawer.open('group-panel-template', { text: this.#text, testId: 'group-panel', id: String(id ?? '') });
+    this.#parts = this.#drawer.open('group-panel-template', { text: this.#text, testId: 'group-panel', id: String(id ?? '') }).parts;
     [this.#id, this.#group, this.#listed] = [id, null, ''];
     this.#ticks.clear();
     this.#listen();
@@ -47,17 +52,21 @@ export class GroupPanel {
 
   /** @param {import('./room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
   update(computers, server) {
-    if (!this.isOpen) return;
+    const { element } = this.#drawer;
+    if (!element) return;
     const groups = server.groups ?? [];
     const group = groups.find(({ id }) => id === this.#id) ?? null;
     // Another desk has deleted it. Until the events know a new group, there is none.
-    if (!group && this.#group) return this.close();
+    if (!group && this.#group) {
+      this.close();
+      return;
+    }
     const { title, input, actions, members, up, down } = this.#parts;
     if (group && this.#group?.name !== group.name && document.activeElement !== input) input.value = cleanName(group.name);
     this.#group = group;
     const words = group ? cleanName(group.name) : this.#text('newGroup');
     setText(title, words);
-    setAttribute(this.#drawer.element, 'aria-label', words);
+    setAttribute(element, 'aria-label', words);
     setHidden(actions, !group);
     setHidden(members, !group);
     up.disabled = group === groups[0];
@@ -65,12 +74,13 @@ export class GroupPanel {
     if (group) this.#showMembers(computers, groups);
   }
 
+  /** @param {import('./room.js').Computer[]} computers @param {Raa.GroupRow[]} groups */
   #showMembers(computers, groups) {
     const list = [...computers].sort(byName);
     const listed = list.map(({ id }) => id).join();
     if (listed !== this.#listed) this.#list(list, listed);
     for (const computer of list) {
-      const { box, name, where } = this.#ticks.get(computer.id);
+      const { box, name, where } = this.#tickOf(computer.id);
       setText(name, computer.title);
       const other = computer.group === this.#id ? null : groups.find(({ id }) => id === computer.group);
       setText(where, other ? cleanName(other.name) : '');
@@ -78,16 +88,25 @@ export class GroupPanel {
     }
   }
 
+  /** @param {import('./room.js').Computer[]} list @param {string} listed */
   #list(list, listed) {
     this.#listed = listed;
     const focused = document.activeElement;
-    for (const { id } of list) if (!this.#ticks.has(id)) this.#ticks.set(id, this.#tick(id));
     const { members } = this.#parts;
-    members.replaceChildren(members.firstElementChild, ...list.map(({ id }) => this.#ticks.get(id).label));
-    if (members.contains(focused)) focused.focus({ preventScroll: true });
+    const [legend] = members.children;
+    members.replaceChildren(...(legend ? [legend] : []), ...list.map(({ id }) => this.#tickOf(id).label));
+    if (focused instanceof HTMLElement && members.contains(focused)) focused.focus({ preventScroll: true });
   }
 
-  #tick(id) {
+  /** @param {string} id */
+  #tickOf(id) {
+    const tick = this.#ticks.get(id) ?? this.#newTick(id);
+    this.#ticks.set(id, tick);
+    return tick;
+  }
+
+  /** @param {string} id @returns {Tick} */
+  #newTick(id) {
     const box = document.createElement('input');
     box.type = 'checkbox';
     box.dataset.id = id;
@@ -103,11 +122,13 @@ export class GroupPanel {
       event.preventDefault();
       this.#keep(input.value);
     });
-    up.addEventListener('click', () => groups.reorder(this.#id, { by: -1 }));
-    down.addEventListener('click', () => groups.reorder(this.#id, { by: 1 }));
-    remove.addEventListener('click', () => groups.remove(this.#id));
+    const act = (/** @type {(id: number) => void} */ run) => () => { if (this.#id !== null) run(this.#id); };
+    up.addEventListener('click', act((id) => groups.reorder(id, { by: -1 })));
+    down.addEventListener('click', act((id) => groups.reorder(id, { by: 1 })));
+    remove.addEventListener('click', act((id) => groups.remove(id)));
   }
 
+  /** @param {string} typed */
   async #keep(typed) {
     const { groups, notes } = this.#room;
     if (!checkName(typed)) {
@@ -124,7 +145,7 @@ export class GroupPanel {
     this.#isMaking = true;
     const id = await groups.make(name);
     this.#isMaking = false;
-    if (this.#drawer.element !== element || id === null) return;
+    if (element === null || this.#drawer.element !== element || id === null) return;
     this.#id = id;
     element.dataset.id = String(id);
     this.#room.refresh();

@@ -1,4 +1,3 @@
-// @ts-nocheck
 // What a person does to the room's groups, and the way back.
 //
 // Always: pure; an act is applied to the newest groups, whoever changed them last, so that no desk loses what another one
@@ -53,17 +52,18 @@ export function make(name, clients = []) {
   };
 }
 
-/** Returns the group that was made between two states. */
+/** Returns the group that was made between two states. @template {Group} G @param {G[]} after @param {Group[]} before @returns {G | null} */
 export function newIn(after, before) {
   return after.find(({ id }) => !byId(before, id)) ?? null;
 }
 
 /** Renames a group. @param {number} id @param {string} name @returns {Act} */
 export function rename(id, name) {
-  const named = (groups, wanted) => groups.map((group) => (group.id === id ? { ...group, name: wanted } : group));
+  /** => @param {Group[]} groups @param {string | undefined} wanted */
+  const named = (groups, wanted) => groups.map((group) => (group.id === id ? { ...group, name: wanted ?? group.name } : group));
   return {
     change: (groups) => (byId(groups, id) ? named(groups, name) : null),
-    back: (before) => (groups) => (byId(groups, id)?.name === name ? named(groups, byId(before, id).name) : null),
+    back: (before) => (groups) => (byId(groups, id)?.name === name ? named(groups, byId(before, id)?.name) : null),
   };
 }
 
@@ -72,22 +72,23 @@ export function remove(id) {
   return {
     change: (groups) => (byId(groups, id) ? groups.filter((group) => group.id !== id) : null),
     back: (before) => (groups) => {
-      const { name, clients } = byId(before, id);
+      const { name, clients } = byId(before, id) ?? { name: '', clients: [] };
       const free = clients.filter((client) => !groupOf(groups, client));
       return insert(groups, { name, clients: free }, before.slice(indexOf(before, id) + 1));
     },
   };
 }
 
-/** Moves a group by a step, or to the place of another one; null: to the end. @param {{by?: -1 | 1, to?: number | null}} where @returns {Act} */
+/** Moves a group by a step, or to the place of another one; null: to the end. @param {number} id @param {{by?: -1 | 1, to?: number | null}} where @returns {Act} */
 export function reorder(id, { by, to }) {
   return {
     change: (groups) => {
       const at = indexOf(groups, id);
+      const group = groups[at];
       const wanted = by !== undefined ? at + by : to === null ? groups.length - 1 : indexOf(groups, to);
-      if (at < 0 || wanted < 0 || wanted >= groups.length) return by !== undefined && at >= 0 ? groups : null;
-      const rest = groups.filter((group) => group.id !== id);
-      return [...rest.slice(0, wanted), groups[at], ...rest.slice(wanted)];
+      if (!group || wanted < 0 || wanted >= groups.length) return by !== undefined && group ? groups : null;
+      const rest = groups.filter((one) => one !== group);
+      return [...rest.slice(0, wanted), group, ...rest.slice(wanted)];
     },
     back: (before) => (groups) => {
       const group = byId(groups, id);
@@ -96,35 +97,49 @@ export function reorder(id, { by, to }) {
   };
 }
 
+/** @template {Group} G @param {G[]} groups @param {number | null | undefined} id */
 const byId = (groups, id) => groups.find((group) => group.id === id);
+/** @param {Group[]} groups @param {number | undefined} id */
 const indexOf = (groups, id) => groups.findIndex((group) => group.id === id);
+/** @param {Group[]} groups @param {string} client */
 const groupOf = (groups, client) => groups.find(({ clients }) => clients.includes(client));
+/** @param {Group[]} groups @param {string[]} ids */
 const without = (groups, ids) => groups.map((group) => ({ ...group, clients: group.clients.filter((one) => !ids.includes(one)) }));
 
-/** Puts a group before the first of its former followers that is still there. */
+/**
+ * Puts a group before the first of its former followers that is still there.
+ * @param {Group[]} groups @param {Group} group @param {Group[]} followers
+ */
 function insert(groups, group, followers) {
   const at = followers.map(({ id }) => indexOf(groups, id)).find((index) => index >= 0) ?? groups.length;
   return [...groups.slice(0, at), group, ...groups.slice(at)];
 }
 
-/** Puts a computer into a group, before the first of these others that is in it. */
+/**
+ * Puts a computer into a group, before the first of these others that is in it.
+ * @param {Group[]} groups @param {string} id @param {number | null | undefined} to @param {string[]} followers
+ */
 function put(groups, id, to, followers) {
   const rest = without(groups, [id]);
-  if (to === null) return rest;
+  if (to === null || to === undefined) return rest;
   const group = byId(rest, to);
   if (!group) return null;
   const at = followers.map((one) => group.clients.indexOf(one)).find((index) => index >= 0) ?? group.clients.length;
   return rest.map((one) => (one === group ? { ...one, clients: [...one.clients.slice(0, at), id, ...one.clients.slice(at)] } : one));
 }
 
+/** @param {Group[]} groups @param {string} id @param {Where} where @param {(id: string) => boolean} [isShown] */
 function moved(groups, id, { by, to = null, before = null }, isShown = () => true) {
   return by === undefined ? put(groups, id, to, before === null ? [] : [before]) : stepped(groups, id, by, isShown);
 }
 
-/** Moves a computer past the next one that is shown, else across the border of its group. */
+/**
+ * Moves a computer past the next one that is shown, else across the border of its group.
+ * @param {Group[]} groups @param {string} id @param {-1 | 1} by @param {(id: string) => boolean} isShown
+ */
 function stepped(groups, id, by, isShown) {
   const from = groups.findIndex(({ clients }) => clients.includes(id));
-  if (from < 0) return by < 0 && groups.length ? put(groups, id, groups.at(-1).id, []) : groups;
+  if (from < 0) return by < 0 && groups.length ? put(groups, id, groups.at(-1)?.id, []) : groups;
   const { id: group, clients } = groups[from];
   const at = clients.indexOf(id);
   if (by < 0) {

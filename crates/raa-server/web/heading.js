@@ -1,4 +1,3 @@
-// @ts-nocheck
 // The heading of a group in the list: its name, how many computers it has, how many sound, a button that folds it, and one
 // that opens its panel.
 //
@@ -15,15 +14,17 @@ export class Heading {
   #title = '';
   #count = 0;
   #sounding = 0;
-  /** The list of its rows; a group that goes on in the next column has another one there. @type {HTMLElement} */
-  list;
+  /** The list of its rows; a group that goes on in the next column has another one there. @type {HTMLElement | null} */
+  list = null;
 
-  /** @param {number | null | 'new'} id of the section @param {{text: Function, fold: (isFolded: boolean) => void, open: () => void}} options */
+  /** @param {number | null | 'new'} id of the section @param {{text: Raa.Text, fold: (isFolded: boolean) => void, open: () => void}} options */
   constructor(id, { text, fold, open }) {
     this.#text = text;
     /** The id of the group; null for the computers without a group, and for new ones. */
     this.group = typeof id === 'number' ? id : null;
-    ({ element: this.element, parts: this.#parts } = instance('group-template', text));
+    const { element, parts } = instance('group-template', text);
+    this.element = element;
+    this.#parts = parts;
     this.element.dataset.id = `group ${id}`;
     this.element.dataset.group = String(id);
     const { more } = this.#parts;
@@ -37,6 +38,7 @@ export class Heading {
     return this.#parts.fold;
   }
 
+  /** @param {string} title @param {number} count @param {boolean} isFolded @param {HTMLElement} list */
   show(title, count, isFolded, list) {
     this.list = list;
     this.#title = title;
@@ -48,13 +50,14 @@ export class Heading {
     this.count(count);
   }
 
-  /** Shows the number of its computers. */
+  /** Shows the number of its computers. @param {number} count */
   count(count) {
     this.#count = count;
     setText(this.#parts.count, String(count));
     this.#label();
   }
 
+  /** @param {number} sounding @param {number} unseen */
   showCounts(sounding, unseen) {
     this.#sounding = sounding;
     const isFolded = this.element.classList.contains('is-folded');
@@ -63,7 +66,7 @@ export class Heading {
     this.#label();
   }
 
-  /** Makes it the list's stop for the Tab key, or not. */
+  /** Makes it the list's stop for the Tab key, or not. @param {boolean} isStop */
   setStop(isStop) {
     for (const button of [this.button, this.#parts.more]) button.tabIndex = isStop ? 0 : -1;
   }

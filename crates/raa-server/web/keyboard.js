@@ -46,7 +46,7 @@ export class Keyboard {
   /** @param {string} wanted */
   #do(wanted) {
     const here = this.#roster.here;
-    if (['up', 'down', 'first', 'last', 'next'].includes(wanted)) this.#roster.go(wanted);
+    if (wanted === 'up' || wanted === 'down' || wanted === 'first' || wanted === 'last' || wanted === 'next') this.#roster.go(wanted);
     else if (wanted === 'intoList') this.#roster.go('here');
     else if (wanted === 'mute') here && this.#changes.toggleMute(here);
     else if (wanted === 'louder') here && this.#changes.step(here, STEP);

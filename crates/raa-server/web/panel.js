@@ -1,4 +1,3 @@
-// @ts-nocheck
 // The panel of one computer: its name, volume and mute for everyone, its group, its figures, and the button that forgets it.
 // It lies over the list at the right; on a phone it comes from below, with steps and a thumb to grip.
 //
@@ -21,13 +20,18 @@ export class Panel {
   #room;
   #text;
   #drawer;
-  #parts = {};
-  #fader;
-  #computer = null;
+  /** @type {Raa.Parts['panel-template']} those of the open panel */
+  #parts = /** @type {any} */ ({});
+  /** @type {Fader | null} */
+  #fader = null;
+  /** @type {import('./room.js').Computer} the one that the panel is about, once it was opened */
+  #computer = /** @type {any} */ (null);
+  /** @type {Raa.Server} */
   #server = {};
+  /** @type {Raa.ClientBody | null} */
   #figures = null;
 
-  /** @param {object} room as Row's, with `groups`, an Arranging */
+  /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
@@ -39,26 +43,28 @@ export class Panel {
   }
 
   get id() {
-    return this.#computer?.id ?? null;
+    return this.isOpen ? this.#computer.id : null;
   }
 
+  /** @param {import('./room.js').Computer} computer @param {Raa.Server} server */
   open(computer, server) {
-    this.#parts = this.#drawer.open('panel-template', { text: this.#text, testId: 'panel', id: computer.id });
+    const { element, parts } = this.#drawer.open('panel-template', { text: this.#text, testId: 'panel', id: computer.id });
+    this.#parts = parts;
     [this.#computer, this.#server, this.#figures] = [computer, server, null];
-    this.#drawer.element.setAttribute('aria-label', computer.title);
+    element.setAttribute('aria-label', computer.title);
     this.#listen();
     this.#parts.input.value = cleanName(computer.client.name ?? '');
     this.#fillGroups();
     this.update(computer, server);
     this.#parts.close.focus();
-    this.#follow();
+    this.#follow(computer.id);
   }
 
   close() {
     this.#drawer.close();
   }
 
-  /** @param {import('./room.js').Computer} computer */
+  /** @param {import('./room.js').Computer} computer @param {Raa.Server} server */
   update(computer, server) {
     if (!this.isOpen) return;
     const groupsBefore = JSON.stringify(this.#server.groups);
@@ -69,20 +75,21 @@ export class Panel {
     const { client } = computer;
     setText(title, computer.title);
     setText(problem, notice(client, this.#text));
-    if (!this.#fader.isDragging) showValue(volume, computer.volume);
+    if (!this.#fader?.isDragging) showValue(volume, computer.volume);
     setAttribute(volume, 'aria-label', this.#text('volumeOf', computer.label));
     setAttribute(volume, 'aria-valuetext', this.#text('percent', computer.volume));
     setText(percent, this.#text('percent', computer.volume));
-    for (const part of ['mute15', 'mute60', 'muteEver']) setHidden(this.#parts[part], computer.muted);
+    for (const button of [this.#parts.mute15, this.#parts.mute60, this.#parts.muteEver]) setHidden(button, computer.muted);
     setHidden(unmute, !computer.muted);
     setText(muteState, this.#muteWords(computer));
     this.#showGroup();
     setHidden(threshold, client.sounding_from_dbfs === undefined);
-    if (document.activeElement !== from) from.value = client.sounding_from_dbfs;
+    if (document.activeElement !== from) from.value = String(client.sounding_from_dbfs);
     offline.classList.toggle('unused', !computer.isOffline);
     this.#showFacts(list, client);
   }
 
+  /** @param {import('./room.js').Computer} computer */
   #muteWords({ muted, mutedUntil, silencedBy, silencedAt }) {
     if (!muted) return '';
     const words = [this.#text('mutedBy', silencedBy)];
@@ -91,10 +98,12 @@ export class Panel {
     return words.join(' · ');
   }
 
+  /** @param {HTMLElement} list @param {Raa.Client} client */
   #showFacts(list, client) {
     const pairs = [['ID', client.id], ...facts(this.#figures, this.#text)];
     if (list.children.length === 0) for (const _ of pairs) list.append(document.createElement('dt'), document.createElement('dd'));
-    pairs.flat().forEach((words, i) => setText(list.children[i], words));
+    const cells = [...list.children];
+    pairs.flat().forEach((words, i) => { if (cells[i]) setText(cells[i], words); });
   }
 
   /** Shows the group, but not while a person chooses one. */
@@ -127,11 +136,11 @@ export class Panel {
     plus.addEventListener('click', () => changes.step(this.#computer, STEP));
     less.setAttribute('aria-label', this.#text('softer'));
     plus.setAttribute('aria-label', this.#text('louder'));
-    for (const [button, seconds] of [[mute15, 900], [mute60, 3600], [muteEver, null]]) button.addEventListener('click', () => changes.mute(this.#computer, true, seconds));
+    for (const [button, seconds] of /** @type {[HTMLElement, number | null][]} */ ([[mute15, 900], [mute60, 3600], [muteEver, null]])) button.addEventListener('click', () => changes.mute(this.#computer, true, seconds));
     unmute.addEventListener('click', () => changes.mute(this.#computer, false));
     from.addEventListener('change', async () => {
       const isDone = from.value.trim() !== '' && (await changes.send(this.#computer, { sounding_from_dbfs: Number(from.value) }));
-      if (!isDone) from.value = this.#computer.client.sounding_from_dbfs;
+      if (!isDone) from.value = String(this.#computer.client.sounding_from_dbfs);
     });
     common.addEventListener('click', () => changes.send(this.#computer, { sounding_from_dbfs: null }));
     this.#listenToGroups();
@@ -146,14 +155,14 @@ export class Panel {
     group.addEventListener('change', () => {
       setHidden(grouping, group.value !== 'new');
       if (group.value === 'new') groupName.focus();
-      else groups.move(this.id, { to: group.value === '' ? null : Number(group.value) });
+      else groups.move(this.#computer.id, { to: group.value === '' ? null : Number(group.value) });
     });
     grouping.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#makeGroup();
     });
-    up.addEventListener('click', () => groups.move(this.id, { by: -1 }));
-    down.addEventListener('click', () => groups.move(this.id, { by: 1 }));
+    up.addEventListener('click', () => groups.move(this.#computer.id, { by: -1 }));
+    down.addEventListener('click', () => groups.move(this.#computer.id, { by: 1 }));
   }
 
   #makeGroup() {
@@ -165,13 +174,13 @@ export class Panel {
     if (grouping.hidden) return; // a second press of Enter
     setHidden(grouping, true);
     this.#parts.group.focus();
-    this.#room.groups.make(cleanName(groupName.value), [this.id]);
+    this.#room.groups.make(cleanName(groupName.value), [this.#computer.id]);
     groupName.value = '';
   }
 
   #listenToForget() {
     const { forget: first, sure, yes, no } = this.#parts;
-    const ask = (isAsked) => {
+    const ask = (/** @type {boolean} */ isAsked) => {
       first.hidden = isAsked;
       sure.hidden = !isAsked;
       (isAsked ? no : first).focus();
@@ -184,17 +193,20 @@ export class Panel {
     });
   }
 
+  /** @param {string} typed */
   async #saveName(typed) {
     const name = cleanName(typed);
-    if (typed && !checkName(typed)) this.#room.notes.pass(`client-${this.id}`, this.#text('nameRule'));
+    if (typed && !checkName(typed)) this.#room.notes.pass(`client-${this.#computer.id}`, this.#text('nameRule'));
     else if (name !== cleanName(this.#computer.client.name ?? '')) await this.#room.changes.send(this.#computer, { name: name || null });
   }
 
-  async #follow() {
+  /** @param {string} id */
+  async #follow(id) {
     const { element } = this.#drawer;
+    if (element === null) return;
     while (this.#drawer.element === element) {
       if (!document.hidden) {
-        const figures = await readClient(this.id).catch(() => null);
+        const figures = await readClient(id).catch(() => null);
         if (figures !== null && this.#drawer.element === element) {
           this.#figures = figures;
           this.update(this.#computer, this.#server);

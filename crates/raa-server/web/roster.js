@@ -1,10 +1,9 @@
-// @ts-nocheck
 // The places of all computers: rows in groups, in one or two columns.
 //
 // Always: a computer keeps its place (order.js); rows that nobody can see are not drawn; the list is one stop of the Tab key,
 // with the arrow keys inside.
 
-import { byId, instance, label, make, setHidden } from './dom.js';
+import { around, byId, instance, make, setHidden } from './dom.js';
 import { Dragging } from './dragging.js';
 import { Folded } from './folded.js';
 import { Heading, foldKey } from './heading.js';
@@ -16,29 +15,44 @@ import { Row, looks } from './row.js';
 /** From this width of the list on, in CSS pixels, it has two columns. */
 const TWO_COLUMNS_PX = 1400;
 
-/** The key of a section's heading among the lines that the arrow keys reach. */
+/** The key of a section's heading among the lines that the arrow keys reach. @param {Raa.SectionId} id */
 const keyOf = (id) => `group ${id}`;
+
+/**
+ * @typedef {import('./room.js').Computer} Computer
+ * @typedef {Map<Raa.SectionId, Heading>} Headings
+ * @typedef {import('./order.js').Section & {isContinued: boolean, of: number}} Part
+ */
 
 export class Roster {
   #room;
   #text;
   #places = new Places();
-  #rows = new Map(); // by id
-  #headings = new Map(); // by section: of those that are shown
+  /** @type {Map<string, Row>} by id */
+  #rows = new Map();
+  /** @type {Headings} by section: of those that are shown */
+  #headings = new Map();
+  /** @type {import('./order.js').Section[]} */
   #sections = [];
-  #order = []; // what the arrow keys reach, in the order in which it is shown: ids of computers, and keys of headings
-  #here = null; // one of them
+  /** @type {string[]} what the arrow keys reach, in the order in which it is shown: ids of computers, and keys of headings */
+  #order = [];
+  /** @type {string | null} one of them */
+  #here = null;
   #columns = 1;
+  #isKnown = false; // there was an update
   #folded;
   #refused;
   #tidy;
   #sortButton;
   #observer;
-  #last = null; // the arguments of the newest update
+  /** @type {Computer[]} of the newest update */
+  #computers = [];
+  /** @type {Raa.Server} of the newest update */
+  #server = {};
   #search = byId('search');
   #box = byId('columns');
 
-  /** @param {object} room as Row's, with `groups`, `openGroup(id)`, `memory` and `peaksOf(id)` */
+  /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
@@ -56,22 +70,24 @@ export class Roster {
     this.#folded = new Folded(rest, this.#text, room.notes, () => this.#placeFolded());
     this.#refused = new Refused(rest, this.#text);
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { root: byId('places'), rootMargin: '100px' });
-    new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect.width)).observe(byId('roster'));
+    new ResizeObserver(([entry]) => { if (entry) this.#resized(entry.contentRect.width); }).observe(byId('roster'));
     this.#search.addEventListener('input', () => this.#again());
     this.#box.addEventListener('focusin', (event) => this.#focused(event));
     this.#box.addEventListener('pointerdown', (event) => this.#pressed(event));
     new Dragging(this.#box, byId('places'), room.groups);
   }
 
-  /** @param {import('./room.js').Computer[]} computers @param {object} server */
+  /** @param {Computer[]} computers @param {Raa.Server} server */
   update(computers, server) {
-    this.#last = [computers, server];
+    this.#computers = computers;
+    this.#server = server;
+    this.#isKnown = true;
     this.#show({});
   }
 
   /** The computer that keys act on. */
   get here() {
-    return this.#rows.get(this.#here)?.computer ?? null;
+    return this.#rowAt(this.#here)?.computer ?? null;
   }
 
   /** The group that keys act on, if its heading is chosen. */
@@ -79,22 +95,26 @@ export class Roster {
     return this.#headingOf(this.#here)?.group ?? null;
   }
 
-  row(id) {
-    return this.#rows.get(id);
+  /** @param {string | null} key @returns {Row | undefined} */
+  #rowAt(key) {
+    return key === null ? undefined : this.#rows.get(key);
   }
 
   get rows() {
     return this.#rows;
   }
 
+  /** @param {number} nowMs */
   tick(nowMs) {
     for (const row of this.#rows.values()) if (row.isVisible) row.tick(nowMs);
   }
 
+  /** @param {number} second */
   draw(second) {
     for (const row of this.#rows.values()) if (row.isVisible) row.draw(second);
   }
 
+  /** @param {Raa.Levels} levels */
   levels(levels) {
     for (const [id, level] of Object.entries(levels)) {
       const row = this.#rows.get(id);
@@ -102,11 +122,14 @@ export class Roster {
     }
   }
 
-  /** Moves the focus: to the next or previous line, the first or the last, or the next computer that sounds. */
+  /**
+   * Moves the focus: to the next or previous line, the first or the last, or the next computer that sounds.
+   * @param {'down' | 'up' | 'first' | 'last' | 'here' | 'next'} where
+   */
   go(where) {
     if (where === 'next') this.#goToSounding();
     else {
-      const at = this.#order.indexOf(this.#here);
+      const at = this.#order.indexOf(this.#here ?? '');
       const to = { down: Math.min(this.#order.length - 1, at + 1), up: Math.max(0, at - 1), first: 0, last: this.#order.length - 1, here: Math.max(0, at) }[where];
       this.#focus(this.#order[to]);
     }
@@ -115,39 +138,45 @@ export class Roster {
   /** A folded group opens for it. */
   #goToSounding() {
     const all = this.#sections.flatMap(({ id, ids }) => [keyOf(id), ...ids]);
-    const at = all.indexOf(this.#here);
+    const at = all.indexOf(this.#here ?? '');
     const sounding = all.filter((id) => this.#rows.get(id)?.computer.isSounding);
     const next = sounding.find((id) => all.indexOf(id) > at) ?? sounding[0];
     if (next === undefined) return;
-    const { id } = this.#sections.find(({ ids }) => ids.includes(next));
-    if (this.#isFolded(id)) this.#fold(id, false);
+    const section = this.#sections.find(({ ids }) => ids.includes(next));
+    if (section && this.#isFolded(section.id)) this.#fold(section.id, false);
     this.#focus(next);
   }
 
+  /** @param {string | undefined} key */
   #focus(key) {
-    (this.#headingOf(key)?.button ?? this.#rows.get(key)?.element)?.focus();
+    if (key === undefined) return;
+     (this.#headingOf(key)?.button ?? this.#rows.get(key)?.element)?.focus();
   }
 
+  /** @param {string | null} key */
   #headingOf(key) {
-    return this.#headings.get([...this.#headings.keys()].find((id) => keyOf(id) === key));
+    for (const [id, heading] of this.#headings) if (keyOf(id) === key) return heading;
+    return undefined;
   }
 
-  /** A search shows what it finds, also in folded groups. */
+  /** A search shows what it finds, also in folded groups. @param {Raa.SectionId} id */
   #isFolded(id) {
     return id !== 'new' && this.#hasGroups && this.#search.value.trim() === '' && this.#room.memory.foldedGroups.includes(foldKey(id));
   }
 
+  /** @param {Raa.SectionId} id @param {boolean} isFolded */
   #fold(id, isFolded) {
     const others = this.#room.memory.foldedGroups.filter((key) => key !== foldKey(id));
     this.#room.memory.foldedGroups = isFolded ? [...others, foldKey(id)] : others;
     this.#build();
-    this.#showCounts(this.#last[0]);
+    this.#showCounts(this.#computers);
   }
 
   #again() {
-    if (this.#last) this.#show({ isAsked: true });
+    if (this.#isKnown) this.#show({ isAsked: true });
   }
 
+  /** @param {number} width */
   #resized(width) {
     const columns = width >= TWO_COLUMNS_PX ? 2 : 1;
     if (columns === this.#columns) return;
@@ -156,7 +185,7 @@ export class Roster {
   }
 
   #show({ isAsked = false }) {
-    const [computers, server] = this.#last;
+    const [computers, server] = [this.#computers, this.#server];
     this.#retire(new Set(computers.map(({ id }) => id)));
     for (const computer of computers) this.#rowOf(computer).update(computer);
     const options = { search: this.#search.value, revision: server.groups_revision, isAsked };
@@ -174,18 +203,19 @@ export class Roster {
     setHidden(byId('nothing'), computers.length === 0 || rows > 0);
   }
 
+  /** @param {Computer} computer */
   #rowOf(computer) {
     const { id } = computer;
+    const row = this.#rows.get(id) ?? new Row(id, this.#room);
     if (!this.#rows.has(id)) {
-      const row = new Row(id, this.#room);
       this.#rows.set(id, row);
       this.#observer.observe(row.element);
     }
-    const row = this.#rows.get(id);
     row.revive();
     return row;
   }
 
+  /** @param {Set<string>} known */
   #retire(known) {
     for (const [id, row] of this.#rows) if (!known.has(id)) row.retire();
   }
@@ -193,7 +223,7 @@ export class Roster {
   /** Puts all rows into their places. */
   #build() {
     const focused = document.activeElement;
-    const known = new Set(this.#last[0].map(({ id }) => id));
+    const known = new Set(this.#computers.map(({ id }) => id));
     for (const [id, row] of this.#rows) if (!known.has(id)) this.#remove(id, row);
     const before = this.#headings;
     this.#headings = new Map();
@@ -201,75 +231,87 @@ export class Roster {
     this.#box.replaceChildren(...columns);
     this.#order = this.#sections.flatMap(({ id, ids }) => [...(this.#headings.has(id) ? [keyOf(id)] : []), ...(this.#isFolded(id) ? [] : ids)]);
     if (this.#here === null || !this.#order.includes(this.#here)) this.#choose(this.#order.find((key) => this.#rows.has(key)) ?? this.#order[0] ?? null);
-    if (focused !== document.activeElement && this.#box.contains(focused)) focused.focus({ preventScroll: true });
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.#box.contains(focused)) focused.focus({ preventScroll: true });
   }
 
+  /** @param {string} id @param {Row} row */
   #remove(id, row) {
     this.#observer.unobserve(row.element);
     row.element.remove();
     this.#rows.delete(id);
   }
 
+  /** @param {Part[]} parts @param {Headings} headings */
   #column(parts, headings) {
     const { element } = instance('column-template', this.#text);
     for (const part of parts) element.append(...this.#sectionOf(part, headings));
     return element;
   }
 
-  /** @param {Map<any, Heading>} headings those of before, which keep the focus */
+  /** @param {Part} part @param {Headings} headings those of before, which keep the focus */
   #sectionOf({ id, name, ids, isContinued, of }, headings) {
-    const list = make('div', 'list', ...ids.map((one) => this.#rows.get(one).element));
+    const list = make('div', 'list', ...this.#elementsOf(ids));
     list.setAttribute('role', 'list');
     list.dataset.section = String(id);
     const title = id === null ? this.#text('noGroup') : id === 'new' ? this.#text('group_new') : cleanName(name);
     list.setAttribute('aria-label', title);
     const hasHeading = !isContinued && (id !== null || this.#hasGroups);
     if (!hasHeading) return [list];
-    const heading = headings.get(id) ?? new Heading(id, { text: this.#text, fold: (isFolded) => this.#fold(id, isFolded), open: () => this.#room.openGroup(id) });
+    const heading = headings.get(id) ?? new Heading(id, { text: this.#text, fold: (isFolded) => this.#fold(id, isFolded), open: () => { if (id !== 'new') this.#room.openGroup(id); } });
     heading.show(title, of, this.#isFolded(id), list);
     this.#headings.set(id, heading);
     return [heading.element, list];
   }
 
   get #hasGroups() {
-    return (this.#last[1].groups ?? []).length > 0;
+    return (this.#server.groups ?? []).length > 0;
   }
 
-  /** Adds the rows that came since, below all others. */
+  /** @param {string[]} ids */
+  #elementsOf(ids) {
+    return ids.flatMap((id) => this.#rows.get(id)?.element ?? []);
+  }
+
+  /** Adds the rows that came since, below all others. @param {import('./order.js').Section | undefined} section */
   #append(section) {
     if (!section) return;
-    const added = section.ids.filter((id) => !this.#rows.get(id)?.element.isConnected || this.#folded.list.contains(this.#rows.get(id).element));
+    const added = section.ids.filter((id) => {
+      const element = this.#rows.get(id)?.element;
+      return !element?.isConnected || this.#folded.list.contains(element);
+    });
     if (added.length === 0) return;
     if (!this.#headings.has('new')) {
-      const column = this.#box.lastElementChild;
-      column.append(...this.#sectionOf({ ...section, ids: [], isContinued: false, of: 0 }, new Map()));
+      this.#box.lastElementChild?.append(...this.#sectionOf({ ...section, ids: [], isContinued: false, of: 0 }, new Map()));
       this.#order.push(keyOf('new'));
     }
     const heading = this.#headings.get('new');
-    heading.list.append(...added.map((id) => this.#rows.get(id).element));
-    heading.count(section.ids.length);
+    heading?.list?.append(...this.#elementsOf(added));
+    heading?.count(section.ids.length);
     this.#order.push(...added);
-    if (this.#here === null) this.#choose(added[0]);
+    if (this.#here === null) this.#choose(added[0] ?? null);
   }
 
-  /** Says in the headings how many sound, and of folded groups how many were not seen. */
+  /** Says in the headings how many sound, and of folded groups how many were not seen. @param {Computer[]} computers */
   #showCounts(computers) {
     const found = new Map(computers.map((computer) => [computer.id, computer]));
     for (const { id, ids } of this.#sections) {
-      const there = ids.map((one) => found.get(one)).filter(Boolean);
+      const there = ids.flatMap((one) => found.get(one) ?? []);
       this.#headings.get(id)?.showCounts(there.filter(({ isSounding }) => isSounding).length, there.filter((one) => looks(one).fresh).length);
     }
   }
 
   #placeFolded() {
-    const rows = this.#folded.isOpen ? this.#folded.ids.map((id) => this.#rows.get(id)?.element).filter(Boolean) : [];
-    for (const element of [...this.#folded.list.children]) if (!rows.includes(element)) element.remove();
+    const rows = this.#folded.isOpen ? this.#elementsOf(this.#folded.ids) : [];
+    /** @type {Element[]} */
+    const wanted = rows;
+    for (const element of [...this.#folded.list.children]) if (!wanted.includes(element)) element.remove();
     for (const [i, element] of rows.entries()) if (this.#folded.list.children[i] !== element) this.#folded.list.insertBefore(element, this.#folded.list.children[i] ?? null);
   }
 
+  /** @param {IntersectionObserverEntry[]} entries */
   #seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const row = this.#rows.get(target.dataset.id);
+      const row = this.#rowAt(target.getAttribute('data-id'));
       if (!row) continue;
       row.isVisible = isIntersecting;
       if (!isIntersecting || !row.computer) continue;
@@ -278,20 +320,22 @@ export class Roster {
     }
   }
 
+  /** @param {FocusEvent} event */
   #focused(event) {
-    const line = event.target.closest('.row, .group');
-    if (line) this.#choose(line.dataset.id);
+    const line = around(event.target, '.row, .group');
+    if (line) this.#choose(line.dataset.id ?? null);
   }
 
+  /** @param {PointerEvent} event */
   #pressed(event) {
-    const row = event.target.closest('.row');
-    if (row) this.#choose(row.dataset.id);
+    const row = around(event.target, '.row');
+    if (row) this.#choose(row.dataset.id ?? null);
   }
 
-  /** Makes a line the one that keys act on, and the list's stop for the Tab key. */
+  /** Makes a line the one that keys act on, and the list's stop for the Tab key. @param {string | null} key */
   #choose(key) {
     this.#headingOf(this.#here)?.setStop(false);
-    const before = this.#rows.get(this.#here)?.element;
+    const before = this.#rowAt(this.#here)?.element;
     if (before) {
       before.tabIndex = -1;
       before.classList.remove('here');
@@ -299,14 +343,9 @@ export class Roster {
     const isFirst = this.#here === null;
     this.#here = key;
     this.#headingOf(key)?.setStop(true);
-    const element = this.#rows.get(key)?.element;
+    const element = this.#rowAt(key)?.element;
     if (!element) return;
     element.tabIndex = 0;
     element.classList.toggle('here', element.contains(document.activeElement) || !isFirst);
-  }
-
-  /** Puts the person's language into what is not made again. */
-  relabel() {
-    label(byId('roster'), this.#text);
   }
 }

@@ -1,4 +1,3 @@
-// @ts-nocheck
 // The wall: read from three metres, with nothing to press. Left: who sounds and who sounded; right: a tile for each computer,
 // always in the same place.
 //
@@ -23,11 +22,13 @@ const COLUMNS = [[6, 1], [20, 3], [48, 5], [100, 8], [200, 12], [350, 14], [600,
 /** From this number on a tile is a place, and names are read on the left. */
 const MANY = 100;
 
-/** Returns how many columns and rows of tiles there are for a number of computers. */
+/** Returns how many columns and rows of tiles there are for a number of computers. @param {number} count */
 export function grid(count) {
-  const [, columns] = COLUMNS.find(([most]) => count <= most);
+  const [, columns = 1] = COLUMNS.find(([most = 0]) => count <= most) ?? [];
   return { columns, rows: Math.max(4, Math.ceil(count / columns)) };
 }
+
+/** @typedef {{element: HTMLElement, name: HTMLElement, last: HTMLElement, computer: import('./room.js').Computer | null}} Tile */
 
 export class Wall {
   #room;
@@ -40,21 +41,24 @@ export class Wall {
   #left = make('div', 'left');
   #views;
   #calm;
-  #calmParts = [make('span'), make('strong', 'cut', make('bdi')), make('span')];
+  #calmParts = { first: make('span'), name: make('bdi'), words: make('span') };
   #banner = make('div', 'banner');
-  #more = make('p', 'more cut', make('b'), make('span'));
+  #moreCount = make('b');
+  #moreNames = make('span');
+  #more = make('p', 'more cut', this.#moreCount, this.#moreNames);
   #past = make('ol');
   #tiles = make('div', 'tiles');
   #places = new Places();
   #version = -1; // of the history that is shown
-  #byId = new Map(); // id -> { element, name, last, computer }
+  /** @type {Map<string, Tile>} by id */
+  #byId = new Map();
 
-  /** @param {object} room as Row's, with `history` */
+  /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
     this.#views = Array.from({ length: CARDS }, () => new CardView(room, () => {}));
-    this.#calm = make('p', 'calm', icon('calm'), make('span', '', ...this.#calmParts));
+    this.#calm = make('p', 'calm', icon('calm'), make('span', '', this.#calmParts.first, make('strong', 'cut', this.#calmParts.name), this.#calmParts.words));
     this.#calm.dataset.testid = 'calm';
     this.#tiles.setAttribute('role', 'list');
     this.#tiles.setAttribute('aria-label', this.#text('places'));
@@ -74,7 +78,7 @@ export class Wall {
     return this.#banner;
   }
 
-  /** @param {import('./room.js').Computer[]} computers @param {object} server @param {{state: string, trouble: string}} player */
+  /** @param {import('./room.js').Computer[]} computers @param {Raa.Server} server @param {Raa.PlayerState} player @param {number} nowMs */
   update(computers, server, player, nowMs) {
     this.#showTop(computers, player);
     this.#showCards(computers, nowMs);
@@ -82,23 +86,27 @@ export class Wall {
     this.tick(nowMs);
   }
 
+  /** @param {number} nowMs */
   showHistory(nowMs) {
     if (this.#room.history.version === this.#version) return;
     this.#version = this.#room.history.version;
     const earlier = this.#room.history.newest.filter(({ kind, ended_ms: ended }) => kind === 'sound' && ended !== null).slice(0, EARLIER);
     this.#past.replaceChildren(...earlier.map((entry) => make('li', '', make('time', '', dayAndTime(entry.at_ms, nowMs)),
-      make('b', 'cut', make('bdi', '', title({ id: entry.client, name: entry.name || this.#room.nameOf(entry.client) }))), make('span', '', length(entry.ended_ms - entry.at_ms, this.#text)))));
+      make('b', 'cut', make('bdi', '', title({ id: entry.client ?? '', name: entry.name || this.#room.nameOf(entry.client) }))), make('span', '', length((entry.ended_ms ?? entry.at_ms) - entry.at_ms, this.#text)))));
   }
 
+  /** @param {number} nowMs */
   tick(nowMs) {
     for (const view of this.#views) view.tick(nowMs);
     for (const { last, computer } of this.#byId.values()) if (computer) setText(last, lastWords(computer, nowMs, this.#text));
   }
 
+  /** @param {string} words */
   clock(words) {
     setText(this.#time, words);
   }
 
+  /** @param {string} id @param {Raa.Level} level @param {number} nowMs */
   level(id, level, nowMs) {
     this.#views.find(({ computer }) => computer?.id === id)?.level(level, nowMs);
   }
@@ -107,6 +115,7 @@ export class Wall {
     for (const view of this.#views) view.silence();
   }
 
+  /** @param {import('./room.js').Computer[]} computers @param {Raa.PlayerState} player */
   #showTop(computers, player) {
     const silence = silenceOf(player.state);
     setClass(this.#element, 'dumb', silence !== null);
@@ -121,35 +130,39 @@ export class Wall {
     this.#counts.replaceChildren(...counts);
   }
 
+  /** @param {import('./room.js').Computer[]} computers @param {number} nowMs */
   #showCards(computers, nowMs) {
     const due = sounds(computers).filter((sound) => isDue(sound, nowMs)).sort(byRank);
     const found = new Map(computers.map((computer) => [computer.id, computer]));
-    this.#views.forEach((view, i) => view.show(found.get(due[i]?.id) ?? null, nowMs));
+    this.#views.forEach((view, i) => view.show(found.get(due[i]?.id ?? '') ?? null, nowMs));
     for (const { element } of this.#views) setHidden(element, due.length === 0);
     setHidden(this.#calm, due.length > 0);
     this.#showCalm(computers, nowMs);
-    const rest = due.slice(CARDS).map(({ id }) => found.get(id));
+    const rest = due.slice(CARDS).flatMap(({ id }) => found.get(id) ?? []);
     const sounding = rest.filter(({ isSounding }) => isSounding).length;
-    setText(this.#more.firstElementChild, rest.length ? this.#text(sounding ? 'alsoSounding' : 'alsoUnseen', sounding || rest.length) : '');
-    setText(this.#more.lastElementChild, rest.map((one) => one.title).join(' · '));
+    setText(this.#moreCount, rest.length ? this.#text(sounding ? 'alsoSounding' : 'alsoUnseen', sounding || rest.length) : '');
+    setText(this.#moreNames, rest.map((one) => one.title).join(' · '));
   }
 
+  /** @param {import('./room.js').Computer[]} computers @param {number} nowMs */
   #showCalm(computers, nowMs) {
     const last = lastSounded(computers);
-    const [first, name, words] = this.#calmParts;
+    const { first, name, words } = this.#calmParts;
     setText(first, this.#text('calm') + (last ? ` ${this.#text('lastWas')}` : ''));
-    setText(name.firstElementChild, last?.title ?? '');
+    setText(name, last?.title ?? '');
     setText(words, last ? calmWords(last, nowMs, this.#text) : '');
   }
 
+  /** @param {import('./room.js').Computer[]} computers @param {Raa.Server} server */
   #showTiles(computers, server) {
     const known = new Map(computers.map((computer) => [computer.id, computer]));
     const { sections, folded } = this.#places.next(computers, server.groups ?? [], { revision: server.groups_revision });
     const ids = [...sections.flatMap(({ ids: list }) => list), ...folded.filter((id) => known.has(id))];
     if (ids.join() !== this.#tiles.dataset.ids) this.#placeTiles(ids);
-    for (const id of ids) this.#fillTile(this.#byId.get(id), known.get(id) ?? null);
+    for (const id of ids) this.#fillTile(this.#tileOf(id), known.get(id) ?? null);
   }
 
+  /** @param {string[]} ids */
   #placeTiles(ids) {
     this.#tiles.dataset.ids = ids.join();
     const { columns, rows } = grid(ids.length);
@@ -159,18 +172,22 @@ export class Wall {
     this.#tiles.replaceChildren(...ids.map((id) => this.#tileOf(id).element));
   }
 
+  /** @param {string} id */
   #tileOf(id) {
-    if (!this.#byId.has(id)) {
-      const [name, last] = [make('bdi'), make('span')];
-      const element = make('div', 'tile', make('b', '', name), make('small', '', icon('mute', 'muted-icon'), icon('warn', 'warn-icon'), last));
-      element.dataset.testid = 'tile';
-      element.dataset.id = id;
-      element.setAttribute('role', 'listitem');
-      this.#byId.set(id, { element, name, last, computer: null });
-    }
-    return this.#byId.get(id);
+    const known = this.#byId.get(id);
+    if (known) return known;
+    const [name, last] = [make('bdi'), make('span')];
+    const element = make('div', 'tile', make('b', '', name), make('small', '', icon('mute', 'muted-icon'), icon('warn', 'warn-icon'), last));
+    element.dataset.testid = 'tile';
+    element.dataset.id = id;
+    element.setAttribute('role', 'listitem');
+    /** @type {Tile} */
+    const tile = { element, name, last, computer: null };
+    this.#byId.set(id, tile);
+    return tile;
   }
 
+  /** @param {Tile} tile @param {import('./room.js').Computer | null} computer */
   #fillTile(tile, computer) {
     tile.computer = computer;
     setClass(tile.element, 'gone', computer === null);
