@@ -287,6 +287,25 @@ async fn groups_and_places_are_kept() {
         .await
         .check_error(422, "value_out_of_range", "clients has 00000099");
     assert_eq!(log(to, "?kind=groups").await[0]["by"]["name"], DESK);
+    // More changes by the same desk stay in the entry, so that they do not push the sounds out of sight.
+    for (is_desk, counts) in [(true, vec![2]), (false, vec![1, 2])] {
+        let mut wanted = get(to, "/api/groups").await.json();
+        wanted["groups"].as_array_mut().unwrap().reverse();
+        let reply = if is_desk {
+            by_desk(to, Method::PUT, "/api/groups", &wanted).await
+        } else {
+            let request = build(Method::PUT, "/api/groups", wanted.to_string());
+            common::request(to, request).await
+        };
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let entries = log(to, "?kind=groups").await;
+        let found: Vec<_> = entries
+            .iter()
+            .map(|entry| entry["count"].as_u64())
+            .collect();
+        let counts: Vec<_> = counts.into_iter().map(Some).collect();
+        assert_eq!(found, counts, "by the same desk: {is_desk}");
+    }
 
     let server = server.restart().await;
     let groups = get(server.http, "/api/groups").await.json()["groups"].clone();

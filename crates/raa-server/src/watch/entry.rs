@@ -116,7 +116,7 @@ kinds! {
     SoundingFrom = "sounding_from", true;
     /// A client and its settings were deleted.
     Forgotten = "forgotten", true;
-    /// The groups, or the places in them, were changed.
+    /// The groups, or the places in them, were changed `count` times.
     Groups = "groups", true;
     /// The server started; `to` is its version.
     ServerStarted = "server_started", true;

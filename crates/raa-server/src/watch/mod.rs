@@ -40,6 +40,8 @@ use walls::{NotRemoved, TooManyWalls, Wall, WallReport, Walls};
 pub(crate) const FIRST_ENTRIES: usize = 200;
 /// A fader that has not moved for this long rests: the next movement is a new entry.
 const FADER_RESTS_MS: i64 = 2000;
+/// A desk that has not changed the groups for this long has arranged them.
+const GROUPS_REST_MS: i64 = 60_000;
 /// Smallest change of the server's clock against Unix time that pages are told: clocks that are kept right
 /// move by less.
 const CLOCK_STEP_MS: u64 = 100;
@@ -79,8 +81,17 @@ struct Room {
     walls: Walls,
     marks: AllMarks,
     groups: Arc<Arrangement>,
-    /// The newest entry about a volume.
-    fader: Option<Entry>,
+    /// The newest entry that later changes of the same kind may continue.
+    unfinished: Option<Entry>,
+}
+
+/// Returns how long an entry takes in later changes of its kind by the same desk.
+fn rests_ms(kind: Kind) -> i64 {
+    match kind {
+        Kind::Volume => FADER_RESTS_MS,
+        Kind::Groups => GROUPS_REST_MS,
+        _ => 0,
+    }
 }
 
 /// What pages and the API show of a client in addition to its view.
@@ -109,7 +120,7 @@ impl Watch {
             walls: Walls::default(),
             marks: AllMarks::new(remembered.marks, now, unix_ms),
             groups: Arc::new(Arrangement::new(revision, remembered.groups)),
-            fader: None,
+            unfinished: None,
         };
         Self(Arc::new(Shared {
             clock,
@@ -144,7 +155,7 @@ impl Watch {
     }
 
     /// Returns an entry about what an operator or the server does, which is in the log once
-    /// [`Watch::stored`] is called with it. A fader that still moves continues its entry.
+    /// [`Watch::stored`] is called with it. A fader that still moves continues its entry, and so does a desk that arranges groups.
     pub(crate) fn act(
         &self,
         kind: Kind,
@@ -156,15 +167,18 @@ impl Watch {
         let mut room = self.lock();
         let id = client.map(|client| ClientId(client.ssrc));
         let [from, to] = change;
-        if let Some(fader) = room.fader.clone().filter(|_| kind == Kind::Volume)
-            && (fader.client, fader.by.as_ref()) == (id, Some(&by))
-            && (0..FADER_RESTS_MS).contains(&(now_ms - fader.ended_ms.unwrap_or(fader.at_ms)))
-            && fader.to == from
-        {
+        let unfinished = room.unfinished.clone().filter(|unfinished| {
+            let rested_ms = now_ms - unfinished.ended_ms.unwrap_or(unfinished.at_ms);
+            (unfinished.kind, unfinished.client, unfinished.by.as_ref()) == (kind, id, Some(&by))
+                && (0..rests_ms(kind)).contains(&rested_ms)
+                && (unfinished.to == from)
+        });
+        if let Some(unfinished) = unfinished {
             return Entry {
                 to,
                 ended_ms: Some(now_ms),
-                ..fader
+                count: unfinished.count + u64::from(kind == Kind::Groups),
+                ..unfinished
             };
         }
         Entry {
@@ -181,8 +195,8 @@ impl Watch {
     pub(crate) fn stored(&self, entries: Vec<Entry>) {
         let mut room = self.lock();
         for entry in entries {
-            if entry.kind == Kind::Volume && !entry.undone {
-                room.fader = Some(entry.clone());
+            if rests_ms(entry.kind) > 0 && !entry.undone {
+                room.unfinished = Some(entry.clone());
             }
             room.log.show(entry);
         }
@@ -191,7 +205,7 @@ impl Watch {
 
     /// Ends the fader's movement: the next one makes an entry of its own.
     pub(crate) fn let_fader_rest(&self) {
-        self.lock().fader = None;
+        self.lock().unfinished = None;
     }
 
     /// Adds an entry that waits for the disk.
