@@ -194,11 +194,21 @@ test('only changes of settings can be undone, once', () => {
   assert.deepEqual([canSee(entry(1)), canSee(entry(1, { seen_by: { name: 'x' } })), canSee(entry(1, { kind: 'muted' }))], [true, false, false]);
 });
 
-test('the newest change of a client is the one to undo', () => {
+test('an undo finds the entries of its own change', () => {
   const history = new History();
-  history.take({ first: true, entries: [entry(1, { kind: 'muted' }), entry(2, { kind: 'volume' }), entry(3, { kind: 'volume', client: 'b' }), entry(4)] });
-  assert.equal(history.undoable('a', EPOCH).id, 2);
-  assert.equal(history.undoable('a', EPOCH + 3000), null);
+  const volume = (id, from, to, change = {}) => entry(id, { kind: 'volume', from, to, ...change });
+  history.take({ first: true, entries: [volume(1, 100, 40), entry(2, { kind: 'muted' }), volume(3, 40, 5), volume(4, 100, 40, { client: 'b' }), entry(5), entry(6, { kind: 'unmuted' })] });
+  const found = (change, sinceMs) => ids(history.entriesOf('a', change, sinceMs));
+  assert.deepEqual(found({ volume: 40 }), [1], 'another desk has changed it since');
+  assert.deepEqual(found({ volume: 5 }), [3]);
+  assert.deepEqual(found({ volume: 7 }), [], 'the entry has not come yet');
+  assert.deepEqual([found({ muted: true, muted_for_s: 900 }), found({ muted: false })], [[2], [6]]);
+  assert.deepEqual(found({ muted: false, volume: 5 }), [6, 3]);
+  assert.deepEqual(found({ volume: 5 }, EPOCH + 4000), []);
+  history.take({ entries: [volume(3, 40, 5, { ended_ms: EPOCH + 9000 })] });
+  assert.deepEqual(found({ volume: 5 }, EPOCH + 8000), [3], 'a fader that moved on');
+  history.take({ entries: [entry(7, { kind: 'name', from: 'Own', to: '' }), volume(3, 40, 5, { undone: true })] });
+  assert.deepEqual([found({ name: null }), found({ volume: 5 })], [[7], []]);
 });
 
 test('a strip has each second of ten minutes', () => {

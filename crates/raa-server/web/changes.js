@@ -4,7 +4,7 @@
 // seconds here, and from the list of what happened for ever; a refused change is said in words, with the value that remains.
 
 import { ApiError, forgetClient, markSeen, patchClient, readLog, undoEntry } from './api.js';
-import { canUndo } from './history.js';
+import { fieldsOf } from './history.js';
 import { withAnswer } from './feed.js';
 import { Latest } from './latest.js';
 import { isolated } from './names.js';
@@ -15,6 +15,8 @@ const VOLUME_INTERVAL_MS = 250;
 const UNDO_MS = 6000;
 /** A mute ends by itself after this time, unless the person says otherwise. */
 export const MUTE_S = 900;
+/** What is shown before the server has answered. */
+const WISHED = /** @type {const} */ (['muted', 'volume']);
 /** The clocks of server and page, as the page knows it, differ by less than this. */
 const CLOCKS_MS = 2000;
 
@@ -91,10 +93,19 @@ export class Changes {
     this.#wish(computer, 'volume', Math.min(200, Math.max(0, volume)), undefined, VOLUME_INTERVAL_MS);
   }
 
-  /** Lets a computer be heard again, whatever silenced it. @param {Computer} computer */
-  hear(computer) {
-    if (computer.muted) this.mute(computer, false);
-    if (computer.volume < 100) this.volume(computer, 100);
+  /** Lets a computer be heard again, whatever silenced it: one change, with one way back. @param {Computer} computer */
+  async hear(computer) {
+    const change = { ...(computer.muted ? { muted: false } : {}), ...(computer.volume < 100 ? { volume: 100 } : {}) };
+    if (Object.keys(change).length === 0) return;
+    this.#wishes.set(computer.id, { ...this.#wishes.get(computer.id), ...change });
+    this.#onNews();
+    let answer = await this.#attempt(computer, change);
+    // As Latest does for one field, if the server asks to wait.
+    for (let again = 0; answer.waitMs > 0 && again < 3; again++) {
+      await new Promise((next) => setTimeout(next, answer.waitMs));
+      answer = await this.#attempt(computer, change);
+    }
+    this.#granted(computer.id, change, answer.isDone);
   }
 
   /** Sends a change of another field; returns whether it was taken. @param {Computer} computer @param {Raa.ClientPatch} change */
@@ -145,14 +156,17 @@ export class Changes {
     const client = this.#clients.get(id) ?? { id, name: '' };
     const { isDone, waitMs } = await this.#attempt({ id, client }, change);
     if (waitMs > 0) return waitMs;
-    const wish = this.#wishes.get(id) ?? {};
-    // A newer wish is still to be sent.
-    if (!isDone || wish[field] === change[field]) {
-      delete wish[field];
-      if (Object.keys(wish).length === 0) this.#wishes.delete(id);
-    }
-    this.#onNews();
+    this.#granted(id, change, isDone);
     return 0;
+  }
+
+  /** Ends the wishes of a change; a newer wish is still to be sent. @param {string} id @param {Raa.ClientPatch} change */
+  #granted(id, change, isDone = true) {
+    const wish = { ...this.#wishes.get(id) };
+    for (const field of WISHED) if (field in change && (!isDone || wish[field] === change[field])) delete wish[field];
+    if (Object.keys(wish).length > 0) this.#wishes.set(id, wish);
+    else this.#wishes.delete(id);
+    this.#onNews();
   }
 
   /**
@@ -176,17 +190,19 @@ export class Changes {
     const [field] = /** @type {('muted' | 'volume' | 'name' | 'sounding_from_dbfs')[]} */ (Object.keys(change));
     if (!field) return;
     const words = this.#text(`did_${field}`, isolated(client), change[field], change.muted_for_s ? Math.round(change.muted_for_s / 60) : null);
-    this.#notes.tell('undo', words, { ms: UNDO_MS, label: this.#text('undo'), act: () => this.#undoNewest(client.id, sentAt - CLOCKS_MS) });
+    this.#notes.tell('undo', words, { ms: UNDO_MS, label: this.#text('undo'), act: () => this.#undoChange(client.id, change, sentAt - CLOCKS_MS) });
   }
 
-  /** @param {string} id @param {number} sinceMs */
-  async #undoNewest(id, sinceMs) {
-    let entry = this.#history.undoable(id, sinceMs);
-    if (!entry) {
-      const answer = await readLog({ client: id, limit: 20 }).catch(() => null);
-      entry = answer?.entries.find((one) => one.at_ms >= sinceMs && canUndo(one)) ?? null;
+  /** Undoes the entries of this change, and of no other one, be it of this desk or of another. @param {string} id @param {Raa.ClientPatch} change @param {number} sinceMs */
+  async #undoChange(id, change, sinceMs) {
+    let entries = this.#history.entriesOf(id, change, sinceMs);
+    if (entries.length < fieldsOf(change).length) {
+      const answer = await readLog({ client: id, limit: 20 }).catch(() => ({ entries: [] }));
+      this.#history.add(answer.entries);
+      entries = this.#history.entriesOf(id, change, sinceMs);
     }
-    if (entry) await this.undo(entry);
+    if (entries.length === 0) this.#notes.pass('undo', this.#text('notUndone'));
+    for (const entry of entries) await this.undo(entry);
   }
 
   /** @param {string} key @param {() => Promise<unknown>} action @param {Raa.ClientPatch} change @param {Named | null} client @param {(error: ApiError) => void} [onError] */

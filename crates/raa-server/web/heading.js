@@ -61,8 +61,8 @@ export class Heading {
   showCounts(sounding, unseen) {
     this.#sounding = sounding;
     const isFolded = this.element.classList.contains('is-folded');
-    const words = [sounding ? this.#text('soundingCount', sounding) : '', isFolded && unseen ? this.#text('unseenCount', unseen) : ''];
-    setText(this.#parts.sounding, words.filter(Boolean).join(' · '));
+    setText(this.#parts.sounding, sounding ? this.#text('soundingCount', sounding) : '');
+    setText(this.#parts.unseen, isFolded && unseen ? this.#text('unseenCount', unseen) : '');
     this.#label();
   }
 

@@ -40,10 +40,34 @@ export class History {
     return [...this.#entries.values()].sort((a, b) => b.id - a.id);
   }
 
-  /** Returns the newest change of a client that can be undone, made at or after this moment. @param {string} client @param {number} [sinceMs] */
-  undoable(client, sinceMs = -Infinity) {
-    return this.newest.find((entry) => entry.client === client && entry.at_ms >= sinceMs && canUndo(entry)) ?? null;
+  /**
+   * Returns the entries that a change of a client has made, at or after this moment, as far as they are known and can be undone.
+   * @param {string} client @param {Raa.ClientPatch} sent @param {number} [sinceMs]
+   * @returns {Raa.Entry[]}
+   */
+  entriesOf(client, sent, sinceMs = -Infinity) {
+    const candidates = this.newest.filter((entry) => entry.client === client && (entry.ended_ms ?? entry.at_ms) >= sinceMs && canUndo(entry));
+    return fieldsOf(sent).flatMap((field) => candidates.find((entry) => matches(entry, field, sent)) ?? []);
   }
+}
+
+/** Fields of a change that have an entry of their own, and its kinds. @type {Record<string, string[]>} */
+const KINDS = { muted: ['muted', 'unmuted'], volume: ['volume'], name: ['name'], sounding_from_dbfs: ['sounding_from'] };
+
+/** Returns the fields of a change that have an entry of their own. @param {Raa.ClientPatch} sent */
+export function fieldsOf(sent) {
+  return Object.keys(sent).filter((field) => field in KINDS);
+}
+
+/**
+ * Returns whether an entry is that of a field's change. Only the server knows what a name or level is that was removed.
+ * @param {Raa.Entry} entry @param {string} field @param {Raa.ClientPatch} sent
+ */
+function matches({ kind, to }, field, sent) {
+  if (!KINDS[field]?.includes(kind)) return false;
+  if (field === 'muted') return (kind === 'muted') === sent.muted;
+  const value = /** @type {Record<string, unknown>} */ (sent)[field];
+  return value === null || to === value;
 }
 
 /** Returns whether a change can be undone. @param {Pick<Raa.Entry, 'kind' | 'undone'>} entry */

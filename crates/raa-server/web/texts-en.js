@@ -104,6 +104,7 @@ export const EN = {
   sounds: (names, others, all) => (others > 0 ? `${names} and ${others} more sound` : `${names} ${all === 1 ? 'sounds' : 'sound'}`),
   soundsNow: 'sounds now',
   undo: 'Undo',
+  notUndone: 'It has been changed again since. Nothing was undone.',
   undone: 'undone',
   copy: 'Copy',
   copied: (words) => `Copied: ${words}`,

@@ -104,6 +104,7 @@ export const JA = {
   sounds: (names, others, _all) => (others > 0 ? `${names} ほか ${others} 台が鳴っています` : `${names} が鳴っています`),
   soundsNow: '鳴っています',
   undo: '元に戻す',
+  notUndone: 'その後に変更されたため、元に戻せませんでした。',
   undone: '取り消し済み',
   copy: 'コピー',
   copied: (words) => `コピーしました: ${words}`,
