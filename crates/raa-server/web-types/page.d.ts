@@ -95,7 +95,7 @@ declare namespace Raa {
   /** The parts of the templates of index.html, by data-part. */
   interface Parts {
     'column-template': {};
-    'group-template': Named<'name' | 'count' | 'sounding', { fold: HTMLButtonElement; more: HTMLButtonElement }>;
+    'group-template': Named<'name' | 'count' | 'sounding' | 'unseen', { fold: HTMLButtonElement; more: HTMLButtonElement }>;
     'group-panel-template': Named<'title' | 'close' | 'naming' | 'actions' | 'remove' | 'members', { input: HTMLInputElement; up: HTMLButtonElement; down: HTMLButtonElement }>;
     'row-template': Named<'name' | 'warned' | 'loss' | 'meter' | 'rms' | 'peak' | 'last' | 'fader' | 'percent' | 'mute' | 'more', { strip: HTMLCanvasElement; volume: HTMLInputElement }>;
     'card-template': Named<'name' | 'warned' | 'loss' | 'time' | 'rms' | 'peak' | 'db' | 'was' | 'seen' | 'seenBy' | 'muted'>;
