@@ -1,4 +1,4 @@
-//! A sender: PCM, instants and the reports that come back, whoever sent them.
+//! A sender: PCM, instants, the reports that come back, whoever sent them, and changes of its SSRC.
 //!
 //! Always: at most [`MAX_EVENTS`] events for one input.
 
@@ -9,12 +9,14 @@ use crate::codec::EncoderSettings;
 use crate::framing;
 use crate::packetizer::{Identity, MAX_REDUNDANCY, Packetizer, PacketizerConfig, Redundancy};
 use crate::red::{self, Redundant};
-use crate::rtcp::{self, CaptureTrouble, ReceptionReport};
+use crate::rtcp::{self, CaptureTrouble, ReceptionReport, SsrcTaken};
 use crate::rtp::{self, Packet, StreamStart};
 use crate::{OPUS_PAYLOAD_TYPE, any_instant};
 
 const MAX_EVENTS: usize = 300;
+/// The first SSRC; each change makes it one higher.
 const SSRC: u32 = 0x5f0a_11c2;
+const CNAME: &str = "a@b";
 
 /// See the module's text.
 pub(super) fn events(bytes: &[u8]) {
@@ -36,8 +38,10 @@ pub(super) fn events(bytes: &[u8]) {
 struct Sender {
     packetizer: Packetizer,
     now: Instant,
+    ssrc: u32,
     packets: u64,
-    last_sequence_number: Option<u16>,
+    /// Its sequence number and timestamp.
+    last_packet: Option<(u16, u32)>,
 }
 
 impl Sender {
@@ -56,7 +60,7 @@ impl Sender {
             },
             redundancy: Redundancy::new(redundancy).expect("it is within its limits"),
             identity: Identity {
-                cname: "a@b".into(),
+                cname: CNAME.into(),
                 name: String::from_utf8_lossy(input.counted()).into_owned(),
                 tool: "t".into(),
             },
@@ -66,8 +70,9 @@ impl Sender {
         Self {
             packetizer: Packetizer::new(config, start).expect("the settings are valid"),
             now: start,
+            ssrc: SSRC,
             packets: 0,
-            last_sequence_number: None,
+            last_packet: None,
         }
     }
 
@@ -92,7 +97,7 @@ impl Sender {
                 self.packetizer.handle_rtcp(now, waited, input.counted());
             }
             7 => {
-                let report = report(input);
+                let report = report(self.ssrc, input);
                 self.packetizer.handle_rtcp(now, Duration::ZERO, &report);
             }
             8 => {
@@ -104,8 +109,42 @@ impl Sender {
                 let trouble = troubles[usize::from(input.below(3))];
                 self.packetizer.set_capture_trouble(now, trouble);
             }
-            _ => self.packetizer.introduce_again(),
+            _ => match input.below(3) {
+                0 => self.packetizer.introduce_again(),
+                1 => self.turn_away(input),
+                _ => self.change_stream(input),
+            },
         }
+    }
+
+    /// Says that another sender has the SSRC, and quotes the last packet or, as a forger, another one.
+    /// That makes the sender change its SSRC after a while.
+    fn turn_away(&mut self, input: &mut Input<'_>) {
+        let (sequence_number, timestamp) = self.last_packet.unwrap_or_default();
+        let taken = SsrcTaken {
+            ssrc: self.ssrc,
+            sequence_number: sequence_number.wrapping_sub(input.below(4).into()),
+            timestamp,
+        };
+        let mut news = Vec::new();
+        rtcp::write_ssrc_taken(1, CNAME, taken, &mut news);
+        self.packetizer.handle_rtcp(self.now, Duration::ZERO, &news);
+        if self.packetizer.is_ssrc_taken() {
+            self.change_stream(input);
+        }
+    }
+
+    /// Goes on as another stream, as the client does.
+    fn change_stream(&mut self, input: &mut Input<'_>) {
+        self.ssrc += 1;
+        let stream = StreamStart {
+            ssrc: self.ssrc,
+            sequence_number: input.word(),
+            timestamp: u32::from(input.word()) << 16,
+        };
+        self.packetizer.change_stream(stream, CNAME.into());
+        assert!(!self.packetizer.is_ssrc_taken(), "it was just changed");
+        (self.packets, self.last_packet) = (0, None);
     }
 
     /// Takes all datagrams, each of which must be what a receiver accepts.
@@ -121,11 +160,12 @@ impl Sender {
                 continue;
             }
             let packet = Packet::parse(datagram).expect("sound is RTP");
+            assert_eq!(packet.ssrc, self.ssrc);
             check_payload(&packet);
             self.packets += 1;
-            let expected = self.last_sequence_number.map(|last| last.wrapping_add(1));
+            let expected = self.last_packet.map(|(last, _)| last.wrapping_add(1));
             assert!(expected.is_none_or(|expected| expected == packet.sequence_number));
-            self.last_sequence_number = Some(packet.sequence_number);
+            self.last_packet = Some((packet.sequence_number, packet.timestamp));
         }
         let stats = self.packetizer.stats();
         assert_eq!(stats.packets, self.packets);
@@ -134,7 +174,6 @@ impl Sender {
 }
 
 fn check_payload(packet: &Packet<'_>) {
-    assert_eq!(packet.ssrc, SSRC);
     if packet.payload_type == OPUS_PAYLOAD_TYPE {
         assert!(framing::parse(packet.payload).is_some());
         return;
@@ -162,9 +201,9 @@ fn pcm(input: &mut Input<'_>) -> Vec<f32> {
 }
 
 /// A reception report about the sender's own stream.
-fn report(input: &mut Input<'_>) -> Vec<u8> {
+fn report(ssrc: u32, input: &mut Input<'_>) -> Vec<u8> {
     let report = ReceptionReport {
-        ssrc: SSRC,
+        ssrc,
         fraction_lost: input.byte(),
         cumulative_lost: input.signed().into(),
         highest_sequence: input.word().into(),
