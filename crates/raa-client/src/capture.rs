@@ -11,6 +11,7 @@ mod encoding;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod limit;
 mod mono;
 mod pacer;
 #[cfg(any(windows, test))]

@@ -4,7 +4,7 @@
 //! into both sides or their own at -3 dB, and the low-frequency channel is left out. The mean of both
 //! sides is the mono mix. So the front left and right channels have the same gain of 1/2 in every
 //! layout, and stereo played on a surround device is as loud as on a stereo device. The sum may
-//! exceed full scale: everything up to the server's limiter is floating point and does not clip.
+//! exceed full scale; `limit` brings it down again.
 //!
 //! Always: every layout that has a channel other than the low-frequency one is heard; a single
 //! channel keeps its level.

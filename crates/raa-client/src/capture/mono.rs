@@ -1,6 +1,6 @@
 //! Converts interleaved samples of any rate and any number of channels to 48 kHz mono.
 //!
-//! The gains of the channels are those of their [`Layout`].
+//! The gains of the channels are those of their [`Layout`]; a sum above full scale is limited.
 //!
 //! Always: the output does not depend on how the input was cut, and has no seams; from the start to
 //! a `flush` it lasts exactly as long as the input, to the sample, even after hours. NaN and
@@ -13,6 +13,7 @@ use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters};
 
 use super::downmix::Layout;
+use super::limit::BlockLimiter;
 use crate::status::ConversionError;
 
 /// Sample rates that can be converted, in Hz: more than any sound card has.
@@ -27,6 +28,7 @@ pub(super) struct Mono {
     resampling: Option<Resampling>,
     /// Converted samples that have not been taken yet.
     ready: Vec<f32>,
+    limiter: BlockLimiter,
 }
 
 impl Mono {
@@ -44,6 +46,7 @@ impl Mono {
                 .then(|| Resampling::new(rate))
                 .transpose()?,
             ready: Vec::new(),
+            limiter: BlockLimiter::default(),
         })
     }
 
@@ -65,7 +68,12 @@ impl Mono {
 
     /// Returns the next complete slot.
     pub(super) fn next_block(&mut self) -> Option<Vec<f32>> {
-        (self.ready.len() >= SLOT_SAMPLES).then(|| self.ready.drain(..SLOT_SAMPLES).collect())
+        if self.ready.len() < SLOT_SAMPLES {
+            return None;
+        }
+        let mut block: Vec<f32> = self.ready.drain(..SLOT_SAMPLES).collect();
+        self.limiter.limit(&mut block);
+        Some(block)
     }
 
     /// Returns the rest, to the last sample pushed, and starts again with the next push.
@@ -74,7 +82,10 @@ impl Mono {
         if let Some(resampling) = &mut self.resampling {
             resampling.finish(&mut self.ready)?;
         }
-        Ok(std::mem::take(&mut self.ready))
+        let mut rest = std::mem::take(&mut self.ready);
+        self.limiter.limit(&mut rest);
+        self.limiter = BlockLimiter::default();
+        Ok(rest)
     }
 
     /// Returns whether [`Mono::flush`] would return any samples.

@@ -20,12 +20,11 @@ use raa_core::level::{dbfs, from_dbfs};
 
 use self::noise::{NoiseMeter, Suspicion};
 use self::rate::RateMeter;
+use super::limit::{TOO_LOUD_DBFS, peak};
 use crate::status::{CaptureFault, CaptureMethod};
 
 /// A block below this level is silence; the packetizer's gate agrees.
 const SILENCE_DBFS: f32 = -70.0;
-/// A level above that of any mix of programs.
-const TOO_LOUD_DBFS: f32 = 24.0;
 /// The device's own meter shows at least this level while the device plays.
 const PLAYING_DBFS: f32 = -50.0;
 /// A capture that also delivers silence has stopped when nothing arrives for this long.
@@ -124,7 +123,7 @@ impl Watchdog {
     /// reopened.
     pub(super) fn check_block(&mut self, now: Instant, pcm: &[f32]) -> Result<(), CaptureFault> {
         self.last_block = now;
-        let peak = pcm.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+        let peak = peak(pcm);
         if !pcm.iter().all(|x| x.is_finite()) {
             return Err(CaptureFault::NotFinite);
         }

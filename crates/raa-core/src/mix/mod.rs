@@ -147,7 +147,7 @@ impl Default for Limiter {
 
 impl Limiter {
     /// Whether silence would leave it as it is.
-    fn is_at_rest(&self) -> bool {
+    pub fn is_at_rest(&self) -> bool {
         self.gain == 1.0
     }
 
