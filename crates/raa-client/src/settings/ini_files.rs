@@ -3,10 +3,12 @@
 //! The machine-wide file lies next to the program and is only read. Changes, from the command
 //! line or the settings dialog, are saved into the user's file.
 //! Always: a save writes only the keys that it is given, because another program or person may have
-//! changed the others; a fault in a file is reported and the rest of the file is used; nothing a
+//! changed the others, and of two saves at the same moment both count; a fault in a file is reported and the rest of the file is used; nothing a
 //! person wrote is lost: a damaged file is copied before it is
 //! replaced, and a file with an invalid value before that value is replaced.
 
+#[cfg(windows)]
+mod lock;
 mod reload;
 mod watch;
 
@@ -110,6 +112,8 @@ impl IniFiles {
     /// # Errors
     /// When the file cannot be read or written; then it has not changed.
     pub(crate) fn save(&self, new: &Stored) -> io::Result<Option<PathBuf>> {
+        #[cfg(windows)]
+        let _lock = lock::Lock::of(&self.user);
         let (machine, _) = self.read_machine();
         let mut faults = Vec::new();
         let mut document = match read(&self.user)? {

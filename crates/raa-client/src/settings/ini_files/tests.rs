@@ -210,6 +210,44 @@ fn a_save_keeps_the_changes_of_others() {
     );
 }
 
+#[cfg(windows)]
+#[test]
+fn saves_at_the_same_moment_all_count() {
+    let case = Case::user(ALL);
+    let save = |round: u32| {
+        let name = Stored {
+            name: Name::new(&format!("Ward {round}")).ok(),
+            ..Stored::default()
+        };
+        let ssrc = Stored {
+            ssrc: Some(Ssrc(round)),
+            ..Stored::default()
+        };
+        let muted = round.is_multiple_of(2);
+        let saves = [name, ssrc, muted_is(muted)];
+        std::thread::scope(|scope| {
+            for new in saves {
+                let files = &case.files;
+                scope.spawn(move || files.save(&new).unwrap());
+            }
+        });
+        let stored = case.load().stored;
+        assert_eq!(stored.name.unwrap().as_str(), format!("Ward {round}"));
+        assert_eq!(stored.ssrc, Some(Ssrc(round)));
+        assert_eq!(stored.muted, Some(muted));
+    };
+    (1..=20).for_each(save);
+    assert_eq!(case.names(), [INI_NAME]);
+}
+
+#[cfg(windows)]
+fn muted_is(muted: bool) -> Stored {
+    Stored {
+        muted: Some(muted),
+        ..Stored::default()
+    }
+}
+
 #[test]
 fn a_save_copies_no_machine_wide_value() {
     let case = Case::new(Some("[raa-client]\nserver = a\n"), None);
