@@ -8,6 +8,7 @@
 
 mod controls;
 mod procedure;
+mod room;
 
 use std::cell::Cell;
 
@@ -16,6 +17,7 @@ use windows::Win32::UI::WindowsAndMessaging::MSG;
 use windows::core::Result;
 
 use self::controls::Controls;
+use self::room::Room;
 use super::events::DialogEvent;
 use super::handle::Window;
 use super::icon::{OwnedIcon, Size, window_dpi};
@@ -61,6 +63,7 @@ pub(super) enum DialogAction {
 pub(super) struct Dialog {
     window: Window,
     controls: Controls,
+    room: Room,
     form: Form,
     language: Language,
     /// The icons of the window, which must live as long.
@@ -80,6 +83,7 @@ impl Dialog {
         let dialog = Self {
             window: Window::of(handle),
             controls: Controls::of(handle),
+            room: Room::default(),
             form: Form::new(values, devices, language),
             language,
             icons,
@@ -240,6 +244,8 @@ impl Dialog {
 
     fn show(&self) {
         let view = self.form.view();
+        self.controls
+            .make_room(&self.room, ids::SERVER_NOTE, &view.server_note);
         self.controls.set_text(ids::SERVER_NOTE, &view.server_note);
         self.controls.set_text(ids::NAME_NOTE, &view.name_note);
         // A disabled button must not keep the keyboard focus.

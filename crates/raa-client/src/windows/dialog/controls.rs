@@ -16,6 +16,7 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::HSTRING;
 
+use super::room::Room;
 use crate::windows::icon::OwnedIcon;
 
 /// The id of the button that Enter presses.
@@ -38,6 +39,11 @@ impl Controls {
 
     pub(super) fn set_text(&self, id: u16, text: &str) {
         set_window_text(self.control(id), text);
+    }
+
+    /// Gives a note the room that this text needs.
+    pub(super) fn make_room(&self, room: &Room, id: u16, text: &str) {
+        room.fit(self.0, self.control(id), text);
     }
 
     pub(super) fn set_title(&self, text: &str) {
