@@ -7,7 +7,7 @@
 //! Always: absolute paths; the machine-wide defaults are next to the program.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
@@ -113,7 +113,19 @@ fn is_written_here(name: &OsStr) -> bool {
 
 /// Returns the path of this program.
 pub(super) fn exe() -> io::Result<PathBuf> {
-    env::current_exe()
+    env::current_exe().map(whole)
+}
+
+/// Returns an absolute path: Wine leaves out the beginning of one on a share.
+fn whole(exe: PathBuf) -> PathBuf {
+    match exe.strip_prefix("UNC") {
+        Ok(share) => {
+            let mut path = OsString::from(r"\\");
+            path.push(share);
+            path.into()
+        }
+        Err(_) => exe,
+    }
 }
 
 /// Returns the absolute path of the folder of `--settings-dir`, which need not exist yet.
@@ -148,4 +160,20 @@ fn folder_of(variable: &str) -> Option<PathBuf> {
 fn is_same(one: &Path, other: &Path) -> bool {
     let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
     one == other || (folder(one).is_some() && folder(one) == folder(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_on_a_share_has_its_whole_path() {
+        let check = |exe: &str, expected: &str| {
+            assert_eq!(whole(exe.into()), PathBuf::from(expected), "{exe}");
+        };
+        let on_share = r"\\SERVER\share\raa-client.exe";
+        check(r"UNC\SERVER\share\raa-client.exe", on_share);
+        check(on_share, on_share);
+        check(r"C:\UNC\raa-client.exe", r"C:\UNC\raa-client.exe");
+    }
 }

@@ -77,13 +77,17 @@ impl Process {
     }
 }
 
-/// Returns whether this process is in the session of services, where nobody hears or sees anything.
+/// The session of services, where nobody hears or sees anything
+/// (learn.microsoft.com/windows-hardware/drivers/wdf/session-zero-guidelines-for-umdf-drivers).
+pub(super) const SERVICE_SESSION: u32 = 0;
+
+/// Returns the session of this process, if Windows says which one it is.
 #[allow(unsafe_code)]
-pub(super) fn is_service_session() -> bool {
+pub(super) fn session() -> Option<u32> {
     let mut session = u32::MAX;
     // SAFETY: the session is a variable that lives here.
-    let read = unsafe { ProcessIdToSessionId(std::process::id(), &raw mut session) };
-    read.is_ok() && session == 0
+    unsafe { ProcessIdToSessionId(std::process::id(), &raw mut session) }.ok()?;
+    Some(session)
 }
 
 /// Quotes a path, which contains no quotes. A backslash at its end is doubled, because it would

@@ -31,13 +31,13 @@ pub(super) fn run(options: &WindowsOptions, files: Files, console: &Console) -> 
 }
 
 fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
-    if options.install_autostart && (options.all_users || process::is_service_session()) {
+    let plan = Plan::of(options, process::session());
+    if plan != Plan::ThisUser {
         install_for_everybody(options, &files)?;
-        if process::is_service_session() {
-            // SYSTEM, as software distribution uses it, has neither a user's key nor sound.
-            tracing::info!("set up for all users; the client starts when one signs in");
-            return Ok(ExitCode::SUCCESS);
-        }
+    }
+    if plan == Plan::EverybodyOnly {
+        tracing::info!("set up for all users; the client starts when one signs in");
+        return Ok(ExitCode::SUCCESS);
     }
     let claim = instance::claim();
     if matches!(claim, Claim::Another) {
@@ -85,6 +85,30 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
                 looked,
                 unsaved,
             }))
+        }
+    }
+}
+
+/// What a start does, by its options and its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// Is the client of this user, or sets up the start for this user.
+    ThisUser,
+    /// Sets up the start for all users, and is the client of this one.
+    Everybody,
+    /// Sets up the start for all users, and ends: in the session of services, where software distribution
+    /// runs as SYSTEM, there is neither a user's key nor sound.
+    EverybodyOnly,
+}
+
+impl Plan {
+    /// Returns the plan in this session, `None` if Windows does not say which one it is.
+    fn of(options: &WindowsOptions, session: Option<u32>) -> Self {
+        match (options.install_autostart, session) {
+            (false, _) => Self::ThisUser,
+            (true, Some(process::SERVICE_SESSION)) => Self::EverybodyOnly,
+            (true, _) if options.all_users => Self::Everybody,
+            (true, _) => Self::ThisUser,
         }
     }
 }
@@ -274,6 +298,28 @@ mod tests {
         Device {
             id: id.into(),
             name: name.into(),
+        }
+    }
+
+    #[test]
+    fn the_session_of_services_gets_no_client() {
+        let plan = |words: &[&str], session| {
+            let words = [&["raa-client.exe"], words].concat();
+            let options = WindowsOptions::read(words.iter().map(OsString::from)).unwrap();
+            Plan::of(&options, session)
+        };
+        let install = ["--silent", "--install-autostart"];
+        let for_all = ["--silent", "--install-autostart", "--all-users"];
+        for (words, session, expected) in [
+            (&["--silent"] as &[_], Some(1), Plan::ThisUser),
+            (&install, Some(1), Plan::ThisUser),
+            (&for_all, Some(1), Plan::Everybody),
+            (&install, Some(0), Plan::EverybodyOnly),
+            (&for_all, Some(0), Plan::EverybodyOnly),
+            (&install, None, Plan::ThisUser),
+            (&for_all, None, Plan::Everybody),
+        ] {
+            assert_eq!(plan(words, session), expected, "{words:?} in {session:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Roll-out, start with Windows, update, crash and removal.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -252,6 +253,69 @@ fn a_crashed_client_starts_again() {
     client.wait().unwrap();
     thread::sleep(Duration::from_secs(3));
     assert_eq!(starts(&case), 3, "{}", case.log_text());
+}
+
+/// Returns the path by which the network knows this folder: a share of Wine, or the administrators' share.
+fn share_of(folder: &Path) -> PathBuf {
+    if let Ok(prefix) = std::env::var("WINEPREFIX") {
+        let shares = format!("Z:{prefix}/dosdevices/unc/RAA-TEST/share");
+        let shared = PathBuf::from(shares);
+        fs::create_dir_all(&shared).unwrap();
+        fs::copy(folder.join("raa-client.exe"), shared.join("raa-client.exe")).unwrap();
+        return PathBuf::from(r"\\RAA-TEST\share");
+    }
+    let path = folder.display().to_string().replace(':', "$");
+    PathBuf::from(format!(r"\\localhost\{path}"))
+}
+
+#[test]
+fn a_client_on_a_share_is_installed_and_updated() {
+    let case = Case::new();
+    fs::copy(EXE, case.folder.path().join("raa-client.exe")).unwrap();
+    let share = share_of(case.folder.path());
+    let exe = share.join("raa-client.exe");
+    let options = ["--server", "127.0.0.1:9", "--silent", "--install-autostart"];
+    let run = Run::of(&case.command_of(&exe, &options).output().unwrap());
+    assert_eq!(run.code, 0, "{run:?}");
+    let command = autostart().expect("it starts with Windows");
+    let expected = format!("\"{}\" --silent", exe.display());
+    assert!(command.contains(&expected), "{command}");
+    case.wait_for_log("is named");
+
+    // The lines of an update while it runs, in a batch file as an administrator has it.
+    let folder = case.folder.path().display();
+    let marker = case.folder.path().join("updated");
+    let lines = format!(
+        "ren \"{folder}\\raa-client.exe\" raa-client-%RANDOM%.exe\r\n\
+         copy /y \"{}\" \"{folder}\\raa-client.exe\"\r\n\
+         echo %errorlevel% >\"{}\"\r\n",
+        EXE,
+        marker.display()
+    );
+    let batch = case.folder.path().join("update.bat");
+    fs::write(&batch, lines).unwrap();
+    let local = case.folder.path().join("raa-client.exe");
+    assert_eq!(case.run(&["--quit"]).code, 0);
+    let running = case.command_of(&local, &["--silent"]).spawn().unwrap();
+    wait_until(|| starts(&case) == 2, || case.log_text());
+    let mut update = Command::new("cmd");
+    update.arg("/c").arg(&batch).stdin(Stdio::null());
+    let output = update.output().unwrap();
+    assert_eq!(
+        fs::read_to_string(&marker).unwrap().trim(),
+        "0",
+        "{output:?}"
+    );
+    let names = fs::read_dir(case.folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let exes: Vec<_> = names.filter(|name| name.ends_with(".exe")).collect();
+    assert_eq!(exes.len(), 2, "the running one has another name: {exes:?}");
+    // The new one, of the same version, leaves the running one alone.
+    let again = case.command_of(&local, &["--silent"]).output().unwrap();
+    assert_eq!(Run::of(&again).code, 0);
+    assert_eq!(case.run(&["--quit"]).code, 0);
+    assert_eq!(exit_code(running), 0);
+    fs::remove_file(&exe).unwrap();
 }
 
 #[test]
