@@ -1,5 +1,6 @@
 // The sound of a Windows PC, captured by the real exe under Wine: in the mix, on the wire, and after the loss of the
-// device, the sound service or the server; and the capture method in use, with the reasons for it.
+// device, the sound service or the server, a rest in silence and the PC's sleep; and the capture method in use, with the
+// reasons for it.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -12,9 +13,11 @@ import { below, sineDb } from './lib/assertions.js';
 
 const DEVICE = 'Monitor of Null Output';
 const TONE = { hz: 1000, db: sineDb(0.25), limitMs: 8000 };
+/** PBT_APMSUSPEND and PBT_APMRESUMEAUTOMATIC of WM_POWERBROADCAST. */
+const [FALLS_ASLEEP, WAKES] = ['4', '18'];
 
 const world = new World('windows-sound');
-let sound, server, pc, tray;
+let sound, server, pc, tray, player;
 
 before(async () => {
   sound = await world.sound('pc');
@@ -34,7 +37,7 @@ test('without a device it reports every attempt', async () => {
 });
 
 test('a chosen device has its pitch and level', async (t) => {
-  world.loop(sound, tone(TONE.hz, 1));
+  player = world.loop(sound, tone(TONE.hz, 1));
   pc.start('--server', `127.0.0.1:${server.udpPort}`, '--source', `device:${DEVICE}`, '--name', 'Ward 3');
   t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
   await tray.shown();
@@ -70,6 +73,30 @@ test('sound returns with the server', async (t) => {
   await server.client(pc.settings.ssrc, ({ name }) => name === 'Ward 3');
 });
 
+test('falling asleep says goodbye at once', async () => {
+  const { ssrc } = pc.settings;
+  await pc.look('power', 'raa-client', FALLS_ASLEEP);
+  await server.client(ssrc, ({ status }) => status === 'offline', 2000);
+  await pc.look('power', 'raa-client', WAKES);
+  await server.client(ssrc, ({ status }) => status === 'sounding');
+});
+
+test('the capture rests in silence and returns with sound', async (t) => {
+  await player.stop();
+  const from = pc.log.length;
+  pc.writeSetting('sleep_after_s = 2');
+  assert.equal((await pc.runClient('--silent')).code, 0);
+  await pc.logged(/the capture rests until something plays/, { from });
+  await eventually('no stream is open', () => sound.captures === 0);
+  assert.match((await pc.runClient('--diagnose')).output, /the capture rests until something plays/);
+  await server.client(pc.settings.ssrc, ({ status, capture_trouble: trouble }) => status === 'connected' && trouble === null);
+  player = world.loop(sound, tone(TONE.hz, 1));
+  // A chosen device is listened to every 5 s.
+  t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
+  assert.match(pc.log.slice(from), /no longer rests/);
+  assert.equal(sound.captures, 1);
+});
+
 test('tshark reads its RTP, RTCP and goodbye', async () => {
   const wire = await world.wire(server);
   // A running client applies the settings that a second start stores.
@@ -99,7 +126,7 @@ async function comesBack(t, bring) {
   const logged = pc.log.length;
   await bring();
   const from = nowMs();
-  world.loop(sound, tone(TONE.hz, 1));
+  player = world.loop(sound, tone(TONE.hz, 1));
   await pc.logged(/capturing by capture device/, { from: logged });
   const captured = nowMs() - from;
   below(captured, 2000, 'milliseconds until it is captured again');

@@ -1,6 +1,7 @@
 /*
  * Shows tests what they cannot see from outside Wine: a program's handles, and the texts of dialog controls and of the
- * tray's tooltip. It also makes the taskbar lose an icon and announce itself as new, as a restart of Explorer does.
+ * tray's tooltip. It also makes the taskbar lose an icon and announce itself as new, as a restart of Explorer does, and says
+ * that the computer falls asleep or wakes.
  *
  * Always: for tests only; prints one line of UTF-8, or prints nothing and exits with 1 if the object does not exist.
  * tests/e2e/lib/wine.js builds it.
@@ -10,6 +11,7 @@
  *   look tooltip                    the visible tooltip
  *   look taskbar-forgets CLASS ID   removes icon ID of the window of that class
  *   look taskbar-created            announces a new taskbar to all windows
+ *   look power CLASS EVENT          tells the window of that class about a power event, such as PBT_APMSUSPEND (4)
  */
 #include <windows.h>
 #include <shellapi.h>
@@ -72,6 +74,14 @@ static int taskbar_created(void)
     return !PostMessageW(HWND_BROADCAST, RegisterWindowMessageW(L"TaskbarCreated"), 0, 0);
 }
 
+/* Windows sends this message and waits for the answer. */
+static int power(const WCHAR *class, const WCHAR *event)
+{
+    HWND window = FindWindowW(class, NULL);
+    DWORD_PTR answer;
+    return !window || !SendMessageTimeoutW(window, WM_POWERBROADCAST, _wtoi(event), 0, SMTO_ABORTIFHUNG, 2000, &answer);
+}
+
 int main(void)
 {
     int count;
@@ -82,5 +92,6 @@ int main(void)
     if (!lstrcmpW(what, L"tooltip")) return tooltip();
     if (!lstrcmpW(what, L"taskbar-forgets") && count == 4) return taskbar_forgets(words[2], words[3]);
     if (!lstrcmpW(what, L"taskbar-created")) return taskbar_created();
+    if (!lstrcmpW(what, L"power") && count == 4) return power(words[2], words[3]);
     return 2;
 }

@@ -21,6 +21,8 @@ mod pulse;
 #[cfg(any(windows, test))]
 mod question;
 #[cfg(any(windows, test))]
+mod rest;
+#[cfg(any(windows, test))]
 mod retry;
 mod tone;
 #[cfg(windows)]

@@ -33,6 +33,7 @@ fn waiting_for_a_stopped_client_ends_its_capture() {
         log_level: LogLevel::default(),
         programs: Programs::default(),
         buffer_ms: 200,
+        sleep_after_s: 0,
     };
     // The capture thread mostly sleeps; several attempts meet it asleep at least once.
     for _ in 0..5 {

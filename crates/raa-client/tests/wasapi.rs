@@ -47,6 +47,7 @@ impl Bench {
             log_level: LogLevel::default(),
             programs,
             buffer_ms: 200,
+            sleep_after_s: 0,
         };
         let status = SharedStatus::unwatched();
         Self {

@@ -74,6 +74,11 @@ export class SoundServer {
     return new Recorder(this);
   }
 
+  /** The number of programs that capture here. */
+  get captures() {
+    return this.#pactl('list', 'short', 'source-outputs').stdout.toString().split('\n').filter(Boolean).length;
+  }
+
   async stop() {
     await this.program?.stop('SIGKILL');
   }

@@ -19,6 +19,16 @@
 //! While nothing is heard of a muted or turned down device, this is reported, because only the driver
 //! knows whether the capture lies behind it.
 //!
+//! Exclusive mode is not captured, and nothing tells of it. "WASAPI provides loopback capturing" of what
+//! the audio engine plays (learn.microsoft.com/windows/win32/coreaudio/loopback-recording), and a stream
+//! in exclusive mode passes the engine by (learn.microsoft.com/windows/win32/coreaudio/
+//! exclusive-mode-streams). IAudioSessionManager2 lists its session, but no session says its mode
+//! (learn.microsoft.com/windows/win32/api/audiopolicy/nn-audiopolicy-iaudiosessioncontrol2), and the
+//! meter shows nothing of it without a meter in the hardware
+//! (learn.microsoft.com/windows/win32/coreaudio/peak-meters). Only endpoint loopback fails to open then,
+//! with a code of its own: "another program is using the device exclusively". While process loopback is
+//! in use, asking would mean to open a second stream on every device again and again.
+//!
 //! Always: never gives up; a failed capture is retried within 2 s, and every 5 s once there has been
 //! nothing to capture for a minute and Windows announces no change; a better method is tried again
 //! from time to time, in silence only; process loopback that never answers blocks nothing.
@@ -29,6 +39,7 @@ mod devices;
 mod process_loopback;
 mod processes;
 mod report;
+mod rest;
 mod session;
 mod stream;
 mod thread;
@@ -47,6 +58,7 @@ use self::session::{End, Session, Successor};
 use self::stream::Stream;
 use self::thread::{Com, ProAudio};
 use super::audibility::Audibility;
+use super::rest::Rest;
 use super::retry::Backoff;
 use super::watchdog::Watchdog;
 use super::{Capture, PcmInbox, SenderEnded};
@@ -91,6 +103,7 @@ struct Capturing<'a> {
     report: Report<'a>,
     watchdog: Watchdog,
     backoff: Backoff,
+    rest: Rest,
     /// `None` before the first failure, and as long as Windows refuses to announce changes.
     device_changes: Option<DeviceChanges>,
     process_loopback: ProcessLoopback,
@@ -113,6 +126,7 @@ impl<'a> Capturing<'a> {
             report,
             watchdog: Watchdog::new(Instant::now()),
             backoff: Backoff::default(),
+            rest: Rest::new(Instant::now(), settings.sleep_after_s),
             device_changes: None,
             process_loopback: ProcessLoopback::new(settings.programs.clone(), buffer_ms),
             _priority: priority.ok(),
@@ -127,6 +141,12 @@ impl<'a> Capturing<'a> {
                     debug!("reopening the capture: {reason}");
                     continue;
                 }
+                End::Rest => {
+                    if let Err(ended) = self.take_rest() {
+                        return ended;
+                    }
+                    continue;
+                }
                 End::Failed(failed) => {
                     let wait = self.backoff.wait_after(Instant::now(), failed.age);
                     self.report.failing(failed.into());
@@ -137,6 +157,17 @@ impl<'a> Capturing<'a> {
                 return ended;
             }
         }
+    }
+
+    /// Captures nothing until something plays.
+    fn take_rest(&mut self) -> Result<(), SenderEnded> {
+        self.report.resting();
+        let ended = match &self.device {
+            Some(id) => rest::until_device_sounds(id, self.buffer_ms, self.pcm),
+            None => rest::until_something_plays(self.pcm),
+        };
+        self.rest.note_end(Instant::now());
+        ended
     }
 
     /// Waits before the next attempt, not as long if Windows announces a change of its devices.
@@ -205,6 +236,7 @@ impl<'a> Capturing<'a> {
             watchdog: &mut self.watchdog,
             audibility: Audibility::new(opened),
             report: &mut self.report,
+            rest: &self.rest,
             process_loopback: self.device.is_none().then_some(&mut self.process_loopback),
         };
         let end = session.run(opened);

@@ -60,7 +60,7 @@ pub(crate) enum Allowed {
     /// One of at least two words.
     Words(&'static [&'static str]),
     /// A whole number up to this one.
-    Number(u8),
+    Number(u16),
     /// What the text says.
     Text(&'static str),
 }
@@ -138,10 +138,19 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "buffer_ms",
         on: WINDOWS,
-        allowed: Allowed::Number(u8::MAX),
+        allowed: Allowed::Number(u8::MAX as u16),
         default: Some("200"),
         read: |stored, text| put(&mut stored.buffer_ms, text.parse().ok()),
         show: |stored| stored.buffer_ms.map(|ms| ms.to_string()),
+        option: None,
+    },
+    Key {
+        name: "sleep_after_s",
+        on: WINDOWS,
+        allowed: Allowed::Number(u16::MAX),
+        default: Some("0"),
+        read: |stored, text| put(&mut stored.sleep_after_s, text.parse().ok()),
+        show: |stored| stored.sleep_after_s.map(|seconds| seconds.to_string()),
         option: None,
     },
     Key {
@@ -180,7 +189,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "redundancy",
         on: BOTH,
-        allowed: Allowed::Number(MAX_REDUNDANCY),
+        allowed: Allowed::Number(MAX_REDUNDANCY as u16),
         default: Some("1"),
         read: |stored, text| put(&mut stored.redundancy, redundancy(text)),
         show: |stored| stored.redundancy.map(|least| least.frames().to_string()),

@@ -30,6 +30,8 @@ pub(crate) struct Stored {
     pub(crate) programs: Option<Programs>,
     /// The length of Windows' buffer in milliseconds.
     pub(crate) buffer_ms: Option<u8>,
+    /// The silence in seconds after which the capture rests; 0 for never.
+    pub(crate) sleep_after_s: Option<u16>,
     /// The name shown for this client until an operator sets another.
     pub(crate) name: Option<Name>,
     /// The URL of the server's page, unless it is at the default port. It belongs to `server`.
@@ -78,6 +80,7 @@ impl Stored {
             device_name: self.device_name.or(below.device_name),
             programs: self.programs.or(below.programs),
             buffer_ms: self.buffer_ms.or(below.buffer_ms),
+            sleep_after_s: self.sleep_after_s.or(below.sleep_after_s),
             name: self.name.or(below.name),
             page: self.page.or(page),
             muted: self.muted.or(below.muted),
@@ -95,6 +98,7 @@ impl Stored {
             source: self.source(),
             programs: self.programs.clone().unwrap_or_default(),
             buffer_ms: self.buffer_ms.unwrap_or(DEFAULT_BUFFER_MS),
+            sleep_after_s: self.sleep_after_s.unwrap_or_default(),
             name: self.name.clone().unwrap_or_else(host_name),
             redundancy: self.redundancy.unwrap_or_default(),
             ssrc: self.ssrc.unwrap_or_else(Ssrc::random),

@@ -22,6 +22,9 @@ pub struct Settings {
     pub programs: Programs,
     /// The length of the buffer that Windows is asked for, in milliseconds.
     pub buffer_ms: u8,
+    /// Windows: the silence in seconds after which the capture rests, so that the computer can sleep; 0 for
+    /// never.
+    pub sleep_after_s: u16,
     /// The name shown for this client until an operator sets another.
     pub name: Name,
     /// Minimum number of earlier frames in a packet.

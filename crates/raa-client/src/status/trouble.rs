@@ -96,7 +96,7 @@ pub enum Trouble {
     },
 }
 
-/// Why capturing is not as good as it could be.
+/// Why capturing is not as good as it could be, or what it waits for.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CaptureNote {
     /// A better method is not in use.
@@ -110,6 +110,9 @@ pub enum CaptureNote {
     /// The capturing thread has an ordinary priority.
     #[error("thread priority: {0}")]
     Priority(CaptureTrouble),
+    /// No stream is open, because nothing plays.
+    #[error("the capture rests until something plays, so that the computer can sleep")]
+    Resting,
 }
 
 /// Why one method of Windows captures nothing.

@@ -2,7 +2,8 @@
 //!
 //! Each session has its own client, and "switch user" leaves the session of before running behind the
 //! new one. Loopback contains "the mix of all audio being played, regardless of the Terminal Services
-//! session" (learn.microsoft.com/windows/win32/coreaudio/loopback-recording), so two clients of one PC
+//! session" (learn.microsoft.com/windows/win32/coreaudio/loopback-recording; "by default", adds
+//! github.com/MicrosoftDocs/win32/pull/1867), so two clients of one PC
 //! would send the same sound twice. A session that a person sees, at the console or by remote desktop,
 //! captures. A session behind captures only while nobody else does: the user in front may have no client,
 //! and an alarm of a program behind is still played. Two seconds of both are better than a gap, so a

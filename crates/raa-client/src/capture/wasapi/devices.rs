@@ -1,6 +1,6 @@
 //! The sound devices of this computer.
 
-use ::wasapi::{DeviceEnumerator, Direction, WasapiError};
+use ::wasapi::{AudioMeterInformation, DeviceEnumerator, Direction, WasapiError};
 use windows::Win32::Foundation::E_INVALIDARG;
 use windows::Win32::Media::Audio::Endpoints::IAudioEndpointVolume;
 use windows::Win32::System::Com::CLSCTX_ALL;
@@ -50,7 +50,9 @@ impl Devices {
         })
     }
 
-    /// Returns the device of programs that have not chosen one themselves.
+    /// Returns the device of programs that have not chosen one themselves. Programs for calls may have
+    /// another one, that of the role for communications
+    /// (learn.microsoft.com/windows/win32/coreaudio/device-roles).
     pub(super) fn default_playback(&self) -> Result<::wasapi::Device, CaptureTrouble> {
         Ok(self.0.get_default_device(&Direction::Render)?)
     }
@@ -86,6 +88,17 @@ impl Devices {
         Ok(device.get_audiometerinformation()?.get_peak_value()?)
     }
 
+    /// Returns the meters of all playback devices; `None` if there is none, or one has no meter.
+    pub(super) fn meters(&self) -> Option<Meters> {
+        let devices = self.0.get_device_collection(&Direction::Render).ok()?;
+        let meter = |index| {
+            let device = devices.get_device_at_index(index).ok()?;
+            device.get_audiometerinformation().ok()
+        };
+        let meters: Option<Vec<_>> = (0..devices.get_nbr_devices().ok()?).map(meter).collect();
+        meters.filter(|meters| !meters.is_empty()).map(Meters)
+    }
+
     /// Returns the sessions of the default playback device that play now. That a session has a meter is
     /// not documented, but Windows' own volume mixer shows it.
     pub(super) fn sounding_sessions(&self) -> Result<Vec<SoundSession>, CaptureTrouble> {
@@ -102,5 +115,19 @@ impl Devices {
         };
         let sessions = (0..sessions.get_count()?).filter_map(session);
         Ok(sessions.filter(|session| session.peak > 0.0).collect())
+    }
+}
+
+/// The meters of all playback devices.
+pub(super) struct Meters(Vec<AudioMeterInformation>);
+
+impl Meters {
+    /// Returns the highest linear peak since the last call; `None` if one cannot be read.
+    pub(super) fn peak(&self) -> Option<f32> {
+        let mut loudest = 0.0f32;
+        for meter in &self.0 {
+            loudest = loudest.max(meter.get_peak_value().ok()?);
+        }
+        Some(loudest)
     }
 }

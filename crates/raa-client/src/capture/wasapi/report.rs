@@ -17,6 +17,8 @@ pub(super) struct Report<'a> {
     method_note: Option<CaptureNote>,
     /// Why the thread has an ordinary priority.
     priority_note: Option<CaptureNote>,
+    /// Whether no stream is open because nothing plays.
+    rest_note: Option<CaptureNote>,
 }
 
 impl<'a> Report<'a> {
@@ -26,10 +28,12 @@ impl<'a> Report<'a> {
             last: CaptureStatus::default(),
             method_note: None,
             priority_note: None,
+            rest_note: None,
         }
     }
 
     pub(super) fn capturing(&mut self, stream: &Stream) {
+        self.rest_note = None;
         self.set(CaptureStatus {
             method: Some(stream.method()),
             device: stream.device_name().into(),
@@ -49,7 +53,14 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Reports that the capture rests; what it captured before is still shown.
+    pub(super) fn resting(&mut self) {
+        self.rest_note = Some(CaptureNote::Resting);
+        self.set(self.last.clone());
+    }
+
     pub(super) fn failing(&mut self, trouble: Trouble) {
+        self.rest_note = None;
         self.set(CaptureStatus {
             trouble: Some(trouble),
             ..CaptureStatus::default()
@@ -72,6 +83,7 @@ impl<'a> Report<'a> {
 
     fn set(&mut self, status: CaptureStatus) {
         let notes = self.method_note.iter().chain(&self.priority_note);
+        let notes = notes.chain(&self.rest_note);
         let status = CaptureStatus {
             notes: notes.cloned().collect(),
             ..status

@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 use super::super::audibility::{Audibility, DeviceVolume};
 use super::super::cutover::{Cutover, fade};
 use super::super::programs::outside;
+use super::super::rest::Rest;
 use super::super::watchdog::{self, Watchdog};
 use super::super::{PcmInbox, SenderEnded};
 use super::devices::Devices;
@@ -44,6 +45,7 @@ pub(super) struct Session<'a, 'b> {
     pub(super) watchdog: &'a mut Watchdog,
     pub(super) audibility: Audibility,
     pub(super) report: &'a mut Report<'b>,
+    pub(super) rest: &'a Rest,
     /// The better method to change to, unless a device was chosen.
     pub(super) process_loopback: Option<&'a mut ProcessLoopback>,
 }
@@ -68,6 +70,8 @@ pub(super) enum End {
     SenderEnded(SenderEnded),
     /// The capture works, but must be reopened for this reason.
     Reopen(&'static str),
+    /// It is silent, and the computer may sleep.
+    Rest,
     Failed(Failed),
 }
 
@@ -109,6 +113,7 @@ impl From<Failed> for Trouble {
 enum Break {
     SenderEnded(SenderEnded),
     Reopen(&'static str),
+    Rest,
     Failed(CaptureTrouble),
 }
 
@@ -169,6 +174,7 @@ impl Session<'_, '_> {
             Ok(never) => match never {},
             Err(Break::SenderEnded(ended)) => End::SenderEnded(ended),
             Err(Break::Reopen(reason)) => End::Reopen(reason),
+            Err(Break::Rest) => End::Rest,
             Err(Break::Failed(trouble)) => End::Failed(Failed {
                 method: self.stream.method(),
                 trouble,
@@ -327,7 +333,24 @@ impl Session<'_, '_> {
         if self.is_process_loopback_ready(now) {
             return Err(Break::Reopen("process loopback is available"));
         }
+        if self.may_rest(now) {
+            return Err(Break::Rest);
+        }
         Ok(())
+    }
+
+    /// Returns whether nothing plays, for so long that the computer may sleep. A chosen capture device has
+    /// no other meter than the capture itself.
+    fn may_rest(&self, now: Instant) -> bool {
+        let silent_for = self.watchdog.silent_for(now);
+        if !self.rest.is_near(now, silent_for) {
+            return false;
+        }
+        let peak = match self.process_loopback {
+            Some(_) => self.devices.meters().and_then(|meters| meters.peak()),
+            None => Some(0.0),
+        };
+        self.rest.is_due(now, silent_for, peak)
     }
 
     fn has_other_program(&self) -> bool {
