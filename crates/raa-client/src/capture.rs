@@ -21,6 +21,7 @@ mod pulse;
 #[cfg(any(windows, test))]
 mod question;
 #[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
 mod rest;
 #[cfg(any(windows, test))]
 mod retry;

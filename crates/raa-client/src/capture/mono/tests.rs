@@ -2,6 +2,7 @@
 //!
 //! Always: judged by pitch, level and number of samples, never by the resampler's own figures.
 
+use std::f32::consts::FRAC_1_SQRT_2;
 use std::f64::consts::TAU;
 
 use super::super::encoding::Encoding;
@@ -83,7 +84,7 @@ fn every_format_keeps_pitch_level_and_length() {
             // Leaves out the filter's length at both ends.
             let steady = &pcm[2400..45_600];
             let level = rms(steady) / (gain * amplitude);
-            assert!((level - 0.707_1).abs() < 0.002, "{case}: {level}");
+            assert!((level - FRAC_1_SQRT_2).abs() < 0.002, "{case}: {level}");
             assert!(
                 (899..=901).contains(&rises(steady)),
                 "{case}: {}",
