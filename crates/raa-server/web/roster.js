@@ -3,7 +3,7 @@
 // Always: a computer keeps its place (order.js); rows that nobody can see are not drawn; the list is one stop of the Tab key,
 // with the arrow keys inside.
 
-import { around, byId, instance, make, setHidden } from './dom.js';
+import { byId, instance, make, setHidden } from './dom.js';
 import { Dragging } from './dragging.js';
 import { Folded } from './folded.js';
 import { Heading, foldKey } from './heading.js';
@@ -11,12 +11,10 @@ import { Places, inColumns } from './order.js';
 import { Refused } from './refused.js';
 import { cleanName } from './names.js';
 import { Row, looks } from './row.js';
+import { Stops, keyOf } from './stops.js';
 
 /** From this width of the list on, in CSS pixels, it has two columns. */
 const TWO_COLUMNS_PX = 1400;
-
-/** The key of a section's heading among the lines that the arrow keys reach. @param {Raa.SectionId} id */
-const keyOf = (id) => `group ${id}`;
 
 /**
  * @typedef {import('./room.js').Computer} Computer
@@ -34,10 +32,7 @@ export class Roster {
   #headings = new Map();
   /** @type {import('./order.js').Section[]} */
   #sections = [];
-  /** @type {string[]} what the arrow keys reach, in the order in which it is shown: ids of computers, and keys of headings */
-  #order = [];
-  /** @type {string | null} one of them */
-  #here = null;
+  #stops;
   #columns = 1;
   #isKnown = false; // there was an update
   #folded;
@@ -72,8 +67,7 @@ export class Roster {
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { root: byId('places'), rootMargin: '100px' });
     new ResizeObserver(([entry]) => { if (entry) this.#resized(entry.contentRect.width); }).observe(byId('roster'));
     this.#search.addEventListener('input', () => this.#again());
-    this.#box.addEventListener('focusin', (event) => this.#focused(event));
-    this.#box.addEventListener('pointerdown', (event) => this.#pressed(event));
+    this.#stops = new Stops(this.#box, this.#rows);
     new Dragging(this.#box, byId('places'), room.groups);
   }
 
@@ -87,17 +81,12 @@ export class Roster {
 
   /** The computer that keys act on. */
   get here() {
-    return this.#rowAt(this.#here)?.computer ?? null;
+    return this.#stops.row?.computer ?? null;
   }
 
   /** The group that keys act on, if its heading is chosen. */
   get hereGroup() {
-    return this.#headingOf(this.#here)?.group ?? null;
-  }
-
-  /** @param {string | null} key @returns {Row | undefined} */
-  #rowAt(key) {
-    return key === null ? undefined : this.#rows.get(key);
+    return this.#stops.heading?.group ?? null;
   }
 
   get rows() {
@@ -128,35 +117,19 @@ export class Roster {
    */
   go(where) {
     if (where === 'next') this.#goToSounding();
-    else {
-      const at = this.#order.indexOf(this.#here ?? '');
-      const to = { down: Math.min(this.#order.length - 1, at + 1), up: Math.max(0, at - 1), first: 0, last: this.#order.length - 1, here: Math.max(0, at) }[where];
-      this.#focus(this.#order[to]);
-    }
+    else this.#stops.go(where);
   }
 
   /** A folded group opens for it. */
   #goToSounding() {
     const all = this.#sections.flatMap(({ id, ids }) => [keyOf(id), ...ids]);
-    const at = all.indexOf(this.#here ?? '');
+    const at = all.indexOf(this.#stops.here ?? '');
     const sounding = all.filter((id) => this.#rows.get(id)?.computer.isSounding);
     const next = sounding.find((id) => all.indexOf(id) > at) ?? sounding[0];
     if (next === undefined) return;
     const section = this.#sections.find(({ ids }) => ids.includes(next));
     if (section && this.#isFolded(section.id)) this.#fold(section.id, false);
-    this.#focus(next);
-  }
-
-  /** @param {string | undefined} key */
-  #focus(key) {
-    if (key === undefined) return;
-     (this.#headingOf(key)?.button ?? this.#rows.get(key)?.element)?.focus();
-  }
-
-  /** @param {string | null} key */
-  #headingOf(key) {
-    for (const [id, heading] of this.#headings) if (keyOf(id) === key) return heading;
-    return undefined;
+    this.#stops.focus(next);
   }
 
   /** A search shows what it finds, also in folded groups. @param {Raa.SectionId} id */
@@ -229,9 +202,13 @@ export class Roster {
     this.#headings = new Map();
     const columns = inColumns(this.#sections, this.#columns, (id) => this.#isFolded(id)).map((parts) => this.#column(parts, before));
     this.#box.replaceChildren(...columns);
-    this.#order = this.#sections.flatMap(({ id, ids }) => [...(this.#headings.has(id) ? [keyOf(id)] : []), ...(this.#isFolded(id) ? [] : ids)]);
-    if (this.#here === null || !this.#order.includes(this.#here)) this.#choose(this.#order.find((key) => this.#rows.has(key)) ?? this.#order[0] ?? null);
+    this.#useStops();
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#box.contains(focused)) focused.focus({ preventScroll: true });
+  }
+
+  #useStops() {
+    const order = this.#sections.flatMap(({ id, ids }) => [...(this.#headings.has(id) ? [keyOf(id)] : []), ...(this.#isFolded(id) ? [] : ids)]);
+    this.#stops.use(order, this.#headings);
   }
 
   /** @param {string} id @param {Row} row */
@@ -282,13 +259,11 @@ export class Roster {
     if (added.length === 0) return;
     if (!this.#headings.has('new')) {
       this.#box.lastElementChild?.append(...this.#sectionOf({ ...section, ids: [], isContinued: false, of: 0 }, new Map()));
-      this.#order.push(keyOf('new'));
     }
     const heading = this.#headings.get('new');
     heading?.list?.append(...this.#elementsOf(added));
     heading?.count(section.ids.length);
-    this.#order.push(...added);
-    if (this.#here === null) this.#choose(added[0] ?? null);
+    this.#useStops();
   }
 
   /** Says in the headings how many sound, and of folded groups how many were not seen. @param {Computer[]} computers */
@@ -311,41 +286,12 @@ export class Roster {
   /** @param {IntersectionObserverEntry[]} entries */
   #seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const row = this.#rowAt(target.getAttribute('data-id'));
+      const row = this.#rows.get(target.getAttribute('data-id') ?? '');
       if (!row) continue;
       row.isVisible = isIntersecting;
       if (!isIntersecting || !row.computer) continue;
       row.tick(this.#room.now());
       row.draw(this.#room.second());
     }
-  }
-
-  /** @param {FocusEvent} event */
-  #focused(event) {
-    const line = around(event.target, '.row, .group');
-    if (line) this.#choose(line.dataset.id ?? null);
-  }
-
-  /** @param {PointerEvent} event */
-  #pressed(event) {
-    const row = around(event.target, '.row');
-    if (row) this.#choose(row.dataset.id ?? null);
-  }
-
-  /** Makes a line the one that keys act on, and the list's stop for the Tab key. @param {string | null} key */
-  #choose(key) {
-    this.#headingOf(this.#here)?.setStop(false);
-    const before = this.#rowAt(this.#here)?.element;
-    if (before) {
-      before.tabIndex = -1;
-      before.classList.remove('here');
-    }
-    const isFirst = this.#here === null;
-    this.#here = key;
-    this.#headingOf(key)?.setStop(true);
-    const element = this.#rowAt(key)?.element;
-    if (!element) return;
-    element.tabIndex = 0;
-    element.classList.toggle('here', element.contains(document.activeElement) || !isFirst);
   }
 }
