@@ -62,6 +62,8 @@ declare namespace Raa {
     allSeen(): void;
     refresh(): void;
     nameOf(id: string | null): string;
+    /** Whether nobody can hear the computer. */
+    isUnheard(id: string | null): boolean;
     memory: import('../web/memory.js').Memory;
     groups: import('../web/arranging.js').Arranging;
     /** Opens the panel of a group; null: of a new one. */

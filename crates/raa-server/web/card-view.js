@@ -1,9 +1,11 @@
 // A card of the band "now": who sounds, how long, how loud; or who sounded, when, and whether anybody has seen it.
 //
-// Always: made once for a slot and filled anew; names are text; nothing in it changes its size.
+// Always: made once for a slot and filled anew; names are text; nothing in it changes its size; a name that is too long for its
+// line gets the smaller letters that the style sheet has for it, before any of it is cut.
 
 import { instance, setAttribute, setClass, setHidden, setText } from './dom.js';
 import { Meter } from './meter.js';
+import { Lamp } from './model.js';
 import { looks } from './row.js';
 import { age, clockTime, length, running } from './time.js';
 
@@ -18,6 +20,9 @@ export class CardView {
   #parts;
   #meter;
   #peakAt = -Infinity;
+  #lamp = new Lamp();
+  /** What the name was measured with. */
+  #fitted = '';
   /** @type {number | null} which sound the card stands for */
   #sound = null;
   /** @type {import('./room.js').Computer | null} */
@@ -56,6 +61,7 @@ export class CardView {
     this.#meter.level(rms, peak);
     if (nowMs - this.#peakAt < PEAK_EVERY_MS) return;
     this.#peakAt = nowMs;
+    setClass(this.#parts.db, 'hot', this.#lamp.next(nowMs, peak));
     setText(this.#parts.db, this.#text('decibels', Math.round(peak)));
   }
 
@@ -70,6 +76,17 @@ export class CardView {
     setText(this.#parts.time, computer.isSounding ? running(nowMs - (computer.began ?? nowMs)) : clockTime(computer.began ?? nowMs));
     if (!computer.isSounding) setText(this.#parts.was, endedWords(computer, nowMs, this.#text));
     if (nowMs - (computer.began ?? 0) > ARRIVED_MS) this.element.classList.remove('arrived');
+    this.#fit();
+  }
+
+  /** Measures the name, if that may have changed since the last time: a measure costs a layout. */
+  #fit() {
+    const { name, time, warned } = this.#parts;
+    const key = [name.textContent, time.textContent.length, warned.hidden, innerWidth, innerHeight].join('|');
+    if (key === this.#fitted) return;
+    this.#fitted = key;
+    this.element.classList.remove('long', 'longer');
+    for (const step of ['long', 'longer']) if (name.scrollWidth > name.clientWidth) this.element.classList.add(step);
   }
 
   /** @param {import('./room.js').Computer} computer @param {number} nowMs */
@@ -79,6 +96,8 @@ export class CardView {
     this.element.dataset.id = computer.id;
     this.element.classList.toggle('arrived', nowMs - (computer.began ?? 0) < ARRIVED_MS);
     setText(this.#parts.db, '');
+    this.#lamp = new Lamp();
+    this.#parts.db.classList.remove('hot');
   }
 
   /** @param {import('./room.js').Computer} computer */

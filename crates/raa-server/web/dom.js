@@ -21,7 +21,7 @@ export function setAttribute(element, name, value) {
 
 /** @param {HTMLElement} element @param {boolean} isHidden */
 export function setHidden(element, isHidden) {
-  if (element.hidden !== isHidden) element.hidden = isHidden;
+  if (element.hasAttribute('hidden') !== isHidden) element.toggleAttribute('hidden', isHidden); // icons have no `hidden`
 }
 
 /** @param {Element} element @param {string} name @param {boolean} isOn */

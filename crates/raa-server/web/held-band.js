@@ -49,7 +49,7 @@ export class HeldBand {
     const list = silenced(computers);
     const silence = silenceOf(player.state);
     setClass(this.#element, 'dumb', silence !== null);
-    setText(this.#words, silence ? this.#text(silence, player.trouble) : list.length ? this.#text('notHeard', list.length) : this.#text('everythingHeard'));
+    setText(this.#words, silence ? `${this.#text('hearNothing')}: ${this.#text(silence, player.trouble)}` : list.length ? this.#text('notHeard', list.length) : this.#text('everythingHeard'));
     this.#title.title = silence ? player.trouble : '';
     this.#title.dataset.note = silence && player.trouble ? 'player' : '';
     this.#icon.toggleAttribute('hidden', !silence && list.length === 0);

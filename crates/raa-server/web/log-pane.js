@@ -60,6 +60,9 @@ export class LogPane {
 
   update() {
     if (this.#history.version !== this.#version) this.#show();
+    for (const { element, entry } of this.#shown.values()) {
+      if (entry?.kind === 'sound' && entry.ended_ms === null) setClass(element, 'unheard', this.#room.isUnheard(entry.client));
+    }
   }
 
   get #isHeld() {
@@ -122,7 +125,7 @@ export class LogPane {
     element.dataset.kind = entry.kind;
     for (const one of ['live', 'sound', 'act', 'system']) setClass(element, one, look === one);
     setClass(element, 'fresh', look === 'sound' && canSee(entry));
-    setClass(element, 'done', look === 'sound' && !canSee(entry));
+    setClass(element, 'done', ['sound', 'live'].includes(look) && !canSee(entry));
     setHidden(parts.seen, !canSee(entry));
     setHidden(parts.undo, !canUndo(entry));
     for (const key of /** @type {const} */ (['seen', 'undo'])) parts[key].setAttribute('aria-label', `${this.#text(key)}: ${title}`);

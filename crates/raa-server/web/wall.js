@@ -5,7 +5,7 @@
 
 import { CardView } from './card-view.js';
 import { byRank, isDue } from './cards.js';
-import { byId, icon, make, setClass, setHidden, setText } from './dom.js';
+import { byId, icon, make, setAttribute, setClass, setHidden, setText } from './dom.js';
 import { Meter } from './meter.js';
 import { calmWords } from './now-band.js';
 import { title } from './names.js';
@@ -17,18 +17,21 @@ import { dayAndTime, length } from './time.js';
 
 const CARDS = 3;
 const EARLIER = 8;
-/** Columns of tiles, by the largest number of computers that they are for. */
-const COLUMNS = [[6, 1], [20, 3], [48, 5], [100, 8], [200, 12], [350, 14], [600, 20], [Infinity, 28]];
+/** Columns of tiles, and the size of their names in percent of the width, by the largest number of computers that they are for. */
+const COLUMNS = [[4, 1, 2.6], [20, 3, 1.8], [48, 5, 1.24], [100, 8, 0.98], [200, 12, 0.8], [350, 14, 0.6], [600, 20, 0.5], [Infinity, 28, 0.38]];
 /** From this number on a tile is a place, and names are read on the left. */
 const MANY = 100;
 
-/** Returns how many columns and rows of tiles there are for a number of computers. @param {number} count */
+/** Above this many letters, why the wall is silent has two small lines. */
+const LONG_REASON = 60;
+
+/** Returns how many columns and rows of tiles there are for a number of computers, and how large their names are. @param {number} count */
 export function grid(count) {
-  const [, columns = 1] = COLUMNS.find(([most = 0]) => count <= most) ?? [];
-  return { columns, rows: Math.max(4, Math.ceil(count / columns)) };
+  const [, columns = 1, size = 1] = COLUMNS.find(([most = 0]) => count <= most) ?? [];
+  return { columns, rows: Math.max(3, Math.ceil(count / columns)), size };
 }
 
-/** @typedef {{element: HTMLElement, name: HTMLElement, last: HTMLElement, computer: import('./room.js').Computer | null}} Tile */
+/** @typedef {{element: HTMLElement, line: HTMLElement, name: HTMLElement, last: HTMLElement, computer: import('./room.js').Computer | null}} Tile */
 
 export class Wall {
   #room;
@@ -36,7 +39,7 @@ export class Wall {
   #element = byId('wall');
   #time = make('span', 'time');
   #state = make('span', 'state');
-  #stateWords = make('span', 'cut');
+  #stateWords = [make('b'), make('span')];
   #counts = make('span', 'counts');
   #left = make('div', 'left');
   #views;
@@ -49,7 +52,10 @@ export class Wall {
   #past = make('ol');
   #tiles = make('div', 'tiles');
   #places = new Places();
-  #version = -1; // of the history that is shown
+  #shownPast = ''; // what the list of earlier sounds was made of
+  /** @type {import('./room.js').Computer[]} those of the cards */
+  #due = [];
+  #fitted = ''; // the names whose sizes are right
   /** @type {Map<string, Tile>} by id */
   #byId = new Map();
 
@@ -63,7 +69,7 @@ export class Wall {
     this.#tiles.setAttribute('role', 'list');
     this.#tiles.setAttribute('aria-label', this.#text('places'));
     const [bar, mark] = [document.createElement('i'), document.createElement('u')];
-    this.#state.append(icon('ear', 'ear-icon'), icon('mute', 'muted-icon'), this.#stateWords);
+    this.#state.append(icon('ear', 'ear-icon'), icon('mute', 'muted-icon'), make('span', 'words', ...this.#stateWords));
     const top = make('div', 'top', this.#time, this.#state, make('span', 'meter', bar, mark), this.#counts);
     this.#left.append(...this.#views.map(({ element }) => element), this.#calm, this.#banner, this.#more, make('div', 'past', make('h2', '', this.#text('earlier')), this.#past));
     this.#element.append(make('h1', 'unseen', this.#text('title')), top, this.#left, this.#tiles);
@@ -88,9 +94,11 @@ export class Wall {
 
   /** @param {number} nowMs */
   showHistory(nowMs) {
-    if (this.#room.history.version === this.#version) return;
-    this.#version = this.#room.history.version;
-    const earlier = this.#room.history.newest.filter(({ kind, ended_ms: ended }) => kind === 'sound' && ended !== null).slice(0, EARLIER);
+    const onCards = this.#due.map(({ soundId }) => soundId);
+    const made = [this.#room.history.version, ...onCards].join();
+    if (made === this.#shownPast) return;
+    this.#shownPast = made;
+    const earlier = this.#room.history.newest.filter(({ id, kind, ended_ms: ended }) => kind === 'sound' && ended !== null && !onCards.includes(id)).slice(0, EARLIER);
     this.#past.replaceChildren(...earlier.map((entry) => make('li', '', make('time', '', dayAndTime(entry.at_ms, nowMs)),
       make('b', 'cut', make('bdi', '', title({ id: entry.client ?? '', name: entry.name || this.#room.nameOf(entry.client) }))), make('span', '', length((entry.ended_ms ?? entry.at_ms) - entry.at_ms, this.#text)))));
   }
@@ -119,7 +127,10 @@ export class Wall {
   #showTop(computers, player) {
     const silence = silenceOf(player.state);
     setClass(this.#element, 'dumb', silence !== null);
-    setText(this.#stateWords, silence ? this.#text(silence, player.trouble) : this.#text('playing'));
+    const reason = silence ? this.#text(silence, player.trouble) : '';
+    setText(this.#stateWords[0], this.#text(silence ? 'hearNothing' : 'playing'));
+    setText(this.#stateWords[1], reason);
+    setClass(this.#stateWords[1], 'long', reason.length > LONG_REASON);
     const [notHeard, offline] = [computers.filter(isSilenced).length, computers.filter(({ isOffline }) => isOffline).length];
     const counts = [make('span', '', this.#text('computers', computers.length))];
     if (offline) counts.push(make('span', '', this.#text('offlineCount', offline)));
@@ -134,14 +145,16 @@ export class Wall {
   #showCards(computers, nowMs) {
     const due = sounds(computers).filter((sound) => isDue(sound, nowMs)).sort(byRank);
     const found = new Map(computers.map((computer) => [computer.id, computer]));
-    this.#views.forEach((view, i) => view.show(found.get(due[i]?.id ?? '') ?? null, nowMs));
-    for (const { element } of this.#views) setHidden(element, due.length === 0);
+    this.#due = due.slice(0, CARDS).flatMap(({ id }) => found.get(id) ?? []);
+    setAttribute(this.#left, 'data-cards', String(this.#due.length));
+    this.#views.forEach((view, i) => view.show(this.#due[i] ?? null, nowMs));
     setHidden(this.#calm, due.length > 0);
     this.#showCalm(computers, nowMs);
     const rest = due.slice(CARDS).flatMap(({ id }) => found.get(id) ?? []);
     const sounding = rest.filter(({ isSounding }) => isSounding).length;
     setText(this.#moreCount, rest.length ? this.#text(sounding ? 'alsoSounding' : 'alsoUnseen', sounding || rest.length) : '');
     setText(this.#moreNames, rest.map((one) => one.title).join(' · '));
+    setHidden(this.#more, rest.length === 0);
   }
 
   /** @param {import('./room.js').Computer[]} computers @param {number} nowMs */
@@ -160,12 +173,24 @@ export class Wall {
     const ids = [...sections.flatMap(({ ids: list }) => list), ...folded.filter((id) => known.has(id))];
     if (ids.join() !== this.#tiles.dataset.ids) this.#placeTiles(ids);
     for (const id of ids) this.#fillTile(this.#tileOf(id), known.get(id) ?? null);
+    this.#fit(ids.map((id) => this.#tileOf(id)));
+  }
+
+  /** Gives names that are cut smaller letters; all are measured at once, since a measure costs a layout. @param {Tile[]} tiles */
+  #fit(tiles) {
+    const fitted = [innerWidth, innerHeight, ...tiles.map(({ name }) => name.textContent)].join('|');
+    if (fitted === this.#fitted) return;
+    this.#fitted = fitted;
+    for (const { element } of tiles) element.classList.remove('long');
+    const long = tiles.filter(({ line }) => line.scrollHeight > line.clientHeight + 1 || line.scrollWidth > line.clientWidth);
+    for (const { element } of long) element.classList.add('long');
   }
 
   /** @param {string[]} ids */
   #placeTiles(ids) {
     this.#tiles.dataset.ids = ids.join();
-    const { columns, rows } = grid(ids.length);
+    const { columns, rows, size } = grid(ids.length);
+    this.#tiles.style.setProperty('--size', String(size));
     this.#tiles.style.setProperty('--columns', String(columns));
     this.#tiles.style.setProperty('--rows', String(rows));
     this.#tiles.classList.toggle('many', ids.length > MANY);
@@ -177,12 +202,13 @@ export class Wall {
     const known = this.#byId.get(id);
     if (known) return known;
     const [name, last] = [make('bdi'), make('span')];
-    const element = make('div', 'tile', make('b', '', name), make('small', '', icon('mute', 'muted-icon'), icon('warn', 'warn-icon'), last));
+    const line = make('b', '', name);
+    const element = make('div', 'tile', line, make('small', '', icon('mute', 'muted-icon'), icon('warn', 'warn-icon'), last));
     element.dataset.testid = 'tile';
     element.dataset.id = id;
     element.setAttribute('role', 'listitem');
     /** @type {Tile} */
-    const tile = { element, name, last, computer: null };
+    const tile = { element, line, name, last, computer: null };
     this.#byId.set(id, tile);
     return tile;
   }

@@ -129,6 +129,10 @@ export class Watch {
       seen: (computer) => this.#seen(computer),
       allSeen: () => this.#allSeen(),
       refresh: this.#soon,
+      isUnheard: (id) => {
+        const computer = this.#computerOf(id);
+        return Boolean(computer && isSilenced(computer));
+      },
       nameOf: (id) => this.#computerOf(id)?.client.name ?? '',
       memory: this.#memory,
       groups: this.#groups,
@@ -170,7 +174,11 @@ export class Watch {
     if (message.type === 'log') {
       this.#history.take(message);
       this.#soon();
-    } else if (message.type === 'peaks') this.#takePeaks(message);
+    } else if (message.type === 'peaks') {
+      // The first ones come before the first frame, and what they mean depends on the clock and the computers of the state.
+      if (message.first) this.#update();
+      this.#takePeaks(message);
+    }
   }
 
   #takePeaks({ first, to_s: toSecond, at_s: second, clients }) {
