@@ -3,7 +3,7 @@
 // Always: the state is read from the screen. Wine paints an icon over the previous one without clearing it, so a single
 // pixel decides: the loudspeaker's left edge, or the red disc behind the mark.
 
-import { eventually } from './processes.js';
+import { eventually, sleep } from './processes.js';
 
 /** A window that exists while there is an icon. */
 export const TRAY_TITLE = 'Wine System Tray';
@@ -49,9 +49,13 @@ export class Tray {
   /** Returns the icon's tooltip; `pc` is the computer of this tray. */
   async tooltip(pc) {
     const { x, y } = this.#middle;
-    await this.desktop.point(x + 300, y + 300);
-    await this.desktop.point(x, y);
-    return eventually('a tooltip is shown', () => pc.look('tooltip'));
+    // A change of the icon takes the tooltip away until the pointer comes again.
+    return eventually('a tooltip is shown', async () => {
+      await this.desktop.point(x + 300, y + 300);
+      await this.desktop.point(x, y);
+      await sleep(1000);
+      return pc.look('tooltip');
+    }, 15_000);
   }
 
   async click(button = 1) {
