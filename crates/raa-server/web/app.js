@@ -3,7 +3,6 @@
 import { byId, label } from './dom.js';
 import { Memory } from './memory.js';
 import { pickLanguage, texts } from './texts.js';
-import { Wall } from './wall.js';
 import { Watch } from './watch.js';
 
 /** From this width on, in CSS pixels, a page is a wall. */
@@ -20,5 +19,5 @@ document.title = text('title');
 label(document.body, text);
 byId('search').placeholder = text('search');
 byId('search').setAttribute('aria-label', text('search'));
-new Watch({ text, memory, isWall: view === 'wall', wallName: query.get('name') ?? '', WallView: view === 'wall' ? Wall : null });
+new Watch({ text, memory, isWall: view === 'wall', wallName: query.get('name') ?? '' });
 byId('not-started').remove();

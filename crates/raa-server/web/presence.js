@@ -23,7 +23,7 @@ export class Presence {
   silence() {
     if (this.#isAway) return;
     clearTimeout(this.#timer);
-    this.#timer = 0;
+    this.#timer = undefined;
     this.#isAway = true;
     this.#report(false, this.#reason);
   }

@@ -89,11 +89,12 @@ export class Wall {
     this.#showTop(computers, player);
     this.#showCards(computers, nowMs);
     this.#showTiles(computers, server);
+    this.#showHistory(nowMs);
     this.tick(nowMs);
   }
 
   /** @param {number} nowMs */
-  showHistory(nowMs) {
+  #showHistory(nowMs) {
     const onCards = this.#due.map(({ soundId }) => soundId);
     const made = [this.#room.history.version, ...onCards].join();
     if (made === this.#shownPast) return;
@@ -114,9 +115,9 @@ export class Wall {
     setText(this.#time, words);
   }
 
-  /** @param {string} id @param {Raa.Level} level @param {number} nowMs */
-  level(id, level, nowMs) {
-    this.#views.find(({ computer }) => computer?.id === id)?.level(level, nowMs);
+  /** @param {Raa.Levels} levels @param {number} now of this page's clock */
+  levels(levels, now) {
+    for (const [id, level] of Object.entries(levels)) this.#views.find(({ computer }) => computer?.id === id)?.level(level, now);
   }
 
   silence() {
