@@ -7,13 +7,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// The built-in test client's SSRC. Packets from the network must not use it.
 pub(crate) const TEST_MUSIC_SSRC: u32 = 0xb9a7_e570;
 const TEST_MUSIC_ID: &str = "bgmtest0";
 
-/// A client's SSRC, shown as the id that paths and JSON use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Id of a client: its SSRC as 8 hexadecimal digits, in lower or upper case, or the test client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ToSchema)]
+#[schema(value_type = String, pattern = "^([0-9a-fA-F]{8}|bgmtest0)$", example = "5f0a11c2")]
 pub(crate) struct ClientId(pub u32);
 
 /// The text is not a client id.

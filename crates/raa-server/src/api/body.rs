@@ -9,13 +9,15 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::error::{ApiError, quoted};
 
 /// Longest wait for a body, which is so short that it normally arrives at once.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
+/// The most ids in one request.
+const MAX_IDS: usize = 1000;
 
 /// Parses a body as JSON.
 pub(crate) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
@@ -23,6 +25,79 @@ pub(crate) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
         let message = format!("the body is not valid JSON: {error}");
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", message)
     })
+}
+
+/// Returns the fields of an object that has no others than these.
+pub(crate) fn fields<'a>(
+    what: &str,
+    value: &'a Value,
+    known: &[&str],
+) -> Result<&'a Map<String, Value>, ApiError> {
+    let Value::Object(fields) = value else {
+        let word = if known.len() == 1 { "field" } else { "fields" };
+        let allowed = format!("a JSON object with the {word} {}", listed(known));
+        return Err(wrong_type(what, value, &allowed));
+    };
+    match fields.keys().find(|field| !known.contains(&field.as_str())) {
+        Some(unknown) => Err(unknown_field(unknown, known)),
+        None => Ok(fields),
+    }
+}
+
+/// Refuses a field that a body must not have.
+pub(crate) fn unknown_field(field: &str, known: &[&str]) -> ApiError {
+    let field = quoted(field);
+    let message = match known {
+        [only] => format!("the field \"{field}\" is unknown; the only field is {only}"),
+        _ => {
+            let names = listed(known);
+            format!("the field \"{field}\" is unknown; the known fields are {names}")
+        }
+    };
+    unprocessable("unknown_field", message)
+}
+
+/// Returns a field's value; null if there is none.
+pub(crate) fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a Value {
+    fields.get(name).unwrap_or(&Value::Null)
+}
+
+/// Returns the items of a list of ids that must not be empty; `what` are their owners, as in "client ids".
+pub(crate) fn ids<'a>(name: &str, value: &'a Value, what: &str) -> Result<&'a [Value], ApiError> {
+    let allowed = format!("a list of 1 to {MAX_IDS} {what}");
+    let list = list(name, value, &allowed, MAX_IDS)?;
+    if list.is_empty() {
+        return Err(wrong_count(name, 0, &allowed));
+    }
+    Ok(list)
+}
+
+/// Returns the items of a list of at most `most`.
+pub(crate) fn list<'a>(
+    name: &str,
+    value: &'a Value,
+    allowed: &str,
+    most: usize,
+) -> Result<&'a [Value], ApiError> {
+    let list = value.as_array();
+    let list = list.ok_or_else(|| wrong_type(name, value, allowed))?;
+    if list.len() > most {
+        return Err(wrong_count(name, list.len(), allowed));
+    }
+    Ok(list)
+}
+
+fn wrong_count(name: &str, count: usize, allowed: &str) -> ApiError {
+    let message = format!("{name} has {count} items; it must be {allowed}");
+    unprocessable("value_out_of_range", message)
+}
+
+/// Lists names in a sentence.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// Refuses a value of the wrong type.

@@ -12,9 +12,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body;
+use super::desk::DeskHeader;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::{ChangedClientBody, ClientBody, ClientList};
 use super::patch::{self, ClientPatch};
+use super::refusals::{NotStored, RefusedBody, RefusedChange};
 use super::shared_body::SharedBody;
 use super::status::ServerFigures;
 use crate::connection::Requester;
@@ -86,7 +88,7 @@ pub(super) fn invalid_query(rejection: &QueryRejection) -> ApiError {
 /// Read one client.
 #[utoipa::path(
     get, path = "/api/clients/{id}", tag = "clients",
-    params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    params(("id" = ClientId, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     responses(
         (status = 200, description = "The client", body = ClientBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
@@ -109,21 +111,15 @@ pub(crate) async fn read(
 /// pages of other origins cannot send the request from an operator's browser.
 #[utoipa::path(
     patch, path = "/api/clients/{id}", tag = "clients",
-    params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    params(DeskHeader, ("id" = ClientId, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     request_body(content = ClientPatch, description = "At most 16384 bytes"),
     responses(
         (status = 200, description = "The client after the change", body = ChangedClientBody),
-        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
+        RefusedChange,
+        RefusedBody,
+        NotStored,
         (status = 404, description = "There is no such client", body = ErrorBody),
-        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
         (status = 409, description = "As many clients as possible have settings already (`max_configured_clients`)", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The content type is not application/json", body = ErrorBody),
-        (status = 422, description = "A field is unknown, has the wrong type, or is out of range", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
-        (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
 pub(crate) async fn change(
@@ -145,15 +141,13 @@ pub(crate) async fn change(
 /// Delete an offline client and its settings.
 #[utoipa::path(
     delete, path = "/api/clients/{id}", tag = "clients",
-    params(("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
+    params(DeskHeader, ("id" = ClientId, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0")),
     responses(
         (status = 204, description = "The client is deleted"),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
+        RefusedChange,
+        NotStored,
         (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 409, description = "The client is connected", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
-        (status = 507, description = "The deletion cannot be stored, so the client is still known", body = ErrorBody),
     )
 )]
 pub(crate) async fn forget(

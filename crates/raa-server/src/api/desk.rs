@@ -5,8 +5,21 @@
 
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use raa_core::settings::Name;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::error::{ApiError, quoted};
+
+/// The header of a change.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documentation: the header is read by hand")]
+pub(crate) struct DeskHeader {
+    /// Name of the desk that makes the change, 1 to 64 visible characters in percent-encoded UTF-8. Without
+    /// it, the address counts.
+    #[param(rename = "X-Raa-Desk", min_length = 1, example = "Night%20shift")]
+    desk: Option<String>,
+}
 
 /// The name of the header.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-raa-desk");

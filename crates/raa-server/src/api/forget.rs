@@ -9,7 +9,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
-use super::error::{ApiError, ErrorBody, quoted};
+use super::desk::DeskHeader;
+use super::error::ApiError;
+use super::refusals::{NotStored, RefusedBody, RefusedChange};
 use crate::connection::Requester;
 use crate::control::{Author, Control, Kept};
 use crate::id::ClientId;
@@ -23,7 +25,7 @@ const MAX_BODY: usize = 512 * 1024;
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) struct ForgetBody {
     /// Their ids.
-    #[schema(example = json!(["5f0a11c2"]))]
+    #[schema(value_type = Vec<ClientId>, example = json!(["5f0a11c2"]))]
     ids: Vec<String>,
 }
 
@@ -31,7 +33,7 @@ pub(crate) struct ForgetBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ForgottenBody {
     /// Ids of the clients that were deleted, with their settings.
-    #[schema(value_type = Vec<String>, example = json!(["5f0a11c2"]))]
+    #[schema(example = json!(["5f0a11c2"]))]
     forgotten: Vec<ClientId>,
     /// The others.
     kept: Vec<KeptBody>,
@@ -41,7 +43,7 @@ pub(crate) struct ForgottenBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeptBody {
     /// Its id.
-    #[schema(value_type = String, example = "5f0a11c3")]
+    #[schema(example = "5f0a11c3")]
     id: ClientId,
     /// `connected`: only offline clients can be deleted; `not_found`: there is no such client.
     #[schema(example = "connected")]
@@ -54,19 +56,13 @@ pub(crate) struct KeptBody {
 /// the response is 200, the deletion survives a crash or power loss; with any other response,
 /// nothing has changed.
 #[utoipa::path(
-    post, path = "/api/clients/forget", tag = "clients",
+    post, path = "/api/clients/forget", tag = "clients", params(DeskHeader),
     request_body(content = ForgetBody, description = "At most 524288 bytes"),
     responses(
         (status = 200, description = "What became of the clients", body = ForgottenBody),
-        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
-        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The content type is not application/json", body = ErrorBody),
-        (status = 422, description = "A field is missing or unknown, or an id is not one", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
-        (status = 507, description = "The deletion cannot be stored, so all clients are still known", body = ErrorBody),
+        RefusedChange,
+        RefusedBody,
+        NotStored,
     )
 )]
 pub(crate) async fn forget(
@@ -94,19 +90,8 @@ pub(crate) async fn forget(
 pub(super) fn parse(body: &[u8]) -> Result<Vec<ClientId>, ApiError> {
     const ALLOWED: &str = "a list of client ids, each 8 hexadecimal digits or bgmtest0";
     let value = body::parse_json(body)?;
-    let Value::Object(fields) = &value else {
-        let allowed = "a JSON object with the field ids";
-        return Err(body::wrong_type("the body", &value, allowed));
-    };
-    if let Some(unknown) = fields.keys().find(|field| *field != "ids") {
-        let unknown = quoted(unknown);
-        let message = format!("the field \"{unknown}\" is unknown; the only field is ids");
-        return Err(body::unprocessable("unknown_field", message));
-    }
-    let ids = fields.get("ids").unwrap_or(&Value::Null);
-    let ids = ids
-        .as_array()
-        .ok_or_else(|| body::wrong_type("ids", ids, ALLOWED))?;
+    let fields = body::fields("the body", &value, &["ids"])?;
+    let ids = body::list("ids", body::field(fields, "ids"), ALLOWED, usize::MAX)?;
     ids.iter().map(|id| client_id("ids", id)).collect()
 }
 

@@ -8,12 +8,14 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use raa_core::settings::Name;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
-use super::error::{ApiError, ErrorBody, quoted};
+use super::desk::DeskHeader;
+use super::error::{ApiError, ErrorBody};
 use super::forget::client_id;
+use super::refusals::{NotStored, RefusedBody, RefusedChange};
 use crate::connection::Requester;
 use crate::control::{Author, Control};
 use crate::id::ClientId;
@@ -43,7 +45,7 @@ pub(crate) struct GroupBody {
     #[schema(example = "Floor 1", max_length = 64)]
     name: String,
     /// Ids of its clients in the order of their places. Some may be unknown to the server at the moment.
-    #[schema(value_type = Vec<String>, example = json!(["5f0a11c2"]))]
+    #[schema(example = json!(["5f0a11c2"]))]
     clients: Vec<ClientId>,
 }
 
@@ -71,7 +73,7 @@ pub(crate) struct GroupPut {
     #[schema(min_length = 1, max_length = 64, example = "Floor 1")]
     name: String,
     /// Ids of its clients in the order of their places. Each client has one place at most.
-    #[schema(example = json!(["5f0a11c2"]))]
+    #[schema(value_type = Vec<ClientId>, example = json!(["5f0a11c2"]))]
     clients: Vec<String>,
 }
 
@@ -104,20 +106,14 @@ pub(crate) async fn read(State(watch): State<Watch>) -> Json<GroupsBody> {
 /// 200, the change survives a crash or power loss; with any other response, nothing has changed.
 #[utoipa::path(
     put, path = "/api/groups", tag = "room",
-    params(("X-Raa-Desk" = Option<String>, Header, description = "Name of the desk, percent-encoded")),
+    params(DeskHeader),
     request_body(content = GroupsPut, description = "At most 1048576 bytes"),
     responses(
         (status = 200, description = "The groups after the change", body = GroupsBody),
-        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
-        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
+        RefusedChange,
+        RefusedBody,
+        NotStored,
         (status = 409, description = "Somebody else has changed the groups since, or as many clients as possible have settings already", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The content type is not application/json", body = ErrorBody),
-        (status = 422, description = "A field is missing, unknown, has the wrong type, or is out of range", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
-        (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
 pub(crate) async fn arrange(
@@ -134,26 +130,21 @@ pub(crate) async fn arrange(
     Ok(Json(GroupsBody::of(&arrangement)))
 }
 
-fn parse(body: &[u8]) -> Result<(u64, Vec<WantedGroup>), ApiError> {
-    const GROUPS: &str = "a list of at most 100 groups";
+pub(super) fn parse(body: &[u8]) -> Result<(u64, Vec<WantedGroup>), ApiError> {
+    const REVISION: &str = "the revision of the groups that are replaced";
     let value = body::parse_json(body)?;
-    let fields = fields("the body", &value, &["revision", "groups"])?;
-    let [revision, groups] =
-        ["revision", "groups"].map(|field| fields.get(field).unwrap_or(&Value::Null));
-    let revision = revision.as_u64().ok_or_else(|| {
-        body::wrong_type(
-            "revision",
-            revision,
-            "the revision of the groups that are replaced",
-        )
-    })?;
-    let list = groups
-        .as_array()
-        .ok_or_else(|| body::wrong_type("groups", groups, GROUPS))?;
-    if list.len() > MAX_GROUPS {
-        let message = format!("groups has {} items; it must be {GROUPS}", list.len());
-        return Err(body::unprocessable("value_out_of_range", message));
-    }
+    let fields = body::fields("the body", &value, &["revision", "groups"])?;
+    let revision = body::field(fields, "revision");
+    let revision = revision
+        .as_u64()
+        .ok_or_else(|| body::wrong_type("revision", revision, REVISION))?;
+    let allowed = format!("a list of at most {MAX_GROUPS} groups");
+    let list = body::list(
+        "groups",
+        body::field(fields, "groups"),
+        &allowed,
+        MAX_GROUPS,
+    )?;
     let mut seen = Seen::default();
     let groups = list.iter().map(|value| group(value, &mut seen));
     Ok((revision, groups.collect::<Result<_, _>>()?))
@@ -167,21 +158,19 @@ struct Seen {
 }
 
 fn group(value: &Value, seen: &mut Seen) -> Result<WantedGroup, ApiError> {
-    let fields = fields("an item of groups", value, &["id", "name", "clients"])?;
-    let field = |name: &str| fields.get(name).unwrap_or(&Value::Null);
-    let id = match field("id") {
+    let fields = body::fields("an item of groups", value, &["id", "name", "clients"])?;
+    let id = match body::field(fields, "id") {
         Value::Null => None,
         id => Some(group_id(id, seen)?),
     };
-    let (name, clients) = (field("name"), field("clients"));
+    let name = body::field(fields, "name");
     let name = name
         .as_str()
         .ok_or_else(|| body::wrong_type("name", name, "a text of 1 to 64 characters"))?;
     let name = Name::new(name)
         .map_err(|error| body::unprocessable("value_out_of_range", error.to_string()))?;
-    let list = clients
-        .as_array()
-        .ok_or_else(|| body::wrong_type("clients", clients, "a list of client ids"))?;
+    let list = body::field(fields, "clients");
+    let list = body::list("clients", list, "a list of client ids", usize::MAX)?;
     let mut clients = Vec::new();
     for value in list {
         let client = client_id("clients", value)?;
@@ -204,25 +193,6 @@ fn group_id(value: &Value, seen: &mut Seen) -> Result<u32, ApiError> {
         let message = format!("groups has the id {id} twice; each group has its own");
         Err(body::unprocessable("value_out_of_range", message))
     }
-}
-
-/// Returns the fields of an object that has no others than these.
-fn fields<'a>(
-    what: &str,
-    value: &'a Value,
-    known: &[&str],
-) -> Result<&'a Map<String, Value>, ApiError> {
-    let names = known.join(", ");
-    let Value::Object(fields) = value else {
-        let allowed = format!("a JSON object with the fields {names}");
-        return Err(body::wrong_type(what, value, &allowed));
-    };
-    if let Some(unknown) = fields.keys().find(|field| !known.contains(&field.as_str())) {
-        let unknown = quoted(unknown);
-        let message = format!("the field \"{unknown}\" is unknown; the known fields are {names}");
-        return Err(body::unprocessable("unknown_field", message));
-    }
-    Ok(fields)
 }
 
 #[cfg(test)]

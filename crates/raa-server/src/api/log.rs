@@ -6,6 +6,7 @@
 mod csv;
 mod query;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +24,12 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::clients::{changed, invalid_query};
+use super::desk::DeskHeader;
 use super::error::{ApiError, ErrorBody, quoted};
 use super::model::ChangedClientBody;
-use super::shared_body::SharedBody;
+use super::refusals::{NotStored, RefusedBody, RefusedChange};
 use super::status::ServerFigures;
+use super::texts::Texts;
 use crate::connection::Requester;
 use crate::control::{Author, Control};
 use crate::refused_requests::RefusedRequests;
@@ -39,20 +42,19 @@ use query::{Format, LogQuery};
 const DISK_LIMIT: Duration = Duration::from_secs(2);
 /// Longest body in bytes: 1000 ids.
 const MAX_BODY: usize = 32 * 1024;
-/// The most ids in one request.
-const MAX_IDS: usize = 1000;
 
 /// The answers that are being read.
 #[derive(Clone)]
-pub(crate) struct LogTexts(Arc<SharedBody>);
+pub(crate) struct LogTexts(Arc<Texts>);
 
 impl LogTexts {
     pub(crate) fn new(refused: Arc<RefusedRequests>) -> Self {
-        Self(Arc::new(SharedBody::new(
-            "application/json",
-            refused,
-            |_| Vec::new(),
-        )))
+        Self(Arc::new(Texts::new(refused)))
+    }
+
+    fn response(&self, text: &[u8], content_type: &'static str, reader: SocketAddr) -> Response {
+        let text = self.0.keep(text);
+        self.0.response(&text, content_type, reader)
     }
 }
 
@@ -105,9 +107,7 @@ pub(crate) async fn read(
     };
     if format == Format::Csv {
         let text = csv::text(&entries);
-        return Ok(texts
-            .0
-            .once(&text, "text/csv; charset=utf-8", requester.address));
+        return Ok(texts.response(&text, "text/csv; charset=utf-8", requester.address));
     }
     let is_full = entries.len() == query.limit;
     let body = LogBody {
@@ -118,20 +118,26 @@ pub(crate) async fn read(
     };
     // Serialising plain structs with text keys does not fail.
     let text = serde_json::to_vec(&body).unwrap_or_default();
-    Ok(texts.0.once(&text, "application/json", requester.address))
+    Ok(texts.response(&text, "application/json", requester.address))
 }
 
 /// The sounds that are seen: either `ids` or `until`.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(untagged, deny_unknown_fields)]
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
-pub(crate) struct SeenPost {
-    /// Ids of entries of the kind `sound`, 1 to 1000.
-    #[schema(required = false, min_items = 1, max_items = 1000, example = json!([812]))]
-    ids: Vec<u64>,
-    /// All sounds with ids up to this one; the newest 1000 that nobody has seen.
-    #[schema(required = false)]
-    until: u64,
+pub(crate) enum SeenPost {
+    /// Some sounds.
+    Some {
+        /// Ids of entries of the kind `sound`, 1 to 1000.
+        #[schema(min_items = 1, max_items = 1000, example = json!([812]))]
+        ids: Vec<i64>,
+    },
+    /// All sounds up to one.
+    Until {
+        /// All sounds with ids up to this one; the newest 1000 that nobody has seen.
+        #[schema(minimum = 0, example = 812)]
+        until: i64,
+    },
 }
 
 /// The sounds that are seen now.
@@ -148,19 +154,13 @@ pub(crate) struct SeenBody {
 /// is 200, the marks survive a crash or power loss.
 #[utoipa::path(
     post, path = "/api/log/seen", tag = "room",
-    params(("X-Raa-Desk" = Option<String>, Header, description = "Name of the desk, percent-encoded")),
+    params(DeskHeader),
     request_body(content = SeenPost, description = "At most 32768 bytes"),
     responses(
         (status = 200, description = "The sounds are seen", body = SeenBody),
-        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
-        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The content type is not application/json", body = ErrorBody),
-        (status = 422, description = "A field is missing, unknown, has the wrong type, or is out of range", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "Another program holds the database", body = ErrorBody),
-        (status = 507, description = "The marks cannot be stored: the disk is full or broken", body = ErrorBody),
+        RefusedChange,
+        RefusedBody,
+        NotStored,
     )
 )]
 pub(crate) async fn see(
@@ -184,18 +184,16 @@ pub(crate) async fn see(
     post, path = "/api/log/{id}/undo", tag = "room",
     params(
         ("id" = u64, Path, description = "Id of the entry"),
-        ("X-Raa-Desk" = Option<String>, Header, description = "Name of the desk, percent-encoded"),
+        DeskHeader,
     ),
+    request_body(content = Value, content_type = "application/json", description = "Anything; it is ignored"),
     responses(
         (status = 200, description = "The client after the change", body = ChangedClientBody),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
+        RefusedChange,
+        NotStored,
         (status = 404, description = "There is no such entry, or its client no longer exists", body = ErrorBody),
         (status = 409, description = "It has been undone, or somebody has changed the same again", body = ErrorBody),
-        (status = 415, description = "The content type is not application/json", body = ErrorBody),
         (status = 422, description = "Entries of this kind can't be undone", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
-        (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
 pub(crate) async fn undo(
@@ -217,36 +215,28 @@ pub(crate) async fn undo(
 }
 
 fn parse(body: &[u8]) -> Result<Seen, ApiError> {
-    const IDS: &str = "a list of 1 to 1000 ids of entries";
     let value = body::parse_json(body)?;
-    let allowed = "a JSON object with one of the fields ids and until";
-    let Value::Object(fields) = &value else {
-        return Err(body::wrong_type("the body", &value, allowed));
-    };
-    let mut fields = fields.iter();
-    match (fields.next(), fields.next()) {
+    let fields = body::fields("the body", &value, &["ids", "until"])?;
+    let mut given = fields.iter();
+    match (given.next(), given.next()) {
         (Some((field, until)), None) if field == "until" => {
-            let until_id = until.as_u64().filter(|&id| i64::try_from(id).is_ok());
-            until_id
-                .map(Seen::Until)
-                .ok_or_else(|| body::wrong_type("until", until, "the id of an entry"))
+            entry_id("until", until).map(Seen::Until)
         }
-        (Some((field, ids)), None) if field == "ids" => {
-            let list = ids
-                .as_array()
-                .ok_or_else(|| body::wrong_type("ids", ids, IDS))?;
-            if !(1..=MAX_IDS).contains(&list.len()) {
-                let message = format!("ids has {} items; it must be {IDS}", list.len());
-                return Err(body::unprocessable("value_out_of_range", message));
-            }
-            let id = |id: &Value| {
-                let number = id.as_u64().filter(|&id| i64::try_from(id).is_ok());
-                number.ok_or_else(|| body::wrong_type("an item of ids", id, "the id of an entry"))
-            };
-            list.iter().map(id).collect::<Result<_, _>>().map(Seen::Ids)
+        (Some((_, ids)), None) => {
+            let ids = body::ids("ids", ids, "ids of entries")?.iter();
+            let ids = ids.map(|id| entry_id("an item of ids", id));
+            ids.collect::<Result<_, _>>().map(Seen::Ids)
         }
-        _ => Err(body::wrong_type("the body", &value, allowed)),
+        _ => {
+            let allowed = "a JSON object with one of the fields ids and until";
+            Err(body::wrong_type("the body", &value, allowed))
+        }
     }
+}
+
+fn entry_id(field: &str, value: &Value) -> Result<u64, ApiError> {
+    let id = value.as_u64().filter(|&id| i64::try_from(id).is_ok());
+    id.ok_or_else(|| body::wrong_type(field, value, "the id of an entry"))
 }
 
 #[cfg(test)]
@@ -262,13 +252,19 @@ mod tests {
     #[test]
     fn other_bodies_are_refused_by_name() {
         for (body, message) in [
-            ("[]", "the body is []; it must be a JSON object with one of"),
+            (
+                "[]",
+                "the body is []; it must be a JSON object with the fields ids and until",
+            ),
             ("{}", "the body is {}; it must be"),
             (
                 r#"{"ids":[1],"until":1}"#,
                 "it must be a JSON object with one of",
             ),
-            (r#"{"id":1}"#, "it must be a JSON object with one of"),
+            (
+                r#"{"id":1}"#,
+                "\"id\" is unknown; the known fields are ids and until",
+            ),
             (
                 r#"{"ids":[]}"#,
                 "ids has 0 items; it must be a list of 1 to 1000",

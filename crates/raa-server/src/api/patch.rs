@@ -8,19 +8,27 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::body::{parse_json, sentence, unprocessable, wrong_type};
+use super::body::{self, parse_json, sentence, unprocessable, wrong_type};
 use super::error::{ApiError, quoted};
 use crate::control::{Change, MuteEnd};
 
 /// The change to a client: any of these fields. An empty object changes nothing.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) struct ClientPatch {
     /// New name: 1 to 64 characters without control characters; surrounding white space is
     /// removed. `null` restores the name that the sender reports.
     #[schema(required = false, min_length = 1, max_length = 64, example = "Ward 3")]
     name: Option<String>,
+    #[serde(flatten)]
+    settings: SettingsPatch,
+}
+
+/// The change to what many clients can have alike: any of these fields.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documentation: the fields are read by hand")]
+pub(crate) struct SettingsPatch {
     /// New volume in the mix, in percent of the client's own amplitude: a whole number from 0 to
     /// 200.
     #[schema(required = false, minimum = 0, maximum = 200, example = 100)]
@@ -38,7 +46,13 @@ pub(crate) struct ClientPatch {
     sounding_from_dbfs: Option<f64>,
 }
 
-const FIELDS: &str = "name, volume, muted, muted_for_s and sounding_from_dbfs";
+const FIELDS: &[&str] = &[
+    "name",
+    "volume",
+    "muted",
+    "muted_for_s",
+    "sounding_from_dbfs",
+];
 /// A week.
 const MAX_MUTE_S: u32 = 604_800;
 
@@ -48,11 +62,7 @@ const MAX_MUTE_S: u32 = 604_800;
 /// [`ApiError`] with status 400 if it is not JSON, else 422.
 pub(super) fn parse(body: &[u8]) -> Result<Change, ApiError> {
     let value = parse_json(body)?;
-    let Value::Object(fields) = value else {
-        let allowed = format!("a JSON object with any of the fields {FIELDS}");
-        return Err(wrong_type("the body", &value, &allowed));
-    };
-    change(&fields)
+    change(body::fields("the body", &value, FIELDS)?)
 }
 
 /// Reads the fields of a change.
@@ -69,12 +79,7 @@ pub(super) fn change(fields: &Map<String, Value>) -> Result<Change, ApiError> {
             }
             "muted_for_s" => change.mute_end = mute_end(value)?,
             "sounding_from_dbfs" => change.sounding_from = Some(sounding_from(value)?),
-            unknown => {
-                let unknown = quoted(unknown);
-                let message =
-                    format!("the field \"{unknown}\" is unknown; the known fields are {FIELDS}");
-                return Err(unprocessable("unknown_field", message));
-            }
+            unknown => return Err(body::unknown_field(unknown, FIELDS)),
         }
     }
     match fields.get("muted_for_s") {

@@ -16,6 +16,7 @@ use raa_core::client::{ClientView, PayloadTypes};
 use super::clients::{client_id, unknown};
 use super::error::{ApiError, ErrorBody, quoted};
 use crate::engine::EngineHandle;
+use crate::id::ClientId;
 
 /// The end of the path.
 pub(crate) const SUFFIX: &str = ".sdp";
@@ -36,9 +37,9 @@ struct Target {
 #[utoipa::path(
     get, path = "/api/clients/{id}.sdp", tag = "clients",
     params(
-        ("id" = String, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0"),
-        ("address" = Option<String>, Query, description = "IP address at which the copy arrives; 127.0.0.1 by default"),
-        ("port" = Option<u16>, Query, description = "UDP port at which the copy arrives, 1 to 65535; 5004 by default"),
+        ("id" = ClientId, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0"),
+        ("address" = Option<String>, Query, pattern = "^([0-9]{1,3}[.]){3}[0-9]{1,3}$|:", example = "192.0.2.7", description = "IP address at which the copy arrives; 127.0.0.1 by default"),
+        ("port" = Option<u16>, Query, minimum = 1, maximum = 65535, description = "UDP port at which the copy arrives, 1 to 65535; 5004 by default"),
     ),
     responses(
         (status = 200, description = "The description", body = String, content_type = "application/sdp"),
@@ -79,7 +80,7 @@ fn target(query: &str) -> Result<Target, ApiError> {
         let value = value.replace("%3A", ":").replace("%3a", ":");
         let refuse = |allowed: &str| {
             let message = format!(
-                "{} is {}; it must be {allowed}",
+                "{} is \"{}\"; it must be {allowed}",
                 quoted(name),
                 quoted(&value)
             );

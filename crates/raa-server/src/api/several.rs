@@ -10,10 +10,12 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
-use super::error::{ApiError, ErrorBody, quoted};
+use super::desk::DeskHeader;
+use super::error::{ApiError, ErrorBody};
 use super::forget::client_id;
 use super::model::{ClientBody, ClientList};
-use super::patch::{self, ClientPatch};
+use super::patch::{self, SettingsPatch};
+use super::refusals::{NotStored, RefusedBody, RefusedChange};
 use super::status::ServerFigures;
 use crate::connection::Requester;
 use crate::control::{Author, Change, Control};
@@ -22,8 +24,6 @@ use crate::watch::Watch;
 
 /// Longest body in bytes.
 const MAX_BODY: usize = 64 * 1024;
-/// The most clients in one request.
-const MAX_IDS: usize = 1000;
 
 /// A change to many clients.
 #[derive(Deserialize, ToSchema)]
@@ -31,10 +31,10 @@ const MAX_IDS: usize = 1000;
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) struct SeveralPatch {
     /// Their ids, 1 to 1000.
-    #[schema(min_items = 1, max_items = 1000, example = json!(["5f0a11c2"]))]
+    #[schema(value_type = Vec<ClientId>, min_items = 1, max_items = 1000, example = json!(["5f0a11c2"]))]
     ids: Vec<String>,
-    /// The change to each of them; without `name`.
-    change: ClientPatch,
+    /// The change to each of them; many clients can't have one name.
+    change: SettingsPatch,
 }
 
 /// Clients after a change.
@@ -43,7 +43,7 @@ pub(crate) struct ChangedClientsBody<'a> {
     /// Those that exist, sorted by id.
     clients: Vec<ClientBody<'a>>,
     /// Ids of those that do not.
-    #[schema(value_type = Vec<String>, example = json!([]))]
+    #[schema(example = json!([]))]
     not_found: Vec<ClientId>,
     /// Time of the response on the server's clock, in ms since the server started.
     #[schema(example = 734_912)]
@@ -56,20 +56,14 @@ pub(crate) struct ChangedClientsBody<'a> {
 /// survives a crash or power loss; with any other response, nothing has changed.
 #[utoipa::path(
     patch, path = "/api/clients", tag = "clients",
-    params(("X-Raa-Desk" = Option<String>, Header, description = "Name of the desk, percent-encoded")),
+    params(DeskHeader),
     request_body(content = SeveralPatch, description = "At most 65536 bytes"),
     responses(
         (status = 200, description = "The clients after the change", body = ChangedClientsBody),
-        (status = 400, description = "The body is not valid JSON", body = ErrorBody),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
-        (status = 408, description = "The body did not arrive within 10 s", body = ErrorBody),
+        RefusedChange,
+        RefusedBody,
+        NotStored,
         (status = 409, description = "As many clients as possible have settings already (`max_configured_clients`)", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The content type is not application/json", body = ErrorBody),
-        (status = 422, description = "A field is missing, unknown, has the wrong type, or is out of range", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
-        (status = 503, description = "The audio engine does not respond, or another program holds the database", body = ErrorBody),
-        (status = 507, description = "The change cannot be stored: the disk is full or broken", body = ErrorBody),
     )
 )]
 pub(crate) async fn change(
@@ -96,41 +90,20 @@ pub(crate) async fn change(
 }
 
 /// Returns the clients, each once, and the change.
-fn parse(body: &[u8]) -> Result<(Vec<ClientId>, Change), ApiError> {
-    const IDS: &str = "a list of 1 to 1000 client ids";
+pub(super) fn parse(body: &[u8]) -> Result<(Vec<ClientId>, Change), ApiError> {
     let value = body::parse_json(body)?;
-    let Value::Object(fields) = &value else {
-        let allowed = "a JSON object with the fields ids and change";
-        return Err(body::wrong_type("the body", &value, allowed));
-    };
-    let is_known = |field: &&String| ["ids", "change"].contains(&field.as_str());
-    if let Some(unknown) = fields.keys().find(|field| !is_known(field)) {
-        let unknown = quoted(unknown);
-        let message =
-            format!("the field \"{unknown}\" is unknown; the known fields are ids and change");
-        return Err(body::unprocessable("unknown_field", message));
-    }
-    let [ids, change] = ["ids", "change"].map(|field| fields.get(field).unwrap_or(&Value::Null));
-    let list = ids
-        .as_array()
-        .ok_or_else(|| body::wrong_type("ids", ids, IDS))?;
-    if !(1..=MAX_IDS).contains(&list.len()) {
-        let message = format!("ids has {} items; it must be {IDS}", list.len());
-        return Err(body::unprocessable("value_out_of_range", message));
-    }
+    let fields = body::fields("the body", &value, &["ids", "change"])?;
     let mut ids: Vec<ClientId> = Vec::new();
-    for id in list {
+    for id in body::ids("ids", body::field(fields, "ids"), "client ids")? {
         let id = client_id("ids", id)?;
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
+    let change = body::field(fields, "change");
     let Value::Object(change) = change else {
-        return Err(body::wrong_type(
-            "change",
-            change,
-            "a JSON object with a change",
-        ));
+        let allowed = "a JSON object with a change";
+        return Err(body::wrong_type("change", change, allowed));
     };
     if change.contains_key("name") {
         let message = "change has the field name; many clients can't have one name";

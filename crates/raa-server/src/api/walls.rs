@@ -4,7 +4,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
+use super::desk::DeskHeader;
 use super::error::{ApiError, ErrorBody, quoted};
+use super::refusals::RefusedChange;
 use crate::watch::Watch;
 use crate::watch::walls::NotRemoved;
 
@@ -14,14 +16,12 @@ use crate::watch::walls::NotRemoved;
 /// as `gone` for a day, or until a wall with its name is back.
 #[utoipa::path(
     delete, path = "/api/walls/{id}", tag = "room",
-    params(("id" = u32, Path, description = "Id of the wall in the events")),
+    params(DeskHeader, ("id" = u32, Path, description = "Id of the wall in the events")),
     responses(
         (status = 204, description = "The wall is not listed any more"),
-        (status = 403, description = "The host is not a name of this server, or a page of another site sends this", body = ErrorBody),
+        RefusedChange,
         (status = 404, description = "There is no such wall", body = ErrorBody),
         (status = 409, description = "The wall is connected", body = ErrorBody),
-        (status = 422, description = "The header X-Raa-Desk is no name", body = ErrorBody),
-        (status = 429, description = "The address makes too many changes; the header Retry-After says when to try again", body = ErrorBody),
     )
 )]
 pub(crate) async fn forget(

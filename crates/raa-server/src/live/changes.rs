@@ -67,7 +67,7 @@ pub(crate) struct ChangesMessage {
     clients: Vec<Map<String, Value>>,
     /// Ids of the clients that no longer exist. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>, required = false, example = json!(["00000001"]))]
+    #[schema(required = false, example = json!(["00000001"]))]
     gone: Vec<ClientId>,
     /// The fields of `ServerRow` that have changed. Absent if there are none.
     #[serde(skip_serializing_if = "Map::is_empty")]

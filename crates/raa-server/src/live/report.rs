@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::pace::text;
-use crate::api::body::{sentence, wrong_type};
-use crate::api::error::{ApiError, quoted};
+use crate::api::body::{self, sentence, wrong_type};
+use crate::api::error::ApiError;
 use crate::watch::Watch;
 use crate::watch::walls::{WallReport, WallState};
 
@@ -141,18 +141,9 @@ fn parse(message: &str) -> Result<Option<WallReport>, ApiError> {
     }
     let value: Value = serde_json::from_str(message)
         .map_err(|error| refused(format!("the message is not valid JSON: {error}")))?;
-    let allowed = "a JSON object with the fields type, view, name, state and delay_ms";
-    let Value::Object(fields) = &value else {
-        return Err(wrong_type("the message", &value, allowed));
-    };
     let known = ["type", "view", "name", "state", "delay_ms"];
-    if let Some(unknown) = fields.keys().find(|field| !known.contains(&field.as_str())) {
-        let unknown = quoted(unknown);
-        return Err(refused(format!(
-            "the field \"{unknown}\" is unknown; the known fields are type, view, name, state and delay_ms"
-        )));
-    }
-    let field = |name: &str| fields.get(name).unwrap_or(&Value::Null);
+    let fields = body::fields("the message", &value, &known)?;
+    let field = |name: &str| body::field(fields, name);
     if field("type") != "page" {
         return Err(wrong_type("type", field("type"), "page"));
     }

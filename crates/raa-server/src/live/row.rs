@@ -27,7 +27,7 @@ use crate::watch::{Details, Watch};
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct ClientRow {
     /// The SSRC as 8 lower-case hexadecimal digits, or `bgmtest0`.
-    #[schema(value_type = String, example = "5f0a11c2")]
+    #[schema(example = "5f0a11c2")]
     pub(super) id: ClientId,
     /// Name set by an operator, else the name that the sender reports, else empty.
     #[schema(example = "Ward 3", max_length = 64)]

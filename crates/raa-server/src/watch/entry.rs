@@ -143,7 +143,7 @@ pub(crate) struct Entry {
     /// What happened.
     pub(crate) kind: Kind,
     /// Id of the client; null if it concerns none.
-    #[schema(value_type = Option<String>, example = "5f0a11c2")]
+    #[schema(example = "5f0a11c2")]
     pub(crate) client: Option<ClientId>,
     /// Name of the client at that time; empty if it had none.
     #[schema(example = "Fire panel PC")]
@@ -159,10 +159,10 @@ pub(crate) struct Entry {
     /// Who did it; null if nobody did.
     pub(crate) by: Option<By>,
     /// Former value of what was changed; null if there is none.
-    #[schema(value_type = Option<Object>, example = 100)]
+    #[schema(example = 100)]
     pub(crate) from: Value,
     /// New value; null if there is none.
-    #[schema(value_type = Option<Object>, example = 40)]
+    #[schema(example = 40)]
     pub(crate) to: Value,
     /// Who has seen a sound; null if nobody has.
     pub(crate) seen_by: Option<By>,

@@ -32,7 +32,7 @@ pub(crate) struct ClientList<'a> {
 pub(crate) struct ClientBody<'a> {
     /// The SSRC as 8 lower-case hexadecimal digits. Only the built-in test client has the id
     /// `bgmtest0` instead.
-    #[schema(value_type = String, example = "5f0a11c2")]
+    #[schema(example = "5f0a11c2")]
     pub(crate) id: ClientId,
     /// RTP synchronisation source (RFC 3550), a number from 0 to 4294967295.
     #[schema(example = 1_594_495_426_u32)]
