@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use raa_core::client::{ClientView, Status};
+use raa_core::client::ClientView;
 use raa_core::hub::{Command, CommandError};
 use raa_core::settings::Name;
 use tokio::sync::Mutex;
@@ -19,8 +19,9 @@ use crate::change_log::ChangeLog;
 use crate::connection::Requester;
 use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
-use crate::store::{LastSeen, Saved, Store, StoreError};
+use crate::store::{Deletion, LastSeen, Saved, Store, StoreError};
 use crate::watch::entry::{By, Entry, Kind};
+use crate::watch::groups::Arrangement;
 use crate::watch::{Watch, unix_now_ms};
 
 mod bulk;
@@ -111,6 +112,8 @@ struct Inner {
     flushing: Mutex<()>,
     /// Held from reading the old state until the new one is applied.
     turns: Turns,
+    /// Held while the log is read.
+    readings: Turns,
 }
 
 impl Control {
@@ -130,6 +133,7 @@ impl Control {
             max_configured,
             flushing: Mutex::default(),
             turns: Turns::default(),
+            readings: Turns::default(),
         }))
     }
 
@@ -292,23 +296,12 @@ impl Inner {
     }
 
     async fn forget(&self, id: ClientId, author: &Author) -> Result<(), ControlError> {
-        let _turn = self.turns.of(author.peer.ip()).await;
-        let client = self.client(id)?;
-        if client.status != Status::Offline {
-            return Err(ControlError::Connected(id));
+        let done = self.forget_offline(vec![id], author).await?;
+        match done.kept.first() {
+            None => Ok(()),
+            Some((_, Kept::Connected)) => Err(ControlError::Connected(id)),
+            Some((_, Kept::Unknown)) => Err(ControlError::Unknown(id)),
         }
-        self.require_engine()?;
-        self.store.delete(id.0).await?;
-        let forgotten = self.command(Command::Forget { ssrc: id.0 }).await;
-        if forgotten.is_err() {
-            // The client has just come back, so it keeps its settings.
-            self.store
-                .save(vec![self.saved(&client)], Vec::new())
-                .await?;
-        }
-        forgotten?;
-        self.note_deletion(author, &[&client]).await;
-        Ok(())
     }
 
     async fn forget_offline(
@@ -323,29 +316,65 @@ impl Inner {
             return Ok(done);
         }
         self.require_engine()?;
-        let ssrcs: Vec<u32> = offline.iter().map(|client| client.ssrc).collect();
-        self.store.delete_all(ssrcs.clone()).await?;
+        let deletion = self.deletion_of(&offline, author);
+        let (ssrcs, entries) = (deletion.ssrcs.clone(), deletion.entries.clone());
+        self.store.delete_all(deletion).await?;
         let forgotten = self.command(Command::ForgetOffline { ssrcs }).await;
         let after = self.engine.snapshot();
-        // Those that have just come back keep their settings.
-        let back = offline
-            .iter()
-            .filter(|client| after.client(client.ssrc).is_some());
-        let back: Vec<&ClientView> = back.copied().collect();
+        // Those that have just come back keep their settings and places.
+        let is_back = |client: &&ClientView| after.client(client.ssrc).is_some();
+        let (back, gone): (Vec<&ClientView>, Vec<_>) = offline.into_iter().partition(is_back);
+        let gone_ssrcs: Vec<u32> = gone.iter().map(|client| client.ssrc).collect();
+        let groups = self.groups_without(&gone_ssrcs);
+        let is_gone = |entry: &Entry| entry.client.is_some_and(|id| gone_ssrcs.contains(&id.0));
+        let (entries, others): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(is_gone);
         if !back.is_empty() {
-            let saved = back.iter().map(|client| self.saved(client));
+            let saved = back.iter().map(|client| self.saved(client)).collect();
             let seen = bulk::seen_times(&before, back.iter().copied());
-            self.store.put_back(saved.collect(), seen).await?;
+            let arrangement = groups
+                .clone()
+                .unwrap_or_else(|| (*self.watch.groups()).clone());
+            let others = others.iter().map(|entry| entry.id).collect();
+            self.store
+                .put_back(saved, seen, Some(arrangement), others)
+                .await?;
         }
         forgotten?;
-        let is_back = |client: &&ClientView| back.iter().any(|back| back.ssrc == client.ssrc);
-        let (kept, gone): (Vec<&ClientView>, Vec<_>) = offline.into_iter().partition(is_back);
+        self.watch.forget(&gone_ssrcs);
+        if let Some(groups) = groups {
+            self.watch.set_groups(groups);
+        }
+        self.watch.stored(entries);
         let connected = |client: &ClientView| (ClientId(client.ssrc), Kept::Connected);
-        done.kept.extend(kept.into_iter().map(connected));
-        let ids = gone.iter().map(|client| ClientId(client.ssrc));
-        done.forgotten = ids.collect();
-        self.note_deletion(author, &gone).await;
+        done.kept.extend(back.into_iter().map(connected));
+        done.forgotten = gone_ssrcs.into_iter().map(ClientId).collect();
+        if !done.forgotten.is_empty() {
+            self.changes
+                .note_deletion(Instant::now(), author.peer, &done.forgotten);
+        }
         Ok(done)
+    }
+
+    /// Returns what is stored when these clients are deleted.
+    fn deletion_of(&self, clients: &[&ClientView], author: &Author) -> Deletion {
+        let act = |client: &&ClientView| {
+            let nothing = [serde_json::Value::Null, serde_json::Value::Null];
+            self.watch
+                .act(Kind::Forgotten, author.by(), Some(client), nothing)
+        };
+        let ssrcs: Vec<u32> = clients.iter().map(|client| client.ssrc).collect();
+        Deletion {
+            groups: self.groups_without(&ssrcs),
+            entries: clients.iter().map(act).collect(),
+            ssrcs,
+        }
+    }
+
+    /// Returns the groups without these clients; `None` if they have no places.
+    fn groups_without(&self, ssrcs: &[u32]) -> Option<Arrangement> {
+        let groups = self.watch.groups();
+        let is_placed = ssrcs.iter().any(|&ssrc| groups.place(ssrc).is_some());
+        is_placed.then(|| groups.without(ssrcs))
     }
 
     fn saved(&self, client: &ClientView) -> Saved {
@@ -354,37 +383,6 @@ impl Inner {
             settings: client.settings.clone(),
             marks: self.watch.marks(client.ssrc),
         }
-    }
-
-    /// Notes that clients are deleted, and takes their places away.
-    async fn note_deletion(&self, author: &Author, clients: &[&ClientView]) {
-        if clients.is_empty() {
-            return;
-        }
-        let act = |client: &&ClientView| {
-            let nothing = [serde_json::Value::Null, serde_json::Value::Null];
-            self.watch
-                .act(Kind::Forgotten, author.by(), Some(client), nothing)
-        };
-        let entries: Vec<Entry> = clients.iter().map(act).collect();
-        let ssrcs: Vec<u32> = clients.iter().map(|client| client.ssrc).collect();
-        self.watch.forget(&ssrcs);
-        let groups = self.watch.groups();
-        let stored = if ssrcs.iter().any(|&ssrc| groups.place(ssrc).is_some()) {
-            let groups = groups.without(&ssrcs);
-            self.watch.set_groups(groups.clone());
-            self.store.save_groups(groups, entries.clone()).await
-        } else {
-            self.store.save(Vec::new(), entries.clone()).await
-        };
-        // The clients are deleted, whatever the disk says now.
-        match stored {
-            Ok(()) => self.watch.stored(entries),
-            Err(_refused) => entries.into_iter().for_each(|entry| self.watch.put(entry)),
-        }
-        let ids: Vec<ClientId> = ssrcs.into_iter().map(ClientId).collect();
-        self.changes
-            .note_deletion(Instant::now(), author.peer, &ids);
     }
 
     fn client(&self, id: ClientId) -> Result<ClientView, ControlError> {

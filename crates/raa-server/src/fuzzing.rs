@@ -4,8 +4,9 @@
 //! invariant of the server is broken.
 
 use crate::access::fuzzing::headers;
-use crate::api::fuzzing::requests;
+use crate::api::fuzzing::{requests, room};
 use crate::config::fuzzing::config;
+use crate::live::fuzzing::page_message;
 use crate::outputs::ws::fuzzing::websocket;
 
 /// A target's name, which is also that of its corpus, and its entry point.
@@ -14,7 +15,9 @@ type Target = (&'static str, fn(&[u8]));
 const TARGETS: &[Target] = &[
     ("server_access", headers),
     ("server_config", config),
+    ("server_page_message", page_message),
     ("server_requests", requests),
+    ("server_room", room),
     ("server_websocket", websocket),
 ];
 

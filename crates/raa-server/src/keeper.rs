@@ -28,6 +28,9 @@ const CUT_AFTER: usize = 200;
 /// Time between two warnings about a disk that refuses.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 const DAY_MS: i64 = 86_400_000;
+/// Time for which a server that has just started deletes nothing because of its age: until the network sets
+/// it, the clock of a computer may be wrong by years.
+const CLOCK_SETTLES: Duration = Duration::from_hours(1);
 
 /// How much of the log is kept.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +42,16 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    /// Returns the limits at this Unix time. Up to [`CUT_AFTER`] entries and one write come before the next
+    /// Returns the limits at this Unix time, after the server has run this long. Up to [`CUT_AFTER`] entries and one write come before the next
     /// cut, so there is room for them.
-    fn limits(self, unix_ms: i64) -> Limits {
+    fn limits(self, unix_ms: i64, running: Duration) -> Limits {
         Limits {
             count: self.count - CUT_AFTER as u32,
-            since_ms: unix_ms - i64::from(self.days) * DAY_MS,
+            since_ms: if running < CLOCK_SETTLES {
+                i64::MIN
+            } else {
+                unix_ms - i64::from(self.days) * DAY_MS
+            },
         }
     }
 }
@@ -106,13 +113,15 @@ async fn store(control: Control, retention: Retention, stop: CancellationToken) 
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut warnings = RateLimit::new(1, WARN_EVERY);
     let mut cuts = Cuts::default();
+    let started = Instant::now();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = stop.cancelled() => return,
         }
         let now = Instant::now();
-        let limits = cuts.is_due(now).then(|| retention.limits(unix_now_ms()));
+        let limits = || retention.limits(unix_now_ms(), now - started);
+        let limits = cuts.is_due(now).then(limits);
         let stored = tokio::select! {
             stored = control.flush_log(limits) => stored,
             () = stop.cancelled() => return,
@@ -177,7 +186,17 @@ mod tests {
             days: 30,
             count: 1000,
         };
-        let limits = retention.limits(30 * DAY_MS + 5);
+        let limits = retention.limits(30 * DAY_MS + 5, CLOCK_SETTLES);
         assert_eq!((limits.count, limits.since_ms), (800, 5));
+    }
+
+    #[test]
+    fn a_wrong_clock_at_the_start_deletes_nothing() {
+        let retention = Retention {
+            days: 30,
+            count: 1000,
+        };
+        let limits = retention.limits(i64::MAX, CLOCK_SETTLES / 2);
+        assert_eq!((limits.count, limits.since_ms), (800, i64::MIN));
     }
 }

@@ -35,6 +35,8 @@ mod signals;
 mod sockets;
 mod store;
 mod supervisor;
+#[cfg(test)]
+mod test_client;
 mod testmusic;
 mod watch;
 mod websocket;

@@ -7,6 +7,8 @@
 //! a queue: a slow one gets, in one message, all that has changed since the state it was last sent.
 
 mod changes;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod news;
 mod pace;
 mod report;

@@ -93,7 +93,11 @@ pub(crate) async fn read(
 ) -> Result<Response, ApiError> {
     let Query(fields) = query.map_err(|rejection| invalid_query(&rejection))?;
     let (query, format) = query::parse(&fields)?;
-    let read = timeout(DISK_LIMIT, control.read_log(query.clone())).await;
+    let read = timeout(
+        DISK_LIMIT,
+        control.read_log(query.clone(), requester.address.ip()),
+    )
+    .await;
     let (entries, from_memory) = match read {
         Ok(Ok(entries)) => (entries, false),
         failed => {
@@ -214,7 +218,15 @@ pub(crate) async fn undo(
     changed(client, &snapshot, &watch, &figures)
 }
 
-fn parse(body: &[u8]) -> Result<Seen, ApiError> {
+/// Reads the parameters of `GET /api/log`, for the fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(super) fn parse_query(
+    fields: &[(String, String)],
+) -> Result<crate::store::log::Query, ApiError> {
+    query::parse(fields).map(|(query, _)| query)
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<Seen, ApiError> {
     let value = body::parse_json(body)?;
     let fields = body::fields("the body", &value, &["ids", "until"])?;
     let mut given = fields.iter();

@@ -22,6 +22,17 @@ pub(crate) enum MuteEnd {
     At(i64),
 }
 
+#[cfg(any(test, fuzzing))]
+impl MuteEnd {
+    /// Returns the seconds after which it ends, if they were given.
+    pub(crate) fn seconds(self) -> Option<u32> {
+        match self {
+            Self::After(seconds) => Some(seconds),
+            Self::Never | Self::At(_) => None,
+        }
+    }
+}
+
 /// A change to a client's settings; a field that is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Change {

@@ -3,7 +3,7 @@
 //! Always: as for every command, what is stored and what is shown agree when a command has ended. Only a
 //! mute ends even if the disk refuses to store that, because people must hear the computer again.
 
-use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use raa_core::hub::Command;
@@ -77,11 +77,17 @@ impl Control {
         writing.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Returns the entries that are asked for, the newest first.
+    /// Returns the entries that `reader` asks for, the newest first. One reads at a time, and addresses in
+    /// turns, so that a change waits for one reading at most.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn read_log(&self, query: Query) -> Result<Vec<Entry>, StoreError> {
+    pub(crate) async fn read_log(
+        &self,
+        query: Query,
+        reader: IpAddr,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let _turn = self.0.readings.of(reader).await;
         self.flush_log(None).await?;
         self.0.store.read_log(query).await
     }
@@ -138,10 +144,10 @@ impl Inner {
         // Sounds of the last second may not be stored yet.
         self.flush_log(None).await?;
         let marked = self.store.see(seen, by.clone(), now_ms).await?;
-        let ids: BTreeSet<u64> = marked.iter().map(|entry| entry.id).collect();
-        self.watch.mark_seen(&ids, &by, now_ms);
-        self.watch.stored(marked);
-        Ok(ids.into_iter().collect())
+        let mut ids: Vec<u64> = marked.iter().map(|entry| entry.id).collect();
+        ids.sort_unstable();
+        self.watch.show_seen(marked, &by, now_ms);
+        Ok(ids)
     }
 
     async fn arrange(
@@ -196,7 +202,7 @@ impl Inner {
             let marks = self.watch.marks(ssrc);
             let muted = snapshot.client(ssrc).filter(|client| client.settings.muted);
             let Some(client) = muted else {
-                self.watch.forget(&[ssrc]);
+                self.watch.set_marks(ssrc, marks.without_mute());
                 continue;
             };
             let mut settings = client.settings.clone();

@@ -133,7 +133,7 @@ impl Drop for Reporter {
 }
 
 /// Reads a message; `None` if the page is no wall.
-fn parse(message: &str) -> Result<Option<WallReport>, ApiError> {
+pub(super) fn parse(message: &str) -> Result<Option<WallReport>, ApiError> {
     if message.len() > MAX_MESSAGE {
         return Err(refused(format!(
             "the message is too long; it must have at most {MAX_MESSAGE} bytes"

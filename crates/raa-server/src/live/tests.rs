@@ -12,7 +12,6 @@ use raa_core::client::{ClientView, Status};
 use raa_core::hub::HubStats;
 use raa_core::level::Level;
 use raa_core::quality::{Quality, QualityReport};
-use raa_core::settings::{ClientSettings, SoundingFrom};
 use raa_core::source::SourceStats;
 use serde_json::{Value, json};
 
@@ -21,6 +20,7 @@ use super::row::{ClientRow, RefusedRow, ServerRow};
 use crate::api::model::StatusWord;
 use crate::clock::ServerClock;
 use crate::engine::{Histogram, Snapshot, Timing};
+use crate::test_client::client;
 use crate::watch::Details;
 
 /// What a page knows, in the words of the messages.
@@ -72,29 +72,13 @@ fn merge(old: &mut Value, new: &Value) {
 
 fn view(ssrc: u32) -> ClientView {
     ClientView {
-        ssrc,
-        settings: ClientSettings::default(),
-        sender_name: None,
-        status: Status::Connected,
-        address: None,
         level: Level {
             rms_dbfs: -23.08,
             peak_dbfs: -12.0,
         },
-        seen_before: true,
         last_packet_ago: Some(Duration::from_millis(7)),
         last_sound_ago: Some(Duration::from_millis(4000)),
-        sound_began_ago: None,
-        sound_peak_dbfs: None,
-        sounding_from: SoundingFrom::default(),
-        steady: false,
-        stats: SourceStats::default(),
-        quality: None,
-        conflict: None,
-        withheld: None,
-        round_trip: None,
-        capture_trouble: None,
-        payload_types: None,
+        ..client(ssrc)
     }
 }
 

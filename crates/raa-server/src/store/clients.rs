@@ -173,33 +173,25 @@ pub(super) fn save(connection: &Connection, client: &Saved) -> rusqlite::Result<
     room::save_marks(connection, client.ssrc, &client.marks)
 }
 
-/// Deletes a client, configured or not.
-pub(super) fn delete(connection: &Connection, ssrc: u32) -> rusqlite::Result<()> {
-    connection.execute("DELETE FROM clients WHERE ssrc = ?1", [ssrc])?;
+/// Deletes these clients, configured or not.
+pub(super) fn delete_all(connection: &Connection, ssrcs: &[u32]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("DELETE FROM clients WHERE ssrc = ?1")?;
+    for ssrc in ssrcs {
+        statement.execute([ssrc])?;
+    }
     Ok(())
 }
 
-/// Deletes all of these clients, configured or not, or none.
-pub(super) fn delete_all(connection: &mut Connection, ssrcs: &[u32]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for &ssrc in ssrcs {
-        delete(&transaction, ssrc)?;
-    }
-    transaction.commit()
-}
-
-/// Stores settings and times again, all or nothing.
+/// Stores settings and times again.
 pub(super) fn put_back(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     clients: &[Saved],
     seen: &[LastSeen],
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
     for client in clients {
-        save(&transaction, client)?;
+        save(transaction, client)?;
     }
-    upsert_last_seen(&transaction, seen)?;
-    transaction.commit()
+    upsert_last_seen(transaction, seen)
 }
 
 /// Stores when clients were last seen and deletes the unconfigured ones of `evicted`, all or
@@ -375,8 +367,7 @@ mod tests {
             load(&table, 1000, now()).unwrap().known[0].settings,
             ClientSettings::default()
         );
-        delete(&table, 7).unwrap();
-        delete(&table, 8).unwrap();
+        delete_all(&table, &[7, 8]).unwrap();
         assert_eq!(load(&table, 1000, now()).unwrap().known, []);
     }
 

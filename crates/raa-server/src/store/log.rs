@@ -116,11 +116,11 @@ pub(super) fn last_id(connection: &Connection) -> rusqlite::Result<u64> {
     connection.query_row(sql, [], |row| row.get(0).map(i64::unsigned_abs))
 }
 
-/// Returns the last sound of each client.
+/// Returns the last sound of each client that is known. The log may have sounds of many more.
 pub(super) fn last_sounds(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM log WHERE id IN
-         (SELECT max(id) FROM log WHERE kind = 'sound' AND ssrc IS NOT NULL GROUP BY ssrc)"
+         (SELECT max(id) FROM log WHERE kind = 'sound' AND ssrc IN (SELECT ssrc FROM clients) GROUP BY ssrc)"
     );
     entries(connection, &sql, &[])
 }
@@ -153,6 +153,15 @@ pub(super) fn put(connection: &Connection, new: &[Entry]) -> rusqlite::Result<()
             entry.seen_at_ms,
             entry.undone,
         ])?;
+    }
+    Ok(())
+}
+
+/// Deletes these entries.
+pub(super) fn delete(connection: &Connection, ids: &[u64]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("DELETE FROM log WHERE id = ?1")?;
+    for id in ids {
+        statement.execute([id.cast_signed()])?;
     }
     Ok(())
 }
@@ -322,5 +331,7 @@ fn value_text(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

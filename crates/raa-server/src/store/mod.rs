@@ -51,6 +51,16 @@ const ROUTINE_PATIENCE: Duration = Duration::from_millis(100);
 
 type Job = Box<dyn FnOnce(&mut Database) + Send>;
 
+/// Clients that an operator deletes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Deletion {
+    pub(crate) ssrcs: Vec<u32>,
+    /// The groups without them; `None` if none of them has a place.
+    pub(crate) groups: Option<Arrangement>,
+    /// The entries about it.
+    pub(crate) entries: Vec<Entry>,
+}
+
 /// A handle to the store's thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
@@ -169,8 +179,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub(crate) async fn read_log(&self, query: Query) -> Result<Vec<Entry>, StoreError> {
-        let read = move |connection: &mut Connection| log::read(connection, &query);
-        self.call_within(ROUTINE_PATIENCE, read).await
+        self.read(move |connection| log::read(connection, &query))
+            .await
     }
 
     /// Returns one entry.
@@ -204,16 +214,24 @@ impl Store {
         self.call_within(ROUTINE_PATIENCE, save).await
     }
 
-    /// Deletes all of these clients or none.
+    /// Deletes clients, and stores the groups without them and the entries about it, all or nothing.
     ///
     /// # Errors
     /// [`StoreError`]; then all of them are still stored.
-    pub(crate) async fn delete_all(&self, ssrcs: Vec<u32>) -> Result<(), StoreError> {
-        self.call(move |connection| clients::delete_all(connection, &ssrcs))
-            .await
+    pub(crate) async fn delete_all(&self, deletion: Deletion) -> Result<(), StoreError> {
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            clients::delete_all(&transaction, &deletion.ssrcs)?;
+            if let Some(groups) = &deletion.groups {
+                room::save_groups(&transaction, groups)?;
+            }
+            log::put(&transaction, &deletion.entries)?;
+            transaction.commit()
+        })
+        .await
     }
 
-    /// Stores again what [`Store::delete_all`] has deleted.
+    /// Stores again what [`Store::delete_all`] has deleted, and deletes the entries about it, all or nothing.
     ///
     /// # Errors
     /// [`StoreError`]; then none of them is stored.
@@ -221,18 +239,19 @@ impl Store {
         &self,
         saved: Vec<Saved>,
         seen: Vec<LastSeen>,
+        groups: Option<Arrangement>,
+        entries: Vec<u64>,
     ) -> Result<(), StoreError> {
-        self.call(move |connection| clients::put_back(connection, &saved, &seen))
-            .await
-    }
-
-    /// Deletes a client.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then it is still stored.
-    pub(crate) async fn delete(&self, ssrc: u32) -> Result<(), StoreError> {
-        self.call(move |connection| clients::delete(connection, ssrc))
-            .await
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            clients::put_back(&transaction, &saved, &seen)?;
+            if let Some(groups) = &groups {
+                room::save_groups(&transaction, groups)?;
+            }
+            log::delete(&transaction, &entries)?;
+            transaction.commit()
+        })
+        .await
     }
 
     /// Stores when clients were last seen, and deletes the unconfigured ones of `evicted`.
@@ -266,6 +285,28 @@ impl Store {
             // The caller may have gone away.
             let _ = reply.send(database.change(patience, work));
         });
+        self.carry_out(job, result).await
+    }
+
+    /// Reads, unless the caller has gone away before its turn.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, result) = oneshot::channel();
+        let job = Box::new(move |database: &mut Database| {
+            if !reply.is_closed() {
+                let _ = reply.send(database.change(ROUTINE_PATIENCE, work));
+            }
+        });
+        self.carry_out(job, result).await
+    }
+
+    async fn carry_out<T>(
+        &self,
+        job: Job,
+        result: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
         result.await.map_err(|_| StoreError::Closed)?
     }
@@ -285,7 +326,16 @@ fn with_suffix(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use raa_core::settings::{ClientSettings, Name};
+
     use super::*;
+    use crate::id::ClientId;
+    use crate::watch::entry::Kind;
+    use crate::watch::groups::Group;
+    use crate::watch::marks::Marks;
 
     #[test]
     fn a_running_store_keeps_its_folder_locked() {
@@ -296,5 +346,85 @@ mod tests {
         drop(store);
         thread.join();
         assert!(open(dir.path(), 1000).is_ok());
+    }
+
+    #[tokio::test]
+    async fn abandoned_readings_are_skipped() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, thread, ..) = open(dir.path(), 1000).unwrap();
+        let (go_on, stuck) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = oneshot::channel();
+        let slow = tokio::spawn({
+            let store = store.clone();
+            let wait = move |_: &mut Connection| {
+                let _ = begun.send(());
+                Ok(stuck.recv().is_ok())
+            };
+            async move { store.call(wait).await }
+        });
+        has_begun.await.unwrap();
+        let counted = Arc::<AtomicUsize>::default();
+        for patience in [Duration::from_millis(50), Duration::from_secs(60)] {
+            let counting = counted.clone();
+            let reading = store.read(move |_| Ok(counting.fetch_add(1, Ordering::Relaxed)));
+            let read = tokio::time::timeout(patience, reading).await;
+            assert_eq!(read.is_ok(), patience > Duration::from_secs(1));
+            let _ = go_on.send(());
+        }
+        assert!(slow.await.unwrap().unwrap());
+        assert_eq!(counted.load(Ordering::Relaxed), 1);
+        drop(store);
+        thread.join();
+    }
+
+    #[tokio::test]
+    async fn a_deletion_is_stored_whole_and_taken_back_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, thread, ..) = open(dir.path(), 1000).unwrap();
+        let client = |ssrc| Saved {
+            ssrc,
+            settings: ClientSettings {
+                muted: true,
+                ..ClientSettings::default()
+            },
+            marks: Marks::default(),
+        };
+        let (saved, name) = (vec![client(1), client(2)], Name::new("A").unwrap());
+        store.save(saved, Vec::new()).await.unwrap();
+        let group = |clients: &[u32]| {
+            let clients = clients.to_vec();
+            let name = name.clone();
+            Arrangement::new(
+                1,
+                vec![Group {
+                    id: 1,
+                    name,
+                    clients,
+                }],
+            )
+        };
+        store.save_groups(group(&[1, 2]), Vec::new()).await.unwrap();
+        let entry = |id, ssrc| Entry {
+            client: Some(ClientId(ssrc)),
+            ..Entry::new(id, 5, Kind::Forgotten)
+        };
+        let deletion = Deletion {
+            ssrcs: vec![1, 2],
+            groups: Some(group(&[])),
+            entries: vec![entry(7, 1), entry(8, 2)],
+        };
+        store.delete_all(deletion).await.unwrap();
+        // The second one is connected again.
+        let back = store.put_back(vec![client(2)], Vec::new(), Some(group(&[2])), vec![8]);
+        back.await.unwrap();
+        drop(store);
+        thread.join();
+        let (store, thread, known, remembered) = open(dir.path(), 1000).unwrap();
+        let known: Vec<u32> = known.iter().map(|client| client.ssrc).collect();
+        assert_eq!((known, &remembered.groups[0].clients), (vec![2], &vec![2]));
+        let entries: Vec<u64> = remembered.recent.iter().map(|entry| entry.id).collect();
+        assert_eq!(entries, [7]);
+        drop(store);
+        thread.join();
     }
 }

@@ -4,7 +4,7 @@
 //! Always: each list is bounded; an entry that waits for the disk waits in its newest form; a disk that is
 //! stuck costs entries, which are counted, and never memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::entry::{By, Entry, Kind};
 
@@ -79,15 +79,19 @@ impl Log {
         }
     }
 
-    /// Marks sounds that are not stored yet as seen, as well as those that are in memory.
-    pub(super) fn mark_seen(&mut self, ids: &BTreeSet<u64>, by: &By, at_ms: i64) {
-        for id in ids {
-            if let Some(numbered) = self.recent.get_mut(id) {
-                see(&mut numbered.entry, by, at_ms);
+    /// Shows sounds that were stored as seen. One in memory keeps its form, because it may have ended
+    /// since.
+    pub(super) fn show_seen(&mut self, stored: Vec<Entry>, by: &By, at_ms: i64) {
+        for mut entry in stored {
+            if let Some(numbered) = self.recent.get(&entry.id) {
+                entry = numbered.entry.clone();
             }
-            if let Some(entry) = self.pending.get_mut(id) {
-                see(entry, by, at_ms);
+            if let Some(waiting) = self.pending.get_mut(&entry.id) {
+                see(waiting, by, at_ms);
+                entry = waiting.clone();
             }
+            see(&mut entry, by, at_ms);
+            self.show(entry);
         }
     }
 
@@ -206,16 +210,40 @@ mod tests {
     #[test]
     fn only_sounds_are_seen_and_only_once() {
         let mut log = Log::new(1, Vec::new());
-        let other = put(&mut log, 3);
+        put(&mut log, 3);
         let sound = log.begin(4, Kind::Sound);
-        let id = sound.id;
         log.put(sound);
         let by = |desk| By::host([192, 0, 2, 7].into(), Some(desk));
-        log.mark_seen(&[other, id].into(), &by("first"), 10);
-        log.mark_seen(&[id].into(), &by("second"), 11);
+        let stored = log.newest(2);
+        log.show_seen(stored.clone(), &by("first"), 10);
+        log.show_seen(stored, &by("second"), 11);
         let pending = log.take_pending();
+        assert_eq!(pending, log.newest(2));
         assert_eq!(pending[0].seen_by, None);
         assert_eq!(pending[1].seen_by, Some(by("first")));
         assert_eq!(pending[1].seen_at_ms, Some(10));
+    }
+
+    #[test]
+    fn a_sound_that_ended_meanwhile_stays_ended() {
+        let by = By::host([192, 0, 2, 7].into(), None);
+        let mut log = Log::new(1, Vec::new());
+        let sound = log.begin(4, Kind::Sound);
+        log.put(sound.clone());
+        let (_, number) = log.changed_since(0);
+        let mut ended = sound.clone();
+        ended.ended_ms = Some(9);
+        for is_stored in [false, true] {
+            log.put(ended.clone());
+            if is_stored {
+                log.take_pending();
+            }
+            log.show_seen(vec![sound.clone()], &by, 10);
+            let shown = log.changed_since(number).0;
+            assert_eq!(
+                (shown[0].ended_ms, &shown[0].seen_by),
+                (Some(9), &Some(by.clone()))
+            );
+        }
     }
 }

@@ -34,7 +34,7 @@ impl Marks {
     ) -> Self {
         let mut marks = self.clone();
         if !new.muted {
-            (marks.muted_by, marks.muted_since_ms, marks.muted_until_ms) = (None, None, None);
+            marks = self.without_mute();
         } else if is_new_mute {
             let since = self.muted_since_ms.filter(|_| old.muted).unwrap_or(now_ms);
             marks.muted_by = Some(by.clone());
@@ -46,6 +46,21 @@ impl Marks {
             (marks.volume_by, marks.volume_since_ms) = (Some(by.clone()), Some(now_ms));
         }
         marks
+    }
+
+    /// Returns the marks of a client that is not muted.
+    pub(crate) fn without_mute(&self) -> Self {
+        Self {
+            muted_by: None,
+            muted_since_ms: None,
+            muted_until_ms: None,
+            ..self.clone()
+        }
+    }
+
+    /// Returns whether it is the same mute, with the same end.
+    fn has_mute_of(&self, other: &Self) -> bool {
+        (self.muted_since_ms, self.muted_until_ms) == (other.muted_since_ms, other.muted_until_ms)
     }
 
     /// Returns how long a mute still holds at a start, at most as long as it was to hold; `None` if it
@@ -86,9 +101,13 @@ impl AllMarks {
             self.0.remove(&ssrc);
             return;
         }
-        let ends = marks
-            .remaining(now_ms)
-            .and_then(|left| now.checked_add(left));
+        let ends = match self.0.get(&ssrc) {
+            // The computer's clock may have been set since.
+            Some((known, ends)) if known.has_mute_of(&marks) => *ends,
+            _ => marks
+                .remaining(now_ms)
+                .and_then(|left| now.checked_add(left)),
+        };
         self.0.insert(ssrc, (marks, ends));
     }
 
@@ -166,5 +185,30 @@ mod tests {
         assert_eq!(all.over(at(50)), [1, 4]);
         assert_eq!(all.over(at(60)), [1, 3, 4]);
         assert_eq!(all.over(at(1_000_000)), [1, 3, 4]);
+    }
+
+    #[test]
+    fn a_fader_does_not_move_the_end_of_a_mute() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let muted = Marks {
+            muted_since_ms: Some(0),
+            muted_until_ms: Some(60_000),
+            ..Marks::default()
+        };
+        let louder = Marks {
+            volume_since_ms: Some(1),
+            ..muted.clone()
+        };
+        let mut all = AllMarks::new(vec![(1, muted.clone())], start, 0);
+        // The clock was set back by an hour.
+        all.set(1, louder, at(10), -3_590_000);
+        assert_eq!((all.over(at(59)), all.over(at(60))), (vec![], vec![1]));
+        let longer = Marks {
+            muted_until_ms: Some(90_000),
+            ..muted
+        };
+        all.set(1, longer, at(20), 20_000);
+        assert_eq!((all.over(at(89)), all.over(at(90))), (vec![], vec![1]));
     }
 }

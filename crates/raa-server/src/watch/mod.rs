@@ -13,8 +13,6 @@ mod log;
 pub(crate) mod marks;
 mod observer;
 pub(crate) mod peaks;
-#[cfg(test)]
-pub(crate) mod test_client;
 pub(crate) mod walls;
 
 use std::collections::BTreeSet;
@@ -229,11 +227,13 @@ impl Watch {
         log.put(stopped);
     }
 
-    /// Marks sounds as seen that are in memory.
-    pub(crate) fn mark_seen(&self, ids: &BTreeSet<u64>, by: &By, at_ms: i64) {
+    /// Shows sounds that were stored as seen.
+    pub(crate) fn show_seen(&self, stored: Vec<Entry>, by: &By, at_ms: i64) {
+        let ids: BTreeSet<u64> = stored.iter().map(|entry| entry.id).collect();
         let mut room = self.lock();
-        room.log.mark_seen(ids, by, at_ms);
-        room.observer.mark_seen(ids, by, at_ms);
+        room.log.show_seen(stored, by, at_ms);
+        room.observer.mark_seen(&ids, by, at_ms);
+        self.tell(&room);
     }
 
     /// Returns the entries that the disk lacks; those that it refuses must be given back.

@@ -188,8 +188,8 @@ fn byte(peak_dbfs: f32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_client::{client, sounding};
     use super::*;
+    use crate::test_client::{client, sounding};
 
     /// Ten snapshots of a second.
     fn second(peaks: &mut Peaks, second: i64, clients: &[ClientView]) {

@@ -18,8 +18,9 @@ pub mod state_folder;
 pub mod stopped_thread;
 
 use std::collections::BTreeMap;
+use std::fs::TryLockError;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -49,6 +50,7 @@ pub struct Server {
     pub http: SocketAddr,
     pub udp: SocketAddr,
     pub dir: TempDir,
+    state_dir: PathBuf,
     stop: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -78,12 +80,22 @@ impl Server {
         let sockets = Sockets::bind(&setup.config).unwrap();
         let (udp, http) = sockets.addresses().unwrap();
         let stop = CancellationToken::new();
-        let running = tokio::spawn(raa_server::run(setup, sockets, stop.clone()));
+        let state_dir = setup.state_dir.clone();
+        let run = raa_server::run(setup, sockets, stop.clone());
+        let running = tokio::spawn(async {
+            let ended = run.await;
+            if let Err(reason) = &ended {
+                // Otherwise a test shows only that its connection was reset.
+                eprintln!("the server has ended: {reason:#}");
+            }
+            ended
+        });
         let local = |address: SocketAddr| (Ipv4Addr::LOCALHOST, address.port()).into();
         Self {
             http: local(http),
             udp: local(udp),
             dir,
+            state_dir,
             stop,
             running,
         }
@@ -93,11 +105,27 @@ impl Server {
     pub async fn stop(self) -> TempDir {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
+        wait_for_lock(&self.state_dir).await;
         self.dir
     }
 
     pub async fn restart(self) -> Self {
         Self::start_with(self.stop().await, |_| {}).await
+    }
+}
+
+/// Waits until no server uses the folder. A server does not wait for a slow disk when it stops: the end of
+/// its process gives the folder back, and here the process goes on.
+async fn wait_for_lock(state_dir: &Path) {
+    let started = Instant::now();
+    let lock = state_dir.join("raa.sqlite.lock");
+    let is_held = || {
+        let file = std::fs::File::open(&lock);
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    };
+    while is_held() {
+        assert!(started.elapsed() < PATIENCE, "{} is held", lock.display());
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -5,10 +5,11 @@
 use std::time::UNIX_EPOCH;
 
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::body::unprocessable;
 use super::super::error::{ApiError, quoted};
+use crate::id::ClientId;
 use crate::store::log::Query;
 use crate::watch::entry::Kind;
 
@@ -23,30 +24,37 @@ const DEFAULT_LIMIT: usize = 100;
 #[expect(dead_code, reason = "documentation: the parameters are read by hand")]
 pub(crate) struct LogQuery {
     /// Entries that began at this time or later: Unix time in ms, or RFC 3339 in UTC.
-    #[param(example = "2026-11-29T02:00:00Z")]
+    #[param(
+        example = "2026-11-29T02:00:00Z",
+        pattern = "^[0-9]{1,15}$|^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,9})?Z$"
+    )]
     since: Option<String>,
     /// Entries that began before this time.
-    #[param(example = "1795920250123")]
+    #[param(
+        example = "1795920250123",
+        pattern = "^[0-9]{1,15}$|^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,9})?Z$"
+    )]
     until: Option<String>,
     /// Entries about this client.
-    #[param(example = "5f0a11c2")]
+    #[param(value_type = Option<ClientId>)]
     client: Option<String>,
     /// Entries of these kinds, separated by commas.
-    #[param(example = "sound,muted")]
+    #[param(value_type = Option<Vec<Kind>>, style = Form, explode = false, min_items = 1, example = json!(["sound", "muted"]))]
     kind: Option<String>,
     /// Entries with smaller ids: the `next_before` of the answer before.
     before: Option<u64>,
-    /// The most entries, 1 to 1000, and to 10000 as CSV; 100 by default.
-    #[param(minimum = 1, maximum = 10_000, example = 100)]
+    /// The most entries, 1 to 1000; 100 by default. With `format=csv` it may be up to 10000.
+    #[param(minimum = 1, maximum = 1000, example = 100)]
     limit: Option<u32>,
     /// `json`, which is the default, or `csv`.
-    #[param(example = "json")]
+    #[param(value_type = Option<Format>, example = "json")]
     format: Option<String>,
 }
 
 /// How the entries are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum Format {
     Json,
     Csv,
 }
@@ -138,7 +146,6 @@ fn refused(field: &str, value: &str, allowed: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ClientId;
 
     fn parsed(fields: &[(&str, &str)]) -> Result<(Query, Format), ApiError> {
         let fields = fields

@@ -339,29 +339,15 @@ impl StatsBody {
 #[cfg(test)]
 mod tests {
     use raa_core::client::Withheld;
-    use raa_core::level::Level;
     use raa_core::quality::Quality;
     use raa_core::rtcp::CaptureTrouble;
-    use raa_core::settings::{ClientSettings, SoundingFrom};
     use serde_json::json;
 
     use super::*;
+    use crate::test_client::client;
 
     fn view(quality: Option<QualityReport>, round_trip: Option<Duration>) -> ClientView {
         ClientView {
-            ssrc: 7,
-            settings: ClientSettings::default(),
-            sender_name: None,
-            status: Status::Sounding,
-            address: None,
-            level: Level::SILENCE,
-            seen_before: false,
-            last_packet_ago: None,
-            last_sound_ago: None,
-            sound_began_ago: None,
-            sound_peak_dbfs: None,
-            sounding_from: SoundingFrom::default(),
-            steady: false,
             stats: SourceStats {
                 repaired: 5,
                 over_budget: 6,
@@ -374,8 +360,7 @@ mod tests {
             conflict: Some(SocketAddr::from(([192, 0, 2, 8], 51234))),
             withheld: Some(Withheld::NotOpus),
             round_trip,
-            capture_trouble: None,
-            payload_types: None,
+            ..client(7)
         }
     }
 

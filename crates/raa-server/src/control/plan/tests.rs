@@ -1,7 +1,7 @@
 //! What changes make of settings, and what is said about them.
 
 use super::*;
-use crate::watch::test_client::client;
+use crate::test_client::client;
 
 fn old() -> ClientView {
     ClientView {

@@ -160,7 +160,13 @@ fn sounds_end_where_they_were_last_known() {
     };
     append(
         &mut table,
-        &[of(5, 1), of(6, 2), of(4, 1), entry(7, Kind::Connected)],
+        &[
+            of(5, 1),
+            of(6, 2),
+            of(4, 1),
+            entry(7, Kind::Connected),
+            of(8, 3),
+        ],
         None,
     )
     .unwrap();
@@ -172,7 +178,7 @@ fn sounds_end_where_they_were_last_known() {
         .iter()
         .map(|entry| entry.id)
         .collect();
-    assert_eq!(last, [5, 6]);
+    assert_eq!(last, [5, 6], "client 3 is not known");
 }
 
 #[test]
@@ -192,4 +198,49 @@ fn rows_of_other_programs_are_read_or_left_out() {
         (None, &None, 3)
     );
     assert_eq!((read[0].peak_dbfs, &read[0].to), (None, &Value::Null));
+}
+
+/// 300 computers that come, go and beep for three hours, as far as the observer lets them; with the names and
+/// the desks that take the most room.
+#[test]
+fn the_file_stops_growing_at_its_limit() {
+    const LIMIT: u32 = 4000;
+    // 22 entries of each of two matters an hour.
+    const HOUR: u64 = 300 * 44;
+    let mut table = table();
+    let name = "監".repeat(64);
+    let mut sizes = Vec::new();
+    for hour in 0..3 {
+        for first in (hour * HOUR..(hour + 1) * HOUR).step_by(200) {
+            let entries = (first..first + 200).map(|id| Entry {
+                client: Some(ClientId(id as u32 % 300)),
+                name: name.clone(),
+                ended_ms: Some(id as i64),
+                peak_dbfs: Some(-12.5),
+                seen_by: Some(By::host([192, 0, 2, 7].into(), Some(&name))),
+                ..entry(
+                    id + 1,
+                    if id % 2 == 0 {
+                        Kind::Sound
+                    } else {
+                        Kind::Offline
+                    },
+                )
+            });
+            let limits = Limits {
+                count: LIMIT - 200,
+                since_ms: 0,
+            };
+            append(&mut table, &entries.collect::<Vec<_>>(), Some(limits)).unwrap();
+        }
+        let pages = |pragma| -> i64 { table.query_row(pragma, [], |row| row.get(0)).unwrap() };
+        sizes.push(pages("PRAGMA page_count") * pages("PRAGMA page_size"));
+        assert_eq!(last_id(&table).unwrap(), (hour + 1) * HOUR);
+    }
+    assert!(sizes[2] <= sizes[0] * 21 / 20, "{sizes:?}");
+    assert!(sizes[2] < i64::from(LIMIT) * 1024, "{sizes:?}");
+    let kept: i64 = table
+        .query_row("SELECT count(*) FROM log", [], |row| row.get(0))
+        .unwrap();
+    assert!((2000..=i64::from(LIMIT)).contains(&kept), "{kept}");
 }

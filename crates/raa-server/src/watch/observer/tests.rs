@@ -1,7 +1,7 @@
 //! What clients do, and the entries of it.
 
-use super::super::test_client::client;
 use super::*;
+use crate::test_client::client;
 use raa_core::quality::QualityReport;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Clients for the tests of this module.
+//! Views of clients for the tests of all modules.
 
 use std::time::Duration;
 
