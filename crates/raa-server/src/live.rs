@@ -16,7 +16,7 @@ mod row;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::State;
@@ -43,6 +43,11 @@ use pace::{Pace, Published};
 use report::Reporter;
 pub(crate) use report::{PageMessage, RefusedMessage};
 pub(crate) use row::{ClientRow, ServerRow};
+
+/// Shortest time between two messages about the log.
+const LOG_EVERY: Duration = Duration::from_millis(100);
+/// Shortest time between two messages that are read from one page.
+const READ_EVERY: Duration = Duration::from_millis(5);
 
 /// Turns the engine's snapshots into messages for all connected pages.
 #[derive(Clone)]
@@ -126,10 +131,11 @@ impl Inner {
     async fn push(&self, socket: &mut WebSocket, reporter: &mut Reporter) -> End {
         let (mut states, mut levels) = self.feed.subscribe();
         let (mut seconds, mut log_changes) = (self.feed.seconds.subscribe(), self.watch.changes());
+        let mut next_read = tokio::time::Instant::now();
         let mut shown = loop {
             tokio::select! {
                 () = self.stop.cancelled() => return End::Stopping,
-                said = incoming(socket) => match said {
+                said = incoming(socket, &mut next_read) => match said {
                     Some(said) => reporter.take(said),
                     None => return End::Gone,
                 },
@@ -140,6 +146,7 @@ impl Inner {
         seconds.mark_unchanged();
         let (log, mut log_number) = self.log.first();
         let (peaks, mut next_second) = self.all_peaks.message(&self.watch);
+        let mut next_log = tokio::time::Instant::now();
         for first in [shown.whole(), log, peaks] {
             if let Err(end) = websocket::send(socket, Message::Text(first), &self.stop).await {
                 return end;
@@ -149,7 +156,7 @@ impl Inner {
             let message = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return End::Stopping,
-                said = incoming(socket) => match said {
+                said = incoming(socket, &mut next_read) => match said {
                     Some(said) => {
                         reporter.take(said);
                         None
@@ -162,10 +169,13 @@ impl Inner {
                     shown = newest;
                     Some(changes)
                 }
-                Ok(()) = log_changes.changed() => self.log.since(log_number).map(|(message, number)| {
-                    log_number = number;
-                    message
-                }),
+                () = log_is_due(&mut log_changes, next_log) => {
+                    next_log = tokio::time::Instant::now() + LOG_EVERY;
+                    self.log.since(log_number).map(|(message, number)| {
+                        log_number = number;
+                        message
+                    })
+                }
                 Ok(()) = seconds.changed() => {
                     let second = seconds.borrow_and_update().clone();
                     self.peaks(&second, &mut next_second)
@@ -195,10 +205,26 @@ impl Inner {
     }
 }
 
-/// Waits until the page says something about itself; `None` if it has closed the connection.
-async fn incoming(socket: &mut WebSocket) -> Option<Utf8Bytes> {
+/// Waits until the log has changed, and until another message about it may be sent.
+async fn log_is_due(changes: &mut watch::Receiver<u64>, not_before: tokio::time::Instant) {
+    tokio::time::sleep_until(not_before).await;
+    if changes.changed().await.is_err() {
+        // The sender lives as long as the watch.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits until the page says something about itself; `None` if it has closed the connection. What a page
+/// sends without a break is read slowly, and then its network holds it back.
+async fn incoming(
+    socket: &mut WebSocket,
+    next_read: &mut tokio::time::Instant,
+) -> Option<Utf8Bytes> {
     loop {
-        match socket.recv().await? {
+        tokio::time::sleep_until(*next_read).await;
+        let message = socket.recv().await?;
+        *next_read = tokio::time::Instant::now() + READ_EVERY;
+        match message {
             Err(_) | Ok(Message::Close(_)) => return None,
             Ok(Message::Text(text)) => return Some(text),
             Ok(_) => {}

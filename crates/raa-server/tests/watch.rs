@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,12 +15,13 @@ use common::{
     PATIENCE, Page, Reply, Server, build, client, client_when, connect, get, next_frame, next_json,
     patch, request,
 };
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -111,9 +113,17 @@ async fn every_act_survives_kill_9_with_its_author() {
         patch(program.http, ID, r#"{"volume":40}"#).await.status,
         200
     );
+    let revision = get(program.http, "/api/groups").await.json()["revision"].clone();
+    let groups = json!({"revision": revision, "groups": [{"name": "Floor 1", "clients": [ID]}]});
+    let reply = by_desk(program.http, Method::PUT, "/api/groups", &groups).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
     program.end(Signal::SIGKILL).await;
 
     let program = Program::start(dir.path()).await;
+    assert_eq!(
+        log(program.http, "?kind=groups").await[0]["by"]["name"],
+        DESK
+    );
     let muted = &log(program.http, "?kind=muted").await[0];
     assert_eq!(
         (
@@ -138,6 +148,30 @@ async fn every_act_survives_kill_9_with_its_author() {
     assert_eq!(
         (&row["muted_by"]["name"], &row["volume_by"]["name"]),
         (&json!(DESK), &json!("127.0.0.1"))
+    );
+}
+
+#[tokio::test]
+async fn a_deletion_survives_kill_9_with_its_author() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = "offline_after_s = 1\nchanges_per_second = 1000\nchanges_burst = 10000\n";
+    common::write(&dir.path().join(".config/raa/raa-server.toml"), settings);
+    let mut program = Program::start(dir.path()).await;
+    introduce(program.udp, program.http).await;
+    patch(program.http, ID, r#"{"name":"Ward 3"}"#).await;
+    client_when(program.http, ID, |client| client["status"] == "offline").await;
+    let path = format!("/api/clients/{ID}");
+    let reply = by_desk(program.http, Method::DELETE, &path, &json!(null)).await;
+    assert_eq!(reply.status, 204, "{reply:?}");
+    program.end(Signal::SIGKILL).await;
+
+    let program = Program::start(dir.path()).await;
+    assert_eq!(client(program.http, ID).await, Value::Null);
+    let forgotten = &log(program.http, "?kind=forgotten").await[0];
+    let told = ["client", "name"].map(|field| &forgotten[field]);
+    assert_eq!(
+        (told, &forgotten["by"]["name"]),
+        ([&json!(ID), &json!("Ward 3")], &json!(DESK))
     );
 }
 
@@ -491,5 +525,66 @@ async fn desks_without_a_readable_name_are_refused() {
             assert_eq!(client(server.http, ID).await["volume"], 100);
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pages_get_ten_messages_about_the_log_a_second() {
+    let server = Server::start().await;
+    introduce(server.udp, server.http).await;
+    let mut page = connect(server.http, "/api/events").await;
+    while next_json(&mut page).await["type"] != "log" {}
+    let started = Instant::now();
+    for n in 1..=100 {
+        patch(server.http, ID, format!(r#"{{"name":"Ward {n}"}}"#)).await;
+    }
+    let (mut messages, mut names) = (0, BTreeSet::new());
+    while names.len() < 100 {
+        let message = next_json(&mut page).await;
+        if message["type"] == "log" {
+            messages += 1;
+            let entries = message["entries"].as_array().unwrap().iter();
+            names.extend(entries.filter_map(|entry| Some(entry["to"].as_str()?.to_owned())));
+        }
+    }
+    let tenths = started.elapsed().as_millis() / 100;
+    assert!(
+        messages <= tenths + 2,
+        "{messages} in {tenths} tenths of a second"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_sends_without_a_break_is_read_slowly() {
+    let server = Server::start().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4096).unwrap();
+    let stream = socket.connect(server.http).await.unwrap();
+    let url = "ws://localhost/api/events";
+    let (page, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    let (mut sending, mut receiving) = page.split();
+    let report = |n: u32| {
+        let report = json!({"type": "page", "view": "wall", "name": format!("Wall {n}"), "state": "playing"});
+        Message::text(format!("{report}{}", " ".repeat(900)))
+    };
+    let started = Instant::now();
+    let mut sent = 0u32;
+    while started.elapsed() < Duration::from_secs(1) {
+        tokio::select! {
+            done = sending.send(report(sent)) => {
+                done.unwrap();
+                sent += 1;
+            }
+            received = receiving.next() => drop(received.unwrap().unwrap()),
+            () = sleep(Duration::from_millis(100)) => {}
+        }
+    }
+    // One in 5 ms; what the buffers of both ends hold was not read.
+    let buffered = 1 << 20;
+    assert!(sent < 200 + buffered / 1000, "{sent}");
+    let mut desk = Page::open(server.http).await;
+    desk.when(|page| page.server["walls"][0]["state"] == "playing")
+        .await;
     server.stop().await;
 }

@@ -1,6 +1,9 @@
 //! A whole server in the process of a benchmark.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use raa_server::config::Config;
 use raa_server::{Setup, Sockets};
@@ -10,14 +13,25 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn with_server<T>(test_music: bool, act: impl FnOnce(SocketAddr, SocketAddr) -> T) -> T {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
-        udp_port: 0,
-        http_port: 0,
         test_music,
         ..Config::default()
     };
+    with_config(config, folder.path(), act)
+}
+
+/// The same with these settings, and the state in `folder`.
+pub(crate) fn with_config<T>(
+    config: Config,
+    folder: &Path,
+    act: impl FnOnce(SocketAddr, SocketAddr) -> T,
+) -> T {
     let setup = Setup {
-        config,
-        state_dir: folder.path().join("state"),
+        config: Config {
+            udp_port: 0,
+            http_port: 0,
+            ..config
+        },
+        state_dir: folder.join("state"),
         web_dir: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -127,21 +127,31 @@ pub(crate) async fn read(
 
 /// The sounds that are seen: either `ids` or `until`.
 #[derive(Deserialize, ToSchema)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged)]
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) enum SeenPost {
-    /// Some sounds.
-    Some {
-        /// Ids of entries of the kind `sound`, 1 to 1000.
-        #[schema(min_items = 1, max_items = 1000, example = json!([812]))]
-        ids: Vec<i64>,
-    },
-    /// All sounds up to one.
-    Until {
-        /// All sounds with ids up to this one; the newest 1000 that nobody has seen.
-        #[schema(minimum = 0, example = 812)]
-        until: i64,
-    },
+    Some(SeenIds),
+    Until(SeenUntil),
+}
+
+/// Some sounds.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documentation: the fields are read by hand")]
+pub(crate) struct SeenIds {
+    /// Ids of entries of the kind `sound`, 1 to 1000.
+    #[schema(min_items = 1, max_items = 1000, example = json!([812]))]
+    ids: Vec<u64>,
+}
+
+/// All sounds up to one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documentation: the fields are read by hand")]
+pub(crate) struct SeenUntil {
+    /// All sounds with ids up to this one; the newest 1000 that nobody has seen.
+    #[schema(example = 812)]
+    until: u64,
 }
 
 /// The sounds that are seen now.
@@ -195,6 +205,7 @@ pub(crate) async fn see(
         (status = 200, description = "The client after the change", body = ChangedClientBody),
         RefusedChange,
         NotStored,
+        (status = 415, description = "The content type is not application/json", body = ErrorBody),
         (status = 404, description = "There is no such entry, or its client no longer exists", body = ErrorBody),
         (status = 409, description = "It has been undone, or somebody has changed the same again", body = ErrorBody),
         (status = 422, description = "Entries of this kind can't be undone", body = ErrorBody),

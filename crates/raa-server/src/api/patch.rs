@@ -14,21 +14,13 @@ use crate::control::{Change, MuteEnd};
 
 /// The change to a client: any of these fields. An empty object changes nothing.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documentation: the fields are read by hand")]
 pub(crate) struct ClientPatch {
     /// New name: 1 to 64 characters without control characters; surrounding white space is
     /// removed. `null` restores the name that the sender reports.
     #[schema(required = false, min_length = 1, max_length = 64, example = "Ward 3")]
     name: Option<String>,
-    #[serde(flatten)]
-    settings: SettingsPatch,
-}
-
-/// The change to what many clients can have alike: any of these fields.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "documentation: the fields are read by hand")]
-pub(crate) struct SettingsPatch {
     /// New volume in the mix, in percent of the client's own amplitude: a whole number from 0 to
     /// 200.
     #[schema(required = false, minimum = 0, maximum = 200, example = 100)]

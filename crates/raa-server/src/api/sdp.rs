@@ -38,7 +38,7 @@ struct Target {
     get, path = "/api/clients/{id}.sdp", tag = "clients",
     params(
         ("id" = ClientId, Path, description = "Client id: 8 hexadecimal digits in lower or upper case, or bgmtest0"),
-        ("address" = Option<String>, Query, pattern = "^([0-9]{1,3}[.]){3}[0-9]{1,3}$|:", example = "192.0.2.7", description = "IP address at which the copy arrives; 127.0.0.1 by default"),
+        ("address" = Option<String>, Query, example = "192.0.2.7", description = "IP address at which the copy arrives; 127.0.0.1 by default"),
         ("port" = Option<u16>, Query, minimum = 1, maximum = 65535, description = "UDP port at which the copy arrives, 1 to 65535; 5004 by default"),
     ),
     responses(

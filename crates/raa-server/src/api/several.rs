@@ -14,7 +14,7 @@ use super::desk::DeskHeader;
 use super::error::{ApiError, ErrorBody};
 use super::forget::client_id;
 use super::model::{ClientBody, ClientList};
-use super::patch::{self, SettingsPatch};
+use super::patch::{self, ClientPatch};
 use super::refusals::{NotStored, RefusedBody, RefusedChange};
 use super::status::ServerFigures;
 use crate::connection::Requester;
@@ -33,8 +33,8 @@ pub(crate) struct SeveralPatch {
     /// Their ids, 1 to 1000.
     #[schema(value_type = Vec<ClientId>, min_items = 1, max_items = 1000, example = json!(["5f0a11c2"]))]
     ids: Vec<String>,
-    /// The change to each of them; many clients can't have one name.
-    change: SettingsPatch,
+    /// The change to each of them; without `name`, because many clients can't have one name.
+    change: ClientPatch,
 }
 
 /// Clients after a change.

@@ -47,7 +47,7 @@ pub(crate) struct LogQuery {
     #[param(minimum = 1, maximum = 1000, example = 100)]
     limit: Option<u32>,
     /// `json`, which is the default, or `csv`.
-    #[param(value_type = Option<Format>, example = "json")]
+    #[param(inline, value_type = Option<Format>, example = "json")]
     format: Option<String>,
 }
 
