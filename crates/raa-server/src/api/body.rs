@@ -62,6 +62,14 @@ pub(crate) fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a Value
     fields.get(name).unwrap_or(&Value::Null)
 }
 
+/// Returns a whole number. 100.0 is one as well in JSON; beyond 2^53 such a number would not be exact.
+pub(crate) fn whole(value: &Value) -> Option<u64> {
+    const EXACT: f64 = (1u64 << 53) as f64;
+    let exact = |number: &f64| number.fract() == 0.0 && (0.0..=EXACT).contains(number);
+    let from_float = || value.as_f64().filter(exact).map(|number| number as u64);
+    value.as_u64().or_else(from_float)
+}
+
 /// Returns the items of a list of ids that must not be empty; `what` are their owners, as in "client ids".
 pub(crate) fn ids<'a>(name: &str, value: &'a Value, what: &str) -> Result<&'a [Value], ApiError> {
     let allowed = format!("a list of 1 to {MAX_IDS} {what}");

@@ -135,9 +135,8 @@ pub(super) fn parse(body: &[u8]) -> Result<(u64, Vec<WantedGroup>), ApiError> {
     let value = body::parse_json(body)?;
     let fields = body::fields("the body", &value, &["revision", "groups"])?;
     let revision = body::field(fields, "revision");
-    let revision = revision
-        .as_u64()
-        .ok_or_else(|| body::wrong_type("revision", revision, REVISION))?;
+    let revision =
+        body::whole(revision).ok_or_else(|| body::wrong_type("revision", revision, REVISION))?;
     let allowed = format!("a list of at most {MAX_GROUPS} groups");
     let list = body::list(
         "groups",
@@ -185,7 +184,7 @@ fn group(value: &Value, seen: &mut Seen) -> Result<WantedGroup, ApiError> {
 
 fn group_id(value: &Value, seen: &mut Seen) -> Result<u32, ApiError> {
     let allowed = "the id of a group, or absent for a new one";
-    let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let id = body::whole(value).and_then(|id| u32::try_from(id).ok());
     let id = id.ok_or_else(|| body::wrong_type("id", value, allowed))?;
     if seen.groups.insert(id) {
         Ok(id)

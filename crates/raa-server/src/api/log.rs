@@ -258,7 +258,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Seen, ApiError> {
 }
 
 fn entry_id(field: &str, value: &Value) -> Result<u64, ApiError> {
-    let id = value.as_u64().filter(|&id| i64::try_from(id).is_ok());
+    let id = body::whole(value).filter(|&id| i64::try_from(id).is_ok());
     id.ok_or_else(|| body::wrong_type(field, value, "the id of an entry"))
 }
 
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn seen_sounds_are_named_or_all() {
-        assert_eq!(parse(br#"{"ids":[3,1,3]}"#), Ok(Seen::Ids([1, 3].into())));
+        assert_eq!(parse(br#"{"ids":[3,1.0,3]}"#), Ok(Seen::Ids([1, 3].into())));
         assert_eq!(parse(br#"{"until":7}"#), Ok(Seen::Until(7)));
     }
 
@@ -293,6 +293,11 @@ mod tests {
                 "ids has 0 items; it must be a list of 1 to 1000",
             ),
             (r#"{"ids":[-1]}"#, "an item of ids is -1; it must be the id"),
+            (
+                r#"{"ids":[1.5]}"#,
+                "an item of ids is 1.5; it must be the id",
+            ),
+            (r#"{"until":1e16}"#, "it must be the id of an entry"),
             (
                 r#"{"until":"x"}"#,
                 "until is \"x\"; it must be the id of an entry",
