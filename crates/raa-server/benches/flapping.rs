@@ -108,14 +108,13 @@ struct Senders {
 impl Senders {
     fn new(to: SocketAddr) -> Self {
         let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
-        let mut payload = vec![0; MAX_ENCODED_LEN];
+        let mut payload = [0; MAX_ENCODED_LEN];
         let tone: [f32; SLOT_SAMPLES] = std::array::from_fn(|i| 0.25 * (i as f32 * 0.06).sin());
         let len = encoder.encode(&tone, &mut payload).unwrap();
-        payload.truncate(len);
         Self {
             socket: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(),
             to,
-            payload,
+            payload: payload[..len].to_vec(),
             slot: 0,
             numbers: vec![0; CLIENTS as usize + 1],
         }
