@@ -21,13 +21,15 @@ const SCREENS = {
   phone: { width: 390, height: 844 },
 };
 
-/** [screen, computers, scene, theme, language] */
-const PICTURES = [
-  ['desk', 40, 'quiet', 'light', 'en'], ['desk', 40, 'alarm', 'dark', 'en'], ['desk', 40, 'muted', 'light', 'ja'], ['desk', 40, 'click', 'light', 'en'], ['desk', 3, 'quiet', 'dark', 'ja'], ['wide', 300, 'alarm', 'light', 'en'],
-  ['wall', 40, 'alarm', 'dark', 'en'], ['wall', 40, 'quiet', 'light', 'ja'], ['wall', 40, 'click', 'dark', 'ja'], ['wall', 3, 'alarm', 'light', 'en'], ['wall', 300, 'alarm', 'light', 'en'],
-  ['wall4k', 40, 'muted', 'light', 'en'], ['wall4k', 300, 'alarm', 'dark', 'ja'],
-  ['phone', 40, 'alarm', 'dark', 'en'], ['phone', 40, 'quiet', 'light', 'ja'], ['phone', 300, 'click', 'light', 'en'], ['phone', 3, 'sheet', 'dark', 'en'],
+/** [screen, computers, scene, theme, language]: one of each layout, with what fills it most. */
+const LAYOUTS = [
+  ['desk', 40, 'alarm', 'dark', 'en'], ['desk', 40, 'click', 'light', 'en'], ['wide', 300, 'alarm', 'light', 'en'],
+  ['wall', 40, 'alarm', 'dark', 'en'], ['wall', 40, 'click', 'dark', 'ja'], ['wall', 300, 'alarm', 'light', 'en'], ['wall4k', 40, 'muted', 'light', 'en'], ['wall4k', 300, 'alarm', 'dark', 'ja'],
+  ['phone', 40, 'alarm', 'dark', 'en'], ['phone', 40, 'quiet', 'light', 'ja'], ['phone', 300, 'click', 'light', 'en'],
 ];
+/** More pictures of these layouts, which are looked at only when pictures are taken. */
+const OTHERS = [['desk', 40, 'quiet', 'light', 'en'], ['desk', 40, 'muted', 'light', 'ja'], ['desk', 3, 'quiet', 'dark', 'ja'], ['wall', 40, 'quiet', 'light', 'ja'], ['wall', 3, 'alarm', 'light', 'en'], ['phone', 3, 'sheet', 'dark', 'en']];
+const PICTURES = process.env.RAA_PICTURES === 'docs' ? [...LAYOUTS, ...OTHERS] : LAYOUTS;
 /** Those without the server, which is ended once for all of them. */
 const WITHOUT_SERVER = [['desk', 40, 'down', 'dark', 'en'], ['wall', 40, 'down', 'light', 'ja'], ['phone', 40, 'down', 'dark', 'ja']];
 
@@ -69,7 +71,7 @@ for (const picture of PICTURES) {
 }
 
 test('a wall has the same shares at every resolution', () => {
-  assert.equal(Object.keys(shares).length, PICTURES.filter(isWall).length - 1, 'all but the calm wall have a name that sounds');
+  assert.equal(Object.keys(shares).length, PICTURES.filter((one) => isWall(one) && one[2] !== 'quiet').length, 'all but a calm wall have a name that sounds');
   for (const [name, { card, tile, count }] of Object.entries(shares)) {
     assert.ok(card >= NAME_SHARE, `${name}: names of what sounds have ${card} of the width`);
     for (const other of Object.values(shares)) if (other.count === count) assert.ok(Math.abs(other.tile - tile) < 1e-5, `${name}: ${tile}, not ${other.tile}`);
