@@ -61,7 +61,7 @@ const style = (locator, property, pseudo = null) => locator.evaluate((element, [
 const card = (mixer, id) => mixer.page.locator(`[data-testid=card][data-id="${id}"]`);
 const entry = (mixer, id, kind) => mixer.page.locator(`[data-testid=entry][data-kind=${kind}]`).filter({ hasText: { [FIRE]: 'Fire panel', [GATE]: 'Gate 2', [PUMP]: 'Pumping' }[id] });
 
-test('a row that is normal shows nothing but its name', async () => {
+test('a normal row shows only its name', async () => {
   const mixer = await open();
   const row = mixer.row(PUMP);
   assert.deepEqual([await style(row.locator('.fader'), 'opacity'), await style(row.locator('.meter'), 'visibility'), await row.getByTestId('status').textContent()], ['0', 'hidden', '–']);
@@ -74,7 +74,7 @@ test('a row that is normal shows nothing but its name', async () => {
   await mixer.close();
 });
 
-test('a row that sounds has an even tint, an edge and a clock', async () => {
+test('a sounding row has tint, edge and clock', async () => {
   const mixer = await open();
   const row = mixer.row(FIRE);
   const before = await style(row, 'background-color');
@@ -93,7 +93,7 @@ test('a row that sounds has an even tint, an edge and a clock', async () => {
   await mixer.close();
 });
 
-test('the row of the keyboard stays where it is when it sounds', async () => {
+test('a focused row that sounds stays there', async () => {
   const mixer = await open();
   const row = mixer.row(GATE);
   await row.getByTestId('mute').focus();
@@ -106,7 +106,7 @@ test('the row of the keyboard stays where it is when it sounds', async () => {
   await mixer.close();
 });
 
-test('what begins while a hand is in the list is shown at once', async () => {
+test('an alarm shows while a hand is there', async () => {
   const mixer = await open();
   const { mouse } = mixer.page;
   const list = await mixer.page.locator('#places').boundingBox();
@@ -123,7 +123,7 @@ test('what begins while a hand is in the list is shown at once', async () => {
   await mixer.close();
 });
 
-test('what sounded last stays last, whatever its age', async () => {
+test('the last sound stays last at any age', async () => {
   await sound(FIRE);
   await quiet(FIRE);
   await sound(GATE);
@@ -145,7 +145,7 @@ test('what sounded last stays last, whatever its age', async () => {
   await mixer.close();
 });
 
-test('a row knows its last sound after a restart', async () => {
+test('a restart keeps each row\'s last sound', async () => {
   await sound(PUMP);
   await quiet(PUMP);
   await server.program.stop();
@@ -156,7 +156,7 @@ test('a row knows its last sound after a restart', async () => {
   await mixer.close();
 });
 
-test('forced colours show what is muted, and empty meters', async () => {
+test('forced colours show mutes and empty meters', async () => {
   const mixer = await open({ forcedColors: 'active' });
   await server.patch(GATE, { muted: true });
   await sound(FIRE);
@@ -170,7 +170,7 @@ test('forced colours show what is muted, and empty meters', async () => {
   await mixer.close();
 });
 
-test('forty computers are on one screen of 1080 lines', async () => {
+test('forty computers fit a screen of 1080 lines', async () => {
   const mixer = await open({ viewport: { width: 1920, height: 1080 } });
   const { page } = mixer;
   assert.equal(await page.locator('.column').count(), 2);
@@ -181,7 +181,7 @@ test('forty computers are on one screen of 1080 lines', async () => {
   await mixer.close();
 });
 
-test('the header says the time, and names its slider', async () => {
+test('the header has a clock and labels', async () => {
   const mixer = await open();
   const clock = () => mixer.page.getByTestId('clock').textContent();
   const first = await clock();
@@ -228,7 +228,7 @@ test('an undo gives back exactly what was before', async () => {
 });
 
 for (const [locale, heading, words] of [['en-GB', 'No computers yet', 'Copied: '], ['ja-JP', 'コンピューターはまだありません', 'コピーしました: ']]) {
-  test(`the empty page explains Windows first, with an address to copy, ${locale}`, async () => {
+  test(`the empty page begins with Windows, ${locale}`, async () => {
     const office = await world.server({ stateDir: join(world.dir, `office-${locale}`) });
     const mixer = await MixerPage.open(browser, office.pageUrl, { locale });
     const { page } = mixer;

@@ -62,7 +62,7 @@ async function drag(mixer, from, to, share, { drop = true } = {}) {
   if (drop) await mouse.up();
 }
 
-test('a group is made, filled and deleted with the mouse', async () => {
+test('the mouse makes, fills and deletes a group', async () => {
   const mixer = await open();
   await mixer.page.getByTestId('new-group').click();
   const panel = mixer.page.getByTestId('group-panel');
@@ -88,7 +88,7 @@ test('a group is made, filled and deleted with the mouse', async () => {
   await mixer.close();
 });
 
-test('a computer is dragged to each kind of place', async () => {
+test('a drag puts a computer anywhere', async () => {
   await arrange({ Control: [FIRE, BOILER], Plant: [] });
   const mixer = await open();
   const dot = (id) => mixer.row(id).locator('.dot');
@@ -150,7 +150,7 @@ test('a drag scrolls a long list', async () => {
   await mixer.close();
 });
 
-test('the keyboard alone makes, fills, orders, folds and deletes groups', async () => {
+test('the keyboard alone does everything with groups', async () => {
   await arrange({ Gates: [GATE] });
   const mixer = await open();
   const { keyboard } = mixer.page;
@@ -199,7 +199,7 @@ test('the keyboard alone makes, fills, orders, folds and deletes groups', async 
   await mixer.close();
 });
 
-test('a fold is this browser\'s, and hides no event', async () => {
+test('a fold is one browser\'s and hides nothing', async () => {
   await arrange({ Control: [FIRE, BOILER] });
   const [mine, other] = [await open(), await open()];
   await heading(mine, 'Control').getByTestId('fold').click();
@@ -230,7 +230,7 @@ test('a fold is this browser\'s, and hides no event', async () => {
   await other.close();
 });
 
-test('two desks change the groups at once and lose nothing', async () => {
+test('three desks change groups at once losing nothing', async () => {
   await arrange({ Control: [FIRE, BOILER] });
   const desks = [await open(), await open(), await open()];
   for (const [i, id] of [GATE, PUMP, BOILER].entries()) await desks[i].showDetails(id);
@@ -267,7 +267,7 @@ test('two desks change the groups at once and lose nothing', async () => {
   for (const mixer of desks) await mixer.close();
 });
 
-test('what no longer fits says so and changes nothing', async () => {
+test('an outdated undo changes nothing and says so', async () => {
   await arrange({ Control: [FIRE], Plant: [] });
   const mixer = await open();
   await mixer.showDetails(FIRE);
@@ -308,7 +308,7 @@ test('a finger groups computers on a phone', async () => {
   await mixer.close();
 });
 
-test('a screen reader gets the name of each part', async () => {
+test('a screen reader gets every name', async () => {
   await arrange({ Control: [FIRE, BOILER], 'Plant \u05d0': [] });
   const mixer = await open();
   await heading(mixer, 'Control').getByTestId('group-more').focus();

@@ -22,7 +22,7 @@ function done(act, meanwhile = (groups) => groups, before = GROUPS) {
 const START = 'A:abc B:d C:';
 const byOther = (act) => (groups) => stored(act.change(groups));
 
-test('a step moves a computer past its neighbour or into the next group', () => {
+test('a step moves a computer by one place', () => {
   for (const [id, by, words] of [['b', -1, 'A:bac B:d C:'], ['b', 1, 'A:acb B:d C:'], ['a', -1, START], ['c', 1, 'A:ab B:cd C:'], ['d', 1, 'A:abc B: C:d'],
     ['d', -1, 'A:abcd B: C:'], ['z', 1, START], ['z', -1, 'A:abc B:d C:z']]) assert.equal(short(move(id, { by }).change(GROUPS)), words, `${id} ${by}`);
   const below = [{ id: 1, name: 'A', clients: ['a'] }];

@@ -151,7 +151,7 @@ test('two columns have about the same height', () => {
   assert.deepEqual(inColumns([section(1, 3)], 1)[0].map(({ ids: list }) => list.length), [3]);
 });
 
-test('a folded group takes one line and keeps its number', () => {
+test('a folded group takes one line', () => {
   const section = (id, count) => ({ id, name: '', ids: Array.from({ length: count }, (_, i) => `${id}.${i}`) });
   const [left, right] = inColumns([section(1, 30), section(2, 4), section(null, 4)], 2, (id) => id === 1);
   assert.deepEqual([left, right].map((parts) => parts.map(({ id, ids: list, of }) => [id, list.length, of])), [[[1, 0, 30], [2, 4, 4]], [[null, 4, 4]]]);
@@ -194,7 +194,7 @@ test('only changes of settings can be undone, once', () => {
   assert.deepEqual([canSee(entry(1)), canSee(entry(1, { seen_by: { name: 'x' } })), canSee(entry(1, { kind: 'muted' }))], [true, false, false]);
 });
 
-test('an undo finds the entries of its own change', () => {
+test('an undo finds its own entries', () => {
   const history = new History();
   const volume = (id, from, to, change = {}) => entry(id, { kind: 'volume', from, to, ...change });
   history.take({ first: true, entries: [volume(1, 100, 40), entry(2, { kind: 'muted' }), volume(3, 40, 5), volume(4, 100, 40, { client: 'b' }), entry(5), entry(6, { kind: 'unmuted' })] });
