@@ -46,7 +46,7 @@ async function arrange(groups) {
 }
 
 const heading = (mixer, name) => mixer.page.getByTestId('group-heading').filter({ hasText: name });
-const undo = (mixer) => mixer.page.getByTestId('note-undo');
+const undo = (mixer) => mixer.page.locator('[data-note=undo]').getByTestId('note-undo');
 const focused = (mixer) => mixer.page.evaluate(() => { const { dataset } = document.activeElement.closest('[data-testid]'); return dataset.testid + (dataset.id ? ` ${dataset.id}` : ''); });
 /** What is in the list, from top to bottom: names of groups, and the last digits of computers. */
 const lines = (mixer) => mixer.page.locator('.columns').evaluate((box) => [...box.querySelectorAll('.group, .row')].map((line) => line.querySelector('.fold bdi')?.textContent ?? line.dataset.id.slice(6)).join(' '));
@@ -81,8 +81,9 @@ test('the mouse makes, fills and deletes a group', async () => {
   await panel.getByTestId('group-delete').click();
   await become('');
   await eventually('the panel is gone', async () => (await panel.count()) === 0);
-  assert.match(await mixer.page.locator('[data-note=undo]').textContent(), /Control room.*was deleted/);
-  await undo(mixer).click();
+  const note = mixer.page.locator('[data-note=undo-group]');
+  assert.match(await note.textContent(), /Control room.*was deleted/);
+  await note.getByTestId('note-undo').click();
   await become('Control room:0c02,0c01');
   assert.deepEqual(mixer.complaints, []);
   await mixer.close();

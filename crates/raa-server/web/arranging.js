@@ -8,6 +8,8 @@ import { make, move, newIn, remove, rename, reorder } from './groups.js';
 import { isolate } from './names.js';
 
 const UNDO_MS = 6000;
+/** A deleted group can't be undone from the list of what happened, and is much work to make again. */
+const UNDO_REMOVE_MS = 60_000;
 /** So often another desk may be quicker. */
 const ATTEMPTS = 6;
 const PAUSE_MS = 60;
@@ -62,7 +64,7 @@ export class Arranging {
 
   /** @param {number} id */
   remove(id) {
-    return this.#do(remove(id), ({ before }) => this.#text('did_remove', isolate(nameIn(before, id))));
+    return this.#do(remove(id), ({ before }) => this.#text('did_remove', isolate(nameIn(before, id))), { key: 'undo-group', ms: UNDO_REMOVE_MS });
   }
 
   /** Moves a group. @param {number} id @param {{by?: -1 | 1, to?: number | null}} where */
@@ -77,13 +79,13 @@ export class Arranging {
 
   /**
    * Returns the groups before and after an act, or null if it was not done.
-   * @param {import('./groups.js').Act} act @param {(done: Done) => string} words
+   * @param {import('./groups.js').Act} act @param {(done: Done) => string} words @param {{key: string, ms: number}} [note]
    */
-  async #do(act, words) {
+  async #do(act, words, { key, ms } = { key: 'undo', ms: UNDO_MS }) {
     const done = await this.#inTurn(() => this.#write(act.change));
     if (!done || same(done.before, done.after)) return done;
     const undo = () => this.#inTurn(() => this.#write(act.back(done.before, done.after)));
-    this.#notes.tell('undo', words(done), { ms: UNDO_MS, label: this.#text('undo'), act: undo });
+    this.#notes.tell(key, words(done), { ms, label: this.#text('undo'), act: undo });
     this.#afterChange();
     return /** @type {Done | null} */ (done);
   }

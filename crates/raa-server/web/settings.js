@@ -7,6 +7,9 @@ import { EXPLAINED } from './keys.js';
 import { THEMES } from './memory.js';
 import { checkName, cleanName } from './names.js';
 
+/** So long the question for the desk's name stays if nobody answers it. */
+const QUESTION_MS = 60_000;
+
 export class Settings {
   #text;
   #memory;
@@ -43,6 +46,9 @@ export class Settings {
       notes.clear('desk');
     });
     notes.ask('desk', element);
+    const isUnused = () => parts.input.value === '' && document.activeElement !== parts.input;
+    // It covers a part of the list; the settings have the name, too.
+    setTimeout(() => { if (isUnused()) notes.clear('desk'); }, QUESTION_MS);
   }
 
   #fill() {
