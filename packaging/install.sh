@@ -798,7 +798,7 @@ say_where() {
         *) name=$LISTEN_ADDRESS ;;
     esac
     say ""
-    say "RAA $VERSION is running. Open http://$name:$HTTP_PORT/ and press Play."
+    say "RAA $VERSION is running. Open http://$name:$HTTP_PORT/ and press the play button."
     [ "$name" = "$(uname -n)" ] || say "By its name: http://$(uname -n):$HTTP_PORT/"
     say "Log: $(log_command $SERVICE).  If something is wrong: raa-server doctor"
     port=""

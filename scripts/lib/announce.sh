@@ -54,7 +54,7 @@ print_addresses() {
         [ -n "$first" ] || first=$address
     done
     say ""
-    say "Press Play there. You hear the test music \"Test BGM (Goldberg Var.1)\", unless you switched it off."
+    say "Press the play button there. You hear the test music \"Test BGM (Goldberg Var.1)\", unless you switched it off."
     say "To add a computer, copy $bin/raa-client to a Linux desktop and run there"
     say "    ./raa-client --server ${first:-127.0.0.1}:$udp --name \"Ward 3\""
     say "From then on everything that it plays is in the mix, and it has a row on the page."
