@@ -91,12 +91,14 @@ test('the mouse makes, fills and deletes a group', async () => {
 
 test('a drag puts a computer anywhere', async () => {
   await arrange({ Control: [FIRE, BOILER], Plant: [] });
-  const mixer = await open();
+  const [mixer, other] = [await open(), await open()];
   const dot = (id) => mixer.row(id).locator('.dot');
   await eventually('the list is there', async () => (await lines(mixer)) === 'Control 02 01 Plant Other computers 03 04');
   await drag(mixer, dot(GATE), mixer.row(FIRE), 0.8);
   await become('Control:0c02,0c03,0c01 Plant:');
   await eventually('it is between them', async () => (await lines(mixer)) === 'Control 02 03 01 Plant Other computers 04');
+  await eventually('the other page follows', async () => (await lines(other)) === 'Control 02 03 01 Plant Other computers 04');
+  await other.close();
   await drag(mixer, dot(BOILER), mixer.row(FIRE), 0.2);
   await become('Control:0c01,0c02,0c03 Plant:');
   await eventually('it is the first', async () => (await lines(mixer)) === 'Control 01 02 03 Plant Other computers 04');
