@@ -79,6 +79,33 @@ test('a wall has the same shares at every resolution', () => {
   }
 });
 
+test('strips are right when the first frame comes late and the clocks differ', async () => {
+  const night = new Night({ fields, count: 40, scene: 'alarm' }); // its clock is not this computer's
+  const mixer = new MixerPage(await (await browser.newContext({ viewport: SCREENS.wide })).newPage());
+  await night.tell(mixer.page);
+  await mixer.page.addInitScript(() => {
+    const nextFrame = globalThis.requestAnimationFrame;
+    globalThis.requestAnimationFrame = (run) => (performance.now() < 3000 ? setTimeout(() => run(performance.now()), 800) : nextFrame(run));
+  });
+  await mixer.page.goto(server.pageUrl);
+  const colours = (name) => mixer.page.locator('.row', { hasText: name }).locator('canvas').evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, canvas.height - 5, canvas.width, 1);
+    return [...new Set(Array.from({ length: canvas.width }, (_, x) => data.slice(x * 4, x * 4 + 4)).filter(([, , , alpha]) => alpha > 0).map(String))];
+  });
+  await eventually('the strip of what sounds is drawn', async () => (await colours('Fire panel PC')).length === 1);
+  await eventually('what was heard and what was not have two colours', async () => (await colours('Radio relay')).length === 2);
+  night.close();
+  await mixer.close();
+});
+
+test('a room in which everything is heard shows no crossed loudspeaker beside these words', async () => {
+  const { mixer, night } = await open(['desk', 3, 'quiet', 'light', 'en']);
+  assert.equal(await mixer.page.locator('.held > b').innerText(), 'Everything is heard');
+  assert.equal(await mixer.page.locator('.held > b svg').isVisible(), false);
+  night.close();
+  await mixer.close();
+});
+
 test('without the server every page is grey, whole and says since when', async () => {
   const pages = [];
   for (const picture of WITHOUT_SERVER) pages.push({ picture, ...(await open(picture)) });
