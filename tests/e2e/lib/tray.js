@@ -49,10 +49,13 @@ export class Tray {
   /** Returns the icon's tooltip; `pc` is the computer of this tray. */
   async tooltip(pc) {
     const { x, y } = this.#middle;
-    // A change of the icon takes the tooltip away until the pointer comes again.
+    let tries = 0;
+    // A change of the icon takes the tooltip away until the pointer comes again. Wine does not notice a pointer that returns to
+    // the same pixel.
     return eventually('a tooltip is shown', async () => {
+      tries += 1;
       await this.desktop.point(x + 300, y + 300);
-      await this.desktop.point(x, y);
+      await this.desktop.point(x + (tries % 4), y);
       await sleep(1000);
       return pc.look('tooltip');
     }, 15_000);

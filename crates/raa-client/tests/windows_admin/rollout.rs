@@ -255,6 +255,33 @@ fn a_crashed_client_starts_again() {
     assert_eq!(starts(&case), 3, "{}", case.log_text());
 }
 
+#[test]
+fn the_manuals_scheduled_task_is_accepted() {
+    let manual = include_str!("../../../../docs/windows-client.md");
+    let (_, after) = manual.split_once("```xml\n").unwrap();
+    let (xml, _) = after.split_once("```").unwrap();
+    assert!(xml.contains("<Arguments>--silent</Arguments>"), "{xml}");
+    let case = Case::new();
+    let file = case.folder.path().join("raa-client-task.xml");
+    fs::write(&file, xml).unwrap();
+    // On a real Windows this needs an administrator.
+    let schtasks = |words: &[&str]| {
+        let mut command = Command::new("schtasks");
+        command.args(words).args(["/f", "/tn", "RAA client test"]);
+        command
+    };
+    let mut create = schtasks(&["/create"]);
+    let created = create.arg("/xml").arg(&file).output().unwrap();
+    assert!(created.status.success(), "{created:?}");
+    let deleted = schtasks(&["/delete"]).output().unwrap();
+    assert!(deleted.status.success(), "{deleted:?}");
+    let again = schtasks(&["/delete"]).output().unwrap();
+    assert!(
+        !again.status.success(),
+        "it was there, and is gone: {again:?}"
+    );
+}
+
 /// Returns the path by which the network knows this folder: a share of Wine, or the administrators' share.
 fn share_of(folder: &Path) -> PathBuf {
     if let Ok(prefix) = std::env::var("WINEPREFIX") {
