@@ -31,7 +31,7 @@ pub(super) fn until_something_plays(pcm: &PcmInbox) -> Result<(), SenderEnded> {
             meters = devices.meters();
         }
     }
-    info!("something plays, so the capture no longer rests");
+    info!("the capture no longer rests: something plays, or no meter can be read");
     Ok(())
 }
 
@@ -44,7 +44,7 @@ pub(super) fn until_device_sounds(
     loop {
         sleep(LISTEN_EVERY, pcm)?;
         if rest::is_over(listen(id, buffer_ms).ok()) {
-            info!("the device sounds, so the capture no longer rests");
+            info!("the capture no longer rests: the device sounds, or cannot be opened");
             return Ok(());
         }
     }
