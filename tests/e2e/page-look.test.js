@@ -14,6 +14,7 @@ import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
 
 const SCREENS = {
+  small: { width: 1280, height: 800 },
   desk: { width: 1440, height: 900 },
   wide: { width: 1920, height: 1080 },
   wall: { width: 1920, height: 1080 },
@@ -38,7 +39,7 @@ const WHOLE = ['.card h2 bdi', '.card time', '.card .was', '.card .peak', '.card
   '.wall .time', '.wall .words', '.wall .counts', '.wall .past b', '.tile small'];
 /** The name of what sounds is at least as large as this share of a wall's width. */
 const NAME_SHARE = 0.021;
-const ROWS_HIGH = { desk: 38, wide: 35, phone: 56 };
+const ROWS_HIGH = { small: 38, desk: 38, wide: 35, phone: 56 };
 
 const world = new World('look', { limitMs: 8 * 60_000 });
 const shares = {};
@@ -77,6 +78,15 @@ test('a wall has the same shares at every resolution', () => {
     assert.ok(card >= NAME_SHARE, `${name}: names of what sounds have ${card} of the width`);
     for (const other of Object.values(shares)) if (other.count === count) assert.ok(Math.abs(other.tile - tile) < 1e-5, `${name}: ${tile}, not ${other.tile}`);
   }
+});
+
+test('long names on the cards of a small desk are whole', async () => {
+  const picture = ['small', 40, 'alarm', 'light', 'en'];
+  const { mixer, night } = await open(picture);
+  await eventually('the long name has smaller letters', async () => (await mixer.page.locator('.card.long', { hasText: 'Pumping station east' }).count()) === 1);
+  await check(mixer, picture);
+  night.close();
+  await mixer.close();
 });
 
 test('strips are right when the first frame comes late and the clocks differ', async () => {

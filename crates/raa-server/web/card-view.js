@@ -83,7 +83,7 @@ export class CardView {
   #fit() {
     const { name, time, warned } = this.#parts;
     const key = [name.textContent, time.textContent.length, warned.hidden, innerWidth, innerHeight].join('|');
-    if (key === this.#fitted) return;
+    if (key === this.#fitted || name.clientWidth === 0) return; // a card that is still hidden has no width
     this.#fitted = key;
     this.element.classList.remove('long', 'longer');
     for (const step of ['long', 'longer']) if (name.scrollWidth > name.clientWidth) this.element.classList.add(step);
