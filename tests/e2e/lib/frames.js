@@ -29,16 +29,18 @@ export async function traceFrames(page, doing) {
 }
 
 /**
- * Of a trace's events: { frames, longest_ms, p99_ms, over_50_ms, main_thread_ms, longest_task_cpu_ms }, where
- * main_thread_ms is the CPU time of all tasks. Fails on a trace without a frame, which shows nothing.
+ * Of a trace's events: { frames, longest_ms, p99_ms, over_50_ms, main_thread_ms, longest_task_cpu_ms,
+ * longest_frame_cpu_ms }, where
+ * main_thread_ms is the CPU time of all tasks, and that of a frame is the CPU time of all tasks during it. Fails on a trace without a frame, which shows nothing.
  */
 export function summary(events) {
   const frames = events.filter(({ name, ph }) => name === 'AnimationFrame' && (ph === 'b' || ph === 'e'));
-  const durations = spans(frames).sort((a, b) => a - b);
+  const durations = framesOf(frames).map(({ from, to }) => (to - from) / US_PER_MS).sort((a, b) => a - b);
   if (durations.length === 0) throw new Error('the trace has no frame');
   const main = frames[0];
   const tasks = events.filter(({ name, ph, pid, tid }) => name === 'ThreadControllerImpl::RunTask' && ph === 'X' && pid === main.pid && tid === main.tid);
   const cpuMs = tasks.map((task) => (task.tdur ?? task.dur) / US_PER_MS);
+  const frameCpuMs = framesOf(frames).map(({ from, to }) => tasks.filter(({ ts, dur }) => ts < to && ts + dur > from).reduce((sum, task) => sum + (task.tdur ?? task.dur) / US_PER_MS, 0));
   return {
     frames: durations.length,
     longest_ms: tenths(durations.at(-1)),
@@ -46,22 +48,23 @@ export function summary(events) {
     over_50_ms: durations.filter((ms) => ms > LONG_FRAME_MS).length,
     main_thread_ms: tenths(cpuMs.reduce((sum, ms) => sum + ms, 0)),
     longest_task_cpu_ms: tenths(Math.max(0, ...cpuMs)),
+    longest_frame_cpu_ms: tenths(Math.max(0, ...frameCpuMs)),
   };
 }
 
 // The begin and end of a frame are events with the same id; frames that the trace contains only in part are left out.
-function spans(events) {
+function framesOf(events) {
   const begun = new Map();
-  const durations = [];
-  for (const { ph, ts, pid, id2 } of events.sort((a, b) => a.ts - b.ts)) {
+  const found = [];
+  for (const { ph, ts, pid, id2 } of [...events].sort((a, b) => a.ts - b.ts)) {
     const key = `${pid} ${id2.local}`;
     if (ph === 'b') begun.set(key, ts);
     else if (begun.has(key)) {
-      durations.push((ts - begun.get(key)) / US_PER_MS);
+      found.push({ from: begun.get(key), to: ts });
       begun.delete(key);
     }
   }
-  return durations;
+  return found;
 }
 
 function tenths(value) {

@@ -7,7 +7,7 @@ import http from 'node:http';
 import net from 'node:net';
 
 /**
- * Resolves to { port, outside, close }; `outside` lists the requested paths outside the prefix. Without `upgrades` it hands
+ * Resolves to { port, outside, cut, close }; `cut` ends all connections; `outside` lists the requested paths outside the prefix. Without `upgrades` it hands
  * WebSocket handshakes on as plain requests, as a proxy that was not set up for them; `refuse` may return a status with which
  * it answers a request itself; `headers` replace those of the server's answers.
  */
@@ -63,6 +63,7 @@ export async function startProxy(targetPort, prefix, { upgrades = true, refuse =
   return {
     port: proxy.address().port,
     outside,
+    cut: () => { for (const socket of sockets) socket.destroy(); },
     close: () => new Promise((resolve) => {
       for (const socket of sockets) socket.destroy();
       proxy.close(resolve);
