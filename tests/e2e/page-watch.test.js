@@ -168,7 +168,7 @@ test('a hidden tab names what sounds', async () => {
     globalThis.requestAnimationFrame = () => 0; // as in a hidden page
   });
   await sound(FIRE);
-  await eventually('the title names it', async () => (await mixer.page.title()) === '● Fire panel PC', 1500);
+  await eventually('the title names it', async () => (await mixer.page.title()) === '● Fire panel PC');
   assert.match(await mixer.page.locator('#icon').getAttribute('href'), /12a150/);
   senders[FIRE].packets = SILENCE;
   await quiet(FIRE);

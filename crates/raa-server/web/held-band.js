@@ -7,6 +7,7 @@
 
 import { byId, icon, instance, make, setClass, setHidden, setText } from './dom.js';
 import { Meter } from './meter.js';
+import { OneStop } from './one-stop.js';
 import { looks } from './row.js';
 import { silenced, silencedWords } from './silenced.js';
 import { silenceOf, silentWalls } from './room.js';
@@ -26,17 +27,18 @@ export class HeldBand {
   /** @type {Map<string, Chip>} by id */
   #shown = new Map();
   #isHeld = false;
+  #stop;
 
   /** @param {Raa.Room} room */
   constructor(room) {
     this.#room = room;
     this.#text = room.text;
     this.#walls.dataset.testid = 'silent-walls';
-    this.#chips.tabIndex = 0; // it may have to be scrolled
     this.#chips.setAttribute('role', 'list');
     this.#chips.setAttribute('aria-label', this.#text('notHeardBand'));
     this.#title.append(this.#icon, this.#words);
     this.#element.replaceChildren(this.#title, this.#chips, this.#walls);
+    this.#stop = new OneStop(this.#chips, 'button');
     for (const event of ['pointerenter', 'focusin']) this.#element.addEventListener(event, () => { this.#isHeld = true; });
     for (const event of ['pointerleave', 'focusout']) this.#element.addEventListener(event, () => { this.#isHeld = false; });
   }
@@ -71,6 +73,7 @@ export class HeldBand {
       else this.#remove(id);
     }
     for (const computer of list) this.#show(computer, nowMs);
+    this.#stop.update();
   }
 
   /** @param {string} id */

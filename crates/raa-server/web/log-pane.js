@@ -71,11 +71,12 @@ export class LogPane {
 
   #show(isAsked = false) {
     this.#version = this.#history.version;
-    const all = this.#history.newest.slice(0, this.#limit);
+    const all = this.#history.newest;
     const waiting = this.#isHeld && !isAsked && this.#shown.size > 0 ? all.filter(({ id }) => id > this.#newestShown) : [];
     setHidden(this.#waiting, waiting.length === 0);
     setText(this.#waiting, this.#text('newEntries', waiting.length));
-    const entries = waiting.length ? all.slice(waiting.length) : all;
+    // As many as before, so that nothing below them moves either.
+    const entries = all.slice(waiting.length, waiting.length + this.#limit);
     if (isAsked) this.#list.scrollTop = 0;
     const ids = new Set(entries.map(({ id }) => id));
     for (const [id, { element }] of this.#shown) {

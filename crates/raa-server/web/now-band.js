@@ -5,6 +5,7 @@
 import { CardView } from './card-view.js';
 import { Cards } from './cards.js';
 import { byId, icon, make, setHidden, setText } from './dom.js';
+import { OneStop } from './one-stop.js';
 import { lastSounded, sounds } from './room.js';
 import { age, clockTime, length } from './time.js';
 
@@ -17,6 +18,7 @@ export class NowBand {
   #text;
   #element = byId('now');
   #cards;
+  #stop;
   /** @type {CardView[]} */
   #views = [];
   #calm = make('p', 'calm');
@@ -33,6 +35,7 @@ export class NowBand {
     this.#calm.append(icon('calm'), make('span', 'cut', this.#parts[0], ' ', make('strong', '', this.#name), ' ', this.#parts[1]));
     this.#element.append(this.#calm, this.#also);
     this.#cards = new Cards(0);
+    this.#stop = new OneStop(this.#element, '.card button');
     addEventListener('resize', () => this.#resize());
     this.#resize();
   }
@@ -49,6 +52,7 @@ export class NowBand {
     slots.forEach((id, i) => this.#views[i]?.show(byComputer.get(id ?? '') ?? null, nowMs));
     const isCalm = slots.every((id) => id === null);
     for (const { element } of this.#views) setHidden(element, isCalm);
+    this.#stop.update();
     setHidden(this.#calm, !isCalm);
     if (isCalm) this.#showCalm(computers, nowMs);
     const more = rest.flatMap((id) => byComputer.get(id) ?? []);

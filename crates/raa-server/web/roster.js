@@ -61,7 +61,7 @@ export class Roster {
     newGroup.addEventListener('click', () => room.openGroup(null));
     this.#sortButton = tidyButton;
     this.#tidy.append(newGroup, make('span', 'grow'), tidyButton);
-    rest.append(this.#tidy);
+    byId('roster').append(this.#tidy); // below the list and not in it, where it would move with each new computer
     this.#folded = new Folded(rest, this.#text, room.notes, () => this.#placeFolded());
     this.#refused = new Refused(rest, this.#text);
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { root: byId('places'), rootMargin: '100px' });

@@ -26,8 +26,6 @@ import { ServerClock, clockTime } from './time.js';
 import { Wall } from './wall.js';
 
 const TICK_MS = 250;
-/** A hidden page has no frames. */
-const HIDDEN_FRAME_MS = 300;
 /** The server sends at least once a second; two seconds after its end nothing may look as if it sounded, ticks included. */
 const SILENT_MS = 1500;
 
@@ -57,7 +55,11 @@ export class Watch {
   #messageAt = -Infinity;
   /** @type {number | null} the newest one that is drawn */
   #second = null;
-  #soon = oncePerFrame(() => this.#update(), (run) => { if (document.hidden) setTimeout(run, HIDDEN_FRAME_MS); else requestAnimationFrame(run); });
+  #soon = oncePerFrame(() => this.#update(), (run) => {
+    // A hidden page has no frames, and its timers wait for a second: its title would come too late.
+    if (document.hidden) queueMicrotask(run);
+    else requestAnimationFrame(run);
+  });
   #levelsSoon = oncePerFrame(() => this.#showLevels());
 
   /** @param {{text: Raa.Text, memory: import('./memory.js').Memory, isWall: boolean, wallName: string}} options */

@@ -25,6 +25,15 @@ export async function openChromium(world, sound, { realtime = false } = {}) {
   });
 }
 
+/** Chromium, by Puppeteer, where a tab in front hides the others. */
+export async function openTabs() {
+  return puppeteer.launch({
+    executablePath: process.env.RAA_CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--host-resolver-rules=MAP raa.test 127.0.0.1'],
+  });
+}
+
 /** Firefox ESR, by Puppeteer over WebDriver BiDi. */
 export async function openFirefox(sound) {
   return puppeteer.launch({

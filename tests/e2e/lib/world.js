@@ -12,7 +12,7 @@ import { Program, takePriority } from './processes.js';
 import { SoundServer } from './sound.js';
 import { Listener } from './listener.js';
 import { Sender } from './sender.js';
-import { openChromium, openFirefox } from './browser.js';
+import { openChromium, openFirefox, openTabs } from './browser.js';
 import { Desktop } from './desktop.js';
 import { WindowsPc } from './wine.js';
 import { Wire } from './wire.js';
@@ -112,6 +112,12 @@ export class World {
 
   async chromium(sound, options) {
     const browser = await openChromium(this, sound, options);
+    this.onClose(() => browser.close());
+    return browser;
+  }
+
+  async chromiumWithTabs() {
+    const browser = await openTabs();
     this.onClose(() => browser.close());
     return browser;
   }
