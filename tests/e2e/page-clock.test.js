@@ -78,7 +78,9 @@ test('a beep of 0.1 s is on screen ten minutes later', async () => {
   const [, seconds, peak] = /^(\d\.\d) s · −(\d+) dB · /.exec(await card(desk, GATE).locator('.was').textContent());
   // The hangover of the detection is part of a sound's length.
   near(Number(seconds), (entry.ended_ms - entry.at_ms) / 1000, 0.06, 'the duration');
-  near(-Number(peak), PEAK_DBFS, 1, 'the peak');
+  near(-Number(peak), entry.peak_dbfs, 0.51, 'the peak');
+  // Opus needs a part of so short a sound to rise.
+  near(entry.peak_dbfs, PEAK_DBFS, 3, 'the peak that the server measured');
   assert.ok(Number(seconds) < 0.5, `${seconds} s for a beep of 0.1 s`);
   assert.match(await card(desk, GATE).getAttribute('class'), /fresh/);
   assert.deepEqual(desk.complaints, []);

@@ -137,12 +137,15 @@ test('a mix that does not exist ends the attempts', async () => {
     globalThis.player = new Player({ mix: 'nowhere' });
     globalThis.states = [];
     for (const event of ['state', 'reason']) globalThis.player.addEventListener(event, () => states.push([globalThis.player.state, globalThis.player.reason]));
+    globalThis.errors = [];
+    globalThis.player.addEventListener('error', (event) => globalThis.errors.push([event.reason, globalThis.player.state]));
     document.body.addEventListener('click', () => globalThis.player.play(), { once: true });
   });
   await mixer.page.mouse.click(5, 5);
   await eventually('the player has failed', () => mixer.page.evaluate(() => globalThis.player.state === 'failed'));
   const { reason, states } = await mixer.page.evaluate(() => ({ reason: globalThis.player.reason, states }));
   assert.equal(reason, 'no-such-mix');
+  assert.deepEqual(await mixer.page.evaluate(() => globalThis.errors), [['no-such-mix', 'failed']], 'one event says why');
   const before = states.length;
   await sleep(3000);
   assert.equal(await mixer.page.evaluate(() => states.length), before, 'nothing is tried again');
