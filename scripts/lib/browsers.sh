@@ -61,7 +61,7 @@ ensure_drivers() { ensure_npm "$E2E" "the browsers' drivers"; }
 
 need_page_checks() { need_command npm npm "fetches what checks the page's code"; }
 
-# Checks the types of the page's code, which its comments name, and the JavaScript of page, Zabbix widget and tests for mistakes.
+# Checks the types of the page's and the Zabbix widget's code, which comments name, and the JavaScript of page, Zabbix widget and tests for mistakes.
 check_page() {
     local checks="$ROOT/tests/web" status=0
     ensure_npm "$checks" "what checks the page's code" || { warn "error: the page's code was NOT CHECKED"; return 1; }

@@ -13,28 +13,31 @@ const FLOOR_DBFS = -60;
 
 export const SHOW = { NOTHING: 0, SOUNDING: 1, ALL: 2 };
 
-/** Returns the clients to list, those that sound first, then by name. */
+/** Returns the clients to list, those that sound first, then by name. @param {Raa.Client[]} clients @param {number} show one of SHOW */
 export function listed(clients, show) {
-  const isShown = (client) => isSounding(client) || show === SHOW.ALL || (show === SHOW.SOUNDING && silentMs(client) < STAYS_MS);
+  const isShown = (/** @type {Raa.Client} */ client) => isSounding(client) || show === SHOW.ALL || (show === SHOW.SOUNDING && silentMs(client) < STAYS_MS);
   return clients.filter((client) => show !== SHOW.NOTHING && isShown(client))
-    .sort((a, b) => isSounding(b) - isSounding(a) || title(a).localeCompare(title(b)) || (a.id < b.id ? -1 : 1));
+    .sort((a, b) => Number(isSounding(b)) - Number(isSounding(a)) || title(a).localeCompare(title(b)) || (a.id < b.id ? -1 : 1));
 }
 
-/** Returns a level's share of the bar, 0 to 1, in steps of a hundredth. */
+/** Returns a level's share of the bar, 0 to 1, in steps of a hundredth. @param {number} dbfs */
 export function share(dbfs) {
   return Math.round(100 * Math.min(1, Math.max(0, 1 - dbfs / FLOOR_DBFS))) / 100;
 }
 
+/** @param {Raa.Client} client */
 const isSounding = (client) => client.status === 'sounding';
+/** @param {Raa.Client} client */
 const silentMs = (client) => client.last_sound_ms_ago ?? Infinity;
 
 export class List {
   #root = document.createElement('ul');
   #note = document.createElement('p');
+  /** @type {Map<string, Row>} */
   #rows = new Map();
   #text;
 
-  /** @param {HTMLElement} parent @param {(key: string, ...values: any[]) => string} text */
+  /** @param {HTMLElement} parent @param {import('./words.js').Words} text */
   constructor(parent, text) {
     this.#text = text;
     this.#root.className = 'raa-list';
@@ -42,7 +45,7 @@ export class List {
     parent.append(this.#root, this.#note);
   }
 
-  /** @param {object[] | null} clients null if they are not known now @param {number} show one of SHOW */
+  /** @param {Raa.Client[] | null} clients null if they are not known now @param {number} show one of SHOW */
   show(clients, show) {
     const all = listed(clients ?? [], show);
     const shown = all.slice(0, MAX_ROWS);
@@ -57,16 +60,19 @@ export class List {
     this.#note.hidden = this.#note.textContent === '';
   }
 
-  /** @param {Record<string, [number, number]>} levels RMS and peak in dBFS, by id */
+  /** @param {Raa.Levels} levels */
   showLevels(levels) {
     for (const [id, row] of this.#rows) row.showLevel(levels[id]?.[0] ?? -120);
   }
 
+  /** @param {Raa.Client} client */
   #row(client) {
-    if (!this.#rows.has(client.id)) this.#rows.set(client.id, new Row(this.#text, client.id));
-    return this.#rows.get(client.id);
+    const row = this.#rows.get(client.id) ?? new Row(this.#text, client.id);
+    this.#rows.set(client.id, row);
+    return row;
   }
 
+  /** @param {Raa.Client[] | null} clients @param {number} hidden @param {number} count @param {number} show */
   #noteOf(clients, hidden, count, show) {
     if (clients === null) return this.#text('noList');
     if (count === 0) return this.#text(show === SHOW.ALL ? 'nobody' : 'silent');
@@ -82,6 +88,7 @@ class Row {
   #figure = part('raa-figure');
   #isSounding = false;
 
+  /** @param {import('./words.js').Words} text @param {string} id */
   constructor(text, id) {
     this.#text = text;
     this.#element.dataset.id = id;
@@ -90,6 +97,7 @@ class Row {
     this.#element.append(this.#name, meter, this.#figure);
   }
 
+  /** @param {Raa.Client} client */
   show(client) {
     this.#isSounding = isSounding(client);
     this.#element.dataset.status = client.status;
@@ -100,7 +108,7 @@ class Row {
     return this.#element;
   }
 
-  /** Shows the level of a row that sounds. */
+  /** Shows the level of a row that sounds. @param {number} dbfs */
   showLevel(dbfs) {
     if (!this.#isSounding) return;
     const transform = `scaleX(${share(dbfs)})`;
@@ -108,6 +116,7 @@ class Row {
     setText(this.#figure, dbfs > -120 ? this.#text('level', Math.round(dbfs)) : '');
   }
 
+  /** @param {Raa.Client} client */
   #rest(client) {
     this.#isSounding = false;
     this.#bar.style.transform = 'scaleX(0)';
@@ -117,12 +126,14 @@ class Row {
   }
 }
 
+/** @param {string} className */
 function part(className) {
   const element = document.createElement('span');
   element.className = className;
   return element;
 }
 
+/** @param {Node} element @param {string} text */
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

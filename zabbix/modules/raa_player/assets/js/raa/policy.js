@@ -3,7 +3,9 @@
 //
 // Always: listens from the moment in which it is loaded, before any connection is made.
 
-const blocked = []; // { directive, host }
+/** @type {{directive: string, host: string}[]} */
+const blocked = [];
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
 document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) => {
@@ -13,17 +15,18 @@ document.addEventListener('securitypolicyviolation', ({ effectiveDirective, bloc
   for (const listener of listeners) listener();
 });
 
-/** Returns the directive that blocks connections to this host with its port, or null. */
+/** Returns the directive that blocks connections to this host with its port, or null. @param {string} host */
 export function blockingDirective(host) {
   return blocked.find((seen) => seen.host === host)?.directive ?? null;
 }
 
-/** Calls `listener` whenever something more was blocked. @returns {() => void} ends it */
+/** Calls `listener` whenever something more was blocked. @param {() => void} listener @returns {() => void} ends it */
 export function onBlocked(listener) {
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  return () => { listeners.delete(listener); };
 }
 
+/** @param {string} uri */
 function hostOf(uri) {
   try {
     return new URL(uri).host;

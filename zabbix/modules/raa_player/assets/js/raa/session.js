@@ -15,10 +15,12 @@ const GRACE_MS = 5000;
 const MODULE = new URL('../player/', import.meta.url).href;
 const STARTABLE = ['stopped', 'needs-click', 'failed'];
 
+/** @type {Map<string, Session>} */
 const sessions = new Map();
 
 /**
  * Returns the session of a mix, for a widget that gives it back with release().
+ * @param {string} server @param {string} mix
  * @throws {TypeError} names the server or mix that can't be one
  */
 export function session(server, mix) {
@@ -30,16 +32,18 @@ export function session(server, mix) {
 }
 
 /** Events: 'change' (state of player or server), 'clients', 'levels' and 'level' (of the mix). */
-class Session extends EventTarget {
+export class Session extends EventTarget {
   #url;
   #widgets = 0;
-  #graceTimer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #graceTimer;
   #forget;
   #endEvents = () => {};
   feed = new Feed();
   /** Whether the events of the server arrive. */
   isFollowing = false;
 
+  /** @param {URL} url @param {string} mix */
   constructor(url, mix) {
     super();
     this.#url = url;
@@ -71,13 +75,14 @@ class Session extends EventTarget {
     return this.player.volume;
   }
 
+  /** @param {number} volume */
   set volume(volume) {
     this.player.volume = volume;
     this.#remember('volume', volume, localStorageOf);
     this.#tell('change');
   }
 
-  /** Plays if a person did in this tab before; otherwise if the widget starts by itself. */
+  /** Plays if a person did in this tab before; otherwise if the widget starts by itself. @param {boolean} isAutomatic */
   start(isAutomatic) {
     if (this.blockedBy === null && this.player.state === 'stopped' && (this.#memory('playing', sessionStorageOf) ?? isAutomatic)) this.player.play();
   }
@@ -111,6 +116,7 @@ class Session extends EventTarget {
     const handlers = {
       onState: () => this.#tell('clients'),
       onLevels: () => this.#tell('levels'),
+      /** { => @param {boolean} isUp */
       onConnection: (isUp) => {
         if (this.isFollowing === isUp) return;
         this.isFollowing = isUp;
@@ -132,18 +138,21 @@ class Session extends EventTarget {
     this.#tell('change');
   }
 
+  /** @param {string} event */
   #tell(event) {
     this.dispatchEvent(new Event(event));
   }
 
+  /** @param {string} key @param {() => Storage} storage */
   #memory(key, storage) {
     try {
-      return JSON.parse(storage().getItem(this.#name(key)));
+      return JSON.parse(storage().getItem(this.#name(key)) ?? 'null');
     } catch {
       return null; // no storage, or something else's value
     }
   }
 
+  /** @param {string} key @param {number | boolean} value @param {() => Storage} storage */
   #remember(key, value, storage) {
     try {
       storage().setItem(this.#name(key), JSON.stringify(value));
@@ -152,6 +161,7 @@ class Session extends EventTarget {
     }
   }
 
+  /** @param {string} key */
   #name(key) {
     return `raa.${key} ${this.#url.href}`;
   }

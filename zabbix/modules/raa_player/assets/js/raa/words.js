@@ -1,5 +1,8 @@
 // The widget's texts in English and Japanese, in the language of the Zabbix user. Zabbix' own catalogue has none of them.
 
+/** @typedef {(key: string, ...values: unknown[]) => string} Words gives a text; undefined for a reason that has none */
+
+/** @type {Record<string, Record<string, string | ((...values: any[]) => string)>>} */
 const TEXTS = {
   en: {
     play: 'Listen',
@@ -85,10 +88,16 @@ const TEXTS = {
   },
 };
 
-/** Returns text(key, ...values) in a language, given as in <html lang>; undefined for a key that has no text. */
+/**
+ * Returns text(key, ...values) in a language, given as in <html lang>; undefined for a key that has no text.
+ * @param {string} lang @returns {Words}
+ */
 export function words(lang) {
-  const texts = TEXTS[lang.slice(0, 2).toLowerCase()] ?? TEXTS.en;
-  return (key, ...values) => (typeof texts[key] === 'function' ? texts[key](...values) : texts[key]);
+  const texts = TEXTS[lang.slice(0, 2).toLowerCase()] ?? TEXTS.en ?? {};
+  return (key, ...values) => {
+    const entry = texts[key];
+    return /** @type {string} */ (typeof entry === 'function' ? entry(...values) : entry);
+  };
 }
 
 /** For the test that both languages have the same texts. */
