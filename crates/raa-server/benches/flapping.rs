@@ -127,7 +127,11 @@ impl Senders {
             for ssrc in 1..=CLIENTS {
                 // Each has its own place in the cycle.
                 let phase = (self.slot + ssrc) % CYCLE;
-                if if flap { phase < 3 } else { phase % 25 == 0 } {
+                if if flap {
+                    phase < 3
+                } else {
+                    phase.is_multiple_of(25)
+                } {
                     self.send(ssrc);
                 }
             }
