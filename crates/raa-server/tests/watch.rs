@@ -556,7 +556,7 @@ async fn pages_get_ten_messages_about_the_log_a_second() {
 }
 
 #[tokio::test]
-async fn a_page_that_sends_without_a_break_is_read_slowly() {
+async fn a_flooding_page_is_read_slowly() {
     let server = Server::start().await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(4096).unwrap();

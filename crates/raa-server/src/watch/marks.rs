@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fader_does_not_move_the_end_of_a_mute() {
+    fn faders_leave_the_ends_of_mutes() {
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
         let muted = Marks {
