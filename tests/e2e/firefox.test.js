@@ -10,6 +10,7 @@ import { encodeOpus } from './lib/opus.js';
 import { tone } from './lib/generate.js';
 import { levelBecomes } from './lib/in-mix.js';
 import { near, below, sineDb } from './lib/assertions.js';
+import { stripColours } from './lib/strips.js';
 
 const world = new World('firefox');
 const ID = '0f1e2d3c';
@@ -85,11 +86,8 @@ test('what sounds has a card, a line in the list, and a strip', async () => {
   await eventually('its card is live', () => isThere(`[data-testid=card][data-id="${ID}"].live`));
   assert.match(await text(`[data-testid=card][data-id="${ID}"] time`), /^\d+:\d\d$/);
   await eventually('the list has it', async () => /Reception/.test(await text(one('log'))));
-  const columns = () => page.$eval(`[data-testid=row][data-id="${ID}"] canvas`, (canvas) => {
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    return Array.from({ length: data.length / 4 }, (_, i) => data[i * 4 + 3]).filter(Boolean).length;
-  });
-  await eventually('the strip is drawn', async () => (await columns()) > 0);
+  const strip = `[data-testid=row][data-id="${ID}"] .strip`;
+  await eventually('the strip is drawn', async () => (await page.$eval(strip, stripColours)).some(Boolean));
 });
 
 test('the keyboard opens the panel, makes a group, and closes', async () => {

@@ -11,6 +11,7 @@ import { near } from './lib/assertions.js';
 import { eventually, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { tone } from './lib/generate.js';
+import { stripColumns } from './lib/strips.js';
 
 const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('page-clock');
@@ -90,13 +91,10 @@ test('the strip shows a beep in its second', async () => {
   await sleep(3000);
   const late = await open();
   const columns = await eventually('the strip shows it', async () => {
-    const found = await late.row(FIRE).locator('canvas').evaluate((canvas) => {
-      const { data } = canvas.getContext('2d').getImageData(0, 12, canvas.width, 1);
-      return Array.from({ length: canvas.width }, (_, x) => x).filter((x) => data[x * 4 + 3] > 0);
-    });
+    const found = await stripColumns(late.row(FIRE).locator('.strip'));
     return found.length ? found : null;
   });
-  // A second is a column of 4 pixels of 600; its left edge is 596 minus its age.
+  // A second is 4 of 600 columns wide; its left edge is 596 minus its age.
   const ageOf = columns.at(-1);
   const { now_ms: now } = await server.get('/api/log?limit=1');
   const age = Math.floor(now / 1000) - Math.floor(entry.at_ms / 1000);

@@ -9,6 +9,7 @@ import { MixerPage } from './lib/page.js';
 import { eventually, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
+import { stripColumns } from './lib/strips.js';
 
 const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('page-watch');
@@ -119,10 +120,7 @@ test('the strip shows a beep from before the page was opened', async () => {
   await quiet(FIRE);
   await sleep(2500);
   const mixer = await open();
-  const columns = () => mixer.row(FIRE).locator('canvas').evaluate((canvas) => {
-    const { data } = canvas.getContext('2d').getImageData(0, 20, canvas.width, 1);
-    return Array.from({ length: canvas.width }, (_, x) => x).filter((x) => data[x * 4 + 3] > 0);
-  });
+  const columns = () => stripColumns(mixer.row(FIRE).locator('.strip'));
   await eventually('the strip has it', async () => (await columns()).length > 0);
   const [first] = await columns();
   assert.ok(first > 570, `column ${first} of 600, for a beep some seconds ago`);

@@ -17,7 +17,8 @@ import { eventually, nowMs, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise, randoms } from './lib/generate.js';
 
-const CLIENTS = 300;
+/** More of them show what a larger room costs. */
+const CLIENTS = Number(process.env.RAA_CROWD ?? 300);
 const SPEAKING = 30;
 const FIRST_SSRC = 0x30000000;
 const MUTED = 20;
@@ -141,7 +142,7 @@ test('thirty sounding cost no frame more than 50 ms', async (t) => {
   for (const [name, act] of Object.entries(doing)) {
     const figures = await traceFrames(page, act);
     t.diagnostic(`${name}: ${JSON.stringify(figures)}`);
-    // Scrolling and searching move the layers of twenty canvases, which costs a slow machine more: printed only.
+    // Scrolling and searching bring rows that the browser has to lay out, which costs a slow machine more: printed only.
     if (name === 'nothing') assert.ok(figures.longest_frame_cpu_ms > 0 && figures.longest_frame_cpu_ms <= LONG_FRAME_MS, `${name}: ${JSON.stringify(figures)}`);
   }
 });
@@ -151,7 +152,7 @@ test('three hundred strips are drawn in less than 8 ms a second', async (t) => {
   await eventually('all sound', async () => (await server.clients()).filter(({ status }) => status === 'sounding').length >= CLIENTS, 15_000);
   await sleep(1500); // a second of each is known
   await silenceAll();
-  await page.setViewportSize({ width: 1440, height: 300 * 38 + 700 });
+  await page.setViewportSize({ width: 1440, height: CLIENTS * 38 + 700 });
   await eventually('every strip has something to draw', async () => (await filledStrips(page)) >= CLIENTS);
   const inView = await page.getByTestId('row').evaluateAll((rows) => rows.filter((row) => row.getBoundingClientRect().bottom <= innerHeight).length);
   assert.ok(inView >= CLIENTS, `${inView} rows are in view`);
@@ -259,16 +260,16 @@ async function reconnect(attempt) {
     globalThis.WebSocket.original = Original;
   });
   const renamed = `Renamed ${attempt}`;
-  const whole = page.evaluate(({ name, last }) => new Promise((resolve) => {
+  const whole = page.evaluate(({ name, last, count }) => new Promise((resolve) => {
     const look = () => {
       const isNamed = document.querySelector(`[data-testid=row][data-id="${last}"] [data-testid=name]`)?.textContent === name;
       const isListed = [...document.querySelectorAll('[data-testid=entry]')].some((entry) => entry.textContent.includes(name));
       const rows = document.querySelectorAll('[data-testid=row]').length;
-      if (globalThis.openedAt !== null && isNamed && isListed && rows >= 300) requestAnimationFrame(() => resolve(Math.round(performance.now() - globalThis.openedAt)));
+      if (globalThis.openedAt !== null && isNamed && isListed && rows >= count) requestAnimationFrame(() => resolve(Math.round(performance.now() - globalThis.openedAt)));
       else requestAnimationFrame(look);
     };
     look();
-  }), { name: renamed, last: ids.at(-1) });
+  }), { name: renamed, last: ids.at(-1), count: CLIENTS });
   proxy.cut();
   await server.patch(ids.at(-1), { name: renamed });
   return whole;
@@ -276,9 +277,9 @@ async function reconnect(attempt) {
 
 /** Returns how many strips show something. */
 function filledStrips(which) {
-  return which.locator('[data-testid=row] canvas').evaluateAll((strips) => strips.filter((strip) => {
-    const { data } = strip.getContext('2d').getImageData(0, 20, strip.width, 1);
-    return data.some(Boolean);
+  return which.locator('[data-testid=row] .strip').evaluateAll((strips) => strips.filter((strip) => {
+    const { left, right } = strip.getBoundingClientRect();
+    return [...strip.querySelectorAll('path')].some((path) => path.getBoundingClientRect().right > left && path.getBoundingClientRect().left < right);
   }).length);
 }
 

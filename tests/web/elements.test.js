@@ -10,7 +10,7 @@ const html = read('web/index.html');
 const types = read('web-types/page.d.ts');
 /** What is an HTMLElement and no more for the page's code. */
 const ELEMENT = 'HTMLElement';
-const CLASSES = { HTMLInputElement: 'input', HTMLSelectElement: 'select', HTMLDialogElement: 'dialog', HTMLLinkElement: 'link', HTMLCanvasElement: 'canvas', HTMLButtonElement: 'button' };
+const CLASSES = { HTMLInputElement: 'input', HTMLSelectElement: 'select', HTMLDialogElement: 'dialog', HTMLLinkElement: 'link', HTMLButtonElement: 'button', SVGSVGElement: 'svg' };
 
 /** Returns the body of an interface, without its comments. */
 function bodyOf(name) {
@@ -20,7 +20,7 @@ function bodyOf(name) {
 
 /** Returns the names in `{ name: Type; … }` with their types. */
 function fieldsOf(text) {
-  return [...text.matchAll(/'?([\w-]+)'?: (HTML\w+Element)/g)].map(([, name, type]) => [name, type]);
+  return [...text.matchAll(/'?([\w-]+)'?: ((?:HTML|SVG)\w+Element)/g)].map(([, name, type]) => [name, type]);
 }
 
 test('each element with a type is in index.html', () => {

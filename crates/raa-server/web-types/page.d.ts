@@ -51,7 +51,6 @@ declare namespace Raa {
     changes: import('../web/changes.js').Changes;
     history: import('../web/history.js').History;
     meters: import('../web/meter.js').Meters;
-    colours: import('../web/strip-view.js').StripColours;
     /** The time on the server's clock. */
     now(): number;
     /** The newest whole second on the server's clock. */
@@ -99,7 +98,7 @@ declare namespace Raa {
     'column-template': {};
     'group-template': Named<'name' | 'count' | 'sounding' | 'unseen', { fold: HTMLButtonElement; more: HTMLButtonElement }>;
     'group-panel-template': Named<'title' | 'close' | 'naming' | 'actions' | 'remove' | 'members', { input: HTMLInputElement; up: HTMLButtonElement; down: HTMLButtonElement }>;
-    'row-template': Named<'name' | 'warned' | 'loss' | 'meter' | 'rms' | 'peak' | 'last' | 'fader' | 'percent' | 'mute' | 'more', { strip: HTMLCanvasElement; volume: HTMLInputElement }>;
+    'row-template': Named<'name' | 'warned' | 'loss' | 'meter' | 'rms' | 'peak' | 'last' | 'fader' | 'percent' | 'mute' | 'more', { strip: SVGSVGElement; volume: HTMLInputElement }>;
     'card-template': Named<'name' | 'warned' | 'loss' | 'time' | 'rms' | 'peak' | 'db' | 'was' | 'seen' | 'seenBy' | 'muted'>;
     'chip-template': Named<'rms' | 'peak' | 'name' | 'words' | 'hear'>;
     'entry-template': Named<'time' | 'name' | 'detail' | 'seen' | 'undo'>;

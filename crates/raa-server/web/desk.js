@@ -114,11 +114,6 @@ export class Desk {
     for (const row of this.#roster.rows.values()) row.forgetPeaks();
   }
 
-  /** The colours have changed. */
-  redraw() {
-    for (const row of this.#roster.rows.values()) row.redraw();
-  }
-
   focusList() {
     this.#roster.go('here');
   }

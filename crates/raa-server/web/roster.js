@@ -3,7 +3,7 @@
 // Always: a computer keeps its place (order.js); rows that nobody can see are not drawn; the list is one stop of the Tab key,
 // with the arrow keys inside.
 
-import { byId, instance, make, setHidden } from './dom.js';
+import { byId, fill, instance, make, setHidden } from './dom.js';
 import { Dragging } from './dragging.js';
 import { Folded } from './folded.js';
 import { Heading, foldKey } from './heading.js';
@@ -200,8 +200,7 @@ export class Roster {
     for (const [id, row] of this.#rows) if (!known.has(id)) this.#remove(id, row);
     const before = this.#headings;
     this.#headings = new Map();
-    const columns = inColumns(this.#sections, this.#columns, (id) => this.#isFolded(id)).map((parts) => this.#column(parts, before));
-    this.#box.replaceChildren(...columns);
+    fill(this.#box, inColumns(this.#sections, this.#columns, (id) => this.#isFolded(id)).map((parts, i) => this.#column(i, parts, before)));
     this.#useStops();
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#box.contains(focused)) focused.focus({ preventScroll: true });
   }
@@ -218,16 +217,18 @@ export class Roster {
     this.#rows.delete(id);
   }
 
-  /** @param {Part[]} parts @param {Headings} headings */
-  #column(parts, headings) {
-    const { element } = instance('column-template', this.#text);
-    for (const part of parts) element.append(...this.#sectionOf(part, headings));
+  /** @param {number} i @param {Part[]} parts @param {Headings} headings */
+  #column(i, parts, headings) {
+    const element = this.#box.children[i] ?? instance('column-template', this.#text).element;
+    const head = /** @type {Element} */ (element.firstElementChild);
+    fill(element, [head, ...parts.flatMap((part) => this.#sectionOf(part, element, headings))]);
     return element;
   }
 
-  /** @param {Part} part @param {Headings} headings those of before, which keep the focus */
-  #sectionOf({ id, name, ids, isContinued, of }, headings) {
-    const list = make('div', 'list', ...this.#elementsOf(ids));
+  /** @param {Part} part @param {Element} column @param {Headings} headings those of before, which keep the focus */
+  #sectionOf({ id, name, ids, isContinued, of }, column, headings) {
+    const list = /** @type {HTMLElement | null} */ (column.querySelector(`:scope > [data-section="${id}"]`)) ?? make('div', 'list');
+    fill(list, this.#elementsOf(ids));
     list.setAttribute('role', 'list');
     list.dataset.section = String(id);
     const title = id === null ? this.#text('noGroup') : id === 'new' ? this.#text('group_new') : cleanName(name);
@@ -258,7 +259,8 @@ export class Roster {
     });
     if (added.length === 0) return;
     if (!this.#headings.has('new')) {
-      this.#box.lastElementChild?.append(...this.#sectionOf({ ...section, ids: [], isContinued: false, of: 0 }, new Map()));
+      const column = /** @type {Element} */ (this.#box.lastElementChild);
+      column.append(...this.#sectionOf({ ...section, ids: [], isContinued: false, of: 0 }, column, new Map()));
     }
     const heading = this.#headings.get('new');
     heading?.list?.append(...this.#elementsOf(added));
@@ -276,12 +278,9 @@ export class Roster {
   }
 
   #placeFolded() {
-    const rows = this.#folded.isOpen ? this.#elementsOf(this.#folded.ids) : [];
-    /** @type {Element[]} */
-    const wanted = rows;
-    for (const element of [...this.#folded.list.children]) if (!wanted.includes(element)) element.remove();
-    for (const [i, element] of rows.entries()) if (this.#folded.list.children[i] !== element) this.#folded.list.insertBefore(element, this.#folded.list.children[i] ?? null);
+    fill(this.#folded.list, this.#folded.isOpen ? this.#elementsOf(this.#folded.ids) : []);
   }
+
 
   /** @param {IntersectionObserverEntry[]} entries */
   #seen(entries) {

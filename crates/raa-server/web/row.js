@@ -29,7 +29,7 @@ export class Row {
    * @param {string} id
    * @param {Raa.Room} room
    */
-  constructor(id, { text, changes, meters, peaksOf, colours, open }) {
+  constructor(id, { text, changes, meters, peaksOf, open }) {
     this.#text = text;
     const { element, parts } = instance('row-template', text);
     this.element = element;
@@ -38,7 +38,7 @@ export class Row {
     this.#peaksOf = () => peaksOf(id);
     const { rms, peak, strip, fader, volume, mute, more } = this.#parts;
     this.#meter = new Meter(rms, peak, meters);
-    this.#strip = new StripView(strip, peaksOf(id), colours);
+    this.#strip = new StripView(strip, peaksOf(id));
     this.#fader = new Fader(fader, volume);
     volume.addEventListener('input', () => changes.volume(this.computer, Number(volume.value)));
     fader.addEventListener('dblclick', () => changes.volume(this.computer, 100));
@@ -90,10 +90,6 @@ export class Row {
   /** The peaks come anew, as after another connection. */
   forgetPeaks() {
     this.#strip.use(this.#peaksOf());
-  }
-
-  redraw() {
-    this.#strip.redraw();
   }
 
   /** The server no longer knows the computer: its place stays empty until a person sorts. */

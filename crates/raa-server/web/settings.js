@@ -15,14 +15,12 @@ export class Settings {
   #memory;
   #dialog = byId('settings');
   #onDesk;
-  #onTheme;
 
-  /** @param {{text: Raa.Text, memory: import('./memory.js').Memory, onDesk: (name: string) => void, onTheme: () => void}} options */
-  constructor({ text, memory, onDesk, onTheme }) {
+  /** @param {{text: Raa.Text, memory: import('./memory.js').Memory, onDesk: (name: string) => void}} options */
+  constructor({ text, memory, onDesk }) {
     this.#text = text;
     this.#memory = memory;
     this.#onDesk = onDesk;
-    this.#onTheme = onTheme;
     byId('open-settings').addEventListener('click', () => this.open());
     byId('close-settings').addEventListener('click', () => this.#dialog.close());
     this.#fill();
@@ -85,6 +83,5 @@ export class Settings {
   #applyTheme() {
     if (this.#memory.theme) document.documentElement.dataset.theme = this.#memory.theme;
     else delete document.documentElement.dataset.theme;
-    this.#onTheme();
   }
 }

@@ -1,57 +1,37 @@
 // Draws a computer's last ten minutes: a column for each second with a sound.
 //
-// Always: a second costs one shift of the picture and one column, and nothing at all while the strip is empty; ticks and the
-// base line belong to the style sheet.
+// Always: a second moves the strip and draws its newest minute, and does nothing at all while the strip is empty; colours, ticks
+// and the base line belong to the style sheet. It is no canvas, because each canvas is a layer of the compositor, and the layers
+// of twenty rows make scrolling slow.
 
 import { LOST, STRIP_SECONDS, UNHEARD } from './strip.js';
 
 const HEIGHT = 22;
 /** A single second must be seen on a strip that is narrower than 600 pixels. */
 const COLUMN = 4;
+/** Seconds that are drawn together. */
+const MINUTE = 60;
+/** What a second can show: class names of the style sheet. */
+const LOOKS = /** @type {const} */ (['heard', 'unheard', 'lost']);
+/** The style sheet's numbers have 24 bits: far from the origin they no longer tell one second from the next. */
+const FAR = 100_000;
 
-/** Colours of the style sheet, which change with the theme. */
-export class StripColours {
-  #read;
-  sound = '';
-  unheard = '';
-  lost = '';
-
-  /** @param {(name: string) => string} read the colour of a custom property */
-  constructor(read) {
-    this.#read = read;
-    this.refresh();
-  }
-
-  refresh() {
-    [this.sound, this.unheard, this.lost] = ['--sound', '--text-3', '--warn'].map(this.#read);
-  }
-}
-
-/** Reads colours as the browser computes them: light-dark() means nothing to a canvas. @param {string} name */
-export function computedColour(name) {
-  const probe = document.createElement('i');
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
+/** @typedef {Partial<Record<typeof LOOKS[number], SVGPathElement>>} Minute */
 
 export class StripView {
-  #context;
+  #svg;
   #peaks;
-  #colours;
+  /** @type {Map<number, Minute>} by the minute of the server's clock: those with something to see */
+  #minutes = new Map();
   /** @type {number | null} the newest second in the picture */
   #drawnTo = null;
-  #isBlank = true;
+  /** The second at x = 0. */
+  #origin = 0;
 
-  /** @param {HTMLCanvasElement} canvas @param {import('./strip.js').Peaks} peaks @param {StripColours} colours */
-  constructor(canvas, peaks, colours) {
-    canvas.width = STRIP_SECONDS;
-    canvas.height = HEIGHT;
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  /** @param {SVGSVGElement} svg @param {import('./strip.js').Peaks} peaks */
+  constructor(svg, peaks) {
+    this.#svg = svg;
     this.#peaks = peaks;
-    this.#colours = colours;
   }
 
   /** Shows the seconds up to and with this one. @param {number} second */
@@ -59,57 +39,88 @@ export class StripView {
     const passed = this.#drawnTo === null ? STRIP_SECONDS : second - this.#drawnTo;
     if (passed === 0) return;
     this.#drawnTo = second;
-    if (this.#isBlank && this.#peaks.isEmpty) return;
-    if (passed < 0 || passed >= 60) {
+    if (this.#minutes.size === 0 && this.#peaks.isEmpty) return;
+    if (this.#minutes.size === 0 || passed < 0 || passed >= MINUTE || second - this.#origin > FAR) {
       this.#drawAll(second);
       return;
     }
-    this.#shift(passed);
-    for (let one = second - passed + 1; one <= second; one++) this.#column(one, second);
-    if (this.#peaks.isEmpty) this.redraw();
+    this.#moveTo(second);
+    for (const minute of this.#minutes.keys()) if ((minute + 1) * MINUTE <= second - STRIP_SECONDS) this.#remove(minute);
+    for (let minute = minuteOf(second - passed + 1); minute <= minuteOf(second); minute++) this.#drawMinute(minute);
   }
 
   /** Draws other peaks from now on. @param {import('./strip.js').Peaks} peaks */
   use(peaks) {
     this.#peaks = peaks;
-    this.#context.clearRect(0, 0, STRIP_SECONDS, HEIGHT);
-    this.#isBlank = true;
+    this.#clear();
     this.#drawnTo = null;
   }
 
-  /** Forgets the picture, as after a new connection or another theme. */
-  redraw() {
-    const second = this.#drawnTo;
-    this.#drawnTo = null;
-    if (second !== null) this.#drawAll(second);
+  #clear() {
+    this.#minutes.clear();
+    this.#svg.replaceChildren();
   }
 
   /** @param {number} second */
   #drawAll(second) {
-    this.#context.clearRect(0, 0, STRIP_SECONDS, HEIGHT);
-    this.#drawnTo = second;
-    this.#isBlank = true;
-    for (let one = second - STRIP_SECONDS + 1; one <= second; one++) this.#column(one, second);
+    this.#clear();
+    this.#origin = second;
+    this.#moveTo(second);
+    for (let minute = minuteOf(second - STRIP_SECONDS + 1); minute <= minuteOf(second); minute++) this.#drawMinute(minute);
   }
 
-  /** @param {number} seconds */
-  #shift(seconds) {
-    const context = this.#context;
-    context.globalCompositeOperation = 'copy';
-    context.drawImage(context.canvas, -seconds, 0);
-    context.globalCompositeOperation = 'source-over';
+  /** Brings a second to the right end. @param {number} second */
+  #moveTo(second) {
+    this.#svg.setAttribute('viewBox', `${second - this.#origin + COLUMN - STRIP_SECONDS} 0 ${STRIP_SECONDS} ${HEIGHT}`);
   }
 
-  /** @param {number} second @param {number} newest */
-  #column(second, newest) {
-    const { share, marks } = this.#peaks.at(second);
-    if (share === 0 && marks === 0) return;
-    this.#isBlank = false;
-    const x = STRIP_SECONDS - COLUMN - (newest - second);
-    const height = Math.max(4, share * (HEIGHT - 2));
-    this.#context.fillStyle = marks & UNHEARD ? this.#colours.unheard : this.#colours.sound;
-    if (share > 0) this.#context.fillRect(x, HEIGHT - height, COLUMN, height);
-    this.#context.fillStyle = this.#colours.lost;
-    if (marks & LOST) this.#context.fillRect(x, HEIGHT - 3, COLUMN, 3);
+  /** @param {number} minute */
+  #drawMinute(minute) {
+    const shapes = this.#shapesOf(minute);
+    const paths = this.#minutes.get(minute) ?? {};
+    for (const look of LOOKS) {
+      if (shapes[look] === '') continue;
+      const path = paths[look] ?? this.#add(look);
+      path.setAttribute('d', shapes[look]);
+      paths[look] = path;
+      this.#minutes.set(minute, paths);
+    }
   }
+
+  /** @param {typeof LOOKS[number]} look */
+  #add(look) {
+    const path = /** @type {SVGPathElement} */ (document.createElementNS(this.#svg.namespaceURI, 'path'));
+    path.setAttribute('class', look);
+    if (look === 'lost') this.#svg.append(path); // in front of the others
+    else this.#svg.prepend(path);
+    return path;
+  }
+
+  /** Returns the columns of a minute by their look. @param {number} minute */
+  #shapesOf(minute) {
+    const shapes = { heard: '', unheard: '', lost: '' };
+    for (let second = minute * MINUTE; second < (minute + 1) * MINUTE; second++) {
+      const { share, marks } = this.#peaks.at(second);
+      const x = second - this.#origin;
+      if (share > 0) shapes[marks & UNHEARD ? 'unheard' : 'heard'] += column(x, Math.max(4, share * (HEIGHT - 2)));
+      if (marks & LOST) shapes.lost += column(x, 3);
+    }
+    return shapes;
+  }
+
+  /** @param {number} minute */
+  #remove(minute) {
+    for (const path of Object.values(this.#minutes.get(minute) ?? {})) path.remove();
+    this.#minutes.delete(minute);
+  }
+}
+
+/** Seconds of an earlier run of the server are negative. @param {number} second */
+function minuteOf(second) {
+  return Math.floor(second / MINUTE);
+}
+
+/** Returns the path of a column. @param {number} x @param {number} height */
+function column(x, height) {
+  return `M${x} ${HEIGHT}v${-height.toFixed(1)}h${COLUMN}V${HEIGHT}z`;
 }

@@ -19,7 +19,6 @@ import { Presence } from './presence.js';
 import { audible, computers, silenceOf } from './room.js';
 import { Settings } from './settings.js';
 import { isSilenced } from './silenced.js';
-import { StripColours, computedColour } from './strip-view.js';
 import { Strips } from './strips.js';
 import { tabIcon, tabTitle } from './tab.js';
 import { ServerClock, clockTime } from './time.js';
@@ -40,7 +39,6 @@ export class Watch {
   #computers = [];
   /** @type {Raa.Server} */
   #server = {};
-  #colours = new StripColours(computedColour);
   #notes = new Notes(byId('notes'));
   #changes;
   #groups;
@@ -71,7 +69,7 @@ export class Watch {
     this.#changes = new Changes({ text, notes: this.#notes, history: this.#history, now: () => this.now(), onNews: () => this.#soon(), afterChange });
     this.#groups = new Arranging({ text, notes: this.#notes, changes: this.#changes, afterChange, computerOf: (id) => this.#computerOf(id) });
     const room = this.#room();
-    this.#settings = new Settings({ text, memory, onDesk: (name) => this.#named(name), onTheme: () => this.#recolour() });
+    this.#settings = new Settings({ text, memory, onDesk: (name) => this.#named(name) });
     this.#player = new PlayerBar({ text, memory, meters: room.meters, isWall, onChange: () => this.#playerChanged() });
     this.#desk = isWall ? null : new Desk(room, this.#player, this.#settings);
     this.#view = this.#desk ?? this.#makeWall(room);
@@ -81,7 +79,6 @@ export class Watch {
     this.#follow();
     setInterval(() => this.#tick(), TICK_MS);
     document.addEventListener('visibilitychange', () => this.#soon());
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#recolour());
   }
 
   /** The time on the server's clock. */
@@ -115,7 +112,6 @@ export class Watch {
       groups: this.#groups,
       history: this.#history,
       meters: new Meters(),
-      colours: this.#colours,
       now: () => this.now(),
       second: () => this.#seconds(),
       peaksOf: (id) => this.#strips.of(id),
@@ -224,11 +220,6 @@ export class Watch {
   #named(name) {
     setDesk(name);
     this.#report.tell();
-  }
-
-  #recolour() {
-    this.#colours.refresh();
-    this.#desk?.redraw();
   }
 
   #allSeen() {

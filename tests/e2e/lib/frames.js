@@ -1,8 +1,8 @@
 // The duration of a page's frames, from Chromium's own trace.
 //
 // A frame is the browser's animation frame: from the first task that requires a new picture until the picture is laid out
-// and passed to the compositor. The Long Animation Frames specification calls it long from 50 ms on. Durations are wall time, so a busy machine lengthens them; the CPU time of the main thread's longest task, from
-// the same trace, shows the page's own share.
+// and passed to the compositor. The Long Animation Frames specification calls it long from 50 ms on. A busy machine lengthens
+// durations; the CPU time of the main thread during a frame, from the same trace, is the page's own share.
 // Always: only the traced page's main thread counts.
 
 /** Duration from which on a frame is long (Long Animation Frames specification). */
@@ -29,9 +29,9 @@ export async function traceFrames(page, doing) {
 }
 
 /**
- * Of a trace's events: { frames, longest_ms, p99_ms, over_50_ms, main_thread_ms, longest_task_cpu_ms,
- * longest_frame_cpu_ms }, where
- * main_thread_ms is the CPU time of all tasks, and that of a frame is the CPU time of all tasks during it. Fails on a trace without a frame, which shows nothing.
+ * Of a trace's events: { frames, longest_ms, p99_ms, over_50_ms, main_thread_ms, longest_task_cpu_ms, longest_frame_cpu_ms }.
+ * main_thread_ms is the CPU time of all tasks, and that of a frame is the CPU time of all tasks during it. Fails on a trace
+ * without a frame, which shows nothing.
  */
 export function summary(events) {
   const frames = events.filter(({ name, ph }) => name === 'AnimationFrame' && (ph === 'b' || ph === 'e'));
