@@ -168,6 +168,7 @@ test('three hundred strips are drawn in less than 8 ms a second', async (t) => {
 });
 
 test('one reconnection brings the whole page in less than 1 s', async (t) => {
+  await page.mouse.move(500, 500); // a hand in the list of what happened would hold it
   for (let i = 0; i < SPEAKING; i++) crowd.sound(ids[i]);
   const tries = [];
   for (let attempt = 0; attempt < 3 && !(tries.at(-1) < 1000); attempt++) tries.push(await reconnect(attempt));
