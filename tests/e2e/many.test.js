@@ -28,6 +28,8 @@ const OBSERVED_MS = 5000;
 const CHANGES_PER_CHANGE = 3;
 /** Rows of a screen whose running time or age changes each second, and the counts of groups. */
 const CHANGES_PER_SECOND = 30;
+/** Twenty rows are in view or near it; a second moves the strip of each, draws its newest minute, and may begin one. */
+const STRIP_CHANGES_PER_SECOND = 60;
 const TICKS_PER_SECOND = 5;
 
 const world = new World('many');
@@ -53,12 +55,13 @@ before(async () => {
 after(() => world.close());
 
 test('a snapshot changes only its news', async (t) => {
-  const { states, levels, mutations, moved, cost } = await observe(mixer.page, OBSERVED_MS);
+  const { states, levels, mutations, moved, drawn, cost } = await observe(mixer.page, OBSERVED_MS);
   const seconds = OBSERVED_MS / 1000 + 1;
   const allowed = CHANGES_PER_CHANGE * changesOf(states) + CHANGES_PER_SECOND * seconds;
   assert.ok(states.length >= 3 && levels.length >= 20, `${states.length} states and ${levels.length} levels came`);
   assert.ok(moved > levels.length, `${moved} changes: the meters stand still`);
-  t.diagnostic(`${mutations} changes, ${allowed} allowed; ${states.length} states, ${levels.length} levels; ${cost.LayoutCount} layouts, ${cost.RecalcStyleCount} style recalculations`);
+  t.diagnostic(`${mutations} changes, ${allowed} allowed; ${drawn} of strips; ${states.length} states, ${levels.length} levels; ${cost.LayoutCount} layouts, ${cost.RecalcStyleCount} style recalculations`);
+  assert.ok(drawn > 0 && drawn <= STRIP_CHANGES_PER_SECOND * seconds, `${drawn} changes of strips`);
   assert.ok(mutations <= allowed, `${mutations} changes in the page, ${allowed} allowed by the server's messages`);
   const messages = states.length + levels.length;
   const layouts = 2 * states.length + TICKS_PER_SECOND * seconds;
@@ -152,7 +155,7 @@ async function observe(page, ms) {
   const [countedFrom, costBefore] = [news.length, await metrics(devtools)];
   await sleep(ms);
   const costAfter = await metrics(devtools);
-  const { mutations, moved } = await page.evaluate(() => ({ mutations: globalThis.mutations, moved: globalThis.moved }));
+  const { mutations, moved, drawn } = await page.evaluate(() => ({ mutations: globalThis.mutations, moved: globalThis.moved, drawn: globalThis.drawn }));
   await devtools.detach();
   const counted = news.slice(countedFrom);
   assert.ok(news.every(({ kind }) => kind === 'state' || kind === 'levels'), 'every message is understood');
@@ -161,19 +164,24 @@ async function observe(page, ms) {
     levels: counted.filter(({ kind }) => kind === 'levels'),
     mutations,
     moved,
+    drawn,
     cost: Object.fromEntries(Object.keys(costAfter).map((name) => [name, costAfter[name] - costBefore[name]])),
   };
 }
 
-// Runs in the page: counts the changes of the rows in `mutations`, and those of meters in `moved`, from the frame after next on.
+// Runs in the page: counts the changes of the rows in `mutations`, those of meters in `moved` and those of strips in `drawn`, from
+// the frame after next on.
 function watchRows() {
   globalThis.mutations = 0;
   globalThis.moved = 0;
+  globalThis.drawn = 0;
   const isMeter = ({ target }) => target.parentElement?.classList.contains('meter');
+  const isStrip = ({ target }) => target instanceof Element && target.closest('.strip') !== null;
   const observer = new MutationObserver((records) => {
-    const meters = records.filter(isMeter).length;
+    const [meters, strips] = [isMeter, isStrip].map((is) => records.filter(is).length);
     globalThis.moved += meters;
-    globalThis.mutations += records.length - meters;
+    globalThis.drawn += strips;
+    globalThis.mutations += records.length - meters - strips;
   });
   const all = { subtree: true, childList: true, attributes: true, characterData: true };
   return new Promise((watched) => requestAnimationFrame(() => requestAnimationFrame(() => {

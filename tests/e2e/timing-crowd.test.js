@@ -162,8 +162,10 @@ test('three hundred strips are drawn in less than 8 ms a second', async (t) => {
   assert.ok(seconds.length >= 5, `${seconds.length} seconds are drawn`);
   t.diagnostic(`ms of the main thread's CPU in a second, all together: ${(all / 6).toFixed(1)}`);
   t.diagnostic(`ms for the strips of a second: ${seconds.map((ms) => ms.toFixed(1)).join(', ')}`);
-  // The machine may take the CPU away in one of them.
-  assert.ok(seconds.every((ms) => ms > 0) && [...seconds].sort((a, b) => a - b)[Math.floor(seconds.length / 2)] < STRIPS_MS_PER_SECOND, seconds.join());
+  // A row that comes into view is drawn at once, and has nothing to do in the rest of that second. The machine may take the CPU
+  // away in one of them.
+  const worked = seconds.filter((ms) => ms > 0).sort((a, b) => a - b);
+  assert.ok(worked.length >= 5 && worked[Math.floor(worked.length / 2)] < STRIPS_MS_PER_SECOND, seconds.join());
   await page.setViewportSize({ width: 1440, height: 900 });
 });
 
