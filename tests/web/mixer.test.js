@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { oncePerFrame } from '../../crates/raa-server/web/dom.js';
+import { frameOrHidden, oncePerFrame } from '../../crates/raa-server/web/dom.js';
 import { Latest } from '../../crates/raa-server/web/latest.js';
 import { Ballistics, Interruptions, Lamp, ago, facts, isUnused, meterShare, notice, soundWords } from '../../crates/raa-server/web/model.js';
 import { meaning, moved } from '../../crates/raa-server/web/fader.js';
@@ -30,6 +30,28 @@ test('many messages make one change with the latest', () => {
   give(4);
   frames.shift()();
   assert.deepEqual(taken, [3, 4]);
+});
+
+test('a frame that a hidden page would wait for comes when it is hidden', async (t) => {
+  const frames = new Map();
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  const browser = { document: page, requestAnimationFrame: (run) => frames.set(frames.size + 1, run).size, cancelAnimationFrame: (id) => frames.delete(id) };
+  const names = Object.keys(browser);
+  const before = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
+  Object.assign(globalThis, browser);
+  t.after(() => names.forEach((name, i) => (before[i] ? Object.defineProperty(globalThis, name, before[i]) : delete globalThis[name])));
+  let taken = 0;
+  const soon = oncePerFrame(() => { taken += 1; }, frameOrHidden);
+  soon();
+  assert.deepEqual([taken, frames.size], [0, 1]);
+  page.hidden = true;
+  page.dispatchEvent(new Event('visibilitychange'));
+  assert.deepEqual([taken, frames.size], [1, 0]);
+  soon();
+  await null;
+  assert.equal(taken, 2, 'a hidden page does not wait');
+  page.dispatchEvent(new Event('visibilitychange'));
+  assert.equal(taken, 2, 'each is called once');
 });
 
 test('time spans use the largest unit that fits', () => {

@@ -137,3 +137,22 @@ export function oncePerFrame(take, nextFrame = (run) => requestAnimationFrame(ru
     });
   };
 }
+
+/**
+ * Calls with the next frame, or as soon as nobody can see the page: a hidden page has no frames, also none that it was waiting
+ * for, and its timers wait for a second, so that its title would come too late.
+ * @param {() => void} run
+ */
+export function frameOrHidden(run) {
+  if (document.hidden) {
+    queueMicrotask(run);
+    return;
+  }
+  const once = () => {
+    cancelAnimationFrame(frame);
+    document.removeEventListener('visibilitychange', once);
+    run();
+  };
+  const frame = requestAnimationFrame(once);
+  document.addEventListener('visibilitychange', once);
+}

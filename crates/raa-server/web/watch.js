@@ -8,7 +8,7 @@ import { followEvents, setDesk } from './api.js';
 import { Arranging } from './arranging.js';
 import { Changes } from './changes.js';
 import { Desk } from './desk.js';
-import { byId, oncePerFrame } from './dom.js';
+import { byId, frameOrHidden, oncePerFrame } from './dom.js';
 import { Feed } from './feed.js';
 import { History } from './history.js';
 import { Meters } from './meter.js';
@@ -53,11 +53,7 @@ export class Watch {
   #messageAt = -Infinity;
   /** @type {number | null} the newest one that is drawn */
   #second = null;
-  #soon = oncePerFrame(() => this.#update(), (run) => {
-    // A hidden page has no frames, and its timers wait for a second: its title would come too late.
-    if (document.hidden) queueMicrotask(run);
-    else requestAnimationFrame(run);
-  });
+  #soon = oncePerFrame(() => this.#update(), frameOrHidden);
   #levelsSoon = oncePerFrame(() => this.#showLevels());
 
   /** @param {{text: Raa.Text, memory: import('./memory.js').Memory, isWall: boolean, wallName: string}} options */
