@@ -1,8 +1,8 @@
 // Draws a computer's last ten minutes: a column for each second with a sound.
 //
-// Always: a second moves the strip and draws its newest minute, and does nothing at all while the strip is empty; colours, ticks
-// and the base line belong to the style sheet. It is no canvas, because each canvas is a layer of the compositor, and the layers
-// of twenty rows make scrolling slow.
+// Always: a second moves the strip, draws its newest minute if it has a sound, and does nothing at all while the strip is empty;
+// colours, ticks and the base line belong to the style sheet. It is no canvas, because each canvas is a layer of the compositor,
+// and the layers of twenty rows make scrolling slow.
 
 import { LOST, STRIP_SECONDS, UNHEARD } from './strip.js';
 
@@ -46,7 +46,18 @@ export class StripView {
     }
     this.#moveTo(second);
     for (const minute of this.#minutes.keys()) if ((minute + 1) * MINUTE <= second - STRIP_SECONDS) this.#remove(minute);
-    for (let minute = minuteOf(second - passed + 1); minute <= minuteOf(second); minute++) this.#drawMinute(minute);
+    // The peak of a second may come after it was drawn.
+    for (const minute of this.#minutesWithNews(second - passed, second)) this.#drawMinute(minute);
+  }
+
+  /** @param {number} from @param {number} to the first and the last second that may be new */
+  #minutesWithNews(from, to) {
+    const minutes = new Set();
+    for (let second = from; second <= to; second++) {
+      const { share, marks } = this.#peaks.at(second);
+      if (share > 0 || marks & LOST) minutes.add(minuteOf(second));
+    }
+    return minutes;
   }
 
   /** Draws other peaks from now on. @param {import('./strip.js').Peaks} peaks */
