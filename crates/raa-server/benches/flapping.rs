@@ -1,4 +1,4 @@
-//! What the log costs the sound: 300 clients that come, beep and go, next to the same 300 that stay.
+//! Measures how much the log delays the sound: 300 clients that connect, beep and leave, against 300 that stay.
 //!
 //! `cargo bench -p raa-server --bench flapping` runs a whole server in this process, with five open pages. In
 //! turns, each client is connected all the time, or it sends three packets in every 1.5 s and is offline in
@@ -27,7 +27,7 @@ const PAGES: usize = 5;
 const TURNS: usize = 4;
 /// Figures of slots are those of the last full 5 s.
 const PERIOD: Duration = Duration::from_secs(5);
-/// Periods of a turn whose figures count; the one before them is a mixture.
+/// Periods of a turn that are counted. The period before them is not, because it contains the change.
 const PERIODS: usize = 3;
 /// Slots in which a client sends three packets.
 const CYCLE: u32 = 75;

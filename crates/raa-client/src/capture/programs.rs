@@ -4,7 +4,7 @@
 //! target or nothing else (learn.microsoft.com/windows/win32/api/audioclientactivationparams/
 //! ns-audioclientactivationparams-audioclient_process_loopback_params). So exactly one program can be
 //! left out or chosen: with a capture for each of several programs, the sum would still contain every one
-//! of them. While the program to leave out does not run, the target is this client, which plays nothing.
+//! of them. While the excluded program is not running, this client, which plays nothing, is excluded instead.
 //!
 //! Always: pure; a list of processes may contain anything, even circles.
 

@@ -19,7 +19,7 @@
 //! While nothing is heard of a muted or turned down device, this is reported, because only the driver
 //! knows whether the capture lies behind it.
 //!
-//! Exclusive mode is not captured, and nothing tells of it. "WASAPI provides loopback capturing" of what
+//! Exclusive mode is not captured, and Windows does not report it. "WASAPI provides loopback capturing" of what
 //! the audio engine plays (learn.microsoft.com/windows/win32/coreaudio/loopback-recording), and a stream
 //! in exclusive mode passes the engine by (learn.microsoft.com/windows/win32/coreaudio/
 //! exclusive-mode-streams). IAudioSessionManager2 lists its session, but no session says its mode

@@ -89,7 +89,7 @@ fn start(options: &WindowsOptions, files: Files) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What a start does, by its options and its session.
+/// What the program does when it starts, depending on its options and its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plan {
     /// Is the client of this user, or sets up the start for this user.

@@ -235,7 +235,7 @@ fn a_crashed_client_starts_again() {
     let case = Case::with_ini("[raa-client]\nserver = 127.0.0.1:9\n");
     let mut client = case.start(&["--silent"]);
     let handle = HANDLE(client.as_raw_handle());
-    // What a panic's abort leaves behind.
+    // The exit code of a program that aborts after a panic.
     #[expect(unsafe_code, reason = "no library ends a process with a code")]
     // SAFETY: the handle is open for as long as `client` lives.
     unsafe { TerminateProcess(handle, 0xC000_0409) }.unwrap();
@@ -282,7 +282,7 @@ fn the_manuals_scheduled_task_is_accepted() {
     );
 }
 
-/// Returns the path by which the network knows this folder: a share of Wine, or the administrators' share.
+/// Returns the UNC path of this folder: in a share made for Wine, or in the administrators' share.
 fn share_of(folder: &Path) -> PathBuf {
     if let Ok(prefix) = std::env::var("WINEPREFIX") {
         let shares = format!("Z:{prefix}/dosdevices/unc/RAA-TEST/share");

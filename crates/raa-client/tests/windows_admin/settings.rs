@@ -36,7 +36,7 @@ fn a_kiosk_sends_without_a_settings_file() {
         first.as_ref().is_some_and(|ssrc| ssrc.trim().len() == 8),
         "{first:?}"
     );
-    // What cannot reach the running client is not swallowed.
+    // Options that cannot reach the running client are refused, not ignored.
     let refused = Run::of(
         &command(&["--server", "127.0.0.1:10", "--silent"])
             .output()

@@ -1,7 +1,7 @@
-//! Texts that are being read: long answers, whose readers may be slow.
+//! The memory for long answers that are being sent to slow readers.
 //!
-//! What describes hundreds of clients, or thousands of entries, has hundreds of kilobytes, and a client that
-//! asks for it and reads slowly makes the server hold it. Always: the texts that are still being read take
+//! An answer about hundreds of clients or thousands of entries has hundreds of kilobytes, and the server
+//! holds it until its reader has all of it. Always: the texts that are still being read take
 //! at most [`BUDGET`], however many clients read them; beyond it, those that read the oldest text are
 //! disconnected.
 

@@ -1,4 +1,4 @@
-//! What a page says of itself.
+//! Fuzzes the messages in which pages report their state.
 
 use raa_core::settings::MAX_NAME_CHARS;
 

@@ -1,4 +1,4 @@
-//! What a page says of itself: whether it is a wall, and whether it plays.
+//! The state that a page reports: whether it is a wall, and whether it plays.
 //!
 //! Always: a page's messages are bounded in length, and only four a second are looked at; the newest of
 //! more counts. A wrong message changes nothing and is answered with the reason.

@@ -339,8 +339,8 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Returns whether nothing plays, for so long that the computer may sleep. A chosen capture device has
-    /// no other meter than the capture itself.
+    /// Returns whether it has been silent long enough for the computer to sleep. For a chosen capture device,
+    /// the capture itself is the only meter.
     fn may_rest(&self, now: Instant) -> bool {
         let silent_for = self.watchdog.silent_for(now);
         if !self.rest.is_near(now, silent_for) {

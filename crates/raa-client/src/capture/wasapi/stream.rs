@@ -20,7 +20,7 @@ use crate::status::{CaptureMethod, CaptureTrouble, ConversionError};
 /// (learn.microsoft.com/windows/win32/api/audioclient/nf-audioclient-iaudioclient-initialize), which
 /// gives about 20 ms and loses sound on a busy computer; Windows grants more anyway. Whether 0 helps
 /// against the noise of long process loopback is not known (obsproject/obs-studio pull request 9807),
-/// so `buffer_ms` is a setting.
+/// so the setting `buffer_ms` lets people try it.
 const HNS_PER_MS: i64 = 10_000;
 
 pub(super) struct Stream {

@@ -1,7 +1,7 @@
 //! Lets one process at a time change a settings file.
 //!
-//! A save reads the file, changes some keys and replaces it. Of two at the same moment, one would undo
-//! what the other has changed: the running client keeps a new number while a script sets the server.
+//! A save reads the file, changes some keys and replaces it. If two saves overlapped, one
+//! would undo the other: for example, the running client stores a new SSRC while a script sets the server.
 //!
 //! Always: gives up soon, because a save without the lock is better than none; leaves no file behind, not
 //! even after a crash.
