@@ -12,6 +12,7 @@ import { MixerPage } from './lib/page.js';
 import { eventually } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
+import { SILENCE, threeComputers } from './lib/three.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -20,20 +21,15 @@ const LEAST_RULES = 15;
 const LOOKS = [{ colorScheme: 'light', forcedColors: 'none' }, { colorScheme: 'dark', forcedColors: 'none' }, { colorScheme: 'dark', forcedColors: 'active' }];
 const DESK = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
-const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const [FIRE, GATE, PUMP] = ['00000c01', '00000c02', '00000c03'];
 const world = new World('axe');
-const senders = {};
-let server, browser, loud;
+let server, browser, loud, senders;
 
 before(async () => {
   server = await world.server();
   browser = await world.chromium({ env: {} });
   loud = await encodeOpus(bandNoise(3, 0.1));
-  for (const [id, name] of [[FIRE, 'Fire panel PC'], [GATE, 'Gate 2 intercom'], [PUMP, 'Pumping station']]) {
-    senders[id] = await world.sender(server, { ssrc: parseInt(id, 16), name, packets: SILENCE, repeat: true });
-    await server.client(id, (client) => client.name === name);
-  }
+  senders = await threeComputers(world, server, [FIRE, GATE, PUMP]);
   await put({ revision: (await server.get('/api/groups')).revision, groups: [{ name: 'Floor 1', clients: [FIRE, GATE] }] });
 });
 after(() => world.close());

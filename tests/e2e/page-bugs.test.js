@@ -10,23 +10,19 @@ import { MixerPage } from './lib/page.js';
 import { eventually } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
+import { SILENCE, threeComputers } from './lib/three.js';
 
-const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('page-bugs');
 const [FIRE, GATE, PUMP] = ['00000d01', '00000d02', '00000d03'];
 /** Computers of a group, so that they keep their rows while they are off. */
 const OFF = Array.from({ length: 37 }, (_, i) => (0x0e00 + i).toString(16).padStart(8, '0'));
-const senders = {};
-let server, browser, loud;
+let server, browser, loud, senders;
 
 before(async () => {
   server = await world.server();
   browser = await world.chromium({ env: {} });
   loud = await encodeOpus(bandNoise(3, 0.1));
-  for (const [id, name] of [[FIRE, 'Fire panel PC'], [GATE, 'Gate 2 intercom'], [PUMP, 'Pumping station']]) {
-    senders[id] = await world.sender(server, { ssrc: parseInt(id, 16), name, packets: SILENCE, repeat: true });
-    await server.client(id, (client) => client.name === name);
-  }
+  senders = await threeComputers(world, server, [FIRE, GATE, PUMP]);
   const brief = await Promise.all(OFF.map((id) => world.sender(server, { ssrc: parseInt(id, 16), packets: Array(12).fill(SILENCE[0]) })));
   await Promise.all(brief.map(({ done }) => done));
   await eventually('all are known', async () => (await server.clients()).length === 40);

@@ -10,21 +10,17 @@ import { eventually, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
 import { stripColumns } from './lib/strips.js';
+import { SILENCE, threeComputers } from './lib/three.js';
 
-const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('page-watch');
 const [FIRE, GATE, PUMP] = ['00000b01', '00000b02', '00000b03'];
-const senders = {};
-let server, browser, loud;
+let server, browser, loud, senders;
 
 before(async () => {
   server = await world.server();
   browser = await world.chromium({ env: {} });
   loud = await encodeOpus(bandNoise(3, 0.1));
-  for (const [id, name] of [[FIRE, 'Fire panel PC'], [GATE, 'Gate 2 intercom'], [PUMP, 'Pumping station']]) {
-    senders[id] = await world.sender(server, { ssrc: parseInt(id, 16), name, packets: SILENCE, repeat: true });
-    await server.client(id, (client) => client.name === name);
-  }
+  senders = await threeComputers(world, server, [FIRE, GATE, PUMP]);
 });
 after(() => world.close());
 
