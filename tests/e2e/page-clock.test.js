@@ -12,8 +12,8 @@ import { eventually, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { tone } from './lib/generate.js';
 import { stripColumns } from './lib/strips.js';
+import { SILENCE } from './lib/three.js';
 
-const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('page-clock');
 const [FIRE, GATE, PUMP] = ['00000d01', '00000d02', '00000d03'];
 /** Of a sine of this amplitude: its peak in dBFS. */

@@ -9,8 +9,8 @@ import { MixerPage } from './lib/page.js';
 import { eventually } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
+import { SILENCE } from './lib/three.js';
 
-const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('page-groups');
 const [BOILER, FIRE, GATE, PUMP] = ['00000c01', '00000c02', '00000c03', '00000c04'];
 const senders = {};

@@ -10,8 +10,8 @@ import { ATTEMPTS } from './lib/quiet.js';
 import { eventually, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
+import { SILENCE } from './lib/three.js';
 
-const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
 const world = new World('timing-moments');
 const [FIRE, GATE, PUMP] = ['00000c01', '00000c02', '00000c03'];
 const senders = {};
