@@ -1,0 +1,147 @@
+//! Sounds and their peaks are remembered, also after kill -9 and while the disk is stuck, and are seen by all desks.
+
+use std::time::Duration;
+
+use hyper::Method;
+use nix::sys::signal::Signal;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::common::program::Program;
+use crate::common::sender::{ID, Sender};
+use crate::common::stopped_thread::StoppedThread;
+use crate::common::{Page, Server, client, connect, get, next_frame, next_json, patch};
+use crate::{DESK, by_desk, entry_when, log};
+
+#[tokio::test]
+async fn a_sound_is_found_after_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Program::start(dir.path()).await;
+    let mut page = Page::open(program.http).await;
+    let sender = Sender::start(program.udp);
+    sleep(Duration::from_millis(300)).await;
+    drop(sender);
+    page.when(|page| !page.entry("sound")["ended_ms"].is_null())
+        .await;
+    let sound = page.entry("sound").clone();
+    let peak = sound["peak_dbfs"].as_f64().unwrap();
+    assert!((peak - -12.0).abs() < 2.0, "{sound}");
+    let lasted = sound["ended_ms"].as_i64().unwrap() - sound["at_ms"].as_i64().unwrap();
+    assert!((100..2000).contains(&lasted), "{sound}");
+    // What the row of a page says is the same.
+    page.when(|page| page.client(ID)["last_sound_id"] == sound["id"])
+        .await;
+    let (row, epoch) = (page.client(ID), page.server["epoch_ms"].as_i64().unwrap());
+    let began = row["last_sound_began_at_ms"].as_i64().unwrap() + epoch;
+    assert!(
+        (began - sound["at_ms"].as_i64().unwrap()).abs() < 50,
+        "{row}"
+    );
+    assert_eq!(row["last_sound_seen"], false);
+
+    // A client without settings may be forgotten by kill -9 in its first minute, its sound is not.
+    assert_eq!(
+        patch(program.http, ID, r#"{"volume":90}"#).await.status,
+        200
+    );
+    sleep(Duration::from_millis(1500)).await;
+    program.end(Signal::SIGKILL).await;
+    let program = Program::start(dir.path()).await;
+    let mut page = Page::open(program.http).await;
+    page.when(|page| !page.log.is_empty()).await;
+    let kept = page.entry("sound");
+    for field in ["id", "at_ms", "ended_ms", "peak_dbfs", "client"] {
+        assert_eq!(kept[field], sound[field], "{field}");
+    }
+    let known = client(program.http, ID).await;
+    assert_eq!(known["last_sound"]["id"], sound["id"], "{known}");
+    assert!(known["last_sound_at"].is_string(), "{known}");
+    assert_eq!(log(program.http, "?kind=server_started").await.len(), 2);
+}
+
+#[tokio::test]
+async fn peaks_are_given_at_connect_and_after_a_restart() {
+    let server = Server::start().await;
+    let mut page = Page::open(server.http).await;
+    let sender = Sender::start(server.udp);
+    page.when(|page| page.peaks[1]["clients"][ID].is_u64())
+        .await;
+    let loud = page.peaks[1]["clients"][ID].as_u64().unwrap() & 127;
+    assert!((107..=112).contains(&loud), "{loud}");
+    drop(sender);
+    let dir = server.stop().await;
+    let server = Server::start_with(dir, |_| {}).await;
+    let mut page = Page::open(server.http).await;
+    page.when(|page| page.peaks[0]["first"] == true).await;
+    let text = page.peaks[0]["clients"][ID].as_str().unwrap_or_default();
+    assert!(text.len() >= 4, "{}", page.peaks[0]);
+    assert!(
+        page.peaks[0]["to_s"]
+            .as_i64()
+            .is_some_and(|to| (0..60).contains(&to))
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_one_desk_has_seen_all_have() {
+    let server = Server::start().await;
+    let mut page = Page::open(server.http).await;
+    let sender = Sender::start(server.udp);
+    page.when(|page| !page.entry("sound").is_null()).await;
+    let id = page.entry("sound")["id"].clone();
+    let reply = by_desk(
+        server.http,
+        Method::POST,
+        "/api/log/seen",
+        &json!({"ids": [id]}),
+    )
+    .await;
+    assert_eq!(reply.json(), json!({"seen": [id]}));
+    page.when(|page| page.entry("sound")["seen_by"]["name"] == DESK)
+        .await;
+    page.when(|page| page.client(ID)["last_sound_seen"] == true)
+        .await;
+    // The end of the sound takes nothing back.
+    drop(sender);
+    page.when(|page| !page.entry("sound")["ended_ms"].is_null())
+        .await;
+    assert_eq!(page.entry("sound")["seen_by"]["name"], DESK);
+    let again = by_desk(
+        server.http,
+        Method::POST,
+        "/api/log/seen",
+        &json!({"until": id}),
+    )
+    .await;
+    assert_eq!(again.json(), json!({"seen": []}));
+    let server = server.restart().await;
+    let sound = &log(server.http, "?kind=sound").await[0];
+    assert_eq!(sound["seen_by"]["name"], DESK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stuck_disk_touches_no_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::start(dir.path()).await;
+    let mut page = Page::open(program.http).await;
+    let stuck = StoppedThread::stop(program.pid(), "store");
+    let mut listener = connect(program.http, "/ws?mix=main").await;
+    next_json(&mut listener).await;
+    let _sender = Sender::start(program.udp);
+    let first = next_frame(&mut listener).await;
+    for n in 1..=100u16 {
+        let frame = next_frame(&mut listener).await;
+        assert_eq!(frame.sequence_number, first.sequence_number.wrapping_add(n));
+    }
+    // Pages are told of the sound, and the log is read from memory.
+    page.when(|page| page.entry("sound")["client"] == ID).await;
+    let reply = get(program.http, "/api/log?kind=sound").await.json();
+    assert_eq!(
+        (&reply["from_memory"], &reply["entries"][0]["client"]),
+        (&json!(true), &json!(ID))
+    );
+    drop(stuck);
+    entry_when(program.http, "sound", |sound| sound["client"] == ID).await;
+}
