@@ -7,7 +7,7 @@ import { Cards, isDue } from '../../crates/raa-server/web/cards.js';
 import { History, canSee, canUndo, describe } from '../../crates/raa-server/web/history.js';
 import { action } from '../../crates/raa-server/web/keys.js';
 import { Places, arrange, inColumns, matches } from '../../crates/raa-server/web/order.js';
-import { audible, computers, lastSounded, pageMessage, silenceOf, silentWalls, sounds } from '../../crates/raa-server/web/room.js';
+import { audible, computers, kept, lastSounded, pageMessage, silenceOf, silentWalls, sounds } from '../../crates/raa-server/web/room.js';
 import { silenced, silencedWords } from '../../crates/raa-server/web/silenced.js';
 import { Spoken } from '../../crates/raa-server/web/spoken.js';
 import { LOST, Peaks, STRIP_SECONDS, UNHEARD, bytesOf, decodePeak } from '../../crates/raa-server/web/strip.js';
@@ -63,6 +63,18 @@ test('a hum gives its slot to an alarm', () => {
   assert.deepEqual([slots.toSorted(), rest], [['a', 'b'], ['hum']]);
 });
 
+test('cards of twice as many sounds take twice the work', () => {
+  const work = (count) => {
+    let reads = 0;
+    const counted = (id, beganAt) => ({ ...sound(id, beganAt, { endedAt: beganAt }), get id() { reads += 1; return id; } });
+    const { rest } = new Cards(4).update(Array.from({ length: count }, (_, i) => counted(`s${i}`, i)), count);
+    assert.equal(rest.length, count - 4);
+    return reads;
+  };
+  const [few, many] = [work(300), work(600)];
+  assert.ok(few >= 300 && many < 2.5 * few, `${few} and ${many} looks at sounds`);
+});
+
 test('a muted sound is shown for thirty seconds', () => {
   const muted = sound('a', 0, { isSilenced: true });
   assert.deepEqual([0, 29_000, 31_000].map((now) => isDue(muted, now)), [true, true, false]);
@@ -86,6 +98,20 @@ test('a client becomes a computer with times of the clock', () => {
   assert.deepEqual(bad.map(({ loss, trouble }) => [loss, trouble]), [[26, 'bad'], [null, ''], [null, '']]);
   const [{ beganAt, endedAt }] = sounds([computer('a', { last_sound_began_at_ms: 1000, last_sound_at_ms: 1100 }), computer('never')]);
   assert.deepEqual([beganAt, endedAt], [EPOCH + 1000, EPOCH + 1100]);
+});
+
+test('a computer that looks the same stays the same object', () => {
+  const before = [computer('a', { now_ms: 1, last_packet_ms_ago: 10 }), computer('b')];
+  const [same, changed] = kept(before, [computer('a', { now_ms: 2, last_packet_ms_ago: 900 }), computer('b', { name: 'PC 2' })]);
+  assert.equal(same, before[0]);
+  assert.notEqual(changed, before[1]);
+  const news = [{ name: 'PC' }, { status: 'sounding' }, { status: 'offline' }, { address: '192.0.2.8:5000' }, { muted: true }, { volume: 99 }, { quality: 'bad' }, { last_sound_seen: true },
+    { last_sound_began_at_ms: 1 }, { group: 1 }, { place: 1 }, { conflict: '192.0.2.9' }, { withheld: 'x' }, { capture_trouble: 'x' }];
+  for (const change of news) {
+    const now = [computer('a', change)];
+    assert.deepEqual(kept([computer('a')], now), now, JSON.stringify(change));
+    assert.equal(kept(now, [computer('a')])[0].client[Object.keys(change)[0]], computer('a').client[Object.keys(change)[0]], `no longer ${JSON.stringify(change)}`);
+  }
 });
 
 test('the last sound is named, the test music is not', () => {

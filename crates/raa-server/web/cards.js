@@ -42,20 +42,22 @@ export class Cards {
     const due = new Map(sounds.filter((sound) => isDue(sound, nowMs)).map((sound) => [sound.id, sound]));
     this.#slots = this.#slots.map((id) => (id !== null && due.has(id) ? id : null));
     const waiting = [...due.values()].filter(({ id }) => !this.#slots.includes(id)).sort(byRank);
-    for (const sound of waiting) this.#place(sound, due);
+    // Where one finds no slot, those that rank lower find none either.
+    waiting.every((sound) => this.#place(sound, due));
     const rest = [...due.values()].filter(({ id }) => !this.#slots.includes(id)).sort(byRank);
     return { slots: [...this.#slots], rest: rest.map(({ id }) => id) };
   }
 
-  /** @param {Sound} sound @param {Map<string, Sound>} due */
+  /** Returns whether the sound got a slot. @param {Sound} sound @param {Map<string, Sound>} due */
   #place(sound, due) {
     let slot = this.#slots.indexOf(null);
     if (slot < 0) {
-      const least = [...due.values()].filter(({ id }) => this.#slots.includes(id)).sort(byRank).at(-1);
-      if (least === undefined || byRank(sound, least) >= 0) return;
+      const least = this.#slots.flatMap((id) => due.get(id ?? '') ?? []).sort(byRank).at(-1);
+      if (least === undefined || byRank(sound, least) >= 0) return false;
       slot = this.#slots.indexOf(least.id);
     }
     this.#slots[slot] = sound.id;
+    return true;
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { CardView } from './card-view.js';
 import { Cards } from './cards.js';
-import { byId, icon, make, setHidden, setText } from './dom.js';
+import { byId, icon, make, setAttribute, setHidden, setText } from './dom.js';
 import { OneStop } from './one-stop.js';
 import { lastSounded, sounds } from './room.js';
 import { age, clockTime, length } from './time.js';
@@ -58,7 +58,7 @@ export class NowBand {
     const more = rest.flatMap((id) => byComputer.get(id) ?? []);
     setHidden(this.#also, more.length === 0);
     setText(this.#also, alsoWords(more, this.#text));
-    this.#also.title = more.map(({ title }) => title).join(', ');
+    setAttribute(this.#also, 'title', more.map(({ title }) => title).join(', '));
   }
 
   /** @param {number} nowMs */

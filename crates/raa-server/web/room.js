@@ -74,6 +74,34 @@ function computer(client, unix) {
   };
 }
 
+/** What is compared apart. */
+const CLIENT = new Set(['client']);
+/** What differs from message to message and is shown nowhere. */
+const MOMENTS = new Set(['now_ms', 'rms_dbfs', 'last_packet_ms_ago', 'last_packet_at_ms', 'last_sound_ms_ago']);
+
+/**
+ * Returns the computers as they are now, with the object of before for each that looks the same: hundreds of rows need not
+ * compare what they show ten times a second.
+ * @param {Computer[]} before @param {Computer[]} now @returns {Computer[]}
+ */
+export function kept(before, now) {
+  const known = new Map(before.map((one) => [one.id, one]));
+  return now.map((one) => {
+    const other = known.get(one.id);
+    return other && isSame(one, other, CLIENT) && isSame(one.client, other.client, MOMENTS) ? other : one;
+  });
+}
+
+/**
+ * Returns whether two objects have the same values, apart from some.
+ * @template {object} Kind
+ * @param {Kind} one @param {Kind} other @param {Set<string>} apart
+ */
+function isSame(one, other, apart) {
+  const names = /** @type {(string & keyof Kind)[]} */ (Object.keys(one));
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name] || apart.has(name));
+}
+
 /** Returns the newest sounds, for cards.js. @param {Computer[]} list @returns {import('./cards.js').Sound[]} */
 export function sounds(list) {
   return list.flatMap((one) => (one.began === null ? [] : [{

@@ -20,6 +20,8 @@ export class Row {
   #strip;
   #peaksOf;
   #label = '';
+  #isTouched = false; // what is shown is not what the computer says
+  #isGone = false;
   /** Whether the row can be seen, so that drawing it is worth the work. */
   isVisible = false;
   /** @type {import('./room.js').Computer} set by the first update, which follows at once */
@@ -40,7 +42,10 @@ export class Row {
     this.#meter = new Meter(rms, peak, meters);
     this.#strip = new StripView(strip, peaksOf(id));
     this.#fader = new Fader(fader, volume);
-    volume.addEventListener('input', () => changes.volume(this.computer, Number(volume.value)));
+    volume.addEventListener('input', () => {
+      this.#isTouched = true;
+      changes.volume(this.computer, Number(volume.value));
+    });
     fader.addEventListener('dblclick', () => changes.volume(this.computer, 100));
     mute.addEventListener('click', () => changes.toggleMute(this.computer));
     more.addEventListener('click', () => open(id));
@@ -48,7 +53,9 @@ export class Row {
 
   /** @param {import('./room.js').Computer} computer */
   update(computer) {
+    if (computer === this.computer && !this.#isTouched) return;
     this.computer = computer;
+    this.#isTouched = this.#fader.isDragging;
     const { name, warned, loss, mute, volume, percent } = this.#parts;
     const { client } = computer;
     setAttribute(this.element, 'data-status', client.status);
@@ -94,7 +101,9 @@ export class Row {
 
   /** The server no longer knows the computer: its place stays empty until a person sorts. */
   retire() {
-    if (this.element.inert) return;
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#isTouched = true;
     this.element.inert = true;
     this.element.classList.add('gone');
     for (const look of ['live', 'fresh']) this.element.classList.remove(look);
@@ -102,7 +111,8 @@ export class Row {
   }
 
   revive() {
-    if (!this.element.inert) return;
+    if (!this.#isGone) return;
+    this.#isGone = false;
     this.element.inert = false;
     this.element.classList.remove('gone');
   }

@@ -16,7 +16,7 @@ import { Notes } from './notes.js';
 import { PageReport } from './page-report.js';
 import { PlayerBar } from './player-bar.js';
 import { Presence } from './presence.js';
-import { audible, computers, silenceOf } from './room.js';
+import { audible, computers, kept, silenceOf } from './room.js';
 import { Settings } from './settings.js';
 import { isSilenced } from './silenced.js';
 import { Strips } from './strips.js';
@@ -157,7 +157,7 @@ export class Watch {
     const { clients, server, refused } = this.#feed.state;
     this.#server = { ...server, refused };
     if (server.epoch_ms !== undefined) this.#clock.set(server.epoch_ms + this.#feed.nowMs, this.#messageAt);
-    this.#computers = computers(this.#changes.applied(clients), server);
+    this.#computers = kept(this.#computers, computers(this.#changes.applied(clients), server));
     this.#showTab();
     if (document.hidden) return;
     this.#view.update(this.#computers, this.#server, { state: this.#player.state, trouble: this.#player.trouble }, this.now());
