@@ -1,5 +1,5 @@
-// The Linux client, unattended for months: whatever it depends on goes away and returns, its sound is back in the mix
-// within seconds.
+// The Linux client, unattended for months: whatever it depends on goes away and returns, its sound is back in the mix.
+// How soon it tries again is proven in simulated time (the client's capture/retry.rs and link/trials.rs); here it is printed.
 
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -7,21 +7,23 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { World } from './lib/world.js';
 import { Server } from './lib/server.js';
-import { eventually, nowMs, sleep } from './lib/processes.js';
+import { eventually, sleep } from './lib/processes.js';
 import { inMixAfter } from './lib/in-mix.js';
 import { tone } from './lib/generate.js';
-import { below, sineDb } from './lib/assertions.js';
+import { sineDb } from './lib/assertions.js';
 
-const TONE = { hz: 997, db: sineDb(0.25), limitMs: 6000 };
+const TONE = { hz: 997, db: sineDb(0.25) };
 /** How long the server or the sound server is away. */
 const ABSENCE_MS = 3000;
+/** Longer than the test waits: only a goodbye ends it earlier. */
+const OFFLINE_AFTER_S = 120;
 
 const world = new World('survival');
 let server, desktop, client;
 
 before(async () => {
   desktop = await world.sound('desktop');
-  server = new Server(world, { args: ['--no-test-music'] });
+  server = new Server(world, { args: ['--no-test-music'], config: `offline_after_s = ${OFFLINE_AFTER_S}\n` });
   world.onClose(() => server.stop());
   Object.assign(server, await freePorts());
   world.loop(desktop, tone(TONE.hz, 1));
@@ -55,13 +57,11 @@ test('sound returns after a sound server restart', async (t) => {
   t.diagnostic(`in the mix after ${await inMixAfter(world, server, TONE)} ms`);
 });
 
-test('it sends a goodbye within a second', async () => {
+test('it says goodbye when it ends', async () => {
   const [{ id }] = await server.clients();
-  const from = nowMs();
-  await client.stop('SIGTERM');
-  below(nowMs() - from, 1000, 'milliseconds until it ended');
-  // Without a goodbye the server would wait for five seconds.
-  await server.client(id, ({ status }) => status === 'offline', 2000);
+  const { code } = await client.stop('SIGTERM');
+  assert.equal(code, 0, 'it ends by itself');
+  await server.client(id, ({ status }) => status === 'offline');
 });
 
 // Finds unused ports for a server that starts later.

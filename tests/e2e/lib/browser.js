@@ -40,7 +40,7 @@ export async function openFirefox(sound) {
     browser: 'firefox',
     executablePath: process.env.RAA_FIREFOX ?? '/usr/bin/firefox-esr',
     headless: true,
-    protocolTimeout: 20_000,
+    protocolTimeout: 60_000,
     env: { ...process.env, ...sound.env },
     extraPrefsFirefox: {
       'network.dns.localDomains': 'raa.test',

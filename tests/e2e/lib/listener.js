@@ -4,7 +4,7 @@
 // filled with silence by their timestamps.
 
 import WebSocket from 'ws';
-import { eventually, nowMs } from './processes.js';
+import { PATIENCE_MS, eventually, nowMs } from './processes.js';
 import { parseRtp } from './rtp.js';
 import { decodeOpus } from './opus.js';
 import { RATE } from './signal.js';
@@ -39,7 +39,7 @@ export class Listener {
   async next(ms) {
     const from = this.frames.length;
     const count = Math.ceil(ms / 20);
-    await eventually(`${ms} ms of the mix`, () => this.frames.length >= from + count, ms + 5000, 10);
+    await eventually(`${ms} ms of the mix`, () => this.frames.length >= from + count, ms + PATIENCE_MS, 10);
     return (await this.decode(from, from + count)).samples;
   }
 

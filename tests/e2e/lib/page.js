@@ -3,7 +3,7 @@
 // Always: collects the page's errors (console, exceptions, failed requests), so that a test can require that there are
 // none.
 
-import { eventually } from './processes.js';
+import { PATIENCE_MS, eventually } from './processes.js';
 
 export class MixerPage {
   static async open(browser, url, contextOptions = {}) {
@@ -16,7 +16,7 @@ export class MixerPage {
   constructor(page) {
     this.page = page;
     this.complaints = [];
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('console', (message) => message.type() === 'error' && this.complaints.push(message.text()));
     page.on('pageerror', (error) => this.complaints.push(String(error)));
     page.on('response', (response) => response.status() >= 400 && this.complaints.push(`${response.status()} ${response.url()}`));
@@ -34,7 +34,7 @@ export class MixerPage {
     return this.page.locator('[data-state]').first().getAttribute('data-state');
   }
 
-  becomes(state, timeoutMs = 10_000) {
+  becomes(state, timeoutMs = PATIENCE_MS) {
     return eventually(`the player is ${state}`, async () => (await this.playerState()) === state, timeoutMs);
   }
 

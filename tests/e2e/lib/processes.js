@@ -11,6 +11,9 @@ import { dirname } from 'node:path';
 /** Returns CLOCK_MONOTONIC in milliseconds, the clock of all measurements. */
 export const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
 
+/** How long what must happen may take. It is no claim about RAA: a busy machine needs longer, and a quiet one does not wait. */
+export const PATIENCE_MS = 60_000;
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const realtimePermitted = spawnSync('chrt', ['-r', '5', 'true']).status === 0;
@@ -33,7 +36,7 @@ export function givePriorityBack() {
 }
 
 /** Calls `probe` until it returns something truthy, and returns that; a timeout names `what` was awaited. */
-export async function eventually(what, probe, timeoutMs = 10_000, everyMs = 50) {
+export async function eventually(what, probe, timeoutMs = PATIENCE_MS, everyMs = 50) {
   const end = nowMs() + timeoutMs;
   let failure;
   do {
@@ -94,7 +97,7 @@ export class Program {
   }
 
   /** Returns the match of the first line, past or future, that fits. */
-  line(pattern, timeoutMs = 10_000) {
+  line(pattern, timeoutMs = PATIENCE_MS) {
     return eventually(`${this.name} prints ${pattern}`, () => {
       for (const line of this.lines) {
         const match = pattern.exec(line);
@@ -105,7 +108,7 @@ export class Program {
     }, timeoutMs, 20);
   }
 
-  async stop(signal = 'SIGTERM', graceMs = 3000) {
+  async stop(signal = 'SIGTERM', graceMs = 10_000) {
     if (this.running) this.child.kill(signal);
     const timer = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
     const end = await this.exited;

@@ -15,6 +15,7 @@ export class Sender {
     this.timestamp = 0xffff_0000;
     this.sent = 0;
     this.copies = 0;
+    this.next = []; // packets that leave once, before the others go on
   }
 
   async start() {
@@ -23,6 +24,11 @@ export class Sender {
     this.startMs = nowMs();
     this.done = new Promise((resolve) => (this.finish = resolve));
     this.#sendDue();
+  }
+
+  /** Sends these packets once, from the next one on: a sound of an exact length, however busy this computer is. */
+  once(packets) {
+    this.next = [...packets];
   }
 
   stop() {
@@ -53,7 +59,7 @@ export class Sender {
       timestamp: this.timestamp + this.sent * 960,
       ssrc: this.ssrc,
       marker: this.sent === 0,
-      payload: this.packets[this.sent % this.packets.length],
+      payload: this.next.shift() ?? this.packets[this.sent % this.packets.length],
     });
     const isCopied = this.copier && this.sent >= 50;
     const all = isCopied ? [this.copier, this.socket] : [this.socket];

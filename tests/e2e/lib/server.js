@@ -5,7 +5,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Program, eventually } from './processes.js';
+import { PATIENCE_MS, Program, eventually } from './processes.js';
 import { BIN_DIR } from './paths.js';
 
 /** The name that the browsers have for this computer (lib/browser.js). */
@@ -88,7 +88,7 @@ export class Server {
   }
 
   /** Returns the client with this ID as soon as `fits` accepts it. */
-  client(id, fits = () => true, timeoutMs = 5000) {
+  client(id, fits = () => true, timeoutMs = PATIENCE_MS) {
     return eventually(`client ${id} is as it should be`, async () => (await this.clients()).find((client) => client.id === id && fits(client)), timeoutMs);
   }
 }

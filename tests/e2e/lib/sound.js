@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Program, eventually, nowMs } from './processes.js';
+import { PATIENCE_MS, Program, eventually, nowMs } from './processes.js';
 import { RATE } from './signal.js';
 
 const SINK = ['sink_name=main', 'rate=48000', 'format=float32le', 'channels=2'];
@@ -84,9 +84,16 @@ export class SoundServer {
   }
 
   #pactl(...args) {
-    return spawnSync('pactl', args, { env: { ...process.env, ...this.env }, timeout: 2000 });
+    return spawnSync('pactl', args, { env: { ...process.env, ...this.env }, timeout: 10_000 });
   }
 }
+
+/** A recording lacks a part, because this process or the recorder got no CPU. */
+export class LostSound extends Error {}
+
+/** A reading can be this late without a loss; if all of the last ones are later, sound is missing. */
+const LATE_MS = 100;
+const RECENT = 20;
 
 // Records everything that the sink plays, mono, with the time of each sample.
 export class Recorder {
@@ -96,6 +103,7 @@ export class Recorder {
     this.length = 0;
     this.startMs = Infinity; // of sample 0: the earliest that any read allows
     this.recentStartsMs = []; // time of sample 0 by each of the last reads
+    this.lostAtMs = -Infinity; // before this, sound is missing
     this.rest = Buffer.alloc(0);
     this.program = new Program('parec', ['-d', 'main.monitor', '--raw', '--format=float32le', `--rate=${RATE}`, '--channels=1', '--latency-msec=5'],
       { env: sound.env, logFile: join(sound.logDir, `parec-${sound.name}.log`), realtime: 5, keepStdout: true });
@@ -113,9 +121,8 @@ export class Recorder {
 
   /** Returns the samples between two times, once they are recorded. */
   async between(fromMs, toMs) {
-    await eventually('the recording reaches that far', () => this.length >= this.indexAt(toMs) && this.length > 0, toMs - nowMs() + 5000, 10);
-    const missing = Math.min(...this.recentStartsMs) - this.startMs;
-    if (missing > 100) throw new Error(`the recording lost ${Math.round(missing)} ms of sound: this process was kept busy`);
+    await eventually('the recording reaches that far', () => this.length >= this.indexAt(toMs) && this.length > 0, toMs - nowMs() + PATIENCE_MS, 10);
+    if (fromMs < this.lostAtMs) throw new LostSound('the recording lost sound: this process was kept busy');
     return this.samples.slice(this.indexAt(fromMs), this.indexAt(toMs));
   }
 
@@ -137,6 +144,10 @@ export class Recorder {
     this.rest = Buffer.from(all.subarray(count * 4));
     const startMs = at - (this.length * 1000) / RATE;
     this.startMs = Math.min(this.startMs, startMs);
-    this.recentStartsMs = [...this.recentStartsMs.slice(-20), startMs];
+    this.recentStartsMs = [...this.recentStartsMs.slice(1 - RECENT), startMs];
+    const missingMs = Math.min(...this.recentStartsMs) - this.startMs;
+    if (this.recentStartsMs.length < RECENT || missingMs <= LATE_MS) return;
+    this.startMs += missingMs; // from here on the times are right again
+    this.lostAtMs = at;
   }
 }
