@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use raa_core::client::ClientView;
 use raa_core::hub::{Command, CommandError};
@@ -19,17 +19,16 @@ use crate::change_log::ChangeLog;
 use crate::connection::Requester;
 use crate::engine::{EngineError, EngineHandle, Snapshot};
 use crate::id::ClientId;
-use crate::store::{Deletion, LastSeen, Saved, Store, StoreError};
-use crate::watch::entry::{By, Entry, Kind};
-use crate::watch::groups::Arrangement;
+use crate::store::{LastSeen, Saved, Store, StoreError};
+use crate::watch::entry::{By, Entry};
 use crate::watch::{Watch, unix_now_ms};
 
-mod bulk;
+mod deletion;
 mod plan;
 mod room;
 mod turns;
 
-pub(crate) use bulk::{Forgotten, Kept};
+pub(crate) use deletion::{Forgotten, Kept};
 pub(crate) use plan::{Change, MuteEnd};
 use plan::{Fact, Plan};
 use turns::Turns;
@@ -295,88 +294,6 @@ impl Inner {
         Ok(())
     }
 
-    async fn forget(&self, id: ClientId, author: &Author) -> Result<(), ControlError> {
-        let done = self.forget_offline(vec![id], author).await?;
-        match done.kept.first() {
-            None => Ok(()),
-            Some((_, Kept::Connected)) => Err(ControlError::Connected(id)),
-            Some((_, Kept::Unknown)) => Err(ControlError::Unknown(id)),
-        }
-    }
-
-    async fn forget_offline(
-        &self,
-        ids: Vec<ClientId>,
-        author: &Author,
-    ) -> Result<Forgotten, ControlError> {
-        let _turn = self.turns.of(author.peer.ip()).await;
-        let before = self.engine.snapshot();
-        let (offline, mut done) = bulk::offline_of(&before, ids);
-        if offline.is_empty() {
-            return Ok(done);
-        }
-        self.require_engine()?;
-        let deletion = self.deletion_of(&offline, author);
-        let (ssrcs, entries) = (deletion.ssrcs.clone(), deletion.entries.clone());
-        self.store.delete_all(deletion).await?;
-        let forgotten = self.command(Command::ForgetOffline { ssrcs }).await;
-        let after = self.engine.snapshot();
-        // Those that have just come back keep their settings and places.
-        let is_back = |client: &&ClientView| after.client(client.ssrc).is_some();
-        let (back, gone): (Vec<&ClientView>, Vec<_>) = offline.into_iter().partition(is_back);
-        let gone_ssrcs: Vec<u32> = gone.iter().map(|client| client.ssrc).collect();
-        let groups = self.groups_without(&gone_ssrcs);
-        let is_gone = |entry: &Entry| entry.client.is_some_and(|id| gone_ssrcs.contains(&id.0));
-        let (entries, others): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(is_gone);
-        if !back.is_empty() {
-            let saved = back.iter().map(|client| self.saved(client)).collect();
-            let seen = bulk::seen_times(&before, back.iter().copied());
-            let arrangement = groups
-                .clone()
-                .unwrap_or_else(|| (*self.watch.groups()).clone());
-            let others = others.iter().map(|entry| entry.id).collect();
-            self.store
-                .put_back(saved, seen, Some(arrangement), others)
-                .await?;
-        }
-        forgotten?;
-        self.watch.forget(&gone_ssrcs);
-        if let Some(groups) = groups {
-            self.watch.set_groups(groups);
-        }
-        self.watch.stored(entries);
-        let connected = |client: &ClientView| (ClientId(client.ssrc), Kept::Connected);
-        done.kept.extend(back.into_iter().map(connected));
-        done.forgotten = gone_ssrcs.into_iter().map(ClientId).collect();
-        if !done.forgotten.is_empty() {
-            self.changes
-                .note_deletion(Instant::now(), author.peer, &done.forgotten);
-        }
-        Ok(done)
-    }
-
-    /// Returns what is stored when these clients are deleted.
-    fn deletion_of(&self, clients: &[&ClientView], author: &Author) -> Deletion {
-        let act = |client: &&ClientView| {
-            let nothing = [serde_json::Value::Null, serde_json::Value::Null];
-            self.watch
-                .act(Kind::Forgotten, author.by(), Some(client), nothing)
-        };
-        let ssrcs: Vec<u32> = clients.iter().map(|client| client.ssrc).collect();
-        Deletion {
-            groups: self.groups_without(&ssrcs),
-            entries: clients.iter().map(act).collect(),
-            ssrcs,
-        }
-    }
-
-    /// Returns the groups without these clients; `None` if they have no places.
-    fn groups_without(&self, ssrcs: &[u32]) -> Option<Arrangement> {
-        let groups = self.watch.groups();
-        let is_placed = ssrcs.iter().any(|&ssrc| groups.place(ssrc).is_some());
-        is_placed.then(|| groups.without(ssrcs))
-    }
-
     fn saved(&self, client: &ClientView) -> Saved {
         Saved {
             ssrc: client.ssrc,
@@ -450,5 +367,24 @@ async fn finish<T: Send + 'static>(
 fn seen_within(snapshot: &Snapshot, window: Duration) -> Vec<LastSeen> {
     let clients = snapshot.clients.iter();
     let seen = clients.filter(|client| client.last_packet_ago.is_some_and(|ago| ago <= window));
-    bulk::seen_times(snapshot, seen)
+    seen_times(snapshot, seen)
+}
+
+/// Returns when these clients of a snapshot were last seen and heard; those that were never seen
+/// are left out. It reads the clock once, so that their times keep their distances and their order.
+fn seen_times<'a>(
+    snapshot: &Snapshot,
+    clients: impl Iterator<Item = &'a ClientView>,
+) -> Vec<LastSeen> {
+    let taken = SystemTime::now().checked_sub(snapshot.taken.elapsed());
+    let at = |ago: Duration| taken?.checked_sub(ago);
+    let seen = |client: &ClientView| {
+        Some(LastSeen {
+            ssrc: client.ssrc,
+            sender_name: client.sender_name.clone(),
+            at: at(client.last_packet_ago?)?,
+            last_sound: client.last_sound_ago.and_then(at),
+        })
+    };
+    clients.filter_map(seen).collect()
 }

@@ -42,8 +42,8 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    /// Returns the limits at this Unix time, after the server has run this long. Up to [`CUT_AFTER`] entries and one write come before the next
-    /// cut, so there is room for them.
+    /// Returns the limits at this Unix time, after the server has run this long. Up to [`CUT_AFTER`] entries
+    /// and one write come before the next cut, so there is room for them.
     fn limits(self, unix_ms: i64, running: Duration) -> Limits {
         Limits {
             count: self.count - CUT_AFTER as u32,

@@ -3,8 +3,8 @@
 //! The machine-wide file lies next to the program and is only read. Changes, from the command
 //! line or the settings dialog, are saved into the user's file.
 //! Always: a save writes only the keys that it is given, because another program or person may have
-//! changed the others, and of two saves at the same moment both count; a fault in a file is reported and the rest of the file is used; nothing a
-//! person wrote is lost: a damaged file is copied before it is
+//! changed the others, and of two saves at the same moment both count; a fault in a file is reported and
+//! the rest of the file is used; nothing a person wrote is lost: a damaged file is copied before it is
 //! replaced, and a file with an invalid value before that value is replaced.
 
 #[cfg(windows)]

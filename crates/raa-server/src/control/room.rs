@@ -126,15 +126,15 @@ impl Inner {
             NotUndoable::Kind => ControlError::NotUndoable(id, entry.kind.word()),
             NotUndoable::ChangedSince => ControlError::ChangedSince("the setting"),
         })?;
-        // What is undone is no part of a movement that goes on.
-        self.watch.let_fader_rest();
+        // Neither the entry that is undone nor the one about that takes in a later change.
+        self.watch.finish_entry();
         let undone = Entry {
             undone: true,
             ..entry
         };
         self.apply(vec![view], &change, author, vec![undone])
             .await?;
-        self.watch.let_fader_rest();
+        self.watch.finish_entry();
         Ok((client, self.engine.snapshot()))
     }
 

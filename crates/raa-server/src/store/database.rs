@@ -370,8 +370,8 @@ pub(super) fn check_marks(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Fails if another program made the tables: they have no version, which this server makes in the same transaction, or
-/// they are not those of any version. Otherwise an upgrade would change them.
+/// Fails if another program made the tables: they have no version, which this server makes in the same
+/// transaction, or they are not those of any version. Otherwise an upgrade would change them.
 pub(super) fn refuse_foreign_tables(connection: &Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version != 0 {

@@ -83,8 +83,8 @@ struct Room {
     unfinished: Option<Entry>,
 }
 
-/// Returns how long an entry takes in later changes of its kind by the same desk.
-fn rests_ms(kind: Kind) -> i64 {
+/// Returns for how long later changes of the same kind by the same desk continue an entry.
+fn open_ms(kind: Kind) -> i64 {
     match kind {
         Kind::Volume => FADER_RESTS_MS,
         Kind::Groups => GROUPS_REST_MS,
@@ -153,7 +153,8 @@ impl Watch {
     }
 
     /// Returns an entry about what an operator or the server does, which is in the log once
-    /// [`Watch::stored`] is called with it. A fader that still moves continues its entry, and so does a desk that arranges groups.
+    /// [`Watch::stored`] is called with it. A fader that still moves continues its entry, and so does a desk
+    /// that arranges groups.
     pub(crate) fn act(
         &self,
         kind: Kind,
@@ -168,7 +169,7 @@ impl Watch {
         let unfinished = room.unfinished.clone().filter(|unfinished| {
             let rested_ms = now_ms - unfinished.ended_ms.unwrap_or(unfinished.at_ms);
             (unfinished.kind, unfinished.client, unfinished.by.as_ref()) == (kind, id, Some(&by))
-                && (0..rests_ms(kind)).contains(&rested_ms)
+                && (0..open_ms(kind)).contains(&rested_ms)
                 && (unfinished.to == from)
         });
         if let Some(unfinished) = unfinished {
@@ -193,7 +194,7 @@ impl Watch {
     pub(crate) fn stored(&self, entries: Vec<Entry>) {
         let mut room = self.lock();
         for entry in entries {
-            if rests_ms(entry.kind) > 0 && !entry.undone {
+            if open_ms(entry.kind) > 0 && !entry.undone {
                 room.unfinished = Some(entry.clone());
             }
             room.log.show(entry);
@@ -201,8 +202,8 @@ impl Watch {
         self.tell(&room);
     }
 
-    /// Ends the fader's movement: the next one makes an entry of its own.
-    pub(crate) fn let_fader_rest(&self) {
+    /// Finishes the newest entry: the next change makes one of its own.
+    pub(crate) fn finish_entry(&self) {
         self.lock().unfinished = None;
     }
 
