@@ -22,12 +22,12 @@ class TheModule(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             module = Path(folder) / "raa_player"
             shutil.copytree(zabbix_module.MODULE, module)
-            (module / "assets/js/player/rtp.js").write_text("// changed\n")
-            (module / "assets/js/player/sound.js").unlink()
+            (module / "assets/js/player/sound/rtp.js").write_text("// changed\n")
+            (module / "assets/js/player/sound/sound.js").unlink()
             (module / "assets/js/raa/extra.js").write_text("// not loaded\n")
             found = self.complaints_about(module)
         self.assertEqual(len(found), 4, found)
-        for words in ("rtp.js differs", "sound.js is missing", "raa/extra.js is not in FILES", "player/sound.js is in FILES"):
+        for words in ("sound/rtp.js differs", "sound/sound.js is missing", "raa/extra.js is not in FILES", "player/sound/sound.js is in FILES"):
             self.assertTrue(any(words in line for line in found), f"nothing says {words!r}: {found}")
 
     def test_is_packed_the_same_each_time(self):

@@ -6,8 +6,8 @@
 import { before, after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { Feed } from '../../crates/raa-server/web/feed.js';
-import { title } from '../../crates/raa-server/web/names.js';
+import { Feed } from '../../crates/raa-server/web/server/feed.js';
+import { title } from '../../crates/raa-server/web/server/names.js';
 import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
 import { summary, traceFrames } from './lib/frames.js';

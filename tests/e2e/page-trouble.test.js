@@ -72,7 +72,7 @@ test('a browser that is too old is told so', () => inBothLanguages('too-old', {
 }));
 
 test('files that are held back are noticed', () => inBothLanguages('held-back', {
-  prepare: (page) => page.route('**/model.js', (route) => route.abort()),
+  prepare: (page) => page.route('**/figures.js', (route) => route.abort()),
   words: [/holds the page’s files back/, /遮断/],
   see: ({ page }) => eventually('the message is shown', async () => ((await page.locator('#not-started').isVisible()) ? page.locator('#not-started').textContent() : null)),
 }));

@@ -288,7 +288,7 @@ function filledStrips(which) {
 
 // Runs in the page: takes the time of each drawing of the strips.
 async function timeStrips() {
-  const { Roster } = await import('./roster.js');
+  const { Roster } = await import('./list/roster.js');
   const { draw } = Roster.prototype;
   globalThis.stripsMs = [];
   Roster.prototype.draw = function (...args) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { clientCommand, commandDoubt, folderOf, socketUrl } from '../../crates/raa-server/web/address.js';
+import { clientCommand, commandDoubt, folderOf, socketUrl } from '../../crates/raa-server/web/server/address.js';
 
 const HTTP = { home: 'http://raa.test:4011/', page: 'http://dash.test/board/index.html' };
 const HTTPS = { home: 'https://raa.test/raa/', page: 'https://dash.test/board/' };

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { Feed, withAnswer } from '../../crates/raa-server/web/feed.js';
+import { Feed, withAnswer } from '../../crates/raa-server/web/server/feed.js';
 
 const RECORDED = JSON.parse(readFileSync(new URL('feed.json', import.meta.url)));
 

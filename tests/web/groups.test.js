@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { make, move, newIn, remove, rename, reorder } from '../../crates/raa-server/web/groups.js';
+import { make, move, newIn, remove, rename, reorder } from '../../crates/raa-server/web/room/groups.js';
 
 const GROUPS = [{ id: 1, name: 'A', clients: ['a', 'b', 'c'] }, { id: 2, name: 'B', clients: ['d'] }, { id: 3, name: 'C', clients: [] }];
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Memory } from '../../crates/raa-server/web/memory.js';
+import { Memory } from '../../crates/raa-server/web/page/memory.js';
 
 function memoryWith(values) {
   const stored = new Map(Object.entries(values));

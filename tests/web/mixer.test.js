@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { frameOrHidden, oncePerFrame } from '../../crates/raa-server/web/dom.js';
-import { Latest } from '../../crates/raa-server/web/latest.js';
-import { Ballistics, Interruptions, Lamp, ago, facts, isUnused, meterShare, notice, soundWords } from '../../crates/raa-server/web/model.js';
-import { meaning, moved } from '../../crates/raa-server/web/fader.js';
-import { ApiError } from '../../crates/raa-server/web/api.js';
-import { advise } from '../../crates/raa-server/web/refused.js';
-import { refusal } from '../../crates/raa-server/web/refusal.js';
-import { parseRtp } from '../../crates/raa-server/web/rtp.js';
-import { TEXTS, pickLanguage, texts } from '../../crates/raa-server/web/texts.js';
+import { frameOrHidden, oncePerFrame } from '../../crates/raa-server/web/parts/dom.js';
+import { Latest } from '../../crates/raa-server/web/changes/latest.js';
+import { Interruptions, ago, facts, isUnused, notice, soundWords } from '../../crates/raa-server/web/room/figures.js';
+import { Ballistics, Lamp, meterShare } from '../../crates/raa-server/web/room/levels.js';
+import { meaning, moved } from '../../crates/raa-server/web/parts/fader.js';
+import { ApiError } from '../../crates/raa-server/web/server/api.js';
+import { advise } from '../../crates/raa-server/web/list/refused.js';
+import { refusal } from '../../crates/raa-server/web/changes/refusal.js';
+import { parseRtp } from '../../crates/raa-server/web/sound/rtp.js';
+import { TEXTS, pickLanguage, texts } from '../../crates/raa-server/web/texts/texts.js';
 
 const en = texts('en');
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { checkName, cleanName, isolated, title } from '../../crates/raa-server/web/names.js';
+import { checkName, cleanName, isolated, title } from '../../crates/raa-server/web/server/names.js';
 
 test('a name that nobody can see gives way to the ID', () => {
   for (const name of ['', ' ', '\u200b', '\u3164', '\u2800', '\u115f\u1160', '\uffa0', '\u00ad', '\ufeff\u2060', '\u202e', '\ue000', '\u0000', null, undefined]) {

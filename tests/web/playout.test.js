@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { FRAME, Playout, SAMPLE_RATE } from '../../crates/raa-server/web/playout.js';
+import { FRAME, Playout, SAMPLE_RATE } from '../../crates/raa-server/web/sound/playout.js';
 
 const HOUR_S = 3600;
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
-import { Presence } from '../../crates/raa-server/web/presence.js';
+import { Presence } from '../../crates/raa-server/web/page/presence.js';
 
 /** Calls `doing` with a Presence and a function that lets time pass; returns what was reported. */
 function reports(doing) {

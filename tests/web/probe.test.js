@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { probe } from '../../crates/raa-server/web/probe.js';
+import { probe } from '../../crates/raa-server/web/server/probe.js';
 
 const answer = (status, body = '') => new Response(body, { status });
 const refused = (message) => answer(404, JSON.stringify({ error: { code: 'not_found', message } }));

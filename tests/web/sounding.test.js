@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { followSounding, soundingNow } from '../../crates/raa-server/web/sounding.js';
+import { followSounding, soundingNow } from '../../crates/raa-server/web/server/sounding.js';
 
 const client = (id, change) => ({ id, name: '', status: 'sounding', muted: false, volume: 100, ...change });
 

@@ -3,17 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Cards, isDue } from '../../crates/raa-server/web/cards.js';
-import { History, canSee, canUndo, describe } from '../../crates/raa-server/web/history.js';
-import { action } from '../../crates/raa-server/web/keys.js';
-import { Places, arrange, inColumns, matches } from '../../crates/raa-server/web/order.js';
-import { audible, computers, kept, lastSounded, pageMessage, silenceOf, silentWalls, sounds } from '../../crates/raa-server/web/room.js';
-import { silenced, silencedWords } from '../../crates/raa-server/web/silenced.js';
-import { Spoken } from '../../crates/raa-server/web/spoken.js';
-import { LOST, Peaks, STRIP_SECONDS, UNHEARD, bytesOf, decodePeak } from '../../crates/raa-server/web/strip.js';
-import { tabIcon, tabTitle } from '../../crates/raa-server/web/tab.js';
-import { texts } from '../../crates/raa-server/web/texts.js';
-import { ServerClock, age, clockTime, length, running } from '../../crates/raa-server/web/time.js';
+import { Cards, isDue } from '../../crates/raa-server/web/room/cards.js';
+import { History, canSee, canUndo, describe } from '../../crates/raa-server/web/room/history.js';
+import { action } from '../../crates/raa-server/web/page/keys.js';
+import { Places, arrange, inColumns, matches } from '../../crates/raa-server/web/room/order.js';
+import { audible, computers, kept, lastSounded, pageMessage, silenceOf, silentWalls, sounds } from '../../crates/raa-server/web/room/room.js';
+import { silenced, silencedWords } from '../../crates/raa-server/web/room/silenced.js';
+import { Spoken } from '../../crates/raa-server/web/room/spoken.js';
+import { LOST, Peaks, STRIP_SECONDS, UNHEARD, bytesOf, decodePeak } from '../../crates/raa-server/web/room/strip.js';
+import { tabIcon, tabTitle } from '../../crates/raa-server/web/page/tab.js';
+import { texts } from '../../crates/raa-server/web/texts/texts.js';
+import { ServerClock, age, clockTime, length, running } from '../../crates/raa-server/web/texts/time.js';
 
 const en = texts('en');
 const EPOCH = 1_795_000_000_000;

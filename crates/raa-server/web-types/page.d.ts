@@ -3,7 +3,7 @@
 // Always: ids, templates and parts are those of index.html (a test compares them).
 
 declare namespace Raa {
-  type English = typeof import('../web/texts-en.js').EN;
+  type English = typeof import('../web/texts/en.js').EN;
   /** The texts of a language: the same keys with the same values. */
   type Texts = { [K in keyof English]: English[K] extends (...values: infer Values) => string ? (...values: Values) => string : string };
   type Key = keyof Texts;
@@ -40,22 +40,22 @@ declare namespace Raa {
     refused: RefusedSender[];
   }
 
-  type Computer = import('../web/room.js').Computer;
+  type Computer = import('../web/room/room.js').Computer;
   /** A computer that sounds or has sounded. */
   type Sounded = Computer & { began: number };
 
   /** What the parts of the page share. */
   interface Room {
     text: Text;
-    notes: import('../web/notes.js').Notes;
-    changes: import('../web/changes.js').Changes;
-    history: import('../web/history.js').History;
-    meters: import('../web/meter.js').Meters;
+    notes: import('../web/parts/notes.js').Notes;
+    changes: import('../web/changes/changes.js').Changes;
+    history: import('../web/room/history.js').History;
+    meters: import('../web/parts/meter.js').Meters;
     /** The time on the server's clock. */
     now(): number;
     /** The newest whole second on the server's clock. */
     second(): number;
-    peaksOf(id: string): import('../web/strip.js').Peaks;
+    peaksOf(id: string): import('../web/room/strip.js').Peaks;
     open(id: string): void;
     seen(computer: Computer): void;
     allSeen(): void;
@@ -63,8 +63,8 @@ declare namespace Raa {
     nameOf(id: string | null): string;
     /** Whether nobody can hear the computer. */
     isUnheard(id: string | null): boolean;
-    memory: import('../web/memory.js').Memory;
-    groups: import('../web/arranging.js').Arranging;
+    memory: import('../web/page/memory.js').Memory;
+    groups: import('../web/changes/arranging.js').Arranging;
     /** Opens the panel of a group; null: of a new one. */
     openGroup(id: number | null): void;
     focusList(): void;

@@ -1,9 +1,9 @@
 // Starts the page in the person's language: as a desk, or as a wall with `?view=wall` or on a very wide screen.
 
-import { byId, label } from './dom.js';
-import { Memory } from './memory.js';
-import { pickLanguage, texts } from './texts.js';
-import { Watch } from './watch.js';
+import { Memory } from './page/memory.js';
+import { Watch } from './page/watch.js';
+import { byId, label } from './parts/dom.js';
+import { pickLanguage, texts } from './texts/texts.js';
 
 /** From this width on, in CSS pixels, a page is a wall. */
 const WALL_PX = 2600;

@@ -32,11 +32,11 @@
 // Always: resumes by itself after a restart of the server or the network, until stop() or close();
 // has at most one connection; needs no timers while it plays.
 
-import { socketUrl } from './address.js';
-import { probe } from './probe.js';
-import { parseRtp } from './rtp.js';
-import { Sound } from './sound.js';
-import { followSounding } from './sounding.js';
+import { socketUrl } from './server/address.js';
+import { probe } from './server/probe.js';
+import { followSounding } from './server/sounding.js';
+import { parseRtp } from './sound/rtp.js';
+import { Sound } from './sound/sound.js';
 
 /** The server sends every 20 ms; a connection without messages for this long is dead. */
 const DEAD_AFTER_MS = 2000;

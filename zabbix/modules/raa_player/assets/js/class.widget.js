@@ -8,10 +8,10 @@ class CWidgetRaaPlayer extends CWidget {
 	static #folder = new URL('./', document.currentScript.src);
 
 	// All files of the player. A browser may keep old ones for weeks after an upgrade unless it is made to ask.
-	static FILES = ['player/address.js', 'player/api.js', 'player/feed.js', 'player/names.js', 'player/player.js',
-		'player/playout.js', 'player/probe.js', 'player/rtp.js', 'player/sound.js', 'player/sounding.js',
-		'player/vendor/opus-decoder/opus-decoder.min.js', 'raa/list.js', 'raa/policy.js', 'raa/session.js', 'raa/view.js',
-		'raa/words.js'];
+	static FILES = ['player/player.js', 'player/server/address.js', 'player/server/api.js', 'player/server/feed.js',
+		'player/server/names.js', 'player/server/probe.js', 'player/server/sounding.js', 'player/sound/playout.js',
+		'player/sound/rtp.js', 'player/sound/sound.js', 'player/vendor/opus-decoder/opus-decoder.min.js', 'raa/list.js',
+		'raa/policy.js', 'raa/session.js', 'raa/view.js', 'raa/words.js'];
 
 	static #module = null;
 

@@ -3,7 +3,7 @@
 // Always: a computer that fell silent stays for ten seconds, since a short alarm would be gone before a person looks; at
 // most a hundred rows; levels move by transforms alone.
 
-import { title } from '../player/names.js';
+import { title } from '../player/server/names.js';
 
 /** How long a computer that fell silent stays in the list of those that sound. */
 const STAYS_MS = 10_000;

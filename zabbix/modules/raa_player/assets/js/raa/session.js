@@ -4,9 +4,9 @@
 // sound must not notice. So a session outlives its last widget for a while.
 // Always: one connection for the sound and one for the events, however many widgets there are.
 
-import { folderOf, socketUrl } from '../player/address.js';
-import { followEvents } from '../player/api.js';
-import { Feed } from '../player/feed.js';
+import { folderOf, socketUrl } from '../player/server/address.js';
+import { followEvents } from '../player/server/api.js';
+import { Feed } from '../player/server/feed.js';
 import { Player } from '../player/player.js';
 import { blockingDirective, onBlocked } from './policy.js';
 
