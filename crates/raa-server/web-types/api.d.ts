@@ -1,6 +1,7 @@
 // The shapes of what the server sends and takes (docs/protocol.md), as the page reads them.
 //
-// Always: only what the page uses; a field that an older server does not send is optional.
+// Always: what the server's description says (`./test unit` compares the two), without what the page does not use; a field that an
+// older server does not send is optional.
 
 declare namespace Raa {
   /** Who did something. */
@@ -244,7 +245,12 @@ declare namespace Raa {
     now_ms: number;
   }
 
+  interface ErrorDetail {
+    code: string;
+    message: string;
+  }
+
   interface ErrorBody {
-    error?: { code: string; message: string };
+    error?: ErrorDetail;
   }
 }
