@@ -1,22 +1,27 @@
-// The panel that lies over the list at the right; on a phone it comes from below.
+// A panel that lies over the list at the right; on a phone it comes from below. `panel.js` and `group-panel.js` fill it.
 //
 // Always: one is open at a time; Escape closes it and gives the focus back to where it was, or to the list if that is gone.
 
 import { byId, instance, make } from '../parts/dom.js';
 
-/** @type {Drawer | null} */
+/** @type {Drawer<any> | null} */
 let current = null;
 
+/** @template {'panel-template' | 'group-panel-template'} Id */
 export class Drawer {
+  #template;
   /** @type {HTMLElement | null} */
   #element = null;
   /** @type {Element | null} */
   #cameFrom = null;
-  #focusList;
+  /** @type {Raa.Parts[Id]} those of the open panel */
+  parts = /** @type {any} */ ({});
 
-  /** @param {() => void} focusList */
-  constructor(focusList) {
-    this.#focusList = focusList;
+  /** @param {Raa.Room} room @param {Id} template */
+  constructor(room, template) {
+    this.room = room;
+    this.text = room.text;
+    this.#template = template;
   }
 
   get isOpen() {
@@ -28,21 +33,17 @@ export class Drawer {
     return this.#element;
   }
 
-  /**
-   * Opens it with a template's content and returns its parts.
-   * @template {'panel-template' | 'group-panel-template'} Id
-   * @param {Id} template @param {{text: Raa.Text, testId: string, id: string}} options
-   * @returns {{element: HTMLElement, parts: Raa.Parts[Id]}}
-   */
-  open(template, { text, testId, id }) {
+  /** Opens the panel with the template's content, about what has this id. @param {string} id */
+  show(id) {
     const cameFrom = document.activeElement;
     current?.close();
     current = this;
     this.#cameFrom = cameFrom?.isConnected && cameFrom !== document.body ? cameFrom : document.activeElement;
-    const { element: content, parts } = instance(template, text);
+    const { element: content, parts } = instance(this.#template, this.text);
     const element = make('section', 'panel', content);
     this.#element = element;
-    element.dataset.testid = testId;
+    this.parts = parts;
+    element.dataset.testid = this.#template.replace('-template', '');
     element.dataset.id = id;
     element.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || event.isComposing) return;
@@ -51,7 +52,7 @@ export class Drawer {
     });
     parts.close.addEventListener('click', () => this.close());
     byId('roster').append(element);
-    return { element, parts };
+    return element;
   }
 
   close() {
@@ -62,6 +63,6 @@ export class Drawer {
     if (current === this) current = null;
     if (!hadFocus) return;
     if (this.#cameFrom instanceof HTMLElement && this.#cameFrom.isConnected) this.#cameFrom.focus({ preventScroll: true });
-    else this.#focusList();
+    else this.room.focusList();
   }
 }

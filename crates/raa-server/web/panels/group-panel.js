@@ -10,12 +10,8 @@ import { Drawer } from './drawer.js';
 
 /** @typedef {{label: HTMLElement, box: HTMLInputElement, name: HTMLElement, where: HTMLElement}} Tick */
 
-export class GroupPanel {
-  #room;
-  #text;
-  #drawer;
-  /** @type {Raa.Parts['group-panel-template']} those of the open panel */
-  #parts = /** @type {any} */ ({});
+/** @extends {Drawer<'group-panel-template'>} */
+export class GroupPanel extends Drawer {
   /** @type {number | null} of the group; null while a new one has no name yet */
   #id = null;
   /** @type {Raa.GroupRow | null} */
@@ -27,32 +23,22 @@ export class GroupPanel {
 
   /** @param {Raa.Room} room */
   constructor(room) {
-    this.#room = room;
-    this.#text = room.text;
-    this.#drawer = new Drawer(() => room.focusList());
-  }
-
-  get isOpen() {
-    return this.#drawer.isOpen;
-  }
-
-  close() {
-    this.#drawer.close();
+    super(room, 'group-panel-template');
   }
 
   /** @param {number | null} id null: a new group @param {import('../room/room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
   open(id, computers, server) {
-    this.#parts = this.#drawer.open('group-panel-template', { text: this.#text, testId: 'group-panel', id: String(id ?? '') }).parts;
+    this.show(String(id ?? ''));
     [this.#id, this.#group, this.#listed] = [id, null, ''];
     this.#ticks.clear();
     this.#listen();
     this.update(computers, server);
-    (id === null ? this.#parts.input : this.#parts.close).focus();
+    (id === null ? this.parts.input : this.parts.close).focus();
   }
 
   /** @param {import('../room/room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
   update(computers, server) {
-    const { element } = this.#drawer;
+    const { element } = this;
     if (!element) return;
     const groups = server.groups ?? [];
     const group = groups.find(({ id }) => id === this.#id) ?? null;
@@ -61,10 +47,10 @@ export class GroupPanel {
       this.close();
       return;
     }
-    const { title, input, actions, members, up, down } = this.#parts;
+    const { title, input, actions, members, up, down } = this.parts;
     if (group && this.#group?.name !== group.name && document.activeElement !== input) input.value = cleanName(group.name);
     this.#group = group;
-    const words = group ? cleanName(group.name) : this.#text('newGroup');
+    const words = group ? cleanName(group.name) : this.text('newGroup');
     setText(title, words);
     setAttribute(element, 'aria-label', words);
     setHidden(actions, !group);
@@ -84,7 +70,7 @@ export class GroupPanel {
       setText(name, computer.title);
       const other = computer.group === this.#id ? null : groups.find(({ id }) => id === computer.group);
       setText(where, other ? cleanName(other.name) : '');
-      if (!this.#room.groups.isBusy) box.checked = computer.group === this.#id;
+      if (!this.room.groups.isBusy) box.checked = computer.group === this.#id;
     }
   }
 
@@ -92,7 +78,7 @@ export class GroupPanel {
   #list(list, listed) {
     this.#listed = listed;
     const focused = document.activeElement;
-    const { members } = this.#parts;
+    const { members } = this.parts;
     const [legend] = members.children;
     members.replaceChildren(...(legend ? [legend] : []), ...list.map(({ id }) => this.#tickOf(id).label));
     if (focused instanceof HTMLElement && members.contains(focused)) focused.focus({ preventScroll: true });
@@ -110,14 +96,14 @@ export class GroupPanel {
     const box = document.createElement('input');
     box.type = 'checkbox';
     box.dataset.id = id;
-    box.addEventListener('change', () => this.#room.groups.move(id, { to: box.checked ? this.#id : null }));
+    box.addEventListener('change', () => this.room.groups.move(id, { to: box.checked ? this.#id : null }));
     const [name, where] = [make('bdi', 'cut'), make('small', 'cut')];
     return { label: make('label', 'line', box, name, where), box, name, where };
   }
 
   #listen() {
-    const { naming, input, up, down, remove } = this.#parts;
-    const { groups } = this.#room;
+    const { naming, input, up, down, remove } = this.parts;
+    const { groups } = this.room;
     naming.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#keep(input.value);
@@ -130,9 +116,9 @@ export class GroupPanel {
 
   /** @param {string} typed */
   async #keep(typed) {
-    const { groups, notes } = this.#room;
+    const { groups, notes } = this.room;
     if (!checkName(typed)) {
-      notes.pass('groups', this.#text('nameRule'));
+      notes.pass('groups', this.text('nameRule'));
       return;
     }
     const name = cleanName(typed);
@@ -141,13 +127,13 @@ export class GroupPanel {
       return;
     }
     if (this.#isMaking) return; // a second press of Enter
-    const { element } = this.#drawer;
+    const { element } = this;
     this.#isMaking = true;
     const id = await groups.make(name);
     this.#isMaking = false;
-    if (element === null || this.#drawer.element !== element || id === null) return;
+    if (element === null || this.element !== element || id === null) return;
     this.#id = id;
     element.dataset.id = String(id);
-    this.#room.refresh();
+    this.room.refresh();
   }
 }

@@ -16,12 +16,8 @@ import { Drawer } from './drawer.js';
 const READ_EVERY_MS = 1000;
 const STEP = 5;
 
-export class Panel {
-  #room;
-  #text;
-  #drawer;
-  /** @type {Raa.Parts['panel-template']} those of the open panel */
-  #parts = /** @type {any} */ ({});
+/** @extends {Drawer<'panel-template'>} */
+export class Panel extends Drawer {
   /** @type {Fader | null} */
   #fader = null;
   /** @type {import('../room/room.js').Computer} the one that the panel is about, once it was opened */
@@ -33,13 +29,7 @@ export class Panel {
 
   /** @param {Raa.Room} room */
   constructor(room) {
-    this.#room = room;
-    this.#text = room.text;
-    this.#drawer = new Drawer(() => room.focusList());
-  }
-
-  get isOpen() {
-    return this.#drawer.isOpen;
+    super(room, 'panel-template');
   }
 
   get id() {
@@ -48,20 +38,15 @@ export class Panel {
 
   /** @param {import('../room/room.js').Computer} computer @param {Raa.Server} server */
   open(computer, server) {
-    const { element, parts } = this.#drawer.open('panel-template', { text: this.#text, testId: 'panel', id: computer.id });
-    this.#parts = parts;
+    const element = this.show(computer.id);
     [this.#computer, this.#server, this.#figures] = [computer, server, null];
     element.setAttribute('aria-label', computer.title);
     this.#listen();
-    this.#parts.input.value = cleanName(computer.client.name ?? '');
+    this.parts.input.value = cleanName(computer.client.name ?? '');
     this.#fillGroups();
     this.update(computer, server);
-    this.#parts.close.focus();
+    this.parts.close.focus();
     this.#follow(computer.id);
-  }
-
-  close() {
-    this.#drawer.close();
   }
 
   /** @param {import('../room/room.js').Computer} computer @param {Raa.Server} server */
@@ -71,15 +56,15 @@ export class Panel {
     this.#computer = computer;
     this.#server = server;
     if (groupsBefore !== JSON.stringify(server.groups)) this.#fillGroups();
-    const { title, problem, volume, percent, unmute, muteState, threshold, from, offline, facts: list } = this.#parts;
+    const { title, problem, volume, percent, unmute, muteState, threshold, from, offline, facts: list } = this.parts;
     const { client } = computer;
     setText(title, computer.title);
-    setText(problem, notice(client, this.#text));
+    setText(problem, notice(client, this.text));
     if (!this.#fader?.isDragging) showValue(volume, computer.volume);
-    setAttribute(volume, 'aria-label', this.#text('volumeOf', computer.label));
-    setAttribute(volume, 'aria-valuetext', this.#text('percent', computer.volume));
-    setText(percent, this.#text('percent', computer.volume));
-    for (const button of [this.#parts.mute15, this.#parts.mute60, this.#parts.muteEver]) setHidden(button, computer.muted);
+    setAttribute(volume, 'aria-label', this.text('volumeOf', computer.label));
+    setAttribute(volume, 'aria-valuetext', this.text('percent', computer.volume));
+    setText(percent, this.text('percent', computer.volume));
+    for (const button of [this.parts.mute15, this.parts.mute60, this.parts.muteEver]) setHidden(button, computer.muted);
     setHidden(unmute, !computer.muted);
     setText(muteState, this.#muteWords(computer));
     this.#showGroup();
@@ -92,15 +77,15 @@ export class Panel {
   /** @param {import('../room/room.js').Computer} computer */
   #muteWords({ muted, mutedUntil, silencedBy, silencedAt }) {
     if (!muted) return '';
-    const words = [this.#text('mutedBy', silencedBy)];
-    if (silencedAt) words.push(this.#text('since', clockTime(silencedAt)));
-    words.push(mutedUntil ? this.#text('until', clockTime(mutedUntil)) : this.#text('mutedForEver'));
+    const words = [this.text('mutedBy', silencedBy)];
+    if (silencedAt) words.push(this.text('since', clockTime(silencedAt)));
+    words.push(mutedUntil ? this.text('until', clockTime(mutedUntil)) : this.text('mutedForEver'));
     return words.join(' · ');
   }
 
   /** @param {HTMLElement} list @param {Raa.Client} client */
   #showFacts(list, client) {
-    const pairs = [['ID', client.id], ...facts(this.#figures, this.#text)];
+    const pairs = [['ID', client.id], ...facts(this.#figures, this.text)];
     if (list.children.length === 0) for (const _ of pairs) list.append(document.createElement('dt'), document.createElement('dd'));
     const cells = [...list.children];
     pairs.flat().forEach((words, i) => { if (cells[i]) setText(cells[i], words); });
@@ -108,34 +93,34 @@ export class Panel {
 
   /** Shows the group, but not while a person chooses one. */
   #showGroup() {
-    const { group, grouping, up, down } = this.#parts;
-    const isChoosing = !grouping.hidden || this.#room.groups.isBusy;
+    const { group, grouping, up, down } = this.parts;
+    const isChoosing = !grouping.hidden || this.room.groups.isBusy;
     if (!isChoosing) group.value = String(this.#computer.group ?? '');
     up.disabled = this.#computer.group === null && (this.#server.groups ?? []).length === 0;
     down.disabled = this.#computer.group === null;
   }
 
   #fillGroups() {
-    const { group } = this.#parts;
-    group.setAttribute('aria-label', this.#text('group'));
-    group.replaceChildren(new Option(this.#text('noGroup'), ''), ...(this.#server.groups ?? []).map(({ id, name }) => new Option(cleanName(name), String(id))), new Option(this.#text('newGroup'), 'new'));
-    group.value = this.#parts.grouping.hidden ? String(this.#computer.group ?? '') : 'new';
+    const { group } = this.parts;
+    group.setAttribute('aria-label', this.text('group'));
+    group.replaceChildren(new Option(this.text('noGroup'), ''), ...(this.#server.groups ?? []).map(({ id, name }) => new Option(cleanName(name), String(id))), new Option(this.text('newGroup'), 'new'));
+    group.value = this.parts.grouping.hidden ? String(this.#computer.group ?? '') : 'new';
   }
 
   #listen() {
-    const { naming, input, fader, volume, less, plus, mute15, mute60, muteEver, unmute, from, common } = this.#parts;
-    const { changes } = this.#room;
+    const { naming, input, fader, volume, less, plus, mute15, mute60, muteEver, unmute, from, common } = this.parts;
+    const { changes } = this.room;
     this.#fader = new Fader(fader, volume);
     naming.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#saveName(input.value.trim());
     });
-    input.placeholder = this.#text('ownName'); // an empty name restores it
+    input.placeholder = this.text('ownName'); // an empty name restores it
     volume.addEventListener('input', () => changes.volume(this.#computer, Number(volume.value)));
     less.addEventListener('click', () => changes.step(this.#computer, -STEP));
     plus.addEventListener('click', () => changes.step(this.#computer, STEP));
-    less.setAttribute('aria-label', this.#text('softer'));
-    plus.setAttribute('aria-label', this.#text('louder'));
+    less.setAttribute('aria-label', this.text('softer'));
+    plus.setAttribute('aria-label', this.text('louder'));
     for (const [button, seconds] of /** @type {[HTMLElement, number | null][]} */ ([[mute15, 900], [mute60, 3600], [muteEver, null]])) button.addEventListener('click', () => changes.mute(this.#computer, true, seconds));
     unmute.addEventListener('click', () => changes.mute(this.#computer, false));
     from.addEventListener('change', async () => {
@@ -148,10 +133,10 @@ export class Panel {
   }
 
   #listenToGroups() {
-    const { group, grouping, groupName, up, down } = this.#parts;
-    const { groups } = this.#room;
-    groupName.setAttribute('aria-label', this.#text('groupName'));
-    groupName.placeholder = this.#text('groupName');
+    const { group, grouping, groupName, up, down } = this.parts;
+    const { groups } = this.room;
+    groupName.setAttribute('aria-label', this.text('groupName'));
+    groupName.placeholder = this.text('groupName');
     group.addEventListener('change', () => {
       setHidden(grouping, group.value !== 'new');
       if (group.value === 'new') groupName.focus();
@@ -166,20 +151,20 @@ export class Panel {
   }
 
   #makeGroup() {
-    const { grouping, groupName } = this.#parts;
+    const { grouping, groupName } = this.parts;
     if (!checkName(groupName.value)) {
-      this.#room.notes.pass('groups', this.#text('nameRule'));
+      this.room.notes.pass('groups', this.text('nameRule'));
       return;
     }
     if (grouping.hidden) return; // a second press of Enter
     setHidden(grouping, true);
-    this.#parts.group.focus();
-    this.#room.groups.make(cleanName(groupName.value), [this.#computer.id]);
+    this.parts.group.focus();
+    this.room.groups.make(cleanName(groupName.value), [this.#computer.id]);
     groupName.value = '';
   }
 
   #listenToForget() {
-    const { forget: first, sure, yes, no } = this.#parts;
+    const { forget: first, sure, yes, no } = this.parts;
     const ask = (/** @type {boolean} */ isAsked) => {
       first.hidden = isAsked;
       sure.hidden = !isAsked;
@@ -188,7 +173,7 @@ export class Panel {
     first.addEventListener('click', () => ask(true));
     no.addEventListener('click', () => ask(false));
     yes.addEventListener('click', async () => {
-      if (await this.#room.changes.forget(this.#computer)) this.close();
+      if (await this.room.changes.forget(this.#computer)) this.close();
       else ask(false);
     });
   }
@@ -196,18 +181,18 @@ export class Panel {
   /** @param {string} typed */
   async #saveName(typed) {
     const name = cleanName(typed);
-    if (typed && !checkName(typed)) this.#room.notes.pass(`client-${this.#computer.id}`, this.#text('nameRule'));
-    else if (name !== cleanName(this.#computer.client.name ?? '')) await this.#room.changes.send(this.#computer, { name: name || null });
+    if (typed && !checkName(typed)) this.room.notes.pass(`client-${this.#computer.id}`, this.text('nameRule'));
+    else if (name !== cleanName(this.#computer.client.name ?? '')) await this.room.changes.send(this.#computer, { name: name || null });
   }
 
   /** @param {string} id */
   async #follow(id) {
-    const { element } = this.#drawer;
+    const { element } = this;
     if (element === null) return;
-    while (this.#drawer.element === element) {
+    while (this.element === element) {
       if (!document.hidden) {
         const figures = await readClient(id).catch(() => null);
-        if (figures !== null && this.#drawer.element === element) {
+        if (figures !== null && this.element === element) {
           this.#figures = figures;
           this.update(this.#computer, this.#server);
         }
