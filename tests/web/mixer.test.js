@@ -5,8 +5,10 @@ import { test } from 'node:test';
 
 import { frameOrHidden, oncePerFrame } from '../../crates/raa-server/web/parts/dom.js';
 import { Latest } from '../../crates/raa-server/web/changes/latest.js';
-import { Interruptions, ago, facts, isUnused, notice, soundWords } from '../../crates/raa-server/web/room/figures.js';
+import { Interruptions, facts, notice, soundWords } from '../../crates/raa-server/web/room/figures.js';
 import { Ballistics, Lamp, meterShare } from '../../crates/raa-server/web/room/levels.js';
+import { isUnused } from '../../crates/raa-server/web/room/room.js';
+import { ago } from '../../crates/raa-server/web/texts/time.js';
 import { meaning, moved } from '../../crates/raa-server/web/parts/fader.js';
 import { ApiError } from '../../crates/raa-server/web/server/api.js';
 import { advise } from '../../crates/raa-server/web/list/refused.js';

@@ -1,6 +1,6 @@
 // A card of the band "now": who sounds, how long, how loud; or who sounded, when, and whether anybody has seen it.
 //
-// Always: made once for a slot and filled anew; names are text; nothing in it changes its size; a name that is too long for its
+// Always: made once for a slot and refilled with each sound; names are text; nothing in it changes its size; a name that is too long for its
 // line gets the smaller letters that the style sheet has for it, before any of it is cut.
 
 import { instance, setAttribute, setClass, setHidden, setText } from '../parts/dom.js';
@@ -11,7 +11,7 @@ import { age, clockTime, length, running } from '../texts/time.js';
 
 /** A number that changes ten times a second cannot be read. */
 const PEAK_EVERY_MS = 400;
-/** A new card calls for so long. */
+/** How long a new card calls. */
 const ARRIVED_MS = 3000;
 
 export class CardView {

@@ -40,7 +40,7 @@ export class NowBand {
     this.#resize();
   }
 
-  /** The ids of the cards, as they are shown. @returns {import('../room/room.js').Computer[]} */
+  /** The computers that have a card. @returns {import('../room/room.js').Computer[]} */
   get shown() {
     return this.#views.flatMap(({ computer }) => computer ?? []);
   }

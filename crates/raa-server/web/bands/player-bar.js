@@ -41,7 +41,9 @@ export class PlayerBar {
     this.#player = new Player({ url: folderOf(document.baseURI), volume: Number(this.#volume.value) / 100 });
     this.#listenToPlayer();
     this.#listenToPerson();
-    this.relabel(text);
+    this.#volume.setAttribute('aria-label', text('playerVolume'));
+    this.#showVolume();
+    this.#showState();
     if (memory.isPlaying || isWall) this.#player.play();
   }
 
@@ -61,14 +63,6 @@ export class PlayerBar {
   /** Lets another meter show what is heard, too. @param {Meter} meter */
   showOn(meter) {
     this.#wallMeter = meter;
-  }
-
-  /** Shows the texts of another language. @param {Raa.Text} text */
-  relabel(text) {
-    this.#text = text;
-    this.#volume.setAttribute('aria-label', text('playerVolume'));
-    this.#showVolume();
-    this.#showState();
   }
 
   toggle(state = this.#player.state) {

@@ -6,11 +6,11 @@
 import { make, move, newIn, remove, rename, reorder } from '../room/groups.js';
 import { ApiError, readGroups, writeGroups } from '../server/api.js';
 import { isolate } from '../server/names.js';
+import { UNDO_MS } from './changes.js';
 
-const UNDO_MS = 6000;
 /** A deleted group can't be undone from the list of what happened, and is much work to make again. */
 const UNDO_REMOVE_MS = 60_000;
-/** So often another desk may be quicker. */
+/** How often another desk may be quicker. */
 const ATTEMPTS = 6;
 const PAUSE_MS = 60;
 

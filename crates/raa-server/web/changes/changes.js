@@ -12,9 +12,10 @@ import { refusal } from './refusal.js';
 
 /** A slider that is being dragged sends at most four times a second, fewer than the server permits (changes_per_second). */
 const VOLUME_INTERVAL_MS = 250;
-const UNDO_MS = 6000;
+/** How long the way back is offered. */
+export const UNDO_MS = 6000;
 /** A mute ends by itself after this time, unless the person says otherwise. */
-export const MUTE_S = 900;
+const MUTE_S = 900;
 /** What is shown before the server has answered. */
 const WISHED = /** @type {const} */ (['muted', 'volume']);
 /** The clocks of server and page, as the page knows it, differ by less than this. */

@@ -4,7 +4,7 @@
 // https too.
 
 import { byId, setHidden, setText } from '../parts/dom.js';
-import { isUnused } from '../room/figures.js';
+import { isUnused } from '../room/room.js';
 import { clientCommand, commandDoubt } from '../server/address.js';
 
 export class Empty {
@@ -20,7 +20,7 @@ export class Empty {
 
   /** @param {import('../room/room.js').Computer[]} computers @param {number | undefined} udpPort of the server */
   update(computers, udpPort) {
-    setHidden(byId('empty'), !isUnused(computers.map(({ client }) => client)));
+    setHidden(byId('empty'), !isUnused(computers));
     const command = clientCommand(location, udpPort);
     setText(byId('command'), command);
     setText(byId('address'), (command.split(' ').at(-1) ?? '').replaceAll("'", ''));

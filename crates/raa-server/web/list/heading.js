@@ -4,8 +4,9 @@
 // Always: made once for each group, so that it keeps the focus when rows move.
 
 import { instance, setAttribute, setClass, setHidden, setText } from '../parts/dom.js';
+import { keyOf } from './stops.js';
 
-/** How the browser remembers that a group is folded; 0 stands for the computers without a group. @param {number | null | 'new'} id */
+/** How the browser remembers that a group is folded; 0 stands for the computers without a group. @param {Raa.SectionId} id */
 export const foldKey = (id) => Number(id ?? 0);
 
 export class Heading {
@@ -17,7 +18,7 @@ export class Heading {
   /** The list of its rows; a group that goes on in the next column has another one there. @type {HTMLElement | null} */
   list = null;
 
-  /** @param {number | null | 'new'} id of the section @param {{text: Raa.Text, fold: (isFolded: boolean) => void, open: () => void}} options */
+  /** @param {Raa.SectionId} id of the section @param {{text: Raa.Text, fold: (isFolded: boolean) => void, open: () => void}} options */
   constructor(id, { text, fold, open }) {
     this.#text = text;
     /** The id of the group; null for the computers without a group, and for new ones. */
@@ -25,7 +26,7 @@ export class Heading {
     const { element, parts } = instance('group-template', text);
     this.element = element;
     this.#parts = parts;
-    this.element.dataset.id = `group ${id}`;
+    this.element.dataset.id = keyOf(id);
     this.element.dataset.group = String(id);
     const { more } = this.#parts;
     this.button.addEventListener('click', () => { if (id !== 'new') fold(this.button.getAttribute('aria-expanded') === 'true'); });

@@ -2,7 +2,8 @@
 // Always: below everything else, so that it moves no row; shows what comes from the network as text and in isolation.
 
 import { setHidden, setText } from '../parts/dom.js';
-import { ago, known } from '../room/figures.js';
+import { known } from '../room/figures.js';
+import { ago } from '../texts/time.js';
 
 export class Refused {
   #text;

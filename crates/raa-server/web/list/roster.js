@@ -282,7 +282,6 @@ export class Roster {
     fill(this.#folded.list, this.#folded.isOpen ? this.#elementsOf(this.#folded.ids) : []);
   }
 
-
   /** @param {IntersectionObserverEntry[]} entries */
   #seen(entries) {
     for (const { target, isIntersecting } of entries) {

@@ -93,7 +93,7 @@ export class Row {
     this.#strip.draw(second);
   }
 
-  /** The peaks come anew, as after another connection. */
+  /** Draws the peaks of a new connection. */
   forgetPeaks() {
     this.#strip.use(this.#peaksOf());
   }

@@ -109,7 +109,7 @@ export class Desk {
     this.#now.silence();
   }
 
-  /** The peaks come from scratch, as after another connection. */
+  /** Draws the peaks of a new connection. */
   forgetPeaks() {
     for (const row of this.#roster.rows.values()) row.forgetPeaks();
   }

@@ -40,7 +40,7 @@ export class Memory {
     this.#set('playing', isPlaying);
   }
 
-  /** The name of this desk, which others see beside its changes. */
+  /** The name of this desk, which others see next to its changes. */
   get desk() {
     return this.#get('desk') ?? '';
   }

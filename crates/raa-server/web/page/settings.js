@@ -7,7 +7,7 @@ import { checkName, cleanName } from '../server/names.js';
 import { EXPLAINED } from './keys.js';
 import { THEMES } from './memory.js';
 
-/** So long the question for the desk's name stays if nobody answers it. */
+/** How long the question for the desk's name stays without an answer. */
 const QUESTION_MS = 60_000;
 
 export class Settings {
@@ -33,7 +33,7 @@ export class Settings {
     this.#dialog.showModal();
   }
 
-  /** Asks once for the name of this desk, beside what was just done. @param {import('../parts/notes.js').Notes} notes */
+  /** Asks once for the name of this desk, next to what was just done. @param {import('../parts/notes.js').Notes} notes */
   askDesk(notes) {
     if (this.#memory.desk || this.#memory.wasAsked) return;
     this.#memory.wasAsked = true;

@@ -2,6 +2,8 @@
 //
 // Always: pure: no DOM, no clock, no language of its own (texts come in through `text`).
 
+import { ago } from '../texts/time.js';
+
 /** How long an interruption counts. */
 const INTERRUPTIONS_WINDOW_MS = 60000;
 
@@ -34,32 +36,6 @@ const LONG_DELAY_MS = 150;
 export function soundWords({ delayMs, interrupted }, text) {
   const delay = text(delayMs < LONG_DELAY_MS ? 'delay' : 'longDelay', Math.round(delayMs));
   return interrupted ? `${delay} · ${text('interrupted', interrupted)}` : delay;
-}
-
-/** Returns whether there is no client but the test music, so that the page explains how to add one. @param {{id: string}[]} clients */
-export function isUnused(clients) {
-  return clients.every((client) => client.id === 'bgmtest0');
-}
-
-/** No computer that sends today did so this long ago: such a time comes from a wrong clock. */
-const INCREDIBLE_MS = 20 * 365 * 86400e3;
-
-/** @type {['second', number]} */
-const SECOND = ['second', 1];
-/** @type {['day' | 'hour' | 'minute' | 'second', number][]} */
-const UNITS = [['day', 86400], ['hour', 3600], ['minute', 60], SECOND];
-
-/**
- * Returns a time span in the largest unit that fits: 'now', '12 s ago', '3 min ago'.
- * @param {number | null | undefined} msAgo @param {Raa.Text} text
- */
-export function ago(msAgo, text) {
-  if (msAgo === null || msAgo === undefined) return text('never');
-  if (!(msAgo >= 0 && msAgo < INCREDIBLE_MS)) return text('timeUnknown');
-  const seconds = Math.floor(msAgo / 1000);
-  if (seconds < 2) return text('justNow');
-  const [unit, length] = UNITS.find(([, unitLength]) => seconds >= unitLength) ?? SECOND;
-  return text(`${unit}sAgo`, Math.floor(seconds / length));
 }
 
 /**

@@ -24,14 +24,14 @@ export function matches(client, search) {
 
 /**
  * @typedef {object} Section a group's rows, or those of no group (`id` null), or those that came later (`id` 'new')
- * @property {number | null | 'new'} id
+ * @property {Raa.SectionId} id
  * @property {string} name
  * @property {string[]} ids
  */
 
 /**
  * Returns the sections and the ids that are folded into one line: offline, without settings, and many. A search folds nothing.
- * @param {import('./room.js').Computer[]} computers
+ * @param {Computer[]} computers
  * @param {{id: number, name: string}[]} groups
  * @returns {{sections: Section[], folded: string[]}}
  */
@@ -69,7 +69,7 @@ export class Places {
   #folded = [];
 
   /**
-   * @param {import('./room.js').Computer[]} computers @param {{id: number, name: string}[]} groups
+   * @param {Computer[]} computers @param {{id: number, name: string}[]} groups
    * @param {{search?: string, revision?: number, isAsked?: boolean}} [options] isAsked: a person wants them sorted
    * @returns {{sections: Section[], folded: string[], isNew: boolean, isUntidy: boolean}} isNew: rows may move; isUntidy:
    *   sorting would change something
@@ -104,7 +104,7 @@ export class Places {
 /**
  * Returns the sections in columns of about the same length; a group may go on in the next column, without a heading.
  * @param {Section[]} sections @param {number} columns
- * @param {(id: number | null | 'new') => boolean} [isFolded] of a folded group there is the heading only
+ * @param {(id: Raa.SectionId) => boolean} [isFolded] of a folded group there is the heading only
  * @returns {(Section & {isContinued: boolean, of: number})[][]} `of`: the number of rows of the whole group
  */
 export function inColumns(sections, columns, isFolded = () => false) {

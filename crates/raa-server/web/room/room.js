@@ -118,9 +118,14 @@ export function sounds(list) {
 export function lastSounded(list) {
   let last = null;
   for (const one of list) {
-    if (hasSounded(one) && !one.isSounding && one.client.id !== TEST_MUSIC && (last === null || one.began > last.began)) last = one;
+    if (hasSounded(one) && !one.isSounding && one.id !== TEST_MUSIC && (last === null || one.began > last.began)) last = one;
   }
   return last;
+}
+
+/** Returns whether there is no computer but the test music, so that the page explains how to add one. @param {{id: string}[]} list */
+export function isUnused(list) {
+  return list.every(({ id }) => id === TEST_MUSIC);
 }
 
 /** @param {Computer} one @returns {one is Raa.Sounded} */

@@ -5,7 +5,7 @@
 import { meterShare } from './levels.js';
 
 export const STRIP_SECONDS = 600;
-/** Marks of a second, beside its peak. */
+/** Marks of a second, in addition to its peak. */
 export const LOST = 1;
 export const UNHEARD = 2;
 

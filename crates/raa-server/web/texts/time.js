@@ -44,9 +44,27 @@ const UNITS = [['day', 86400], ['hour', 3600], ['minute', 60], SECOND];
 export function age(ms, text) {
   if (ms === null || ms === undefined) return '–';
   if (!(ms > -5000 && ms < INCREDIBLE_MS)) return text('timeUnknown');
-  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [unit, count] = inUnits(Math.max(0, Math.floor(ms / 1000)));
+  return text(`span_${unit}`, count);
+}
+
+/**
+ * Returns how long ago something was, in the largest unit that fits: 'now', '12 s ago', '3 min ago'.
+ * @param {number | null | undefined} msAgo @param {Raa.Text} text
+ */
+export function ago(msAgo, text) {
+  if (msAgo === null || msAgo === undefined) return text('never');
+  if (!(msAgo >= 0 && msAgo < INCREDIBLE_MS)) return text('timeUnknown');
+  const seconds = Math.floor(msAgo / 1000);
+  if (seconds < 2) return text('justNow');
+  const [unit, count] = inUnits(seconds);
+  return text(`${unit}sAgo`, count);
+}
+
+/** Returns the largest unit that fits, and how many of it. @param {number} seconds @returns {[typeof UNITS[number][0], number]} */
+function inUnits(seconds) {
   const [unit, unitLength] = UNITS.find(([, one]) => seconds >= one) ?? SECOND;
-  return text(`span_${unit}`, Math.floor(seconds / unitLength));
+  return [unit, Math.floor(seconds / unitLength)];
 }
 
 /** Returns how long a sound was: tenths below a minute, since the shortest alarms are a tenth long. @param {number} ms @param {Raa.Text} text */
