@@ -59,7 +59,7 @@ export function newIn(after, before) {
 
 /** Renames a group. @param {number} id @param {string} name @returns {Act} */
 export function rename(id, name) {
-  /** => @param {Group[]} groups @param {string | undefined} wanted */
+  /** @param {Group[]} groups @param {string | undefined} wanted */
   const named = (groups, wanted) => groups.map((group) => (group.id === id ? { ...group, name: wanted ?? group.name } : group));
   return {
     change: (groups) => (byId(groups, id) ? named(groups, name) : null),

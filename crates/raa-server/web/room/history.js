@@ -30,11 +30,6 @@ export class History {
     for (const entry of entries) if (!this.#entries.has(entry.id)) this.#entries.set(entry.id, entry);
   }
 
-  /** @param {number} id */
-  get(id) {
-    return this.#entries.get(id) ?? null;
-  }
-
   /** Returns the entries, newest first. @returns {Raa.Entry[]} */
   get newest() {
     return [...this.#entries.values()].sort((a, b) => b.id - a.id);
@@ -88,7 +83,7 @@ export function canSee({ kind, seen_by: seenBy }) {
 export function describe(entry, text, nowMs) {
   const isSound = entry.kind === 'sound';
   const look = isSound ? (entry.ended_ms === null ? 'live' : 'sound') : entry.client === null ? 'system' : 'act';
-  const named = entry.client === null ? text(entry.kind === 'groups' ? 'log_groups' : `log_${entry.kind}`) ?? entry.kind : title({ id: entry.client, name: entry.name });
+  const named = entry.client === null ? text(`log_${entry.kind}`) ?? entry.kind : title({ id: entry.client, name: entry.name });
   const parts = isSound ? soundParts(entry, text) : actParts(entry, text, nowMs);
   return { time: dayAndTime(entry.at_ms, nowMs), title: named, detail: parts.filter(Boolean).join(' · '), look };
 }

@@ -108,7 +108,7 @@ export class Places {
  * @returns {(Section & {isContinued: boolean, of: number})[][]} `of`: the number of rows of the whole group
  */
 export function inColumns(sections, columns, isFolded = () => false) {
-  /** => @param {Section} section */
+  /** @param {Section} section */
   const shown = ({ id, ids }) => (isFolded(id) ? [] : ids);
   const lines = sections.reduce((sum, section) => sum + shown(section).length + 1, 0);
   const height = Math.ceil(lines / columns);

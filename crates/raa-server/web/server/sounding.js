@@ -21,7 +21,7 @@ export function soundingNow(clients) {
 export function followSounding(folder, onChange) {
   const feed = new Feed();
   let shown = '[]';
-  /** { => @param {{id: string, name: string}[]} list */
+  /** @param {{id: string, name: string}[]} list */
   const show = (list) => {
     const words = JSON.stringify(list);
     if (words === shown) return;

@@ -116,7 +116,7 @@ export class Session extends EventTarget {
     const handlers = {
       onState: () => this.#tell('clients'),
       onLevels: () => this.#tell('levels'),
-      /** { => @param {boolean} isUp */
+      /** @param {boolean} isUp */
       onConnection: (isUp) => {
         if (this.isFollowing === isUp) return;
         this.isFollowing = isUp;

@@ -12,7 +12,7 @@ export const SAMPLE_RATE = 48000;
 /** Samples of a frame: 20 ms. */
 export const FRAME = 960;
 
-/** => @param {number} value */
+/** @param {number} value */
 const ms = (value) => (value * SAMPLE_RATE) / 1000;
 
 /** Target of the smallest lead over WINDOW. */
