@@ -25,10 +25,10 @@ export class CardView {
   #fitted = '';
   /** @type {number | null} which sound the card stands for */
   #sound = null;
-  /** @type {import('../room/room.js').Computer | null} */
+  /** @type {Raa.Computer | null} */
   computer = null;
 
-  /** @param {{text: Raa.Text, meters: import('../parts/meter.js').Meters}} room @param {(computer: import('../room/room.js').Computer) => void} onSeen */
+  /** @param {{text: Raa.Text, meters: import('../parts/meter.js').Meters}} room @param {(computer: Raa.Computer) => void} onSeen */
   constructor({ text, meters }, onSeen) {
     this.#text = text;
     const { element, parts } = instance('card-template', text);
@@ -38,7 +38,7 @@ export class CardView {
     this.#parts.seen.addEventListener('click', () => { if (this.computer) onSeen(this.computer); });
   }
 
-  /** @param {import('../room/room.js').Computer | null} computer null: the slot is empty @param {number} nowMs */
+  /** @param {Raa.Computer | null} computer null: the slot is empty @param {number} nowMs */
   show(computer, nowMs) {
     const isNew = computer !== null && (this.computer?.id !== computer.id || this.#sound !== computer.began);
     this.computer = computer;
@@ -89,7 +89,7 @@ export class CardView {
     for (const step of ['long', 'longer']) if (name.scrollWidth > name.clientWidth) this.element.classList.add(step);
   }
 
-  /** @param {import('../room/room.js').Computer} computer @param {number} nowMs */
+  /** @param {Raa.Computer} computer @param {number} nowMs */
   #arrive(computer, nowMs) {
     this.#sound = computer.began;
     this.#meter.clear();
@@ -100,7 +100,7 @@ export class CardView {
     this.#parts.db.classList.remove('hot');
   }
 
-  /** @param {import('../room/room.js').Computer} computer */
+  /** @param {Raa.Computer} computer */
   #fill(computer) {
     const { name, warned, loss, seen, seenBy, muted } = this.#parts;
     for (const [look, isOn] of Object.entries(looks(computer))) setClass(this.element, look, isOn);
@@ -120,7 +120,7 @@ export class CardView {
 
 /**
  * Returns how long a sound was, how loud, and how long ago it ended.
- * @param {import('../room/room.js').Computer} computer @param {number} nowMs @param {Raa.Text} text
+ * @param {Raa.Computer} computer @param {number} nowMs @param {Raa.Text} text
  */
 export function endedWords({ began, ended, peak }, nowMs, text) {
   if (began === null) return '';

@@ -13,7 +13,7 @@ import { silenceOf, silentWalls } from '../room/room.js';
 import { silenced, silencedWords } from '../room/silenced.js';
 import { clockTime } from '../texts/time.js';
 
-/** @typedef {{element: HTMLElement, parts: Raa.Parts['chip-template'], meter: Meter, computer: import('../room/room.js').Computer}} Chip */
+/** @typedef {{element: HTMLElement, parts: Raa.Parts['chip-template'], meter: Meter, computer: Raa.Computer}} Chip */
 
 export class HeldBand {
   #room;
@@ -44,7 +44,7 @@ export class HeldBand {
   }
 
   /**
-   * @param {import('../room/room.js').Computer[]} computers
+   * @param {Raa.Computer[]} computers
    * @param {Raa.PlayerState} player @param {Raa.WallRow[]} walls @param {number} nowMs
    */
   update(computers, player, walls, nowMs) {
@@ -64,7 +64,7 @@ export class HeldBand {
     this.#shown.get(id)?.meter.level(rms, peak);
   }
 
-  /** @param {import('../room/room.js').Computer[]} list @param {number} nowMs */
+  /** @param {Raa.Computer[]} list @param {number} nowMs */
   #update(list, nowMs) {
     const ids = new Set(list.map(({ id }) => id));
     for (const [id, chip] of this.#shown) {
@@ -82,7 +82,7 @@ export class HeldBand {
     this.#shown.delete(id);
   }
 
-  /** @param {import('../room/room.js').Computer} computer @param {number} nowMs */
+  /** @param {Raa.Computer} computer @param {number} nowMs */
   #show(computer, nowMs) {
     const chip = this.#shown.get(computer.id) ?? this.#add(computer);
     const { element, parts, meter } = chip;
@@ -96,7 +96,7 @@ export class HeldBand {
     if (!computer.isSounding) meter.level(-120, -120);
   }
 
-  /** @param {import('../room/room.js').Computer} computer */
+  /** @param {Raa.Computer} computer */
   #add(computer) {
     const { element, parts } = instance('chip-template', this.#text);
     element.dataset.id = computer.id;

@@ -40,12 +40,12 @@ export class NowBand {
     this.#resize();
   }
 
-  /** The computers that have a card. @returns {import('../room/room.js').Computer[]} */
+  /** The computers that have a card. @returns {Raa.Computer[]} */
   get shown() {
     return this.#views.flatMap(({ computer }) => computer ?? []);
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {number} nowMs */
+  /** @param {Raa.Computer[]} computers @param {number} nowMs */
   update(computers, nowMs) {
     const byComputer = new Map(computers.map((computer) => [computer.id, computer]));
     const { slots, rest } = this.#cards.update(sounds(computers), nowMs);
@@ -75,7 +75,7 @@ export class NowBand {
     for (const view of this.#views) view.silence();
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {number} nowMs */
+  /** @param {Raa.Computer[]} computers @param {number} nowMs */
   #showCalm(computers, nowMs) {
     const last = lastSounded(computers);
     setText(this.#parts[0], this.#text('calm') + (last ? ` ${this.#text('lastWas')}` : ''));
@@ -105,7 +105,7 @@ export function calmWords({ began, ended }, nowMs, text) {
   return `${clockTime(began)} · ${text('agoWords', age(nowMs - (ended ?? began), text))} · ${length((ended ?? began) - began, text)}`;
 }
 
-/** Counts and names what has no card. @param {import('../room/room.js').Computer[]} computers @param {Raa.Text} text */
+/** Counts and names what has no card. @param {Raa.Computer[]} computers @param {Raa.Text} text */
 export function alsoWords(computers, text) {
   const sounding = computers.filter(({ isSounding }) => isSounding);
   const parts = [];

@@ -28,7 +28,7 @@ export class Arranging {
 
   /**
    * @param {{text: Raa.Text, notes: import('../parts/notes.js').Notes, changes: import('./changes.js').Changes, afterChange: () => void,
-   *   computerOf: (id: string) => import('../room/room.js').Computer | undefined}} options
+   *   computerOf: (id: string) => Raa.Computer | undefined}} options
    */
   constructor({ text, notes, changes, afterChange, computerOf }) {
     this.#text = text;

@@ -21,7 +21,6 @@ const WISHED = /** @type {const} */ (['muted', 'volume']);
 /** The clocks of server and page, as the page knows it, differ by less than this. */
 const CLOCKS_MS = 2000;
 
-/** @typedef {import('../room/room.js').Computer} Computer */
 /** @typedef {{muted?: boolean, volume?: number}} Wish */
 /** @typedef {{id: string} & Partial<Raa.ClientSettings>} Named a client, of which the name is known, or only the id */
 
@@ -68,33 +67,33 @@ export class Changes {
 
   /**
    * Mutes a computer for everyone, or lets it be heard again.
-   * @param {Computer} computer @param {boolean} muted @param {number | null} seconds null: until it is undone
+   * @param {Raa.Computer} computer @param {boolean} muted @param {number | null} seconds null: until it is undone
    */
   mute(computer, muted, seconds = MUTE_S) {
     this.#wish(computer, 'muted', muted, muted && seconds !== null ? { muted, muted_for_s: seconds } : { muted }, 0);
   }
 
-  /** Mutes or unmutes; what the person wished a moment ago counts, even before the page shows it. @param {Computer} computer */
+  /** Mutes or unmutes; what the person wished a moment ago counts, even before the page shows it. @param {Raa.Computer} computer */
   toggleMute(computer) {
     this.mute(computer, !this.#newest(computer, 'muted'));
   }
 
-  /** Makes a computer louder or softer by steps. @param {Computer} computer @param {number} by */
+  /** Makes a computer louder or softer by steps. @param {Raa.Computer} computer @param {number} by */
   step(computer, by) {
     this.volume(computer, this.#newest(computer, 'volume') + by);
   }
 
-  /** @template {'muted' | 'volume'} Field @param {Computer} computer @param {Field} field @returns {Computer[Field]} */
+  /** @template {'muted' | 'volume'} Field @param {Raa.Computer} computer @param {Field} field @returns {Raa.Computer[Field]} */
   #newest(computer, field) {
-    return /** @type {Computer[Field] | undefined} */ (this.#wishes.get(computer.id)?.[field]) ?? computer[field];
+    return /** @type {Raa.Computer[Field] | undefined} */ (this.#wishes.get(computer.id)?.[field]) ?? computer[field];
   }
 
-  /** @param {Computer} computer @param {number} volume */
+  /** @param {Raa.Computer} computer @param {number} volume */
   volume(computer, volume) {
     this.#wish(computer, 'volume', Math.min(200, Math.max(0, volume)), undefined, VOLUME_INTERVAL_MS);
   }
 
-  /** Lets a computer be heard again, whatever silenced it: one change, with one way back. @param {Computer} computer */
+  /** Lets a computer be heard again, whatever silenced it: one change, with one way back. @param {Raa.Computer} computer */
   async hear(computer) {
     const change = { ...(computer.muted ? { muted: false } : {}), ...(computer.volume < 100 ? { volume: 100 } : {}) };
     if (Object.keys(change).length === 0) return;
@@ -109,12 +108,12 @@ export class Changes {
     this.#granted(computer.id, change, answer.isDone);
   }
 
-  /** Sends a change of another field; returns whether it was taken. @param {Computer} computer @param {Raa.ClientPatch} change */
+  /** Sends a change of another field; returns whether it was taken. @param {Raa.Computer} computer @param {Raa.ClientPatch} change */
   async send(computer, change) {
     return (await this.#attempt(computer, change)).isDone;
   }
 
-  /** @param {Computer} computer */
+  /** @param {Raa.Computer} computer */
   forget(computer) {
     return this.#try(`client-${computer.id}`, () => forgetClient(computer.id), {}, computer.client);
   }
@@ -141,7 +140,7 @@ export class Changes {
     }, {}, null);
   }
 
-  /** @param {Computer} computer @param {'muted' | 'volume'} field @param {boolean | number} value @param {Raa.ClientPatch | undefined} change @param {number} intervalMs */
+  /** @param {Raa.Computer} computer @param {'muted' | 'volume'} field @param {boolean | number} value @param {Raa.ClientPatch | undefined} change @param {number} intervalMs */
   #wish(computer, field, value, change, intervalMs) {
     const { id } = computer;
     this.#wishes.set(id, { ...this.#wishes.get(id), [field]: value });

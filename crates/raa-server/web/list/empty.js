@@ -18,7 +18,7 @@ export class Empty {
     byId('copy').addEventListener('click', () => this.#copy());
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {number | undefined} udpPort of the server */
+  /** @param {Raa.Computer[]} computers @param {number | undefined} udpPort of the server */
   update(computers, udpPort) {
     setHidden(byId('empty'), !isUnused(computers));
     const command = clientCommand(location, udpPort);

@@ -23,7 +23,7 @@ export class Row {
   #isGone = false;
   /** Whether the row can be seen, so that drawing it is worth the work. */
   isVisible = false;
-  /** @type {import('../room/room.js').Computer} set by the first update, which follows at once */
+  /** @type {Raa.Computer} set by the first update, which follows at once */
   computer = /** @type {any} */ (null);
 
   /**
@@ -50,7 +50,7 @@ export class Row {
     more.addEventListener('click', () => open(id));
   }
 
-  /** @param {import('../room/room.js').Computer} computer */
+  /** @param {Raa.Computer} computer */
   update(computer) {
     if (computer === this.computer && !this.#isTouched) return;
     this.computer = computer;
@@ -116,7 +116,7 @@ export class Row {
     this.element.classList.remove('gone');
   }
 
-  /** @param {import('../room/room.js').Computer} computer */
+  /** @param {Raa.Computer} computer */
   #nameControls(computer) {
     const state = stateWords(computer, this.#text);
     setAttribute(this.element, 'aria-label', [computer.title, ...state].join(', '));

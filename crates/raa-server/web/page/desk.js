@@ -17,7 +17,7 @@ export class Desk {
   #room;
   #player;
   #settings;
-  /** @type {import('../room/room.js').Computer[]} */
+  /** @type {Raa.Computer[]} */
   #computers = [];
   /** @type {Raa.Server} */
   #server = {};
@@ -49,7 +49,7 @@ export class Desk {
     byId('open-find').addEventListener('click', () => this.#find());
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {Raa.Server} server @param {Raa.PlayerState} player @param {number} nowMs */
+  /** @param {Raa.Computer[]} computers @param {Raa.Server} server @param {Raa.PlayerState} player @param {number} nowMs */
   update(computers, server, player, nowMs) {
     this.#computers = computers;
     this.#server = server;

@@ -31,7 +31,7 @@ export function grid(count) {
   return { columns, rows: Math.max(3, Math.ceil(count / columns)), size };
 }
 
-/** @typedef {{element: HTMLElement, line: HTMLElement, name: HTMLElement, last: HTMLElement, computer: import('../room/room.js').Computer | null}} Tile */
+/** @typedef {{element: HTMLElement, line: HTMLElement, name: HTMLElement, last: HTMLElement, computer: Raa.Computer | null}} Tile */
 
 export class Wall {
   #room;
@@ -53,7 +53,7 @@ export class Wall {
   #tiles = make('div', 'tiles');
   #places = new Places();
   #shownPast = ''; // what the list of earlier sounds was made of
-  /** @type {import('../room/room.js').Computer[]} those of the cards */
+  /** @type {Raa.Computer[]} those of the cards */
   #due = [];
   #fitted = ''; // the names whose sizes are right
   /** @type {Map<string, Tile>} by id */
@@ -84,7 +84,7 @@ export class Wall {
     return this.#banner;
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {Raa.Server} server @param {Raa.PlayerState} player @param {number} nowMs */
+  /** @param {Raa.Computer[]} computers @param {Raa.Server} server @param {Raa.PlayerState} player @param {number} nowMs */
   update(computers, server, player, nowMs) {
     this.#showTop(computers, player);
     this.#showCards(computers, nowMs);
@@ -124,7 +124,7 @@ export class Wall {
     for (const view of this.#views) view.silence();
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {Raa.PlayerState} player */
+  /** @param {Raa.Computer[]} computers @param {Raa.PlayerState} player */
   #showTop(computers, player) {
     const silence = silenceOf(player.state);
     setClass(this.#element, 'dumb', silence !== null);
@@ -142,7 +142,7 @@ export class Wall {
     this.#counts.replaceChildren(...counts);
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {number} nowMs */
+  /** @param {Raa.Computer[]} computers @param {number} nowMs */
   #showCards(computers, nowMs) {
     const due = sounds(computers).filter((sound) => isDue(sound, nowMs)).sort(byRank);
     const found = new Map(computers.map((computer) => [computer.id, computer]));
@@ -158,7 +158,7 @@ export class Wall {
     setHidden(this.#more, rest.length === 0);
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {number} nowMs */
+  /** @param {Raa.Computer[]} computers @param {number} nowMs */
   #showCalm(computers, nowMs) {
     const last = lastSounded(computers);
     const { first, name, words } = this.#calmParts;
@@ -167,7 +167,7 @@ export class Wall {
     setText(words, last ? calmWords(last, nowMs, this.#text) : '');
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {Raa.Server} server */
+  /** @param {Raa.Computer[]} computers @param {Raa.Server} server */
   #showTiles(computers, server) {
     const known = new Map(computers.map((computer) => [computer.id, computer]));
     const { sections, folded } = this.#places.next(computers, server.groups ?? [], { revision: server.groups_revision });
@@ -214,7 +214,7 @@ export class Wall {
     return tile;
   }
 
-  /** @param {Tile} tile @param {import('../room/room.js').Computer | null} computer */
+  /** @param {Tile} tile @param {Raa.Computer | null} computer */
   #fillTile(tile, computer) {
     tile.computer = computer;
     setClass(tile.element, 'gone', computer === null);

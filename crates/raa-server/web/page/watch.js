@@ -35,7 +35,7 @@ export class Watch {
   #history = new History();
   #clock = new ServerClock();
   #strips = new Strips();
-  /** @type {import('../room/room.js').Computer[]} */
+  /** @type {Raa.Computer[]} */
   #computers = [];
   /** @type {Raa.Server} */
   #server = {};

@@ -26,7 +26,7 @@ export class GroupPanel extends Drawer {
     super(room, 'group-panel-template');
   }
 
-  /** @param {number | null} id null: a new group @param {import('../room/room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
+  /** @param {number | null} id null: a new group @param {Raa.Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
   open(id, computers, server) {
     this.show(String(id ?? ''));
     [this.#id, this.#group, this.#listed] = [id, null, ''];
@@ -36,7 +36,7 @@ export class GroupPanel extends Drawer {
     (id === null ? this.parts.input : this.parts.close).focus();
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
+  /** @param {Raa.Computer[]} computers @param {{groups?: {id: number, name: string}[]}} server */
   update(computers, server) {
     const { element } = this;
     if (!element) return;
@@ -60,7 +60,7 @@ export class GroupPanel extends Drawer {
     if (group) this.#showMembers(computers, groups);
   }
 
-  /** @param {import('../room/room.js').Computer[]} computers @param {Raa.GroupRow[]} groups */
+  /** @param {Raa.Computer[]} computers @param {Raa.GroupRow[]} groups */
   #showMembers(computers, groups) {
     const list = [...computers].sort(byName);
     const listed = list.map(({ id }) => id).join();
@@ -74,7 +74,7 @@ export class GroupPanel extends Drawer {
     }
   }
 
-  /** @param {import('../room/room.js').Computer[]} list @param {string} listed */
+  /** @param {Raa.Computer[]} list @param {string} listed */
   #list(list, listed) {
     this.#listed = listed;
     const focused = document.activeElement;

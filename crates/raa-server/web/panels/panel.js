@@ -20,7 +20,7 @@ const STEP = 5;
 export class Panel extends Drawer {
   /** @type {Fader | null} */
   #fader = null;
-  /** @type {import('../room/room.js').Computer} the one that the panel is about, once it was opened */
+  /** @type {Raa.Computer} the one that the panel is about, once it was opened */
   #computer = /** @type {any} */ (null);
   /** @type {Raa.Server} */
   #server = {};
@@ -36,7 +36,7 @@ export class Panel extends Drawer {
     return this.isOpen ? this.#computer.id : null;
   }
 
-  /** @param {import('../room/room.js').Computer} computer @param {Raa.Server} server */
+  /** @param {Raa.Computer} computer @param {Raa.Server} server */
   open(computer, server) {
     const element = this.show(computer.id);
     [this.#computer, this.#server, this.#figures] = [computer, server, null];
@@ -49,7 +49,7 @@ export class Panel extends Drawer {
     this.#follow(computer.id);
   }
 
-  /** @param {import('../room/room.js').Computer} computer @param {Raa.Server} server */
+  /** @param {Raa.Computer} computer @param {Raa.Server} server */
   update(computer, server) {
     if (!this.isOpen) return;
     const groupsBefore = JSON.stringify(this.#server.groups);
@@ -74,7 +74,7 @@ export class Panel extends Drawer {
     this.#showFacts(list, client);
   }
 
-  /** @param {import('../room/room.js').Computer} computer */
+  /** @param {Raa.Computer} computer */
   #muteWords({ muted, mutedUntil, silencedBy, silencedAt }) {
     if (!muted) return '';
     const words = [this.text('mutedBy', silencedBy)];

@@ -20,7 +20,6 @@ export function matches(client, search) {
   return [title(client), client.id, client.address ?? ''].some((text) => text.toLowerCase().includes(wanted));
 }
 
-/** @typedef {import('./room.js').Computer} Computer */
 
 /**
  * @typedef {object} Section a group's rows, or those of no group (`id` null), or those that came later (`id` 'new')
@@ -31,7 +30,7 @@ export function matches(client, search) {
 
 /**
  * Returns the sections and the ids that are folded into one line: offline, without settings, and many. A search folds nothing.
- * @param {Computer[]} computers
+ * @param {Raa.Computer[]} computers
  * @param {{id: number, name: string}[]} groups
  * @returns {{sections: Section[], folded: string[]}}
  */
@@ -47,14 +46,14 @@ export function arrange(computers, groups, search = '') {
   return { sections: sections.filter(({ id, ids }) => ids.length > 0 || (id !== null && !search.trim())), folded };
 }
 
-/** @param {Computer[]} list */
+/** @param {Raa.Computer[]} list */
 const idsOf = (list) => list.map(({ id }) => id);
-/** Orders computers by name. @param {Computer} a @param {Computer} b */
+/** Orders computers by name. @param {Raa.Computer} a @param {Raa.Computer} b */
 export const byName = (a, b) => NAMES.compare(a.title, b.title) || (a.id < b.id ? -1 : 1);
-/** @param {Computer} a @param {Computer} b */
+/** @param {Raa.Computer} a @param {Raa.Computer} b */
 const byPlace = (a, b) => (a.place ?? 0) - (b.place ?? 0) || byName(a, b);
 
-/** Returns whether nobody has given an offline client settings; servers before this field folded nothing. @param {Computer} computer */
+/** Returns whether nobody has given an offline client settings; servers before this field folded nothing. @param {Raa.Computer} computer */
 function isLeftOver({ isOffline, client }) {
   return isOffline && client.configured === false;
 }
@@ -69,7 +68,7 @@ export class Places {
   #folded = [];
 
   /**
-   * @param {Computer[]} computers @param {{id: number, name: string}[]} groups
+   * @param {Raa.Computer[]} computers @param {{id: number, name: string}[]} groups
    * @param {{search?: string, revision?: number, isAsked?: boolean}} [options] isAsked: a person wants them sorted
    * @returns {{sections: Section[], folded: string[], isNew: boolean, isUntidy: boolean}} isNew: rows may move; isUntidy:
    *   sorting would change something
@@ -87,7 +86,7 @@ export class Places {
     return { sections: this.#sections, folded: this.#folded, isNew, isUntidy };
   }
 
-  /** Adds those that came, or came back, at the end. @param {Computer[]} computers @param {string} search */
+  /** Adds those that came, or came back, at the end. @param {Raa.Computer[]} computers @param {string} search */
   #add(computers, search) {
     const placed = new Set(this.#sections.flatMap(({ ids }) => ids));
     const hidden = new Set(this.#folded);

@@ -12,7 +12,7 @@ export function isSilenced({ muted, volume }) {
 
 /**
  * Returns the computers that are not heard, in the order in which they became so.
- * @param {import('./room.js').Computer[]} computers
+ * @param {Raa.Computer[]} computers
  */
 export function silenced(computers) {
   return computers.filter(isSilenced).sort((a, b) => (a.silencedAt ?? 0) - (b.silencedAt ?? 0) || (a.id < b.id ? -1 : 1));
@@ -20,7 +20,7 @@ export function silenced(computers) {
 
 /**
  * Returns in words how long a mute still lasts, or since when a computer is not heard.
- * @param {import('./room.js').Computer} computer @param {number} nowMs @param {Raa.Text} text
+ * @param {Raa.Computer} computer @param {number} nowMs @param {Raa.Text} text
  * @param {(atMs: number) => string} time
  */
 export function silencedWords({ muted, volume, mutedUntil, silencedBy, silencedAt }, nowMs, text, time) {

@@ -21,7 +21,7 @@ export class Strips {
 
   /**
    * Takes a message of the type 'peaks'.
-   * @param {Raa.AllPeaksMessage | Raa.PeaksMessage} message @param {import('./room.js').Computer[]} computers
+   * @param {Raa.AllPeaksMessage | Raa.PeaksMessage} message @param {Raa.Computer[]} computers
    * @param {number} epochMs Unix time at which the server's clock was 0
    */
   take(message, computers, epochMs) {
@@ -39,7 +39,7 @@ export class Strips {
   }
 }
 
-/** Returns whether nobody heard a computer at this moment. @param {import('./room.js').Computer | undefined} computer @param {number} unixMs */
+/** Returns whether nobody heard a computer at this moment. @param {Raa.Computer | undefined} computer @param {number} unixMs */
 function marks(computer, unixMs) {
   if (!computer || !isSilenced(computer)) return 0;
   return unixMs >= (computer.silencedAt ?? 0) - SLACK_MS ? UNHEARD : 0;
