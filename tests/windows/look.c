@@ -1,17 +1,21 @@
 /*
- * Shows tests what they cannot see from outside Wine: a program's handles, and the texts of dialog controls and of the
- * tray's tooltip. It also makes the taskbar lose an icon and announce itself as new, as a restart of Explorer does, and says
- * that the computer falls asleep or wakes.
+ * Shows tests what they cannot see from outside Wine: a program's handles, the texts and the focus of a dialog, the place of
+ * an open menu, and the tray's tooltip. It also makes the taskbar lose an icon and announce itself as new, as a restart of
+ * Explorer does, and says that the computer falls asleep or wakes.
  *
- * Always: for tests only; prints one line of UTF-8, or prints nothing and exits with 1 if the object does not exist.
- * tests/e2e/lib/wine.js builds it.
+ * It stays and answers, because a new process per question would take seconds on a busy machine. A question is a line of
+ * UTF-8 with tabs between its words, the first of which is the question's number; the answer is "NUMBER yes TEXT", or
+ * "NUMBER no" if the object does not exist or does not answer.
+ * Always: for tests only. tests/e2e/lib/wine.js builds and asks it.
  *
- *   look handles PROGRAM            its handles and threads, as counted by the kernel
- *   look text TITLE ID              the text of control ID of that window
- *   look tooltip                    the visible tooltip
- *   look taskbar-forgets CLASS ID   removes icon ID of the window of that class
- *   look taskbar-created            announces a new taskbar to all windows
- *   look power CLASS EVENT          tells the window of that class about a power event, such as PBT_APMSUSPEND (4)
+ *   handles PROGRAM            its handles and threads, as counted by the kernel
+ *   text TITLE ID              the text of control ID of that window
+ *   focus TITLE                the ID of the control that has the keyboard, if that window is in front
+ *   menu                       x, y, width and height of the open menu
+ *   tooltip                    the visible tooltip
+ *   taskbar-forgets CLASS ID   removes icon ID of the window of that class
+ *   taskbar-created            announces a new taskbar to all windows
+ *   power CLASS EVENT          tells the window of that class about a power event, such as PBT_APMSUSPEND (4)
  */
 #include <windows.h>
 #include <shellapi.h>
@@ -19,79 +23,129 @@
 #include <stdlib.h>
 #include <winternl.h>
 
-static int print(const WCHAR *text)
+#define MAX_TEXT 1024
+#define MAX_WORDS 4
+/* How long a window may take to answer; the one who asks is patient and asks again. */
+#define LIMIT_MS 10000
+
+/* The answer to the present question. */
+static WCHAR answer[MAX_TEXT];
+
+static BOOL answer_text_of(HWND window)
 {
-    char utf8[4096];
-    WideCharToMultiByte(CP_UTF8, 0, text, -1, utf8, sizeof utf8, NULL, NULL);
-    return puts(utf8) < 0;
+    return window && SendMessageTimeoutW(window, WM_GETTEXT, MAX_TEXT, (LPARAM)answer, SMTO_ABORTIFHUNG, LIMIT_MS, NULL) && *answer;
 }
 
-static int print_text_of(HWND window)
+static BOOL handles(const WCHAR *program)
 {
-    WCHAR text[1024] = L"";
-    if (window) SendMessageTimeoutW(window, WM_GETTEXT, 1024, (LPARAM)text, SMTO_ABORTIFHUNG, 2000, NULL);
-    return *text ? print(text) : 1;
-}
-
-static int handles(const WCHAR *program)
-{
-    ULONG size = 1 << 20, needed;
-    BYTE *list = malloc(size);
+    static BYTE list[1 << 20];
     SYSTEM_PROCESS_INFORMATION *process = (SYSTEM_PROCESS_INFORMATION *)list;
-    if (!list || NtQuerySystemInformation(SystemProcessInformation, list, size, &needed)) return 1;
+    ULONG needed;
+    if (NtQuerySystemInformation(SystemProcessInformation, list, sizeof list, &needed)) return FALSE;
     for (;; process = (SYSTEM_PROCESS_INFORMATION *)((BYTE *)process + process->NextEntryOffset)) {
         const UNICODE_STRING *name = &process->ImageName;
         if (name->Buffer && !_wcsnicmp(name->Buffer, program, name->Length / sizeof(WCHAR)))
-            return printf("%lu %lu\n", process->HandleCount, process->NumberOfThreads) < 0;
-        if (!process->NextEntryOffset) return 1;
+            return wsprintfW(answer, L"%lu %lu", process->HandleCount, process->NumberOfThreads) > 0;
+        if (!process->NextEntryOffset) return FALSE;
     }
 }
 
-/* Continues with the next window until one has printed its text. */
-static BOOL CALLBACK print_if_tooltip(HWND window, LPARAM printed)
+static BOOL text(const WCHAR *title, const WCHAR *id)
 {
-    WCHAR class[64] = L"";
-    GetClassNameW(window, class, 64);
-    if (!lstrcmpiW(class, L"tooltips_class32") && IsWindowVisible(window)) *(BOOL *)printed = !print_text_of(window);
-    return !*(BOOL *)printed;
+    HWND window = FindWindowW(NULL, title);
+    return window && answer_text_of(GetDlgItem(window, _wtoi(id)));
 }
 
-static int tooltip(void)
+static BOOL focus(const WCHAR *title)
 {
-    BOOL printed = FALSE;
-    EnumWindows(print_if_tooltip, (LPARAM)&printed);
-    return !printed;
+    HWND window = FindWindowW(NULL, title);
+    GUITHREADINFO thread = {.cbSize = sizeof thread};
+    if (!window || GetForegroundWindow() != window) return FALSE;
+    if (!GetGUIThreadInfo(GetWindowThreadProcessId(window, NULL), &thread) || !thread.hwndFocus) return FALSE;
+    return wsprintfW(answer, L"%d", GetDlgCtrlID(thread.hwndFocus)) > 0;
 }
 
-static int taskbar_forgets(const WCHAR *class, const WCHAR *id)
+/* Windows' own class of menus. */
+static BOOL menu(void)
+{
+    HWND window = NULL;
+    RECT place;
+    while ((window = FindWindowExW(NULL, window, L"#32768", NULL)))
+        if (IsWindowVisible(window) && GetWindowRect(window, &place))
+            return wsprintfW(answer, L"%d %d %d %d", place.left, place.top, place.right - place.left, place.bottom - place.top) > 0;
+    return FALSE;
+}
+
+static BOOL tooltip(void)
+{
+    HWND window = NULL;
+    while ((window = FindWindowExW(NULL, window, L"tooltips_class32", NULL)))
+        if (IsWindowVisible(window) && answer_text_of(window)) return TRUE;
+    return FALSE;
+}
+
+static BOOL taskbar_forgets(const WCHAR *class, const WCHAR *id)
 {
     NOTIFYICONDATAW icon = {.cbSize = sizeof icon, .hWnd = FindWindowW(class, NULL), .uID = _wtoi(id)};
-    return !Shell_NotifyIconW(NIM_DELETE, &icon);
+    return Shell_NotifyIconW(NIM_DELETE, &icon);
 }
 
-static int taskbar_created(void)
+static BOOL taskbar_created(void)
 {
-    return !PostMessageW(HWND_BROADCAST, RegisterWindowMessageW(L"TaskbarCreated"), 0, 0);
+    return PostMessageW(HWND_BROADCAST, RegisterWindowMessageW(L"TaskbarCreated"), 0, 0);
 }
 
 /* Windows sends this message and waits for the answer. */
-static int power(const WCHAR *class, const WCHAR *event)
+static BOOL power(const WCHAR *class, const WCHAR *event)
 {
     HWND window = FindWindowW(class, NULL);
-    DWORD_PTR answer;
-    return !window || !SendMessageTimeoutW(window, WM_POWERBROADCAST, _wtoi(event), 0, SMTO_ABORTIFHUNG, 2000, &answer);
+    DWORD_PTR result;
+    return window && SendMessageTimeoutW(window, WM_POWERBROADCAST, _wtoi(event), 0, SMTO_ABORTIFHUNG, LIMIT_MS, &result);
+}
+
+static BOOL find(WCHAR **words, int count)
+{
+    const WCHAR *what = words[0];
+    if (!lstrcmpW(what, L"handles") && count == 2) return handles(words[1]);
+    if (!lstrcmpW(what, L"text") && count == 3) return text(words[1], words[2]);
+    if (!lstrcmpW(what, L"focus") && count == 2) return focus(words[1]);
+    if (!lstrcmpW(what, L"menu")) return menu();
+    if (!lstrcmpW(what, L"tooltip")) return tooltip();
+    if (!lstrcmpW(what, L"taskbar-forgets") && count == 3) return taskbar_forgets(words[1], words[2]);
+    if (!lstrcmpW(what, L"taskbar-created")) return taskbar_created();
+    if (!lstrcmpW(what, L"power") && count == 3) return power(words[1], words[2]);
+    fprintf(stderr, "there is no such question, or it has other words\n");
+    exit(2);
+}
+
+static void print(const WCHAR *number, BOOL found)
+{
+    char utf8[3 * MAX_TEXT];
+    for (WCHAR *at = answer; *at; at++)
+        if (*at < L' ') *at = L' ';
+    WideCharToMultiByte(CP_UTF8, 0, answer, -1, utf8, sizeof utf8, NULL, NULL);
+    if (found) printf("%ls yes %s\n", number, utf8);
+    else printf("%ls no\n", number);
+    fflush(stdout);
 }
 
 int main(void)
 {
-    int count;
-    WCHAR **words = CommandLineToArgvW(GetCommandLineW(), &count);
-    const WCHAR *what = count > 1 ? words[1] : L"";
-    if (!lstrcmpW(what, L"handles") && count == 3) return handles(words[2]);
-    if (!lstrcmpW(what, L"text") && count == 4) return print_text_of(GetDlgItem(FindWindowW(NULL, words[2]), _wtoi(words[3])));
-    if (!lstrcmpW(what, L"tooltip")) return tooltip();
-    if (!lstrcmpW(what, L"taskbar-forgets") && count == 4) return taskbar_forgets(words[2], words[3]);
-    if (!lstrcmpW(what, L"taskbar-created")) return taskbar_created();
-    if (!lstrcmpW(what, L"power") && count == 4) return power(words[2], words[3]);
-    return 2;
+    char line[MAX_TEXT];
+    WCHAR wide[MAX_TEXT];
+    while (fgets(line, sizeof line, stdin)) {
+        WCHAR *words[MAX_WORDS], *next = wide;
+        int count = 0;
+        line[strcspn(line, "\r\n")] = 0;
+        MultiByteToWideChar(CP_UTF8, 0, line, -1, wide, MAX_TEXT);
+        while (next && count < MAX_WORDS) {
+            words[count++] = next;
+            next = wcschr(next, L'\t');
+            if (next) *next++ = 0;
+        }
+        if (count < 2) return 2;
+        *answer = 0;
+        print(words[0], find(words + 1, count - 1));
+    }
+    return 0;
 }

@@ -31,29 +31,29 @@ export class SoundServer {
       '-L', `module-native-protocol-unix socket=${this.socket} auth-anonymous=1`,
       '-L', `module-null-sink ${SINK.join(' ')}`,
     ], { env: this.env, logFile: join(this.logDir, `sound-${this.name}.log`), realtime: 6 });
-    await eventually(`the sound server '${this.name}' answers`, () => this.#pactl('info').status === 0);
-    this.#pactl('set-default-sink', 'main');
+    await eventually(`the sound server '${this.name}' answers`, () => this.#pactl('info').status === 0, PATIENCE_MS);
+    this.#change('set-default-sink', 'main');
     return this;
   }
 
   /** Acts as if the sound card were unplugged. */
   unplug() {
-    this.#pactl('unload-module', 'module-null-sink');
+    this.#change('unload-module', 'module-null-sink');
   }
 
   plugIn() {
-    this.#pactl('load-module', 'module-null-sink', ...SINK);
-    this.#pactl('set-default-sink', 'main');
+    this.#change('load-module', 'module-null-sink', ...SINK);
+    this.#change('set-default-sink', 'main');
   }
 
   /** Does what a person does at the volume control. */
   setMute(muted) {
-    this.#pactl('set-sink-mute', 'main', muted ? '1' : '0');
+    this.#change('set-sink-mute', 'main', muted ? '1' : '0');
   }
 
   /** Sets the volume, such as '0.01' (-40 dB) or '100%'. */
   setVolume(volume) {
-    this.#pactl('set-sink-volume', 'main', volume);
+    this.#change('set-sink-volume', 'main', volume);
   }
 
   /** Plays samples repeatedly until stopped. */
@@ -76,15 +76,21 @@ export class SoundServer {
 
   /** The number of programs that capture here. */
   get captures() {
-    return this.#pactl('list', 'short', 'source-outputs').stdout.toString().split('\n').filter(Boolean).length;
+    return this.#pactl('list', 'short', 'source-outputs').stdout.split('\n').filter(Boolean).length;
   }
 
   async stop() {
     await this.program?.stop('SIGKILL');
   }
 
+  #change(...args) {
+    const { status, stderr } = this.#pactl(...args);
+    if (status !== 0) throw new Error(`pactl ${args.join(' ')}: ${stderr}`);
+  }
+
+  // It waits for an answer, which a busy machine delays.
   #pactl(...args) {
-    return spawnSync('pactl', args, { env: { ...process.env, ...this.env }, timeout: 10_000 });
+    return spawnSync('pactl', args, { env: { ...process.env, ...this.env }, encoding: 'utf8', timeout: PATIENCE_MS });
   }
 }
 

@@ -4,11 +4,13 @@
 // end. RAA_WINE, RAA_WINE_PREFIX (a template) and RAA_CLIENT_EXE come from ./test.
 
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Program, eventually } from './processes.js';
+import { PATIENCE_MS, Program, eventually } from './processes.js';
 import { ROOT } from './paths.js';
 
+/** As PATIENCE_MS, for what starts programs in Wine, which takes seconds even where nothing else runs. */
+export const WINE_PATIENCE_MS = 3 * PATIENCE_MS;
 const APP_DATA = ['AppData/Roaming', 'Application Data'];
 const LOCAL_APP_DATA = ['AppData/Local', 'Local Settings/Application Data'];
 
@@ -22,6 +24,7 @@ export class WindowsPc {
     this.prefix = join(world.dir, `wine-${name}`);
     this.exe = required('RAA_CLIENT_EXE');
     this.runs = 0;
+    this.questions = 0;
   }
 
   /** Makes a prefix with its own registry and users; Windows' own files, which are large, stay in the template. */
@@ -34,6 +37,7 @@ export class WindowsPc {
     // Wine opens web pages with this program.
     mkdirSync(this.#bin);
     writeFileSync(join(this.#bin, 'xdg-open'), `#!/bin/sh\nprintf '%s\\n' "$1" >>'${this.#openedPages}'\n`, { mode: 0o755 });
+    this.#buildLooker();
     return this;
   }
 
@@ -54,11 +58,16 @@ export class WindowsPc {
     return this.client;
   }
 
+  /** Waits until the client has ended by itself: { code, signal }. */
+  ended() {
+    return eventually('the client ends', () => this.client.end, WINE_PATIENCE_MS);
+  }
+
   /** Runs a Windows program to its end: { code, output }. */
   async run(...args) {
     this.runs += 1;
     const program = this.#program(args, `run-${this.runs}`);
-    const end = await Promise.race([program.exited, new Promise((_, fail) => setTimeout(() => fail(new Error(`${args.join(' ')} does not end`)), 60_000).unref())]);
+    const end = await Promise.race([program.exited, new Promise((_, fail) => setTimeout(() => fail(new Error(`${args.join(' ')} does not end`)), WINE_PATIENCE_MS).unref())]);
     return { code: end.code, output: program.lines.join('\n') };
   }
 
@@ -67,11 +76,16 @@ export class WindowsPc {
     return this.run(this.exe, ...args);
   }
 
-  /** Returns the output of tests/windows/look.c in Wine; null if it finds nothing. */
+  /** Asks tests/windows/look.c in Wine; returns null if it finds nothing. */
   async look(...words) {
-    const program = this.#program([this.#looker(), ...words], 'look');
-    const { code } = await program.exited;
-    return code === 0 ? program.lines.join('\n').trim() : null;
+    if (!this.looker?.running) {
+      this.looker = this.#program([this.#lookerExe], 'look', 'pipe');
+      this.looker.stdin.on('error', () => {}); // EPIPE: it was ended
+    }
+    const number = this.questions += 1;
+    this.looker.stdin.write(`${[number, ...words].join('\t')}\n`);
+    const [, found, text] = await this.looker.line(new RegExp(`^${number} (yes|no) ?(.*?)\\s*$`), WINE_PATIENCE_MS);
+    return found === 'yes' ? text : null;
   }
 
   /** The pages that were opened in its browser. */
@@ -111,6 +125,11 @@ export class WindowsPc {
     appendFileSync(join(this.appData, 'raa-client', 'raa-client.ini'), `${line}\r\n`);
   }
 
+  /** Removes the client's settings; it must not run. */
+  forgetSettings() {
+    rmSync(join(this.appData, 'raa-client'), { recursive: true, force: true });
+  }
+
   /** Changes a value in the client's settings, as a person with an editor would. */
   editSetting(key, value) {
     const file = join(this.appData, 'raa-client', 'raa-client.ini');
@@ -125,8 +144,8 @@ export class WindowsPc {
   }
 
   /** Waits for a line of the client's log from `from` (a length of the log) on. */
-  logged(pattern, { from = 0, timeoutMs = 15_000 } = {}) {
-    return eventually(`the client logs ${pattern}`, () => pattern.exec(this.log.slice(from)), timeoutMs);
+  logged(pattern, { from = 0 } = {}) {
+    return eventually(`the client logs ${pattern}`, () => pattern.exec(this.log.slice(from)), WINE_PATIENCE_MS);
   }
 
   async stop() {
@@ -134,8 +153,8 @@ export class WindowsPc {
       const path = join(folder, 'raa-client', file);
       if (existsSync(path)) copyFileSync(path, join(this.world.artifacts, `${this.name}-${file}`));
     }
-    spawnSync('wineserver', ['-k'], { env: { ...process.env, ...this.env }, timeout: 20_000 });
-    await this.client?.stop('SIGKILL');
+    spawnSync('wineserver', ['-k'], { env: { ...process.env, ...this.env }, timeout: WINE_PATIENCE_MS });
+    for (const program of [this.client, this.looker]) await program?.stop('SIGKILL');
   }
 
   // Wine takes its language from the system's locale. It is generated here, since most systems lack it.
@@ -158,12 +177,15 @@ export class WindowsPc {
     return join(this.prefix, 'pages');
   }
 
-  #looker() {
-    const exe = join(this.world.dir, 'look.exe');
-    if (existsSync(exe)) return exe;
+  get #lookerExe() {
+    return join(this.world.dir, 'look.exe');
+  }
+
+  #buildLooker() {
+    const exe = this.#lookerExe;
+    if (existsSync(exe)) return;
     const built = spawnSync('x86_64-w64-mingw32-gcc', ['-O1', '-s', '-o', exe, join(ROOT, 'tests/windows/look.c'), '-lntdll', '-lshell32'], { encoding: 'utf8' });
     if (built.status !== 0) throw new Error(`tests/windows/look.c is not built: ${built.error ?? built.stderr}`);
-    return exe;
   }
 
   #read(folder, file) {
@@ -171,8 +193,8 @@ export class WindowsPc {
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
-  #program(args, log) {
-    return new Program(required('RAA_WINE'), args, { env: this.env, logFile: join(this.world.artifacts, `${this.name}-${log}.log`) });
+  #program(args, log, stdin = 'ignore') {
+    return new Program(required('RAA_WINE'), args, { env: this.env, logFile: join(this.world.artifacts, `${this.name}-${log}.log`), stdin });
   }
 }
 
