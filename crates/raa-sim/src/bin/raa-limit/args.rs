@@ -32,6 +32,12 @@ pub(crate) enum Command {
         #[arg(long)]
         port: u16,
     },
+    /// Print when this machine wakes a thread late that only waits for its slots, as a JSON object each, until it is killed
+    Lateness {
+        /// The least lateness to print, in milliseconds
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        least_ms: u64,
+    },
     /// Measure a bare write to each of many WebSockets, read by raa-load, and print it as JSON
     Writes {
         /// How many listeners to wait for

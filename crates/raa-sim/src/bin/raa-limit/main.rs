@@ -1,16 +1,19 @@
 //! `raa-limit` measures the least that mixing and sending can cost on this machine.
 //!
 //! Each figure of the server is compared with one of these from the same run: libopus and the
-//! kernel alone (`parts`), the simplest program that mixes (`loop`), and bare writes (`writes`).
+//! kernel alone (`parts`), the simplest program that mixes (`loop`), a thread that only
+//! waits for its slots (`lateness`), and bare writes (`writes`).
 //! Always: the same sound as raa-load's, the server's codec settings, and no other feature.
 
 mod args;
+mod lateness;
 mod mixer;
 mod parts;
 mod queue;
 mod writes;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
             );
         }),
         Command::Loop { port } => mixer::run(port),
+        Command::Lateness { least_ms } => lateness::print(Duration::from_millis(least_ms)),
         Command::Writes {
             listeners,
             seconds,
