@@ -122,7 +122,7 @@ export class CardView {
  * Returns how long a sound was, how loud, and how long ago it ended.
  * @param {Raa.Computer} computer @param {number} nowMs @param {Raa.Text} text
  */
-export function endedWords({ began, ended, peak }, nowMs, text) {
+function endedWords({ began, ended, peak }, nowMs, text) {
   if (began === null) return '';
   const end = ended ?? began;
   return [length(end - began, text), peak === null ? '' : text('decibels', Math.round(peak)), text('endedAgo', age(nowMs - end, text))].filter(Boolean).join(' · ');

@@ -106,7 +106,7 @@ export function calmWords({ began, ended }, nowMs, text) {
 }
 
 /** Counts and names what has no card. @param {Raa.Computer[]} computers @param {Raa.Text} text */
-export function alsoWords(computers, text) {
+function alsoWords(computers, text) {
   const sounding = computers.filter(({ isSounding }) => isSounding);
   const parts = [];
   if (sounding.length) parts.push(text('alsoSounding', sounding.length));

@@ -26,7 +26,7 @@ const MANY = 100;
 const LONG_REASON = 60;
 
 /** Returns how many columns and rows of tiles there are for a number of computers, and how large their names are. @param {number} count */
-export function grid(count) {
+function grid(count) {
   const [, columns = 1, size = 1] = COLUMNS.find(([most = 0]) => count <= most) ?? [];
   return { columns, rows: Math.max(3, Math.ceil(count / columns)), size };
 }

@@ -3,7 +3,7 @@
 // Always: pure: no DOM, and the time is an argument.
 
 /** The left end of the meters, in dBFS; the right end is 0. */
-export const METER_FLOOR_DBFS = -60;
+const METER_FLOOR_DBFS = -60;
 
 /** Returns a level's position on the meter, 0 to 1. @param {number} dbfs */
 export function meterShare(dbfs) {

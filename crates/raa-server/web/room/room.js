@@ -129,7 +129,7 @@ export function isUnused(list) {
 }
 
 /** @param {Computer} one @returns {one is Raa.Sounded} */
-export function hasSounded(one) {
+function hasSounded(one) {
   return one.began !== null;
 }
 

@@ -3,7 +3,7 @@
 // Always: pure; whoever is silenced longest comes first, so a new one never takes another's place.
 
 /** Below this volume, in percent, a computer counts as not heard. */
-export const HARDLY_HEARD = 10;
+const HARDLY_HEARD = 10;
 
 /** Returns whether a computer cannot be heard by anybody. @param {{muted: boolean, volume: number}} client */
 export function isSilenced({ muted, volume }) {
