@@ -1,4 +1,4 @@
-// The page's modules lie in rooms, and a room uses only rooms below it (ARCHITECTURE.md).
+// The page's modules lie in folders, and a folder uses only folders below it (ARCHITECTURE.md).
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const WEB = fileURLToPath(new URL('../../crates/raa-server/web/', import.meta.url));
-/** From top to bottom. A row's rooms do not use each other; what has no room is at a public address. */
+/** From top to bottom. The folders of a row do not use each other; the files without a folder have a public address. */
 const LAYERS = [['app.js'], ['page'], ['bands', 'list', 'panels'], ['changes', 'parts'], ['room'], ['texts', 'player.js'], ['server', 'sound']];
 const IMPORT = /\b(?:from |import )'(\.[^']*)'/g;
 
@@ -20,8 +20,8 @@ function importsIn(file) {
   return [...code.matchAll(IMPORT)].map(([, path]) => normalize(join(dirname(file), path)));
 }
 
-const roomOf = (file) => file.split('/')[0];
-const layerOf = (file) => LAYERS.findIndex((rooms) => rooms.includes(roomOf(file)));
+const folderOf = (file) => file.split('/')[0];
+const layerOf = (file) => LAYERS.findIndex((folders) => folders.includes(folderOf(file)));
 
 /** Returns the modules that a module needs, itself included. */
 function needed(file, found = new Set()) {
@@ -31,15 +31,15 @@ function needed(file, found = new Set()) {
   return found;
 }
 
-test('each module is in a room', () => {
+test('each module is in a folder', () => {
   assert.deepEqual(modules.filter((file) => layerOf(file) < 0), []);
-  assert.deepEqual(LAYERS.flat().filter((room) => !modules.some((file) => roomOf(file) === room)), [], 'rooms without a module');
+  assert.deepEqual(LAYERS.flat().filter((folder) => !modules.some((file) => folderOf(file) === folder)), [], 'folders without a module');
 });
 
-test('a room uses only rooms below it', () => {
+test('a folder uses only folders below it', () => {
   const arrows = modules.flatMap((file) => importsOf.get(file).map((path) => ({ file, path })));
   assert.ok(arrows.length > modules.length);
-  const wrong = arrows.filter(({ file, path }) => roomOf(file) !== roomOf(path) && layerOf(path) <= layerOf(file));
+  const wrong = arrows.filter(({ file, path }) => folderOf(file) !== folderOf(path) && layerOf(path) <= layerOf(file));
   assert.deepEqual(wrong.map(({ file, path }) => `${file} uses ${path}`), []);
 });
 
@@ -56,6 +56,6 @@ test('the page uses each module and each style sheet', () => {
 });
 
 test('player.js needs only the folders that the Zabbix widget has', () => {
-  const rooms = new Set([...needed('player.js')].map(roomOf));
-  assert.deepEqual([...rooms].sort(), ['player.js', 'server', 'sound']);
+  const folders = new Set([...needed('player.js')].map(folderOf));
+  assert.deepEqual([...folders].sort(), ['player.js', 'server', 'sound']);
 });
