@@ -11,6 +11,8 @@ mod encoding;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+#[cfg(test)]
+mod judging;
 mod limit;
 mod mono;
 mod pacer;

@@ -20,10 +20,10 @@ use serde_json::Value;
 
 const PCS: usize = 200;
 const CLONED_SSRC: u32 = 0x5f0a_11c2;
-/// The time in which each must be heard.
-const LIMIT: Duration = Duration::from_secs(60);
 /// Silence that is captured at a time; it is sent every 400 ms.
 const BLOCK: Duration = Duration::from_millis(100);
+/// Each must be heard within a minute, as the computers count it: a busy machine may take longer.
+const MOST_BLOCKS: usize = 600;
 
 struct Pc {
     socket: UdpSocket,
@@ -97,10 +97,11 @@ async fn cloned_computers_get_numbers_of_their_own() {
     let server = Server::start().await;
     let mut pcs: Vec<Pc> = (0..PCS).map(|number| Pc::new(number, server.udp)).collect();
     let started = Instant::now();
-    let mut next = started;
+    let (mut next, mut blocks) = (started, 0);
     while !pcs.iter().all(Pc::is_heard) {
         let heard = pcs.iter().filter(|pc| pc.is_heard()).count();
-        assert!(started.elapsed() < LIMIT, "{heard} of {PCS} are heard");
+        assert!(blocks < MOST_BLOCKS, "{heard} of {PCS} are heard");
+        blocks += 1;
         for pc in &mut pcs {
             pc.run(Instant::now());
         }

@@ -4,6 +4,7 @@
 //! belongs to it, to a name that is not taken yet.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -40,16 +41,20 @@ pub(super) fn create_folder(path: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// Takes the lock.
-pub(super) fn lock(path: &Path) -> Lock {
-    let name = with_suffix(path, ".lock");
-    let create = File::options()
+/// Opens a file for writing, and creates it for this user alone if there is none.
+fn create(path: &Path) -> io::Result<File> {
+    File::options()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(&name);
-    let opened = create.or_else(|_| File::open(&name));
+        .open(path)
+}
+
+/// Takes the lock.
+pub(super) fn lock(path: &Path) -> Lock {
+    let name = with_suffix(path, ".lock");
+    let opened = create(&name).or_else(|_| File::open(&name));
     let locked = opened.map(|file| (file.try_lock(), file));
     let error = match locked {
         Ok((Ok(()), file)) => return Lock::Held(file),
@@ -94,13 +99,7 @@ pub(super) fn prepare(path: &Path, was_used: bool) -> Result<bool, StoreError> {
     }
     put_companions_aside(path)?;
     // If it can't be created, SQLite says why.
-    let mut create = File::options();
-    let _ = create
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path);
+    let _ = create(path);
     Ok(false)
 }
 

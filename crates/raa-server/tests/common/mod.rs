@@ -10,6 +10,7 @@
     reason = "each test file uses a part of it"
 )]
 
+pub mod delays;
 pub mod namespace;
 pub mod program;
 pub mod raw;

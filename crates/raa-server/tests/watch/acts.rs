@@ -93,11 +93,11 @@ async fn a_mute_ends_by_itself_also_after_a_restart() {
     introduce(server.udp, server.http).await;
     let mut page = Page::open(server.http).await;
     let body = r#"{"muted":true,"muted_for_s":1}"#;
-    assert_eq!(patch(server.http, ID, body).await.status, 200);
-    page.when(|page| page.client(ID)["muted"] == true).await;
-    page.when(|page| page.client(ID)["muted"] == false).await;
+    let muted = patch(server.http, ID, body).await.json();
+    assert_eq!(muted["muted"], true, "{muted}");
     page.when(|page| page.entry("mute_ended")["by"]["kind"] == "server")
         .await;
+    page.when(|page| page.client(ID)["muted"] == false).await;
     assert_eq!(page.client(ID)["muted_until_ms"], Value::Null);
 
     assert_eq!(patch(server.http, ID, body).await.status, 200);

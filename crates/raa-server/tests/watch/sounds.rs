@@ -5,8 +5,9 @@ use std::time::Duration;
 use hyper::Method;
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::common::delays::Delays;
 use crate::common::program::Program;
 use crate::common::sender::{ID, Sender};
 use crate::common::stopped_thread::StoppedThread;
@@ -18,6 +19,7 @@ async fn a_sound_is_found_after_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::start(dir.path()).await;
     let mut page = Page::open(program.http).await;
+    let started = Instant::now();
     let sender = Sender::start(program.udp);
     sleep(Duration::from_millis(300)).await;
     drop(sender);
@@ -27,7 +29,8 @@ async fn a_sound_is_found_after_kill_9() {
     let peak = sound["peak_dbfs"].as_f64().unwrap();
     assert!((peak - -12.0).abs() < 2.0, "{sound}");
     let lasted = sound["ended_ms"].as_i64().unwrap() - sound["at_ms"].as_i64().unwrap();
-    assert!((100..2000).contains(&lasted), "{sound}");
+    let at_most = started.elapsed().as_millis() as i64;
+    assert!((100..=at_most).contains(&lasted), "{sound}");
     // What the row of a page says is the same.
     page.when(|page| page.client(ID)["last_sound_id"] == sound["id"])
         .await;
@@ -44,7 +47,8 @@ async fn a_sound_is_found_after_kill_9() {
         patch(program.http, ID, r#"{"volume":90}"#).await.status,
         200
     );
-    sleep(Duration::from_millis(1500)).await;
+    // It is stored within a second, and a little later on a busy machine.
+    sleep(Duration::from_millis(2500)).await;
     program.end(Signal::SIGKILL).await;
     let program = Program::start(dir.path()).await;
     let mut page = Page::open(program.http).await;
@@ -84,7 +88,7 @@ async fn peaks_are_given_at_connect_and_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_one_desk_has_seen_all_have() {
+async fn a_seen_sound_is_seen_by_all_desks() {
     let server = Server::start().await;
     let mut page = Page::open(server.http).await;
     let sender = Sender::start(server.udp);
@@ -130,11 +134,17 @@ async fn a_stuck_disk_touches_no_sound() {
     let mut listener = connect(program.http, "/ws?mix=main").await;
     next_json(&mut listener).await;
     let _sender = Sender::start(program.udp);
+    let delays = Delays::watch();
     let first = next_frame(&mut listener).await;
-    for n in 1..=100u16 {
-        let frame = next_frame(&mut listener).await;
-        assert_eq!(frame.sequence_number, first.sequence_number.wrapping_add(n));
+    let mut frame = first.clone();
+    for _ in 0..100 {
+        frame = next_frame(&mut listener).await;
     }
+    let slots = frame.timestamp.wrapping_sub(first.timestamp) / 960;
+    // A wait for the disk would last for ever, or for the 100 ms that some requests are given.
+    let skipped_ms = 20 * u128::from(slots - 100);
+    let delayed_ms = delays.total().as_millis();
+    assert!(skipped_ms < 80 + delayed_ms, "{skipped_ms}, {delayed_ms}");
     // Pages are told of the sound, and the log is read from memory.
     page.when(|page| page.entry("sound")["client"] == ID).await;
     let reply = get(program.http, "/api/log?kind=sound").await.json();

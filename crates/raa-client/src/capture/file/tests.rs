@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::capture::encoding::Encoding;
+use crate::capture::judging::{rises, rms};
 use crate::sender::Input;
 use crate::status::SharedStatus;
 
@@ -70,15 +71,6 @@ fn play(path: &Path, slots: usize) -> Vec<f32> {
     let mut player = Player::open(path).unwrap();
     let blocks = (0..slots).map(|_| player.next_block().unwrap().unwrap());
     blocks.flatten().skip(4800).collect()
-}
-
-fn rms(pcm: &[f32]) -> f32 {
-    (pcm.iter().map(|x| x * x).sum::<f32>() / pcm.len() as f32).sqrt()
-}
-
-fn rises(pcm: &[f32]) -> usize {
-    let is_rise = |pair: &&[f32]| pair[0] < 0.0 && pair[1] >= 0.0;
-    pcm.windows(2).filter(is_rise).count()
 }
 
 #[test]

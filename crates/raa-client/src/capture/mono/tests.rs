@@ -6,6 +6,7 @@ use std::f32::consts::FRAC_1_SQRT_2;
 use std::f64::consts::TAU;
 
 use super::super::encoding::Encoding;
+use super::super::judging::{rises, rms};
 use super::*;
 
 const TONE_HZ: f64 = 1000.0;
@@ -45,15 +46,6 @@ fn convert(encoding: Encoding, rate: u32, channels: u16, bytes: &[u8], frames: u
     output.extend(mono.flush().unwrap());
     assert!(!mono.has_rest());
     output
-}
-
-fn rms(pcm: &[f32]) -> f32 {
-    (pcm.iter().map(|x| x * x).sum::<f32>() / pcm.len() as f32).sqrt()
-}
-
-fn rises(pcm: &[f32]) -> usize {
-    let is_rise = |pair: &&[f32]| pair[0] < 0.0 && pair[1] >= 0.0;
-    pcm.windows(2).filter(is_rise).count()
 }
 
 #[test]
