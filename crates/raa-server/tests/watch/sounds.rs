@@ -89,19 +89,19 @@ async fn peaks_are_given_at_connect_and_after_a_restart() {
 
 #[tokio::test]
 async fn a_seen_sound_is_seen_by_all_desks() {
-    let server = Server::start().await;
-    let mut page = Page::open(server.http).await;
-    let sender = Sender::start(server.udp);
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Program::start(dir.path()).await;
+    let to = program.http;
+    let see = async |sounds| {
+        by_desk(to, Method::POST, "/api/log/seen", &sounds)
+            .await
+            .json()
+    };
+    let mut page = Page::open(to).await;
+    let sender = Sender::start(program.udp);
     page.when(|page| !page.entry("sound").is_null()).await;
-    let id = page.entry("sound")["id"].clone();
-    let reply = by_desk(
-        server.http,
-        Method::POST,
-        "/api/log/seen",
-        &json!({"ids": [id]}),
-    )
-    .await;
-    assert_eq!(reply.json(), json!({"seen": [id]}));
+    let first = page.entry("sound")["id"].clone();
+    assert_eq!(see(json!({"ids": [first]})).await, json!({"seen": [first]}));
     page.when(|page| page.entry("sound")["seen_by"]["name"] == DESK)
         .await;
     page.when(|page| page.client(ID)["last_sound_seen"] == true)
@@ -111,18 +111,29 @@ async fn a_seen_sound_is_seen_by_all_desks() {
     page.when(|page| !page.entry("sound")["ended_ms"].is_null())
         .await;
     assert_eq!(page.entry("sound")["seen_by"]["name"], DESK);
-    let again = by_desk(
-        server.http,
-        Method::POST,
-        "/api/log/seen",
-        &json!({"until": id}),
+    assert_eq!(see(json!({"until": first})).await, json!({"seen": []}));
+
+    let _sender = Sender::start(program.udp);
+    page.when(|page| page.entry("sound")["id"] != first).await;
+    let second = page.entry("sound")["id"].clone();
+    assert_eq!(
+        see(json!({"until": second})).await,
+        json!({"seen": [second]})
+    );
+    program.end(Signal::SIGKILL).await;
+    let program = Program::start(dir.path()).await;
+    let sounds = log(
+        program.http,
+        &format!("?kind=sound&before={}", second.as_u64().unwrap() + 1),
     )
     .await;
-    assert_eq!(again.json(), json!({"seen": []}));
-    let server = server.restart().await;
-    let sound = &log(server.http, "?kind=sound").await[0];
-    assert_eq!(sound["seen_by"]["name"], DESK);
-    server.stop().await;
+    for (sound, id) in sounds.iter().zip([second, first]) {
+        assert_eq!(
+            (&sound["id"], &sound["seen_by"]["name"]),
+            (&id, &json!(DESK))
+        );
+    }
+    assert_eq!(sounds.len(), 2);
 }
 
 #[tokio::test]
@@ -133,7 +144,7 @@ async fn a_stuck_disk_touches_no_sound() {
     let stuck = StoppedThread::stop(program.pid(), "store");
     let mut listener = connect(program.http, "/ws?mix=main").await;
     next_json(&mut listener).await;
-    let _sender = Sender::start(program.udp);
+    let sender = Sender::start(program.udp);
     let delays = Delays::watch();
     let first = next_frame(&mut listener).await;
     let mut frame = first.clone();
@@ -145,13 +156,16 @@ async fn a_stuck_disk_touches_no_sound() {
     let skipped_ms = 20 * u128::from(slots - 100);
     let delayed_ms = delays.total().as_millis();
     assert!(skipped_ms < 80 + delayed_ms, "{skipped_ms}, {delayed_ms}");
-    // Pages are told of the sound, and the log is read from memory.
+    // Pages are told of the sound and of its end, and the log is read from memory.
     page.when(|page| page.entry("sound")["client"] == ID).await;
     let reply = get(program.http, "/api/log?kind=sound").await.json();
     assert_eq!(
         (&reply["from_memory"], &reply["entries"][0]["client"]),
         (&json!(true), &json!(ID))
     );
+    drop(sender);
+    page.when(|page| !page.entry("sound")["ended_ms"].is_null())
+        .await;
     drop(stuck);
     entry_when(program.http, "sound", |sound| sound["client"] == ID).await;
 }
