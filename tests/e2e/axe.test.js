@@ -45,7 +45,7 @@ async function open(query = '', { viewport = DESK, url = server.pageUrl, ...opti
 
 async function sound(id, isOn) {
   senders[id].packets = isOn ? loud : SILENCE;
-  await server.client(id, ({ status }) => (status === 'sounding') === isOn, 10_000);
+  await server.client(id, ({ status }) => (status === 'sounding') === isOn);
 }
 
 /** Judges what the page shows, in each look, and closes it. */

@@ -28,7 +28,7 @@ before(async () => {
   await eventually('all are known', async () => (await server.clients()).length === 40);
   const { revision } = await server.get('/api/groups');
   await put('/api/groups', { revision, groups: [{ name: 'Watched', clients: [FIRE, PUMP] }, { name: 'Floors', clients: OFF }] });
-  await server.client(OFF.at(-1), ({ status }) => status === 'offline', 10_000);
+  await server.client(OFF.at(-1), ({ status }) => status === 'offline');
 });
 after(() => world.close());
 
@@ -50,7 +50,7 @@ async function sound(id) {
 
 async function quiet(id) {
   senders[id].packets = SILENCE;
-  await server.client(id, ({ status }) => status === 'connected', 10_000);
+  await server.client(id, ({ status }) => status === 'connected');
 }
 
 const style = (locator, property, pseudo = null) => locator.evaluate((element, [name, of]) => getComputedStyle(element, of).getPropertyValue(name), [property, pseudo]);
@@ -91,7 +91,7 @@ test('a sounding row has tint, edge and clock', async () => {
   await eventually('it is lit', async () => (await style(row, 'background-color')) !== before);
   assert.deepEqual([await style(row, 'background-image'), await style(row, 'width', '::before')], ['none', '4px']);
   assert.notEqual(await style(row.getByTestId('name'), 'color'), await style(mixer.row(PUMP).getByTestId('name'), 'color'));
-  await eventually('its time runs', async () => /^0:0[1-9]$/.test(await row.getByTestId('status').textContent()));
+  await eventually('its time runs', async () => /^\d+:(?!00)\d\d$/.test(await row.getByTestId('status').textContent()));
   assert.equal(await style(card(mixer, FIRE).locator('.meter'), 'height'), '14px');
   assert.equal(await row.locator('.meter').textContent(), '', 'numbers are in the cards only');
   await server.patch(FIRE, { muted: true });
@@ -141,7 +141,7 @@ test('the last sound stays last at any age', async () => {
   await fetch(`${server.url}/api/log/seen`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ until: entries[0].id }) });
   const mixer = await open();
   const { page } = mixer;
-  await eventually('the calm line names it', async () => /Last:\s*Gate 2 intercom/.test(await page.getByTestId('calm').textContent()));
+  await eventually('the calm line and the list name it', async () => /Last:\s*Gate 2 intercom/.test(await page.getByTestId('calm').textContent()) && (await page.locator('[data-testid=entry][data-kind=sound]').count()) >= 2);
   const seen = await page.evaluate(async () => {
     const words = new Set();
     const read = () => words.add(`${document.querySelector('[data-testid=calm] strong').textContent}: ${[...document.querySelectorAll('[data-testid=entry][data-kind=sound] b')].slice(0, 2).map((one) => one.textContent)}`);
@@ -182,7 +182,7 @@ test('forced colours show mutes and empty meters', async () => {
   const [same, other] = [await unlike(mixer.page, before, await look()), await unlike(mixer.page, before, pressed)];
   assert.ok(same < 0.05 && other > 0.3, `${same} of the pixels differ without a press, ${other} with one`);
   await sound(FIRE);
-  assert.deepEqual([await style(mixer.row(FIRE).locator('.meter'), 'border-top-style'), await style(mixer.page.locator('.out .meter'), 'border-top-style')], ['solid', 'solid']);
+  await eventually('empty meters have a frame', async () => (await style(mixer.row(FIRE).locator('.meter'), 'border-top-style')) === 'solid' && (await style(mixer.page.locator('.out .meter'), 'border-top-style')) === 'solid');
   await quiet(FIRE);
   await mixer.close();
 });
@@ -261,7 +261,7 @@ for (const [locale, heading, words] of [['en-GB', 'No computers yet', 'Copied: '
     await eventually('it says so', async () => (await page.locator('[data-note=copied]').textContent()) === words + address);
     await page.getByRole('searchbox').focus();
     await page.keyboard.press('Control+V');
-    assert.equal(await page.getByRole('searchbox').inputValue(), address);
+      await eventually('the address is pasted', async () => (await page.getByRole('searchbox').inputValue()) === address);
     // A browser that refuses that, too, leaves the address selected.
     await page.evaluate(() => { document.execCommand = () => false; });
     await page.getByTestId('copy').click();

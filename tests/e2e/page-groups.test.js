@@ -112,11 +112,11 @@ test('a drag puts a computer anywhere', async () => {
   // Nothing of these is a drag.
   await eventually('the list follows', async () => (await lines(mixer)) === 'Control 01 03 Plant Other computers 02 04');
   await drag(mixer, dot(GATE), mixer.row(BOILER), 0.2, { drop: false });
-  assert.match(await mixer.row(BOILER).getAttribute('class'), /before/);
+  await eventually('the place is marked', async () => /before/.test(await mixer.row(BOILER).getAttribute('class')));
   await mixer.page.screenshot({ path: join(world.artifacts, 'drag.png') });
   await mixer.page.keyboard.press('Escape');
   await mixer.page.mouse.up();
-  assert.ok(!/before|dragged/.test(await mixer.row(BOILER).getAttribute('class')));
+  await eventually('the mark is gone', async () => !/before|dragged/.test(await mixer.row(BOILER).getAttribute('class')));
   await drag(mixer, dot(GATE), mixer.page.getByTestId('now'), 0.5);
   await dot(GATE).click();
   assert.equal(short(await server.get('/api/groups')), 'Control:0c01,0c03 Plant:');
@@ -161,8 +161,9 @@ test('the keyboard alone does everything with groups', async () => {
   await mixer.tabTo('row', 12);
   await mixer.tabTo('new-group', 12);
   await keyboard.press('Enter');
-  assert.equal(await focused(mixer), 'group-name-input');
+  await eventually('the name has the focus', async () => (await focused(mixer)) === 'group-name-input');
   await keyboard.type('Control');
+  assert.equal(await mixer.page.getByTestId('group-name-input').inputValue(), 'Control');
   await keyboard.press('Enter');
   await become('Gates:0c03 Control:');
   await mixer.page.getByTestId('group-panel').getByRole('checkbox').first().waitFor();
@@ -192,7 +193,7 @@ test('the keyboard alone does everything with groups', async () => {
   await eventually('the row keeps the focus', async () => (await focused(mixer)) === `row ${GATE}`);
   await keyboard.press('Home');
   await keyboard.press('Tab');
-  assert.equal(await focused(mixer), 'group-more');
+  await eventually('the button after it has the focus', async () => (await focused(mixer)) === 'group-more');
   await keyboard.press('Enter');
   await mixer.tabTo('group-delete', 8);
   await keyboard.press('Enter');
@@ -206,7 +207,7 @@ test('a fold is one browser\'s and hides nothing', async () => {
   await arrange({ Control: [FIRE, BOILER] });
   const [mine, other] = [await open(), await open()];
   await heading(mine, 'Control').getByTestId('fold').click();
-  assert.equal(await lines(mine), 'Control Other computers 03 04');
+  await eventually('it is folded', async () => (await lines(mine)) === 'Control Other computers 03 04');
   assert.equal(await lines(other), 'Control 02 01 Other computers 03 04');
   await mine.page.reload();
   await eventually('it is still folded', async () => (await lines(mine)) === 'Control Other computers 03 04');
@@ -216,7 +217,7 @@ test('a fold is one browser\'s and hides nothing', async () => {
   assert.equal(await heading(mine, 'Control').getByTestId('fold').getAttribute('aria-label'), 'Control, 2 computers, 1 sounding');
   await mine.page.screenshot({ path: join(world.artifacts, 'folded.png') });
   senders[FIRE].packets = SILENCE;
-  await server.client(FIRE, ({ status }) => status === 'connected', 10_000);
+  await server.client(FIRE, ({ status }) => status === 'connected');
   await eventually('and then that nobody has seen it', async () => /1 not seen/.test(await heading(mine, 'Control').textContent()));
   await mine.page.getByRole('searchbox').fill('fire');
   await eventually('a search finds it', async () => (await lines(mine)) === 'Control 02');
@@ -228,7 +229,7 @@ test('a fold is one browser\'s and hides nothing', async () => {
   await mine.page.keyboard.press('n');
   await eventually('the key for the next sounding one opens the group', async () => (await focused(mine)) === `row ${BOILER}`);
   senders[BOILER].packets = SILENCE;
-  await server.client(BOILER, ({ status }) => status === 'connected', 10_000);
+  await server.client(BOILER, ({ status }) => status === 'connected');
   await mine.close();
   await other.close();
 });

@@ -93,7 +93,7 @@ test('a row that is forgotten leaves its place empty', async () => {
     const sender = await world.sender(server, { ssrc, packets: loud.slice(0, 10), name });
     await sender.done;
     sender.stop();
-    await server.client(ssrc.toString(16).padStart(8, '0'), ({ status }) => status === 'offline', 10_000);
+    await server.client(ssrc.toString(16).padStart(8, '0'), ({ status }) => status === 'offline');
   }
   const mixer = await open();
   const below = mixer.row('00000101');
@@ -143,7 +143,10 @@ test('a hundred swipes and taps over the list change nothing', async () => {
   for (let i = 0; i < 100; i++) {
     // A tap on a row's end opens its sheet, which lies over the list.
     if (await mixer.panel.count()) await mixer.hideDetails();
-    if (i % 4 === 0) await page.touchscreen.tap(...Object.values(point()));
+    if (i % 4 === 0) {
+      await page.touchscreen.tap(...Object.values(point()));
+      await painted(page); // a sheet would be open now
+    }
     else await swipe(page, point(), point(), 4);
   }
   await sleep(300);
@@ -164,8 +167,12 @@ test('a finger must grip the thumb of a fader', async () => {
   await swipe(page, at(0.5), { x: at(0.5).x + 4, y: at(0.5).y - 150 });
   await sleep(300);
   assert.equal(Number(await slider.inputValue()), 100, 'tap, drag of the track and swipe move nothing');
-  await sleep(700); // the swipe's momentum may still scroll
-  ({ x, y, width, height } = await slider.boundingBox());
+  ({ x, y, width, height } = await eventually("the swipe's momentum has ended", async () => {
+    const before = await slider.boundingBox();
+    await sleep(400);
+    const after = await slider.boundingBox();
+    return after.y === before.y && after;
+  }));
   await swipe(page, at(0.5), at(0.75));
   await eventually('the fader has moved', async () => Number(await slider.inputValue()) > 120);
   const shown = Number(await slider.inputValue());
@@ -191,6 +198,9 @@ test('a mouse moves a fader as ever', async () => {
   assert.equal(await mixer.page.evaluate(() => document.activeElement.dataset.testid), 'volume', 'the keyboard goes on from there');
   await mixer.close();
 });
+
+/** Waits for two frames of the page. */
+const painted = (page) => page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
 
 /** Moves a real finger, as the browser gets it from a touch screen. */
 async function swipe(page, from, to, steps = 10) {

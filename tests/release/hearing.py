@@ -19,7 +19,7 @@ FRAME = 960
 
 
 def connect(host, port):
-    stream = socket.create_connection((host, port), timeout=5).makefile("rwb")
+    stream = socket.create_connection((host, port), timeout=30).makefile("rwb")
     key = base64.b64encode(os.urandom(16)).decode()
     stream.write(f"GET /ws?mix=main HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())

@@ -87,7 +87,7 @@ class Mirror:
             ["ip", "netns", "exec", lan.name, "python3", "-m", "http.server", "--bind", lan.address, "-d", self.folder, str(PORT)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         atexit.register(self.stop)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             if lan.inside("sh", "-c", f"ss -ltn 'sport = :{PORT}' | grep -c LISTEN || true").stdout.strip() == "1":
                 return

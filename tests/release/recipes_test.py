@@ -87,7 +87,7 @@ class Container(unittest.TestCase):
             inside {command} && exit 3
             STATE_DIRECTORY=/var/lib/raa chroot --userspec={user} {root} /usr/bin/raa-server >&2 &
             tries=0
-            until inside {command}; do tries=$((tries + 1)); [ $tries -lt 50 ] || exit 4; sleep 0.1; done
+            until inside {command}; do tries=$((tries + 1)); [ $tries -lt 300 ] || exit 4; sleep 0.1; done
             [ -s {root}/var/lib/raa/raa.sqlite ] || exit 5
             kill -STOP $!
             inside {command} && exit 6

@@ -4,12 +4,11 @@ Always: every test on a machine without RAA compares the disk before and after.
 """
 
 import subprocess
-import time
 import unittest
 
 import world
 from mirror import DIST
-from world import BEFORE, OWN, healthy, install, mirror, program, running
+from world import BEFORE, OWN, eventually, healthy, install, mirror, program, running
 
 
 class Refusal(unittest.TestCase):
@@ -103,7 +102,7 @@ class Refusal(unittest.TestCase):
         holder = self.computer.popen("exec flock /etc sleep 100")
         self.addCleanup(holder.wait)
         self.addCleanup(self.computer.sh, "pkill -x sleep || kill $(pidof sleep)", check=False)
-        time.sleep(0.5)
+        eventually("the lock is held", lambda: self.computer.sh("flock --nonblock /etc true", check=False).returncode != 0)
         self.refused(3, "another install.sh is at work")
 
     def test_debian_package_is_left_alone(self):

@@ -69,8 +69,7 @@ class Service(unittest.TestCase):
         self.assertEqual(libc.ptrace(PTRACE_ATTACH, engine[0], 0, 0), 0, os.strerror(ctypes.get_errno()))
         os.waitpid(engine[0], WALL)
         held = time.monotonic()
-        time.sleep(2)
-        self.assertFalse(healthy(self.computer), "without the engine it must not call itself healthy")
+        eventually("without the engine it must not call itself healthy", lambda: not healthy(self.computer))
         self.assertEqual(self.main_pid(), before)
 
         def restarted():
@@ -81,7 +80,7 @@ class Service(unittest.TestCase):
                 pass
             return self.main_pid() not in (before, "0") and healthy(self.computer)
 
-        eventually("the watchdog's restart", restarted, 30)
+        eventually("the watchdog's restart", restarted)
         print(f"\nthe watchdog had the server back {time.monotonic() - held:.1f} s after its engine stopped")
         log = self.computer.sh("journalctl -u raa-server --no-pager").stdout
         self.assertIn("Watchdog timeout", log)
@@ -90,4 +89,4 @@ class Service(unittest.TestCase):
     def test_server_that_dies_is_back_within_seconds(self):
         before = self.main_pid()
         self.computer.sh(f"kill -KILL {before}")
-        eventually("health", lambda: self.main_pid() not in (before, "0") and healthy(self.computer), 10)
+        eventually("health", lambda: self.main_pid() not in (before, "0") and healthy(self.computer))

@@ -82,7 +82,7 @@ def tone_in_mix(computer, seconds=1, hertz=1000, host="127.0.0.1", port=4011):
     return float(computer.host(sys.executable, HEARING, host, str(port), str(seconds), str(hertz)).stdout)
 
 
-def eventually(what, condition, seconds=15):
+def eventually(what, condition, seconds=60):
     """Waits for a condition and returns its value."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

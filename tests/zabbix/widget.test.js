@@ -6,19 +6,23 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { World } from '../e2e/lib/world.js';
 import { eventually, nowMs, sleep } from '../e2e/lib/processes.js';
-import { envelopeDb, strongestTone } from '../e2e/lib/signal.js';
+import { envelopeDb } from '../e2e/lib/signal.js';
 import { encodeOpus } from '../e2e/lib/opus.js';
 import { tone } from '../e2e/lib/generate.js';
-import { levelBecomes } from '../e2e/lib/in-mix.js';
-import { below, near, sineDb } from '../e2e/lib/assertions.js';
+import { levelBecomes, toneBecomes } from '../e2e/lib/in-mix.js';
+import { LostSound } from '../e2e/lib/sound.js';
+import { sineDb } from '../e2e/lib/assertions.js';
 import { keepForDocs } from '../e2e/lib/pictures.js';
 import { Zabbix } from './lib/zabbix.js';
 import { Board, widget } from './lib/board.js';
 
 const TONE_DB = sineDb(0.25);
+const TONE = { hz: 997, db: TONE_DB };
 const STEP_MS = 10;
 /** The longest silence that may be heard while a person uses the dashboard. */
 const GAP_MS = 100;
+const CONTROL_MS = 5000;
+const ATTEMPTS = 3;
 
 const world = new World('zabbix-widget');
 let zabbix, raa, recorder, browser, board, dashboardid;
@@ -52,21 +56,38 @@ function longestGapMs(samples) {
   return longest * STEP_MS;
 }
 
-/** Fails if the sound has a gap while `doing` runs, or in the second after it. */
-async function withoutGap(t, what, doing) {
-  const from = nowMs();
-  await doing();
-  const recording = await recorder.between(from, nowMs() + 1000);
-  const gap = longestGapMs(recording);
-  t.diagnostic(`${what}: ${(recording.length / 48_000).toFixed(1)} s, longest gap ${gap} ms`);
-  below(gap, GAP_MS, `longest gap in ms: ${what}`);
+/**
+ * Fails if the sound has a gap whenever `doing` runs, or in the second after it, or if the widgets connect again. A busy computer
+ * plays gaps by itself: one is compared with those of a time in which nothing is done, and is tried again, after `undo`.
+ */
+async function withoutGap(t, what, doing, undo = () => {}) {
+  const tried = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (attempt) await undo();
+    const { length: connections } = board.sockets;
+    const from = nowMs();
+    await doing();
+    const recording = await recorder.between(from, nowMs() + 1000).catch(lostAll);
+    assert.equal(board.sockets.length, connections, `${what}: it has connected again`);
+    const gap = longestGapMs(recording);
+    const control = gap < GAP_MS ? 0 : longestGapMs(await recorder.next(CONTROL_MS).catch(lostAll));
+    tried.push(`${(recording.length / 48_000).toFixed(1)} s, longest gap ${gap} ms; ${control} ms while nothing was done`);
+    t.diagnostic(`${what}: ${tried.at(-1)}`);
+    if (recording.length > 0 && (gap < GAP_MS || gap <= control)) return;
+  }
+  assert.fail(`${what}: ${tried.join('; ')}`);
+}
+
+/** What was lost on the way to this process says nothing. */
+function lostAll(error) {
+  if (!(error instanceof LostSound)) throw error;
+  return new Float32Array(0);
 }
 
 test('the widget plays the mix behind the recommended policy', async () => {
   await board.open(dashboardid);
   await board.plays();
-  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
-  near(strongestTone(await recorder.next(1000)).hz, 997, 2, 'pitch');
+  await toneBecomes(recorder, TONE);
 });
 
 test('the widget lists the sounding computer', async () => {
@@ -84,7 +105,10 @@ test('two widgets share one connection', async () => {
 test('sound goes on through two refreshes', async (t) => {
   let refreshes = 0;
   board.page.on('response', (response) => { if (response.url().includes('action=widget.raa_player.view') && response.ok()) refreshes += 1; });
-  await withoutGap(t, 'two refreshes', () => eventually('each widget is refreshed twice', () => refreshes >= 4, 40_000, 100));
+  await withoutGap(t, 'two refreshes', () => {
+    refreshes = 0;
+    return eventually('each widget is refreshed twice', () => refreshes >= 4, 90_000, 100);
+  });
 });
 
 test('sound goes on through a page switch', async (t) => {
@@ -111,6 +135,10 @@ test('sound goes on through edit mode and changed properties', async (t) => {
     await dialogue.waitFor({ state: 'detached' });
     await board.becomes('playing');
     await sleep(6000); // longer than a session lives without a widget
+  }, async () => {
+    await board.page.reload();
+    await board.plays();
+    await toneBecomes(recorder, TONE);
   });
   assert.deepEqual(await board.openSockets(), ['/raa/api/events', '/raa/ws']);
 });
@@ -118,13 +146,13 @@ test('sound goes on through edit mode and changed properties', async (t) => {
 test('a reload plays on where the browser allows it', async () => {
   await board.page.reload();
   await board.plays();
-  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
+  await toneBecomes(recorder, TONE);
 });
 
 test('kiosk mode plays on', async () => {
   await board.page.goto(`${zabbix.policy}/zabbix.php?action=dashboard.view&dashboardid=${dashboardid}&kiosk=1`);
   await board.plays();
-  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
+  await toneBecomes(recorder, TONE);
   // Zabbix remembers the mode for the user.
   await board.page.goto(`${zabbix.policy}/zabbix.php?action=dashboard.view&dashboardid=${dashboardid}&kiosk=0`);
   await board.plays();
@@ -146,7 +174,7 @@ test('the volume is this browser’s own', async () => {
   await levelBecomes(recorder, { below: -90 });
   assert.equal((await raa.client('5f0a11c2')).volume, 100);
   await slider.press('End');
-  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
+  await toneBecomes(recorder, TONE);
 });
 
 test('the widget has thrown no error', async () => {
@@ -172,12 +200,12 @@ test('without the browser’s leave there is one plain button', async () => {
   page.on('console', (message) => said.push(message.text()));
   const untouched = new Board(page, zabbix.policy);
   await untouched.openUntouched(dashboardid);
-  await eventually('both widgets wait for a click', () => said.at(-1) === 'states: needs-click,needs-click', 15_000);
+  await eventually('both widgets wait for a click', () => said.at(-1) === 'states: needs-click,needs-click');
   await levelBecomes(recorder, { below: -90 });
   assert.match(await untouched.player.locator('.raa-button').textContent(), /^Listen$/);
   await untouched.player.locator('.raa-button').click();
   await untouched.becomes('playing');
-  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
+  await toneBecomes(recorder, TONE);
   await untouched.close();
 });
 
@@ -198,7 +226,7 @@ test('without the policy another origin plays', async () => {
   const free = await Board.signIn(browser, zabbix.open);
   await free.open(id);
   await free.plays();
-  await levelBecomes(recorder, { above: TONE_DB - 1, below: TONE_DB + 1 });
+  await toneBecomes(recorder, TONE);
   await eventually('its list is there', async () => (await free.player.locator('li').count()) === 1);
   assert.deepEqual(await free.openSockets(), ['/api/events', '/ws']);
   await free.close();

@@ -1,4 +1,6 @@
-// A small room: three computers that are connected and silent.
+// A small room: three computers that are connected and silent, and may beep.
+
+import { eventually } from './processes.js';
 
 /** One Opus frame of silence, as a list of packets. */
 export const SILENCE = [Buffer.from([0xf8, 0xff, 0xfe])];
@@ -11,4 +13,15 @@ export async function threeComputers(world, server, ids) {
     await server.client(ids[i], (client) => client.name === name);
   }
   return senders;
+}
+
+/** Lets a silent computer send these packets once. Returns the entry of the sound, which has ended and is on the disk. */
+export async function beep(server, sender, id, packets) {
+  const newest = async () => (await server.get(`/api/log?limit=1&client=${id}&kind=sound`)).entries[0];
+  const before = (await newest())?.id ?? 0;
+  sender.once(packets);
+  return eventually(`the beep of ${id} has ended`, async () => {
+    const entry = await newest();
+    return entry?.id > before && entry.ended_ms ? entry : null;
+  });
 }

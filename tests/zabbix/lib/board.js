@@ -2,7 +2,7 @@
 //
 // Always: after open() nothing here counts as a person's click unless it is one; waiting only reads attributes.
 
-import { eventually, sleep } from '../../e2e/lib/processes.js';
+import { PATIENCE_MS, eventually, sleep } from '../../e2e/lib/processes.js';
 
 const WIDGET = { type: 'raa_player', name: '', view_mode: 0 };
 const STRING = 1;
@@ -54,7 +54,7 @@ export class Board {
     return this.page.locator('.raa-player:visible').first();
   }
 
-  async becomes(state, timeoutMs = 15_000) {
+  async becomes(state, timeoutMs = PATIENCE_MS) {
     try {
       await eventually(`the widget is ${state}`, async () => (await this.player.getAttribute('data-state', { timeout: 1000 })) === state, timeoutMs, 100);
     } catch (error) {
@@ -64,7 +64,7 @@ export class Board {
 
   /** Waits until it plays, and clicks on its button if the browser wants a click. */
   async plays() {
-    await eventually('the widget is ready', async () => ['playing', 'needs-click'].includes(await this.player.getAttribute('data-state')), 15_000, 100);
+    await eventually('the widget is ready', async () => ['playing', 'needs-click'].includes(await this.player.getAttribute('data-state')), PATIENCE_MS, 100);
     if ((await this.player.getAttribute('data-state')) === 'needs-click') await this.player.locator('.raa-button').click();
     await this.becomes('playing');
   }

@@ -46,7 +46,7 @@ export class Zabbix {
     this.#configureFrontend();
     this.#startFrontend();
     this.#startNginx(raa);
-    await eventually('the frontend answers', async () => (await fetch(`${this.policy}/index.php`)).ok, 20_000);
+    await eventually('the frontend answers', async () => (await fetch(`${this.policy}/index.php`)).ok);
     this.token = await this.rpc('user.login', { username: 'Admin', password: 'zabbix' });
     return this;
   }
@@ -99,7 +99,7 @@ export class Zabbix {
     const [command, ...args] = [...user, program, ...options];
     this.#program(command, args, 'postgresql', 'SIGINT');
     const sql = (text) => execFileSync('psql', ['-q', '-h', '127.0.0.1', '-p', `${this.databasePort}`, '-U', 'postgres', '-c', text], { stdio: 'pipe' });
-    await eventually('the database answers', () => sql('select 1'), 20_000, 100);
+    await eventually('the database answers', () => sql('select 1'), undefined, 100);
     sql('drop database if exists zabbix');
     sql('create database zabbix owner zabbix template loaded');
   }
