@@ -10,7 +10,7 @@ import { Feed } from '../../crates/raa-server/web/server/feed.js';
 import { title } from '../../crates/raa-server/web/server/names.js';
 import { World } from './lib/world.js';
 import { MixerPage } from './lib/page.js';
-import { summary, traceFrames } from './lib/frames.js';
+import { stepsOf, summary, traceFrames } from './lib/frames.js';
 import { eventually, sleep } from './lib/processes.js';
 import { above } from './lib/assertions.js';
 import { encodeOpus } from './lib/opus.js';
@@ -28,8 +28,8 @@ const OBSERVED_MS = 5000;
 const CHANGES_PER_CHANGE = 3;
 /** Rows of a screen whose running time or age changes each second, and the counts of groups. */
 const CHANGES_PER_SECOND = 30;
-/** Twenty rows are in view or near it; a second moves the strip of each, draws its newest minute, and may begin one. */
-const STRIP_CHANGES_PER_SECOND = 60;
+/** A second moves the strip of a row in view, and draws its newest minute, or two, in up to three colours, each of which may begin. */
+const STRIP_CHANGES_PER_SECOND = 1 + 2 * 3 * 2;
 const TICKS_PER_SECOND = 5;
 
 const world = new World('many');
@@ -55,13 +55,14 @@ before(async () => {
 after(() => world.close());
 
 test('a snapshot changes only its news', async (t) => {
-  const { states, levels, mutations, moved, drawn, cost } = await observe(mixer.page, OBSERVED_MS);
+  const { states, levels, mutations, moved, drawn, near, cost } = await observe(mixer.page, OBSERVED_MS);
   const seconds = OBSERVED_MS / 1000 + 1;
   const allowed = CHANGES_PER_CHANGE * changesOf(states) + CHANGES_PER_SECOND * seconds;
   assert.ok(states.length >= 3 && levels.length >= 20, `${states.length} states and ${levels.length} levels came`);
   assert.ok(moved > levels.length, `${moved} changes: the meters stand still`);
   t.diagnostic(`${mutations} changes, ${allowed} allowed; ${drawn} of strips; ${states.length} states, ${levels.length} levels; ${cost.LayoutCount} layouts, ${cost.RecalcStyleCount} style recalculations`);
-  assert.ok(drawn > 0 && drawn <= STRIP_CHANGES_PER_SECOND * seconds, `${drawn} changes of strips`);
+  assert.ok(near > 0 && near < CLIENTS / 8, `${near} rows are in view or near it`);
+  assert.ok(drawn > 0 && drawn <= STRIP_CHANGES_PER_SECOND * near * seconds, `${drawn} changes of strips of ${near} rows`);
   assert.ok(mutations <= allowed, `${mutations} changes in the page, ${allowed} allowed by the server's messages`);
   const messages = states.length + levels.length;
   const layouts = 2 * states.length + TICKS_PER_SECOND * seconds;
@@ -116,6 +117,17 @@ test('a trace contains durations of frames', () => {
   assert.throws(() => summary([task(7, 1)]), /no frame/);
 });
 
+test('a trace contains the costliest frame of each step', () => {
+  const mark = (name, ms) => ({ name: `step ${name}`, cat: 'blink.user_timing', ph: 'I', ts: ms * 1000, pid: 7, tid: 7 });
+  const event = (name, fromMs, ms, args = {}) => ({ name, ph: 'X', ts: fromMs * 1000, dur: 2 * ms * 1000, tdur: ms * 1000, pid: 7, tid: 7, args });
+  const task = (fromMs, ms) => event('ThreadControllerImpl::RunTask', fromMs, ms);
+  const drawing = (fromMs, ms, elementCount) => [task(fromMs, ms), event('UpdateLayoutTree', fromMs, 1, { elementCount }), event('Layout', fromMs + 0.1, 1, { beginData: { dirtyObjects: 9 } }), event('Layerize', fromMs + 0.2, 0.1)];
+  const events = [mark('one', 0), task(1, 5), ...drawing(20, 12, 30), ...drawing(60, 8, 40), mark('two', 100), ...drawing(110, 3, 1), mark('end', 200), ...drawing(210, 99, 999), { ...task(30, 70), tid: 8 }];
+  assert.deepEqual(stepsOf(events), [{ name: 'one', ms: 17, styled: 40, laidOut: 9 }, { name: 'two', ms: 3, styled: 1, laidOut: 9 }]);
+  assert.throws(() => stepsOf([mark('one', 0), task(1, 5), mark('end', 9)]), /nothing was drawn in step one/);
+  assert.throws(() => stepsOf([task(1, 5)]), /no step/);
+});
+
 /** Waits until all rows are listed. Those that have gone are folded into one line first. */
 async function ready(page) {
   const fold = page.getByTestId('folded');
@@ -127,6 +139,7 @@ async function ready(page) {
   await page.getByTestId('toggle-folded').click();
   await page.mouse.move(5, 5);
   await eventually('all are listed', async () => (await page.getByTestId('row').count()) === CLIENTS, 20_000);
+  await eventually('all have their contents', async () => (await page.locator('.row.later').count()) === 0);
   await eventually('the silent ones are offline and their peak marks have fallen', () => page.evaluate((silent) => {
     const rows = [...document.querySelectorAll('[data-testid=row][data-status=offline]')];
     return rows.length === silent && rows.every((row) => row.querySelector('[data-part=peak]').hidden);
@@ -152,6 +165,10 @@ async function observe(page, ms) {
   await ready(page);
   const shown = news.findLast(({ kind }) => kind === 'state');
   await page.evaluate(watchRows);
+  const near = await mixer.page.locator('#places').evaluate((list) => {
+    const { top, bottom } = list.getBoundingClientRect();
+    return [...list.querySelectorAll('.row')].filter((row) => row.getBoundingClientRect().bottom > top - 100 && row.getBoundingClientRect().top < bottom + 100).length;
+  });
   const [countedFrom, costBefore] = [news.length, await metrics(devtools)];
   await sleep(ms);
   const costAfter = await metrics(devtools);
@@ -165,6 +182,7 @@ async function observe(page, ms) {
     mutations,
     moved,
     drawn,
+    near,
     cost: Object.fromEntries(Object.keys(costAfter).map((name) => [name, costAfter[name] - costBefore[name]])),
   };
 }

@@ -73,12 +73,12 @@ const entry = (mixer, id, kind) => mixer.page.locator(`[data-testid=entry][data-
 test('a normal row shows only its name', async () => {
   const mixer = await open();
   const row = mixer.row(PUMP);
-  assert.deepEqual([await style(row.locator('.fader'), 'opacity'), await style(row.locator('.meter'), 'visibility'), await row.getByTestId('status').textContent()], ['0', 'hidden', '–']);
+  assert.deepEqual([await style(row.locator('.fader'), '--thumb'), await style(row.locator('.meter'), 'visibility'), await row.getByTestId('status').textContent()], ['transparent', 'hidden', '–']);
   assert.match(await style(row.locator('.percent'), 'color'), /, 0\)$/, 'a volume of 100 % is not seen');
   assert.equal((await row.textContent()).replace(/\s+/g, ' ').trim(), 'Pumping station – 100 %', 'neither an id nor a letter for mute');
   assert.deepEqual([(await row.boundingBox()).height, await row.getByTestId('mute').textContent()], [38, '']);
   await server.patch(PUMP, { volume: 60 });
-  await eventually('what deviates is bold', async () => (await style(row.locator('.percent'), 'font-weight')) >= 600 && (await style(row.locator('.fader'), 'opacity')) === '1');
+  await eventually('what deviates is bold', async () => (await style(row.locator('.percent'), 'font-weight')) >= 600 && (await style(row.locator('.fader'), '--thumb')) !== 'transparent');
   await server.patch(PUMP, { volume: 100 });
   await mixer.close();
 });

@@ -161,6 +161,7 @@ async function keep(mixer, picture) {
   const isStale = () => mixer.page.locator('[data-note=server]').isVisible();
   await eventually('the page is up to date, before the picture and after it', async () => {
     if (picture[2] !== 'down' && (await isStale())) return false;
+    await eventually('all rows have their contents', async () => (await mixer.page.locator('.row.later').count()) === 0);
     await mixer.page.screenshot({ path });
     return picture[2] === 'down' || !(await isStale());
   }, 30_000);

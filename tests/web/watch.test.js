@@ -7,6 +7,7 @@ import { Cards, isDue } from '../../crates/raa-server/web/room/cards.js';
 import { History, canSee, canUndo, describe } from '../../crates/raa-server/web/room/history.js';
 import { action } from '../../crates/raa-server/web/page/keys.js';
 import { Places, arrange, inColumns, matches } from '../../crates/raa-server/web/room/order.js';
+import { EACH_FRAME, Reveal } from '../../crates/raa-server/web/list/reveal.js';
 import { audible, computers, kept, lastSounded, pageMessage, silenceOf, silentWalls, sounds } from '../../crates/raa-server/web/room/room.js';
 import { silenced, silencedWords } from '../../crates/raa-server/web/room/silenced.js';
 import { Spoken } from '../../crates/raa-server/web/room/spoken.js';
@@ -161,6 +162,26 @@ test('many left-over computers fold, and come back', () => {
   assert.deepEqual([folded, sections.at(-1).ids], [['b', 'c', 'd'], ['a']]);
   assert.deepEqual(arrange(four.slice(1), []).folded, [], 'a few stay as they are');
   assert.deepEqual(places.next(four.slice(0, 2), []).folded, ['b'], 'forgotten ones are not counted');
+});
+
+test('rows get their contents a few in each frame, those in view first', () => {
+  const frames = [];
+  const reveal = new Reveal((run) => frames.push(run));
+  const shown = [];
+  const rows = Array.from({ length: 300 }, (_, i) => ({ isConnected: false, classList: { add() {}, remove: () => shown.push(i) } }));
+  const connect = (some) => () => { for (const row of some) row.isConnected = true; };
+  reveal.bring(rows, connect(rows));
+  assert.deepEqual(shown, Array.from({ length: EACH_FRAME }, (_, i) => i), 'the first ones at once');
+  reveal.prefer(rows.slice(200, 200 + EACH_FRAME));
+  reveal.bring(rows, () => {});
+  frames.shift()();
+  assert.deepEqual(shown.slice(EACH_FRAME), Array.from({ length: EACH_FRAME }, (_, i) => 200 + i), 'then those in view');
+  for (let frame = 2; frame < Math.ceil(300 / EACH_FRAME); frame++) {
+    assert.equal(frames.length, 1, 'one frame is asked for');
+    frames.shift()();
+    assert.equal(shown.length, Math.min(300, (frame + 1) * EACH_FRAME));
+  }
+  assert.deepEqual([frames.length, new Set(shown).size], [0, 300], 'each row, and no frame more');
 });
 
 test('search covers name, ID and address', () => {

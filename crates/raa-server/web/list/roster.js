@@ -3,7 +3,7 @@
 // Always: a computer keeps its place (order.js); rows that nobody can see are not drawn; the list is one stop of the Tab key,
 // with the arrow keys inside.
 
-import { byId, fill, instance, make, setHidden } from '../parts/dom.js';
+import { byId, fill, frameOrHidden, instance, make, oncePerFrame, setHidden } from '../parts/dom.js';
 import { looks } from '../room/looks.js';
 import { Places, inColumns } from '../room/order.js';
 import { cleanName } from '../server/names.js';
@@ -11,6 +11,7 @@ import { Dragging } from './dragging.js';
 import { Folded } from './folded.js';
 import { Heading, foldKey } from './heading.js';
 import { Refused } from './refused.js';
+import { Reveal } from './reveal.js';
 import { Row } from './row.js';
 import { Stops, keyOf } from './stops.js';
 
@@ -34,6 +35,7 @@ export class Roster {
   /** @type {import('../room/order.js').Section[]} */
   #sections = [];
   #stops;
+  #reveal = new Reveal();
   #columns = 1;
   #isKnown = false; // there was an update
   #folded;
@@ -67,7 +69,8 @@ export class Roster {
     this.#refused = new Refused(rest, this.#text);
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { root: byId('places'), rootMargin: '100px' });
     new ResizeObserver(([entry]) => { if (entry) this.#resized(entry.contentRect.width); }).observe(byId('roster'));
-    this.#search.addEventListener('input', () => this.#again());
+    // With the next frame: the browser lays the page out for the key itself, too.
+    this.#search.addEventListener('input', oncePerFrame(() => this.#again(), frameOrHidden));
     this.#stops = new Stops(this.#box, this.#rows);
     new Dragging(this.#box, byId('places'), room.groups);
   }
@@ -201,7 +204,9 @@ export class Roster {
     for (const [id, row] of this.#rows) if (!known.has(id)) this.#remove(id, row);
     const before = this.#headings;
     this.#headings = new Map();
-    fill(this.#box, inColumns(this.#sections, this.#columns, (id) => this.#isFolded(id)).map((parts, i) => this.#column(i, parts, before)));
+    const columns = inColumns(this.#sections, this.#columns, (id) => this.#isFolded(id));
+    const rows = this.#sections.flatMap(({ ids }) => this.#elementsOf(ids));
+    this.#reveal.bring(rows, () => fill(this.#box, columns.map((parts, i) => this.#column(i, parts, before))));
     this.#useStops();
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#box.contains(focused)) focused.focus({ preventScroll: true });
   }
@@ -279,11 +284,13 @@ export class Roster {
   }
 
   #placeFolded() {
-    fill(this.#folded.list, this.#folded.isOpen ? this.#elementsOf(this.#folded.ids) : []);
+    const rows = this.#folded.isOpen ? this.#elementsOf(this.#folded.ids) : [];
+    this.#reveal.bring(rows, () => fill(this.#folded.list, rows));
   }
 
   /** @param {IntersectionObserverEntry[]} entries */
   #seen(entries) {
+    this.#reveal.prefer(entries.filter(({ isIntersecting }) => isIntersecting).map(({ target }) => target));
     for (const { target, isIntersecting } of entries) {
       const row = this.#rows.get(target.getAttribute('data-id') ?? '');
       if (!row) continue;
