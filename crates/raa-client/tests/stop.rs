@@ -12,7 +12,7 @@ use raa_client::status::SharedStatus;
 use raa_core::packetizer::Redundancy;
 use raa_core::settings::Name;
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Counts the threads of this process with this name.
 fn threads(name: &str) -> usize {

@@ -167,7 +167,11 @@ async fn a_hanging_engine_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let program = Program::start(dir.path()).await;
     let stopped = StoppedThread::stop(program.pid(), "engine");
-    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let started = std::time::Instant::now();
+    while common::get(program.http, "/healthz").await.status == 200 {
+        assert!(started.elapsed() < common::PATIENCE);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let report = Report::of_server(&program, dir.path()).await;
     report.expect("server", "wrong", &["plays no slots", "systemctl restart"]);
     assert_eq!(exit_code_of_running(program.http.port()).await, Some(1));
@@ -428,7 +432,10 @@ async fn senders_that_are_refused_are_named() {
         ];
         socket.send_to(&packet, program.udp).unwrap();
     }
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    common::status_when(program.http, |status| {
+        status["refused_packets"]["payload_type"] == 3
+    })
+    .await;
     let report = Report::of_server(&program, dir.path()).await;
     let address = socket.local_addr().unwrap().to_string();
     report.expect("refused_senders", "attention", &[&address, "payload_type"]);

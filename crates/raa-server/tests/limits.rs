@@ -12,7 +12,7 @@ use common::sender::datagram;
 use common::{Server, client, status, status_when};
 use raa_core::codec::{Encoder, EncoderSettings};
 use raa_server::config::Config;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, UdpSocket};
 
 const HOST: &str = "host: 127.0.0.1\r\n";
@@ -90,14 +90,18 @@ async fn busy_connections_of_an_address_are_limited() {
     let server = start(|config| config.max_connections_per_address = 8).await;
     let mut busy = Vec::new();
     let body = format!(
-        "PATCH /api/clients/00000001 HTTP/1.1\r\n{HOST}content-type: application/json\r\ncontent-length: 20\r\n\r\n{{"
+        "PATCH /api/clients/00000001 HTTP/1.1\r\n{HOST}content-type: application/json\r\ncontent-length: 20\r\nexpect: 100-continue\r\n\r\n"
     );
     for _ in 0..8 {
         let mut stream = connect_from(1, server.http).await;
         stream.write_all(body.as_bytes()).await.unwrap();
+        // A server that waits for the body says so.
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(b"{").await.unwrap();
         busy.push(stream);
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
     let get = format!("GET / HTTP/1.1\r\n{HOST}");
     let refused = ask_from(1, server.http, &get, "").await;
     assert_eq!(status_of(&refused), 429, "{refused}");

@@ -66,9 +66,15 @@ fn rows(dir: &Path) -> i64 {
 async fn dead_rows_of_many_restarts_are_forgotten_at_once() {
     let server = start(|setup| setup.config.offline_after_s = 1).await;
     // A sender that takes a new SSRC with each of its 120 starts.
+    let started = Instant::now();
     for burst in 0..4 {
-        introduce(server.udp, burst * 30 + 1..=burst * 30 + 30).await;
-        tokio::time::sleep(Duration::from_millis(40)).await;
+        let known = async || status(server.http).await["clients"].as_u64().unwrap();
+        // A slot admits only some newcomers.
+        while known().await < u64::from(burst + 1) * 30 {
+            introduce(server.udp, burst * 30 + 1..=burst * 30 + 30).await;
+            assert!(started.elapsed() < PATIENCE, "{} are known", known().await);
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
     }
     let _sender = Sender::start(server.udp);
     let offline = |client: &&Value| client["status"] == "offline";

@@ -280,7 +280,7 @@ async fn changes_are_answered_while_the_file_is_locked() {
     }
     // One waits for the other program, and the rest does not wait again: eight waits were 16 s.
     let waited = started.elapsed();
-    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    assert!(waited < Duration::from_secs(12), "{waited:?}");
     assert_eq!(client(program.http, KNOWN.0).await["volume"], 150);
 
     other.execute_batch("ROLLBACK").unwrap();
@@ -358,7 +358,11 @@ async fn a_file_that_was_moved_refuses_changes() {
     drop(program);
 
     let program = Program::start(dir.path()).await;
-    fs::remove_dir_all(dir.path()).unwrap();
+    // The server may write a file just while the folder is emptied.
+    let started = Instant::now();
+    while fs::remove_dir_all(dir.path()).is_err() {
+        assert!(started.elapsed() < common::PATIENCE);
+    }
     patch(program.http, KNOWN.0, r#"{"volume":8}"#)
         .await
         .check_error(507, "not_kept", "moved or deleted");

@@ -151,7 +151,7 @@ async fn signals_stop_the_server_cleanly() {
         let closed = tokio::spawn(async move { close_frame(&mut listener).await });
         let ended = program.end(signal).await;
         assert!(
-            started.elapsed() < Duration::from_secs(5),
+            started.elapsed() < Duration::from_secs(20), // the silent one may stay for longer
             "{:?}",
             started.elapsed()
         );

@@ -74,7 +74,7 @@ async fn served(program: &Program, count: usize) -> Vec<TcpStream> {
         // A refused connection may be reset during the request.
         let _ = connection.write_all(request).await;
         let read = connection.read_exact(&mut answer);
-        let read = tokio::time::timeout(Duration::from_secs(2), read).await;
+        let read = tokio::time::timeout(Duration::from_secs(5), read).await;
         if matches!(read, Ok(Ok(_))) && &answer == b"HTTP/1.1 200" {
             served.push(connection);
         }

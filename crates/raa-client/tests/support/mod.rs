@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 pub use self::receiver::{Received, Receiver};
 
 /// The limit for everything that must happen.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A running raa-client.
 pub struct Client {
     child: Child,

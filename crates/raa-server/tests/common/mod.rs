@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub type Socket = WebSocketStream<TcpStream>;
 
 /// Longest wait in a test, which is enough on the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server in this process.
 pub struct Server {

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 
 use super::*;
 
+/// How long what must happen may take on a busy computer.
+const PATIENCE: Duration = Duration::from_secs(20);
 const SSRC: Ssrc = Ssrc(0x5f0a_11c2);
 const STATUS: &str = r#"{"version":"1.2.3","listeners":0,"mix_cycle":{}}"#;
 
@@ -41,7 +43,7 @@ fn raa(status: &'static str, clients: &'static str) -> String {
 }
 
 fn ask_for(page: &str) -> Result<RaaServer, NoServer> {
-    ask(&page.parse()?, SSRC, Duration::from_secs(2))
+    ask(&page.parse()?, SSRC, PATIENCE)
 }
 
 fn found(client: ClientState) -> Result<RaaServer, NoServer> {
@@ -121,7 +123,7 @@ fn the_address_that_has_answered_is_named() {
         address.set_port(page.parse::<Url>().unwrap().port());
         address
     });
-    let until = Instant::now() + Duration::from_secs(2);
+    let until = Instant::now() + PATIENCE;
     let url = page.parse().unwrap();
     let answer = http::get(&[refusing, answering], &url, "api/status", 4096, until);
     assert_eq!(answer.unwrap().1, answering.ip());
@@ -130,7 +132,7 @@ fn the_address_that_has_answered_is_named() {
 #[test]
 fn a_page_on_another_host_is_named() {
     let server: ServerAddress = "127.0.0.2".parse().unwrap();
-    let tested = test(&server, &raa(STATUS, ""), SSRC, Duration::from_secs(2));
+    let tested = test(&server, &raa(STATUS, ""), SSRC, PATIENCE);
     assert_eq!(tested.page_host.as_deref(), Some("127.0.0.1"));
     assert_eq!(tested.server.unwrap().address.to_string(), "127.0.0.1");
 }
@@ -143,7 +145,7 @@ fn a_closed_port_is_no_server() {
         .unwrap();
     let server: ServerAddress = free.to_string().parse().unwrap();
     let page = format!("http://{server}/");
-    let tested = test(&server, &page, SSRC, Duration::from_secs(2));
+    let tested = test(&server, &page, SSRC, PATIENCE);
     assert_eq!(tested.addresses, Ok(vec![free]));
     // Linux refuses at once; Windows tries for 2 s.
     let expected = matches!(
@@ -170,7 +172,7 @@ fn an_unknown_name_has_no_address() {
 fn a_slow_server_times_out() {
     let limit = Duration::from_millis(300);
     let silent = serve(|_, stream| {
-        thread::sleep(Duration::from_secs(5));
+        thread::sleep(PATIENCE);
         drop(stream);
     });
     let trickling = serve(|_, mut stream| {
@@ -184,7 +186,7 @@ fn a_slow_server_times_out() {
             ask(&page.parse().unwrap(), SSRC, limit),
             Err(NoServer::TimedOut)
         );
-        assert!(start.elapsed() < limit * 4, "{:?}", start.elapsed());
+        assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
     }
 }
 
