@@ -217,6 +217,17 @@ test('the history replaces what has changed', () => {
   assert.equal(history.newest.length, 1000);
 });
 
+test('older entries that somebody asked for stay', () => {
+  const history = new History();
+  history.take({ first: true, entries: Array.from({ length: 1000 }, (_, i) => entry(i + 501)) });
+  history.add(Array.from({ length: 200 }, (_, i) => entry(i + 301)));
+  history.take({ entries: [entry(1501)] });
+  const [newest, oldest] = [history.newest[0].id, history.newest.at(-1).id];
+  assert.deepEqual([history.newest.length, newest, oldest], [1200, 1501, 302]);
+  history.take({ first: true, entries: [entry(1502)] });
+  assert.equal(history.newest.length, 1);
+});
+
 test('an entry says what, how long and by whom', () => {
   const say = (change) => { const { title, detail, look } = describe(entry(0, change), en, EPOCH); return [title, detail, look]; };
   assert.deepEqual(say({}), ['Gate 2', 'sounds now', 'live']);

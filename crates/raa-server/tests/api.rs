@@ -32,6 +32,7 @@ async fn everything_is_below_the_base_path_too() {
         "/",
         "/index.html",
         "/player.js",
+        "/sound/sound.js",
         "/vendor/opus-decoder/README.md",
         "/api/clients",
         "/api/openapi.json",

@@ -1,6 +1,6 @@
 // What happened, as the server keeps it: its newest entries, and what to say and do about each.
 //
-// Always: pure; newest first; at most KEPT entries; an entry that comes again replaces the older one, so a sound's line gets
+// Always: pure; newest first; at most KEPT entries and the older ones that somebody asks for; an entry that comes again replaces the older one, so a sound's line gets
 // its end without moving.
 
 import { cleanName, title } from '../server/names.js';
@@ -12,15 +12,20 @@ const UNDOABLE = ['muted', 'unmuted', 'volume', 'name', 'sounding_from'];
 export class History {
   /** @type {Map<number, Raa.Entry>} */
   #entries = new Map();
+  /** How many are kept: more once somebody has asked for older ones, which must not go while they are read. */
+  #kept = KEPT;
   /** Changes with every news. */
   version = 0;
 
   /** Takes a message of the type 'log'. @param {{first?: boolean, entries: Raa.Entry[]}} message */
   take({ first, entries }) {
     this.version += 1;
-    if (first) this.#entries.clear();
+    if (first) {
+      this.#entries.clear();
+      this.#kept = KEPT;
+    }
     for (const entry of entries) this.#entries.set(entry.id, entry);
-    const surplus = this.#entries.size - KEPT;
+    const surplus = this.#entries.size - this.#kept;
     if (surplus > 0) for (const id of [...this.#entries.keys()].sort((a, b) => a - b).slice(0, surplus)) this.#entries.delete(id);
   }
 
@@ -28,6 +33,7 @@ export class History {
   add(entries) {
     this.version += 1;
     for (const entry of entries) if (!this.#entries.has(entry.id)) this.#entries.set(entry.id, entry);
+    this.#kept = Math.max(KEPT, this.#entries.size);
   }
 
   /** Returns the entries, newest first. @returns {Raa.Entry[]} */
