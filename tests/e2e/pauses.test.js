@@ -1,6 +1,7 @@
 // A real ffmpeg whose input gives nothing between beeps: its sequence numbers and timestamps go on as if there had been no
-// pause. That each beep is heard whole on a calm network is proven in simulated time (raa-sim, pauses.rs). Here a busy computer
-// sends and plays some of them late, but not most of them, as a receiver would that takes the pause for a delay.
+// pause. Every beep must be heard whole, the first one too. Only where the machine keeps a thread waiting that does nothing else,
+// some may be late, but not most of them, as if the receiver took the pause for a delay; simulated time (raa-sim, pauses.rs) has
+// no such excuse.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -28,7 +29,7 @@ const LEAST_WHOLE = 3;
 const ROUNDS = 4;
 
 const world = new World('pauses');
-let server, listener, ffmpeg;
+let server, listener, lateness, ffmpeg;
 
 /** Returns a piece of the tone as 16-bit samples. */
 function piece(from) {
@@ -73,6 +74,7 @@ before(async () => {
   { logFile: join(world.artifacts, 'ffmpeg.log'), realtime: 5, stdin: 'pipe' });
   world.onClose(() => ffmpeg.stop());
   listener = await world.listener(server);
+  lateness = await world.lateness();
   ffmpeg.stdin.write(Buffer.alloc((2 * STARTS_WITH_MS * RATE) / 1000));
   await ffmpeg.line(/^SDP:/); // what is written before leaves in one burst
 });
@@ -80,25 +82,32 @@ after(() => world.close());
 
 /** Sends eight beeps; returns the parts of those that were heard, and the figures of their packets. */
 async function round() {
+  const from = nowMs();
   const before = (await client())?.stats ?? { received: 0, late: 0, lost: 0, concealed: 0 };
   const recording = listener.next(BEEPS * PERIOD_MS + 3000);
   await writeBeeps(ffmpeg.stdin);
   const beeps = loudParts(await recording);
   const { stats } = await client();
-  return { beeps, ...Object.fromEntries(Object.keys(before).map((name) => [name, stats[name] - before[name]])) };
+  return { beeps, machine: lateness.between(from, nowMs()), ...Object.fromEntries(Object.keys(before).map((name) => [name, stats[name] - before[name]])) };
 }
 
 const client = async () => (await server.clients()).find(({ id }) => id === '0bee9001');
 
+/** Every beep is heard whole, and no packet was late. */
+function isWhole({ beeps, late, lost, concealed }) {
+  return late + lost + concealed === 0 && beeps.length === BEEPS && beeps.every((parts) => parts.length === 1 && parts[0] >= LEAST_MS);
+}
+
 /** If the receiver took the pause for a delay, all packets but the first ones would be late. */
-function isHeard({ beeps, received, late, lost, concealed }) {
+function isMostlyHeard({ beeps, received, late, lost, concealed }) {
   const whole = beeps.filter((parts) => Math.max(...parts) >= LEAST_MS).length;
   return received >= BEEPS * (BEEP_MS / PIECE_MS - 1) && lost === 0 && late <= received / 2 && concealed <= received / 2 && beeps.length >= BEEPS / 2 && whole >= LEAST_WHOLE;
 }
 
-test('most beeps of a sender whose clock stands still are heard', async (t) => {
+test('every beep of a sender whose clock stands still is heard whole', async (t) => {
   const rounds = [];
-  while (rounds.length < ROUNDS && !isHeard(rounds.at(-1) ?? { beeps: [] })) rounds.push(await round());
-  for (const one of rounds) t.diagnostic(`the parts of each beep in ms, and its packets: ${JSON.stringify(one)}`);
-  assert.ok(isHeard(rounds.at(-1)), JSON.stringify(rounds));
+  while (rounds.length < ROUNDS && !rounds.some(isWhole)) rounds.push(await round());
+  for (const one of rounds) t.diagnostic(`the parts of each beep in ms, its packets, and the machine: ${JSON.stringify(one)}`);
+  const isDisturbed = rounds.every(({ machine }) => machine.slots.length > 0);
+  assert.ok(rounds.some(isWhole) || (isDisturbed && rounds.some(isMostlyHeard)), JSON.stringify(rounds));
 });
