@@ -23,7 +23,7 @@ RECEIVED = {
 SENT = {"PageMessage": "PageMessage", "GroupPut": "GroupPut", "ClientPatch": "ClientPatch"}
 # Shapes that are part of others.
 PARTS = {"ClientSettings", "MuteState"}
-# What the server sends and the page does not read.
+# Fields that the server sends and the page does not read.
 UNREAD = {
     "ClientBody": {"capture_trouble", "conflict", "group", "last_sound", "last_sound_at", "last_sound_ms_ago", "level", "muted_by", "muted_since",
                    "muted_until", "place", "ssrc", "steady", "volume_by", "volume_since", "withheld"},

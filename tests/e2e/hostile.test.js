@@ -1,8 +1,8 @@
 // A hostile network: strangers attack the server in every known way at once, while a hundred computers speak, a hundred
 // people listen, an operator works and a computer starts. Nobody but the attackers may notice.
 //
-// Always: the same load without an attack comes first, and a thread that only waits for its slots runs beside the attack, so that
-// a busy machine is not taken for a weak server: each limit allows for what the machine does to these. The
+// Always: there are two controls, so that a busy machine is not taken for a weak server. The same load runs first without an
+// attack, and during the attack a thread runs that only waits for its slots. Each limit allows for the delays of these two. The
 // attackers have hosts of their own, addresses of 127.0.0.0/8, and only the computing time that nobody else wants, because
 // real ones bring their own. The clock of this computer is not set, because that would disturb all its programs;
 // crates/raa-sim/tests/clock_steps.rs simulates it.
@@ -42,7 +42,7 @@ const OPERATOR_PAUSE_MS = 250;
 const ANSWER_WITHIN_MS = 200;
 /** Or as many times as long as without an attack, on a machine that is busy then, too. */
 const ANSWER_FACTOR = 3;
-/** Where a thread that only waits is so late, the server, whose slots take time, may lose a whole slot. */
+/** When a waiting thread is this late, the server may lose a slot: it has work to do in each. */
 const LOSES_SLOT_MS = 8;
 /** For some seconds another program holds the database. */
 const LOCKED_AFTER_MS = 14_000;

@@ -51,7 +51,10 @@ fn a_tone_arrives_with_name_and_goodbye() {
     client.signal(Signal::SIGTERM);
     let signalled = Instant::now();
     assert_eq!(client.wait().code(), Some(0));
-    assert!(signalled.elapsed() < 10 * SECOND, "it ends at once");
+    assert!(
+        signalled.elapsed() < 10 * SECOND,
+        "it takes longer than 10 s to end"
+    );
     let goodbye = receiver.expect("a goodbye", |received| match received {
         Received::Goodbye { ssrc } => Some(*ssrc),
         _ => None,
@@ -242,7 +245,7 @@ fn a_stalled_client_does_not_stay_late() {
     let burst = receiver.receive_for(SECOND / 10);
     assert!(burst.len() < 40, "{} packets at once", burst.len());
     let later_s = least_late_s(&mut receiver) - before_s;
-    // Of a stall of 1.5 s. Frames are on a grid of 20 ms, and a busy computer may let each of a second wait.
+    // The stall lasted 1.5 s. The rest allows for the grid of 20 ms and for a busy computer, which delays every packet.
     assert!(later_s.abs() < 0.3, "{later_s} s later than before");
 }
 

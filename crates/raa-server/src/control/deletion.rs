@@ -16,7 +16,7 @@ use crate::store::{Deletion, StoreError};
 use crate::watch::entry::{Entry, Kind};
 use crate::watch::groups::Arrangement;
 
-/// What became of clients that were to be deleted.
+/// The result of deleting clients.
 #[derive(Debug, Default)]
 pub(crate) struct Forgotten {
     /// The deleted ones.

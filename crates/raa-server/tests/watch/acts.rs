@@ -1,4 +1,4 @@
-//! What a desk does to clients: kept with its author, ended by the server, undone.
+//! Changes that a desk makes: the server keeps their author, ends mutes, and undoes changes.
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ async fn a_sound_is_found_after_kill_9() {
     let lasted = sound["ended_ms"].as_i64().unwrap() - sound["at_ms"].as_i64().unwrap();
     let at_most = started.elapsed().as_millis() as i64;
     assert!((100..=at_most).contains(&lasted), "{sound}");
-    // What the row of a page says is the same.
+    // The page's row has the same figures.
     page.when(|page| page.client(ID)["last_sound_id"] == sound["id"])
         .await;
     let (row, epoch) = (page.client(ID), page.server["epoch_ms"].as_i64().unwrap());
@@ -167,7 +167,7 @@ async fn a_stuck_disk_touches_no_sound() {
     let skipped_ms = 20 * u128::from(slots - 100);
     let delayed_ms = delays.total().as_millis();
     assert!(skipped_ms < 80 + delayed_ms, "{skipped_ms}, {delayed_ms}");
-    // Pages are told of the sound and of its end, and the log is read from memory.
+    // Pages get the sound and its end, because the server reads the log from memory.
     page.when(|page| page.entry("sound")["client"] == ID).await;
     let reply = get(program.http, "/api/log?kind=sound").await.json();
     assert_eq!(

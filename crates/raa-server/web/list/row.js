@@ -19,7 +19,7 @@ export class Row {
   #strip;
   #peaksOf;
   #label = '';
-  #isTouched = false; // what is shown is not what the computer says
+  #isTouched = false; // the row may differ from its computer: a hand is on the fader, or the row was retired
   #isGone = false;
   /** Whether the row can be seen, so that drawing it is worth the work. */
   isVisible = false;

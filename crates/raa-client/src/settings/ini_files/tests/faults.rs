@@ -1,4 +1,4 @@
-//! What is wrong in a file is named, kept in a copy, and never stops the client.
+//! Faulty settings files: the client names each fault, keeps a copy of the file, and starts anyway.
 
 use super::*;
 
